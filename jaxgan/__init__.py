@@ -1,0 +1,35 @@
+"""jaxgan: generative adversarial networks as pure functions in JAX."""
+
+from jaxgan.averaging import averaged as averaged
+from jaxgan.data.sources import in_memory as in_memory
+from jaxgan.dynamics.alternating import alternating as alternating
+from jaxgan.errors import InputError as InputError
+from jaxgan.games import priors as priors
+from jaxgan.games.gan import gan as gan
+from jaxgan.losses.adversarial import minimax as minimax
+from jaxgan.losses.adversarial import non_saturating as non_saturating
+from jaxgan.losses.adversarial import wasserstein as wasserstein
+from jaxgan.losses.combine import chain as chain
+from jaxgan.losses.combine import every as every
+from jaxgan.losses.combine import focus as focus
+from jaxgan.losses.combine import rename as rename
+from jaxgan.losses.combine import stateless as stateless
+from jaxgan.losses.combine import weighted as weighted
+from jaxgan.losses.penalties import gradient_penalty as gradient_penalty
+from jaxgan.losses.penalties import r1 as r1
+from jaxgan.losses.penalties import r2 as r2
+from jaxgan.networks.linen import from_linen as from_linen
+from jaxgan.networks.mlp import mlp as mlp
+from jaxgan.networks.nnx import from_nnx as from_nnx
+from jaxgan.types import Algorithm as Algorithm
+from jaxgan.types import Batch as Batch
+from jaxgan.types import Game as Game
+from jaxgan.types import Info as Info
+from jaxgan.types import Loss as Loss
+from jaxgan.types import Network as Network
+from jaxgan.types import Part as Part
+from jaxgan.types import Round as Round
+from jaxgan.types import Score as Score
+from jaxgan.types import State as State
+from jaxgan.types import Variables as Variables
+from jaxgan.types import View as View

@@ -1,0 +1,74 @@
+"""Averages of what was trained: usually better to sample from than the last iterate."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.errors import InputError
+from jaxgan.types import Algorithm, Batch, Info, State, Variables
+
+
+def averaged(
+    algorithm: Algorithm,
+    decay: float = 0.999,
+    *,
+    networks: Sequence[str] = ("generator",),
+) -> Algorithm:
+    """Keep an exponential moving average of some networks in `State.average`.
+
+        average ← d·average + (1 - d)·params,  d = min(decay, (1 + t) / (10 + t))
+
+    after iteration t = 1, 2, …; the ramp lets a young average follow, so that it does
+    not remember the initial weights. Parameters are averaged and statistics copied.
+    Training itself is unchanged, bit for bit.
+
+    Args:
+        algorithm: any.
+        decay: of one iteration, in [0, 1); may be traced.
+        networks: names of the networks to average.
+
+    Raises:
+        InputError: if a concrete `decay` is outside [0, 1), or, at `init`, if a name is
+            not a network of the game.
+
+    Reference: Yazıcı et al. 2018, arXiv:1806.04498; the ramp is TensorFlow's.
+
+        >>> from jaxgan import averaged
+        >>> averaged(algorithm, decay=0.99)  # doctest: +SKIP
+    """
+    if not isinstance(decay, jax.core.Tracer) and not 0 <= decay < 1:
+        raise InputError(f"averaged: decay must be in [0, 1), got {decay!r}.")
+
+    def init(key: jax.Array) -> State:
+        state = algorithm.init(key)
+        unknown = sorted(set(networks) - set(state.variables))
+        if unknown:
+            raise InputError(
+                f"averaged: networks {unknown} are not in the game, which has "
+                f"{sorted(state.variables)}."
+            )
+        # A copy, since donated buffers must not be shared.
+        copy = {name: state.variables[name] for name in networks}
+        return state._replace(average=jax.tree.map(jnp.copy, copy))
+
+    def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
+        state, info = algorithm.step(state, batches)
+        t = state.step.astype(jnp.float32)
+        d = jnp.minimum(decay, (1 + t) / (10 + t))
+
+        def follow(old: Variables, new: Variables) -> Variables:
+            params = jax.tree.map(
+                lambda a, p: (d * a + (1 - d) * p).astype(a.dtype),
+                old.params,
+                new.params,
+            )
+            return Variables(params, jax.tree.map(jnp.copy, new.stats))
+
+        average = {
+            name: follow(old, state.variables[name])
+            for name, old in state.average.items()
+        }
+        return state._replace(average=average), info
+
+    return Algorithm(init, step)

@@ -1,0 +1,1 @@
+"""Data: arrays, and sources that turn them into each step's batches."""

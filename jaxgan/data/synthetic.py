@@ -1,0 +1,78 @@
+"""Distributions in the plane whose modes and densities are known.
+
+The ring and the grid are those of PacGAN (Lin et al. 2018, arXiv:1712.04086), the
+benchmark by which mode collapse is usually counted. The ring's modes are at angles
+2πi/8: code that takes them from a closed `linspace(0, 2π, 8)` has seven modes, one of
+them doubled.
+"""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxgan.errors import check_non_negative, check_positive_int
+
+
+class Mixture(NamedTuple):
+    """An equal mixture of round Gaussians.
+
+    >>> from jaxgan.data import synthetic
+    >>> synthetic.ring().sample(1000, seed=0).shape
+    (1000, 2)
+    """
+
+    means: NDArray[np.float64]  # (modes, d)
+    sigma: float  # the standard deviation of every mode, along each axis
+
+    def sample(self, n: int, seed: int) -> NDArray[np.float32]:
+        """`n` points, (n, d)."""
+        rng = np.random.default_rng(seed)
+        means = self.means[rng.integers(len(self.means), size=n)]
+        noise = self.sigma * rng.standard_normal(means.shape)
+        return (means + noise).astype(np.float32)
+
+
+def ring(modes: int = 8, radius: float = 1.0, sigma: float = 0.01) -> Mixture:
+    """Modes at equal angles on a circle.
+
+    Raises:
+        InputError: if `modes` is not an integer of at least 1, or `sigma` is negative.
+    """
+    check_positive_int("ring: modes", modes)
+    check_non_negative("ring: sigma", sigma)
+    angles = np.linspace(0, 2 * np.pi, modes, endpoint=False)
+    return Mixture(radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), sigma)
+
+
+def grid(side: int = 5, spacing: float = 2.0, sigma: float = 0.05) -> Mixture:
+    """Modes on a square grid around the origin; by default {-4, -2, 0, 2, 4}².
+
+    Raises:
+        InputError: if `side` is not an integer of at least 1, or `sigma` is negative.
+    """
+    check_positive_int("grid: side", side)
+    check_non_negative("grid: sigma", sigma)
+    axis = spacing * (np.arange(side) - (side - 1) / 2)
+    return Mixture(np.array(list(itertools.product(axis, axis))), sigma)
+
+
+def swiss_roll(n: int, seed: int, noise: float = 0.02) -> NDArray[np.float32]:
+    """A spiral in about [-1, 1]², with Gaussian noise.
+
+    A point is t·(cos t, sin t) / (4.5 π) + noise, with t uniform in [1.5 π, 4.5 π].
+
+    Args:
+        n: how many points.
+        noise: the standard deviation of what is added to each coordinate.
+
+    Raises:
+        InputError: if `n` is not an integer of at least 1, or `noise` is negative.
+    """
+    check_positive_int("swiss_roll: n", n)
+    check_non_negative("swiss_roll: noise", noise)
+    rng = np.random.default_rng(seed)
+    t = 1.5 * np.pi * (1 + 2 * rng.random(n))
+    points = np.stack([t * np.cos(t), t * np.sin(t)], axis=1) / (4.5 * np.pi)
+    return (points + noise * rng.standard_normal((n, 2))).astype(np.float32)

@@ -1,0 +1,73 @@
+"""Alternating moves: each player answers what the others have just become."""
+
+from collections.abc import Mapping, Sequence
+
+import jax
+
+from jaxgan.dynamics.checks import check_batches, check_order, set_up
+from jaxgan.dynamics.substep import Optimizers, init_state, mean_infos, move
+from jaxgan.types import Algorithm, Batch, Game, Info, PlayerName, State
+
+
+def alternating(
+    game: Game,
+    optimizers: Optimizers,
+    example: Batch,
+    *,
+    order: Sequence[PlayerName] = ("discriminator", "generator"),
+    fakes: Mapping[PlayerName, int] | None = None,
+) -> Algorithm:
+    """Let the players move in turn, each by one optimiser update.
+
+    A step is one iteration: the substeps of `order`, each with fresh reals (its own
+    `Batch`), fresh latents and fresh noise. So k discriminator moves on N real and M
+    fake images, then one generator move on L, is
+    `order=("discriminator",) * k + ("generator",)`, batches of N, and
+    `fakes={"discriminator": M, "generator": L}`. Two time scales are two learning
+    rates in `optimizers`.
+
+    All randomness is folded from (key, step, substep), so the position is the step.
+
+    Args:
+        game: any number of players.
+        optimizers: an optax transformation for each player.
+        example: a batch as training will give it, of arrays or of their shapes.
+        order: who moves, substep by substep.
+        fakes: how many latents a player's substep draws; for a player not named, as
+            many as there are reals.
+
+    Raises:
+        InputError: before anything compiles, if the pieces do not fit; see
+            `dynamics.checks`.
+
+    Reference: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1; two time scales:
+    Heusel et al. 2017, arXiv:1706.08500.
+
+        >>> import jax, jax.numpy as jnp, optax
+        >>> from jaxgan import Batch, alternating, gan, mlp, non_saturating, priors
+        >>> game = gan(mlp((2,)), mlp(()), non_saturating(), priors.normal(16))
+        >>> optimizers = {player: optax.adam(1e-3) for player in game.players}
+        >>> algorithm = alternating(game, optimizers, Batch(jnp.zeros((8, 2))))
+        >>> state = algorithm.init(jax.random.key(0))
+        >>> batches = (Batch(jnp.ones((8, 2))),) * 2
+        >>> state, info = jax.jit(algorithm.step)(state, batches)
+        >>> int(state.step)
+        1
+    """
+    check_order(game, order)
+    setting = set_up(game, optimizers, example, fakes)
+
+    def init(key: jax.Array) -> State:
+        return init_state(setting, key)
+
+    def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
+        check_batches(order, batches)
+        key = jax.random.fold_in(state.key, state.step)
+        infos = []
+        for substep, (player, batch) in enumerate(zip(order, batches, strict=True)):
+            substep_key = jax.random.fold_in(key, substep)
+            state, info = move(setting, state, player, batch, substep_key)
+            infos.append(info)
+        return state._replace(step=state.step + 1), mean_infos(infos)
+
+    return Algorithm(init, step)

@@ -1,0 +1,187 @@
+"""The checks made before anything compiles.
+
+All shapes are known as soon as a game meets an example batch, so everything is checked
+there with `jax.eval_shape`: nothing is computed, and a mistake costs a second instead
+of a compilation or a night.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.dynamics.substep import Optimizers, Outcome, Setting, init_state, play_out
+from jaxgan.errors import InputError, check_positive_int
+from jaxgan.types import Batch, Game, PartName, PlayerName, State
+
+
+def set_up(
+    game: Game,
+    optimizers: Optimizers,
+    example: Batch,
+    fakes: Mapping[PlayerName, int] | None = None,
+) -> Setting:
+    """Check that everything fits together.
+
+    Args:
+        example: a batch as training will give it, of arrays or of their shapes.
+        fakes: how many latents a player's substep draws; for a player not named, as
+            many as there are reals.
+
+    Raises:
+        InputError: naming the culprit: players that do not partition the networks, a
+            player without optimiser, a network that cannot take its inputs, generated
+            images unlike the data, a loss that charges an unknown player, a payment
+            that is not a scalar, a player whom nothing charges.
+    """
+    fakes = fakes or {}
+    _check_players(game, "fakes", fakes)
+    for player, count in fakes.items():
+        check_positive_int(f"fakes[{player!r}]", count)
+    _check_ownership(game)
+    _check_optimizers(game, optimizers)
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), example)
+    sizes = {player: fakes.get(player, _count(shapes)) for player in game.players}
+    setting = Setting(game, optimizers, shapes, sizes, {})
+
+    state = jax.eval_shape(lambda key: init_state(setting, key), jax.random.key(0))
+    charged: dict[PartName, set[PlayerName]] = {name: set() for name in game.loss.parts}
+    for player in game.players:
+        outcome = _outcome(setting, state, player)
+        _check_payments(game, player, outcome)
+        _check_stats(game, state, outcome)
+        for payer, parts in outcome.paid.items():
+            for name in parts:
+                charged[name].add(payer)
+    return setting._replace(advances=_advances(game, charged))
+
+
+def check_order(game: Game, order: Sequence[PlayerName]) -> None:
+    """Refuse an order of moves that is empty or names someone who does not play.
+
+    Raises:
+        InputError: if so.
+    """
+    if isinstance(order, str) or not order:
+        raise InputError(f"order must be a tuple of players, got {order!r}.")
+    _check_players(game, "order", order)
+
+
+def check_batches(order: Sequence[PlayerName], batches: Sequence[Batch]) -> None:
+    """Refuse a step's batches if they are not one for each substep.
+
+    Raises:
+        InputError: if so.
+    """
+    if isinstance(batches, Batch) or len(batches) != len(order):
+        count = "a single Batch" if isinstance(batches, Batch) else len(batches)
+        raise InputError(
+            f"batches: a step of {len(order)} substeps takes a tuple of {len(order)} "
+            f"batches, got {count}."
+        )
+
+
+def _outcome(setting: Setting, state: State, player: PlayerName) -> Outcome:
+    return jax.eval_shape(
+        lambda *given: play_out(setting, given[0], {}, player, *given[1:])[1],
+        state,
+        setting.example,
+        jax.random.key(0),
+    )
+
+
+def _check_ownership(game: Game) -> None:
+    owner: dict[str, PlayerName] = {}
+    for player, names in game.players.items():
+        for name in names:
+            if name not in game.networks:
+                raise InputError(
+                    f"player {player!r} owns {name!r}, which is not a network of the "
+                    f"game; its networks are {sorted(game.networks)}."
+                )
+            if name in owner:
+                raise InputError(
+                    f"network {name!r} is owned by {owner[name]!r} and {player!r}; "
+                    "give it one owner."
+                )
+            owner[name] = player
+    orphans = sorted(set(game.networks) - set(owner))
+    if orphans:
+        raise InputError(f"networks {orphans} are owned by no player; give them one.")
+
+
+def _check_optimizers(game: Game, optimizers: Optimizers) -> None:
+    _check_players(game, "optimizers", optimizers)
+    missing = sorted(set(game.players) - set(optimizers))
+    if missing:
+        raise InputError(f"optimizers: players {missing} have none.")
+    for player, optimizer in optimizers.items():
+        if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+            raise InputError(
+                f"optimizers[{player!r}] must be an optax.GradientTransformation, "
+                f"got {optimizer!r}."
+            )
+
+
+def _check_players(game: Game, argument: str, named: Iterable[PlayerName]) -> None:
+    unknown = sorted(set(named) - set(game.players))
+    if unknown:
+        raise InputError(
+            f"{argument}: {unknown} do not play; the players are "
+            f"{sorted(game.players)}."
+        )
+
+
+def _check_payments(game: Game, mover: PlayerName, outcome: Outcome) -> None:
+    _check_players(game, f"loss {sorted(game.loss.parts)} charges", outcome.paid)
+    if mover not in outcome.paid:
+        raise InputError(
+            f"loss: no part of {sorted(game.loss.parts)} charges {mover!r}, "
+            "who would never learn."
+        )
+    for player, parts in outcome.paid.items():
+        for name, amount in parts.items():
+            wide = jnp.issubdtype(amount.dtype, jnp.floating) and (
+                jnp.finfo(amount.dtype).bits >= 32
+            )
+            if amount.shape != () or not wide:
+                raise InputError(
+                    f"loss part {name!r} charges {player!r} {amount.dtype} of shape "
+                    f"{amount.shape}; it must be a scalar of at least float32."
+                )
+
+
+def _check_stats(game: Game, state: State, outcome: Outcome) -> None:
+    for name in game.networks:
+        before, after = state.variables[name].stats, outcome.stats[name]
+        if jax.tree.map(_signature, before) != jax.tree.map(_signature, after):
+            raise InputError(
+                f"network {name!r} returns statistics of other shapes than those it "
+                "was initialised with."
+            )
+
+
+def _signature(x: jax.ShapeDtypeStruct) -> tuple:
+    return x.shape, x.dtype
+
+
+def _advances(
+    game: Game, charged: Mapping[PartName, set[PlayerName]]
+) -> dict[PartName, PlayerName]:
+    """By default a part advances with the first player, by name, that it charges."""
+    advances = {
+        name: part.advances or min(charged[name])
+        for name, part in game.loss.parts.items()
+    }
+    _check_players(game, "advances", advances.values())
+    return advances
+
+
+def _count(batch: Batch) -> int:
+    sizes = {leaf.shape[0] for leaf in jax.tree.leaves(batch)}
+    if len(sizes) != 1 or 0 in sizes:
+        raise InputError(
+            "example: every leaf of a batch needs the same number of examples, at "
+            f"least 1, in front; got {sorted(sizes)}."
+        )
+    return sizes.pop()

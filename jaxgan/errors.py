@@ -1,0 +1,55 @@
+"""What jaxgan says when it refuses: one sentence, as early as possible."""
+
+import math
+from numbers import Real
+from typing import Any
+
+import jax
+
+
+class InputError(ValueError):
+    """Something given by the caller is wrong; the message names it and the cure."""
+
+
+class RunError(RuntimeError):
+    """A run had to stop; the message says where, why and what is safe."""
+
+
+def is_concrete(value: Any) -> bool:
+    """False inside a `jit` or `vmap` trace, where a number has no value to check."""
+    return not isinstance(value, jax.core.Tracer)
+
+
+def check_finite(name: str, value: Any) -> None:
+    """Refuse a hyperparameter that is not a finite number.
+
+    Raises:
+        InputError: if `value` is concrete and not finite.
+    """
+    if is_concrete(value) and not (_is_number(value) and math.isfinite(value)):
+        raise InputError(f"{name} must be a finite number, got {value!r}.")
+
+
+def check_non_negative(name: str, value: Any) -> None:
+    """Refuse a hyperparameter that is not a finite number of at least 0.
+
+    Raises:
+        InputError: if `value` is concrete and negative or not finite.
+    """
+    check_finite(name, value)
+    if is_concrete(value) and value < 0:
+        raise InputError(f"{name} must be at least 0, got {value!r}.")
+
+
+def check_positive_int(name: str, value: Any) -> None:
+    """Refuse a count that is not an integer of at least 1.
+
+    Raises:
+        InputError: if `value` is not an int or is below 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} must be an integer of at least 1, got {value!r}.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) or getattr(value, "shape", None) == ()

@@ -1,0 +1,1 @@
+"""Losses: what each player pays for a round of play."""

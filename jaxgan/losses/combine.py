@@ -1,0 +1,172 @@
+"""The algebra of losses: every function here returns a `Loss`.
+
+A loss is a sum of parts with unique names, and all of the algebra is on the parts:
+
+- `chain(a, b)` is the union of the parts. It is commutative and associative, and the
+  empty `chain()` is its identity, bit for bit, random parts included: a part draws
+  from the step's key folded with its own name, not with its position.
+- `weighted`, `every` and `focus` act on each part alone, and `rename` on the names, so
+  all of them distribute over `chain`.
+
+    >>> from jaxgan import chain, every, non_saturating, r1
+    >>> loss = chain(non_saturating(), every(16, r1(gamma=10.0)))
+    >>> sorted(loss.parts)
+    ['non_saturating', 'r1']
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.errors import InputError, check_finite, check_positive_int
+from jaxgan.types import Loss, Part, Payments, PlayerName, Tree
+
+Schedule = Callable[[jax.Array], Any]
+
+
+def stateless(
+    evaluate: Callable[[Any, jax.Array], Payments],
+    name: str,
+    advances: PlayerName | None = None,
+) -> Loss:
+    """Lift `(record, key) -> {player: scalar}` to a loss of one part.
+
+    Args:
+        evaluate: what each charged player pays, scalars of at least float32.
+        name: of the part, as it will stand in the log.
+        advances: see `Part`.
+
+        >>> from jaxgan import stateless
+        >>> drift = stateless(
+        ...     lambda record, key: {
+        ...         "discriminator": 1e-3 * record.mean(record.real_score.logits ** 2)
+        ...     },
+        ...     name="drift",
+        ... )
+    """
+
+    def with_state(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
+        return evaluate(record, key), state
+
+    return Loss({name: Part(lambda variables: (), with_state, advances)})
+
+
+def chain(*losses: Loss) -> Loss:
+    """The sum of losses: the union of their parts.
+
+    Raises:
+        InputError: if two parts have the same name; `rename` one of them.
+    """
+    parts: dict[str, Part] = {}
+    for loss in losses:
+        for name, part in loss.parts.items():
+            if name in parts:
+                raise InputError(
+                    f"chain: two parts are named {name!r}; give one another name "
+                    f'with rename({{"{name}": …}}, loss).'
+                )
+            parts[name] = part
+    return Loss(parts)
+
+
+def weighted(weight: float | jax.Array | Schedule, loss: Loss) -> Loss:
+    """Multiply what everyone pays by a number, or by `weight(step)` if it is callable.
+
+    Raises:
+        InputError: if a concrete weight is not finite.
+    """
+    if not callable(weight):
+        check_finite("weighted: weight", weight)
+
+    def scale(part: Part) -> Part:
+        def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
+            now = weight(record.step) if callable(weight) else weight
+            paid, state = part.evaluate(record, state, key)
+            return {player: now * amount for player, amount in paid.items()}, state
+
+        return part._replace(evaluate=evaluate)
+
+    return _on_parts(scale, loss)
+
+
+def every(n: int, loss: Loss) -> Loss:
+    """Lazy regularisation: pay n times as much, once in n iterations.
+
+    The other iterations skip the computation altogether (`lax.cond`), and the part's
+    state rests. Iterations count, not substeps.
+
+    Raises:
+        InputError: if `n` is not an integer of at least 1.
+
+    Reference: Karras et al. 2020, arXiv:1912.04958, section 3.1.
+    """
+    check_positive_int("every: n", n)
+    if n == 1:
+        return loss
+
+    def lazy(part: Part) -> Part:
+        def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
+            def on() -> tuple[Payments, Tree]:
+                paid, after = part.evaluate(record, state, key)
+                return {player: n * amount for player, amount in paid.items()}, after
+
+            def off() -> tuple[Payments, Tree]:
+                paid, _ = jax.eval_shape(on)
+                return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), paid), state
+
+            return jax.lax.cond(record.step % n == 0, on, off)
+
+        return part._replace(evaluate=evaluate)
+
+    return _on_parts(lazy, loss)
+
+
+def focus(lens: Callable[[Any], Any], loss: Loss) -> Loss:
+    """Apply a loss to `lens(record)`: a part or a restriction of a bigger record.
+
+    CycleGAN's two directions are `focus(lambda r: r.forth, …)` and
+    `focus(lambda r: r.back, …)`.
+    """
+
+    def through(part: Part) -> Part:
+        def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
+            return part.evaluate(lens(record), state, key)
+
+        return part._replace(evaluate=evaluate)
+
+    return _on_parts(through, loss)
+
+
+def rename(names: Mapping[str, str], loss: Loss) -> Loss:
+    """Give players and parts other names: `{"discriminator": "d_x", "r1": "r1_x"}`.
+
+    Names that the loss does not use are ignored, so one mapping serves many losses.
+
+    Raises:
+        InputError: if two parts end up with one name.
+    """
+
+    def moved(part: Part) -> Part:
+        def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
+            paid, state = part.evaluate(record, state, key)
+            renamed: Payments = {}
+            for player, amount in paid.items():
+                new = names.get(player, player)
+                renamed[new] = renamed[new] + amount if new in renamed else amount
+            return renamed, state
+
+        advances = part.advances and names.get(part.advances, part.advances)
+        return part._replace(evaluate=evaluate, advances=advances)
+
+    return chain(
+        *(
+            Loss({names.get(name, name): part})
+            for name, part in _on_parts(moved, loss).parts.items()
+        )
+    )
+
+
+def _on_parts(change: Callable[[Part], Part], loss: Loss) -> Loss:
+    return Loss({name: change(part) for name, part in loss.parts.items()})

@@ -1,0 +1,1 @@
+"""Metrics: features or samples in, numbers out, in float64."""

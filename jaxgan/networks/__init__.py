@@ -1,0 +1,1 @@
+"""Networks: adapters from module libraries, and one file for each architecture."""

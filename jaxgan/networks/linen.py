@@ -1,0 +1,63 @@
+"""Flax Linen modules as networks."""
+
+import inspect
+from typing import Any
+
+import flax.linen as nn
+import jax
+
+from jaxgan.types import Network, Tree, Variables
+
+STREAMS = ("dropout", "noise")
+
+
+def from_linen(module: nn.Module) -> Network:
+    """Wrap a Linen module.
+
+    `train` is passed on if the module's `__call__` takes it, and the network's key
+    feeds the random streams "dropout" and "noise". Everything but "params" counts as
+    statistics.
+
+    Args:
+        module: its `__call__` takes the network's inputs, then perhaps `train`.
+
+        >>> import flax.linen as nn, jax
+        >>> from jaxgan import from_linen
+        >>> network = from_linen(nn.Dense(3))
+        >>> x = jax.numpy.ones((4, 2))
+        >>> output, stats = network.apply(network.init(jax.random.key(0), x), x)
+        >>> output.shape
+        (4, 3)
+    """
+    takes_train = "train" in inspect.signature(type(module).__call__).parameters
+
+    def mode(train: bool) -> dict[str, bool]:
+        return {"train": train} if takes_train else {}
+
+    def init(key: jax.Array, *inputs: Tree) -> Variables:
+        params_key, key = jax.random.split(key)
+        rngs = {"params": params_key, **_streams(key)}
+        collections = dict(module.init(rngs, *inputs, **mode(True)))
+        return Variables(collections.pop("params", {}), collections)
+
+    def apply(
+        variables: Variables,
+        *inputs: Tree,
+        key: jax.Array | None = None,
+        train: bool = True,
+    ) -> tuple[Any, Tree]:
+        given = {"params": variables.params, **variables.stats}
+        rngs = {} if key is None else _streams(key)
+        if not train:
+            output = module.apply(given, *inputs, rngs=rngs, **mode(False))
+            return output, variables.stats
+        output, changed = module.apply(
+            given, *inputs, rngs=rngs, mutable=list(variables.stats), **mode(True)
+        )
+        return output, {**variables.stats, **changed}
+
+    return Network(init, apply)
+
+
+def _streams(key: jax.Array) -> dict[str, jax.Array]:
+    return dict(zip(STREAMS, jax.random.split(key, len(STREAMS)), strict=True))

@@ -1,0 +1,65 @@
+"""Multi-layer perceptrons, for data in a few dimensions and for first experiments."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgan.errors import check_positive_int
+from jaxgan.networks.linen import from_linen
+from jaxgan.types import Network
+
+
+def mlp(
+    output_shape: Sequence[int],
+    hidden: Sequence[int] = (128, 128),
+    *,
+    activation: Callable[[Array], Array] = jax.nn.relu,
+    output_activation: Callable[[Array], Array] = lambda x: x,
+) -> Network:
+    """Dense layers with an activation between them.
+
+    As a generator give it the shape of an example, as a discriminator `()`. Inputs are
+    flattened; several of them (a condition, say) are laid side by side.
+
+    Args:
+        output_shape: of one example's output.
+        hidden: the widths of the hidden layers.
+        activation: after each hidden layer.
+        output_activation: after the last layer; `jnp.tanh` for images.
+
+    Raises:
+        InputError: if a width or a side of the output is not an integer of at least 1.
+
+        >>> import jax
+        >>> from jaxgan import mlp
+        >>> network = mlp((8, 8, 1), hidden=(32,), output_activation=jax.numpy.tanh)
+        >>> z = jax.numpy.ones((4, 16))
+        >>> image, _ = network.apply(network.init(jax.random.key(0), z), z)
+        >>> image.shape
+        (4, 8, 8, 1)
+    """
+    for width in hidden:
+        check_positive_int("mlp: hidden widths", width)
+    for side in output_shape:
+        check_positive_int("mlp: sides of output_shape", side)
+    module = _MLP(tuple(hidden), tuple(output_shape), activation, output_activation)
+    return from_linen(module)
+
+
+class _MLP(nn.Module):
+    hidden: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    activation: Callable[[Array], Array]
+    output_activation: Callable[[Array], Array]
+
+    @nn.compact
+    def __call__(self, *inputs: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
+        x = jnp.concatenate([x.reshape(x.shape[0], -1) for x in inputs], axis=-1)
+        for width in self.hidden:
+            x = self.activation(nn.Dense(width)(x))
+        x = self.output_activation(nn.Dense(math.prod(self.output_shape))(x))
+        return x.reshape(x.shape[0], *self.output_shape)

@@ -21,6 +21,7 @@ from jaxgan.losses.penalties import r2 as r2
 from jaxgan.networks.linen import from_linen as from_linen
 from jaxgan.networks.mlp import mlp as mlp
 from jaxgan.networks.nnx import from_nnx as from_nnx
+from jaxgan.parallel import data_parallel as data_parallel
 from jaxgan.types import Algorithm as Algorithm
 from jaxgan.types import Batch as Batch
 from jaxgan.types import Game as Game

@@ -15,6 +15,14 @@ class RunError(RuntimeError):
     """A run had to stop; the message says where, why and what is safe."""
 
 
+class Interrupted(RunError):
+    """A signal stopped a run, which was saved first."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
+
+
 def is_concrete(value: Any) -> bool:
     """False inside a `jit` or `vmap` trace, where a number has no value to check."""
     return not isinstance(value, jax.core.Tracer)

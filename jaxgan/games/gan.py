@@ -5,6 +5,7 @@ One round, from real images x and latents z, both networks in train mode:
     fake = G(z),  real_score = D(view(x)),  fake_score = D(view(fake))
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -99,7 +100,7 @@ def gan(
         return as_score(output), stats
 
     def play(
-        variables: dict[str, Variables], turn: Turn
+        variables: Mapping[str, Variables], turn: Turn
     ) -> tuple[Round, dict[str, Tree], Tree]:
         batch, condition = turn.batch, turn.batch.condition
         g, d = variables["generator"], variables["discriminator"]

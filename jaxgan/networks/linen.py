@@ -31,7 +31,7 @@ def from_linen(module: nn.Module) -> Network:
     """
     takes_train = "train" in inspect.signature(type(module).__call__).parameters
 
-    def mode(train: bool) -> dict[str, bool]:
+    def mode(train: bool) -> dict[str, Any]:
         return {"train": train} if takes_train else {}
 
     def init(key: jax.Array, *inputs: Tree) -> Variables:

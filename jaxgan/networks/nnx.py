@@ -68,7 +68,8 @@ def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
 
 
 def _split(module: nnx.Module) -> tuple[Any, nnx.State, nnx.State, nnx.State]:
-    return nnx.split(module, nnx.Param, nnx.RngState, ...)
+    parts: Any = nnx.split(module, nnx.Param, nnx.RngState, ...)
+    return parts
 
 
 def _filled(shapes: nnx.State, values: Tree) -> nnx.State:

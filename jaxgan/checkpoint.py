@@ -1,0 +1,201 @@
+"""Checkpoints: the only file that knows Orbax.
+
+A checkpoint is a directory named by its step. It is written under another name and
+renamed when whole, so a process killed while saving leaves the older ones as they were.
+Three trees lie in it, so that sampling reads no more than it needs: "variables",
+"average" (where one is kept) and "training", the rest of the state.
+"""
+
+import contextlib
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+from orbax.checkpoint import v1 as ocp
+
+from jaxgan.errors import RunError
+from jaxgan.types import NetworkName, State, Tree, Variables
+
+
+class Checkpoints:
+    """A directory of checkpoints, open for writing. Use it in a `with` statement.
+
+    Saving goes on in the background while training does; a save that failed is reported
+    by the next call, as a `RunError` that names the last checkpoint that is whole.
+
+    Args:
+        directory: made if absent.
+        keep: how many of the latest to keep.
+    """
+
+    def __init__(self, directory: Path, keep: int) -> None:
+        self.directory = directory
+        with _quiet_orbax():
+            self._orbax = ocp.training.Checkpointer(
+                directory.absolute(),
+                preservation_policy=ocp.training.preservation_policies.LatestN(keep),
+                cleanup_tmp_directories=True,
+            )
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        try:
+            with self._translated():
+                self._orbax.close()
+        except RunError:
+            if kind is None:  # else the first error is the one to be told
+                raise
+
+    def save(self, state: State) -> None:
+        """Start saving; the arrays may be changed or donated once this returns."""
+        trees = _split(state)
+        with self._translated():
+            self._orbax.save_checkpointables_async(int(state.step), trees, force=True)
+
+    def wait(self) -> None:
+        """Return when the last save is whole."""
+        with self._translated():
+            self._orbax.wait()
+
+    def last_good(self) -> str:
+        """The newest whole checkpoint, in words."""
+        return last_good(self.directory)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            with _quiet_orbax():
+                yield
+        except Exception as error:
+            raise RunError(
+                f"saving into {self.directory} failed ({_reason(error)}); "
+                f"{self.last_good()}."
+            ) from error
+
+
+def steps(directory: Path) -> list[int]:
+    """The steps that have a checkpoint, whole or not, in ascending order."""
+    if not directory.is_dir():
+        return []
+    return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit())
+
+
+def last_good(directory: Path) -> str:
+    """The newest checkpoint, in words; it is whole unless damaged from outside."""
+    found = steps(directory)
+    if not found:
+        return "there is no checkpoint yet"
+    return f"the last good checkpoint is {directory / str(found[-1])}"
+
+
+def restore(directory: Path, like: State) -> State | None:
+    """The newest state that can be read; None if the directory holds none.
+
+    Damaged newer checkpoints are moved out of the way, into `unreadable` beside the
+    directory, so that training can go on over them.
+
+    Args:
+        like: shapes, types and shardings, from `jax.eval_shape`.
+
+    Raises:
+        RunError: if there are checkpoints and none can be read.
+    """
+    found = _read_newest(directory, _split(like))
+    if found is None:
+        return None
+    step, trees = found
+    for damaged in (s for s in steps(directory) if s > step):
+        aside = directory.parent / "unreadable" / str(damaged)
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.parent.mkdir(exist_ok=True)
+        (directory / str(damaged)).rename(aside)
+    return State(
+        variables=trees["variables"],
+        average=trees.get("average", {}),
+        **trees["training"],
+    )
+
+
+def restore_networks(
+    directory: Path, like: State
+) -> tuple[int, dict[NetworkName, Variables]]:
+    """The newest step that can be read, and its networks, averaged where they are.
+
+    Raises:
+        RunError: if no checkpoint can be read.
+    """
+    trees = _split(like)
+    del trees["training"]
+    found = _read_newest(directory, trees)
+    if found is None:
+        raise RunError(f"{directory} holds no checkpoint; train for longer first.")
+    step, trees = found
+    return step, trees["variables"] | trees.get("average", {})
+
+
+def _split(state: State) -> dict[str, Tree]:
+    training = state._asdict()
+    trees = {"variables": training.pop("variables")}
+    average = training.pop("average")
+    if average:
+        trees["average"] = average
+    return {**trees, "training": training}
+
+
+def _read_newest(
+    directory: Path, like: dict[str, Tree]
+) -> tuple[int, dict[str, Tree]] | None:
+    found = steps(directory)
+    reasons = []
+    for step in reversed(found):
+        try:
+            with _quiet_orbax():
+                path = directory.absolute() / str(step)
+                return step, ocp.load_checkpointables(path, like)
+        except Exception as error:  # torn files fail in many ways
+            reasons.append(f"step {step}: {_reason(error)}")
+            logging.getLogger("jaxgan").warning(
+                "checkpoint %s cannot be read (%s); trying the one before",
+                directory / str(step),
+                _reason(error),
+            )
+    if reasons:
+        raise RunError(
+            f"no checkpoint in {directory} can be read ({'; '.join(reasons)})."
+        )
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    """What really happened, in a line: Orbax keeps it in the cause."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = str(error)
+    if "No space left on device" in text:
+        return "no space left on device"
+    return (text.strip().split("\n") or [""])[0][:200] or type(error).__name__
+
+
+@contextlib.contextmanager
+def _quiet_orbax() -> Iterator[None]:
+    """Orbax logs every failure as several tracebacks; the exception says it once."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def shapes(make: Any, sharding: jax.sharding.Sharding) -> Tree:
+    """The shapes and types of what a function returns, to be restored as `sharding`."""
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+        jax.eval_shape(make),
+    )

@@ -1,0 +1,251 @@
+"""The command line: train, sample, interpolate, list."""
+
+import dataclasses
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Union
+
+import jax
+import numpy as np
+import tyro
+from tyro.conf import OmitArgPrefixes, Positional, subcommand
+
+from jaxgan.checkpoint import restore_networks, steps
+from jaxgan.errors import InputError, Interrupted, RunError, check_positive_int
+from jaxgan.experiment import ExperimentFile, load_file
+from jaxgan.reporting import read_rows
+from jaxgan.run import changed_versions, create_run, open_run
+from jaxgan.sampling import draw_latents, lerp, sampler, slerp
+from jaxgan.training import Schedule, like_state
+from jaxgan.training import train as train_run
+
+RUNS = Path("runs")
+
+
+@dataclasses.dataclass(frozen=True)
+class Train:
+    """Train an experiment, or resume a run.
+
+    With an experiment's file, each field of its Config is an option too; `jaxgan train
+    FILE --help` lists them. The run goes into runs/NAME. The same command again resumes
+    a run that was stopped or killed, to the same bits; so does `jaxgan train RUN`.
+
+    Ctrl-C or SIGTERM ends the step, saves, and exits with status 128 + the signal's
+    number. Bad input exits with 2, a run that had to stop with 1.
+    """
+
+    path: Positional[Path]
+    """An experiment's Python file, or a run directory."""
+
+    run: Path | None = None
+    """Where the run goes; runs/NAME by default."""
+
+    log_every: int = 100
+    """Steps between lines of metrics.jsonl."""
+
+    save_every: int = 1000
+    """Steps between checkpoints."""
+
+    keep: int = 3
+    """How many checkpoints to keep, the latest."""
+
+    devices: int | None = None
+    """How many devices share each batch; all by default."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """Draw samples from a run: a picture and an .npz of the same arrays."""
+
+    run: Positional[Path]
+    """A run directory."""
+
+    count: int = 64
+    """How many samples."""
+
+    seed: int = 0
+    """Of the latents."""
+
+    out: Path | None = None
+    """Name of the two files without ending; RUN/samples/sample-SEED by default."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Interpolate:
+    """Walk between pairs of latents: two pictures, a row for each pair.
+
+    The straight way (lerp) and the way along the sphere (slerp), which keeps the length
+    that normal latents have.
+    """
+
+    run: Positional[Path]
+    """A run directory."""
+
+    pairs: int = 8
+    """How many pairs, a row each."""
+
+    steps: int = 10
+    """Samples on the way, both ends included."""
+
+    seed: int = 0
+    """Of the latents."""
+
+    out: Path | None = None
+    """Beginning of the two files' names; RUN/samples/interpolate by default."""
+
+
+@dataclasses.dataclass(frozen=True)
+class List:
+    """List the runs in a directory, with how far each has come."""
+
+    directory: Positional[Path] = RUNS
+    """Where the runs are."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command, and exit with its status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    try:
+        file = _experiment_file(arguments)
+        command = _parse(arguments, file)
+        if isinstance(command, Train):
+            train(command, file)
+        elif isinstance(command, Sample):
+            sample(command)
+        elif isinstance(command, Interpolate):
+            interpolate(command)
+        else:
+            list_runs(command)
+    except Interrupted as stop:
+        sys.exit(_say(stop, 128 + stop.signal_number))
+    except InputError as error:
+        sys.exit(_say(error, 2))
+    except RunError as error:
+        sys.exit(_say(error, 1))
+
+
+def train(command: Train, file: ExperimentFile | None) -> None:
+    """`jaxgan train`."""
+    if file is None:
+        if command.run is not None:
+            raise InputError("--run: a run directory is resumed where it is.")
+        run = open_run(command.path)
+    else:
+        directory = command.run or RUNS / command.path.stem
+        run = create_run(directory, file, getattr(command, "config"))  # noqa: B009
+    for name, (then, now) in changed_versions(run.directory).items():
+        print(f"note: the run began with {name} {then}, this is {now}: other bits.")
+    schedule = Schedule(command.log_every, command.save_every, command.keep)
+    if begun := steps(run.checkpoints):
+        print(f"resuming {run.directory}, which has come to step {begun[-1]:,}")
+    train_run(run, schedule, _devices(command.devices))
+    print(f"finished: {run.samples / 'strip.png'} shows how it learned.")
+    for name, value in read_rows(run.metrics)[-1].items():
+        print(f"  {name:40} {value}")
+
+
+def sample(command: Sample) -> None:
+    """`jaxgan sample`."""
+    run = open_run(command.run)
+    check_positive_int("--count", command.count)
+    step, variables = restore_networks(run.checkpoints, like_state(run))
+    latents = draw_latents(run.experiment.game, command.count, command.seed)
+    samples = sampler(run.experiment.game)(variables, latents)
+    out = command.out or run.samples / f"sample-{command.seed}"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(f"{out}.npz", samples=samples, latents=latents, step=step)
+    run.experiment.draw(samples, None).save(f"{out}.png")
+    print(f"{command.count} samples of step {step:,}: {out}.png and {out}.npz")
+
+
+def interpolate(command: Interpolate) -> None:
+    """`jaxgan interpolate`."""
+    run = open_run(command.run)
+    check_positive_int("--pairs", command.pairs)
+    check_positive_int("--steps", command.steps)
+    step, variables = restore_networks(run.checkpoints, like_state(run))
+    latents = draw_latents(run.experiment.game, 2 * command.pairs, command.seed)
+    starts, ends = latents[: command.pairs, None], latents[command.pairs :, None]
+    ways = np.linspace(0, 1, command.steps, dtype=np.float32)[:, None]
+    generate = sampler(run.experiment.game)
+    out = command.out or run.samples / "interpolate"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for path in (lerp, slerp):
+        between = path(starts, ends, ways).reshape(-1, latents.shape[-1])
+        samples = generate(variables, between)
+        picture = f"{out}-{path.__name__}.png"
+        run.experiment.draw(samples, command.steps).save(picture)
+        print(f"{command.pairs} ways of step {step:,}: {picture}")
+
+
+def list_runs(command: List) -> None:
+    """`jaxgan list`."""
+    if not command.directory.is_dir():
+        raise InputError(f"{command.directory} is not a directory.")
+    found = sorted(path.parent for path in command.directory.glob("*/run.json"))
+    if not found:
+        print(f"no runs in {command.directory}")
+        return
+    print(f"{'run':32} {'step':>10}  last checkpoint")
+    for directory in found:
+        rows = read_rows(directory / "metrics.jsonl")
+        saved = steps(directory / "checkpoints")
+        last = f"{rows[-1]['step']:,}" if rows else "-"
+        print(f"{directory!s:32} {last:>10}  {f'{saved[-1]:,}' if saved else '-'}")
+
+
+def _experiment_file(arguments: Sequence[str]) -> ExperimentFile | None:
+    """The file that `train` is given: its Config decides what options there are."""
+    if len(arguments) < 2 or arguments[0] != "train" or arguments[1].startswith("-"):
+        return None
+    path = Path(arguments[1])
+    return None if path.is_dir() else load_file(path)
+
+
+def _parse(arguments: Sequence[str], file: ExperimentFile | None) -> Any:
+    train_type: Any = Train if file is None else _with_config(file)
+    commands = Union[  # noqa: UP007 - built at run time
+        Annotated[train_type, subcommand("train")],
+        Annotated[Sample, subcommand("sample")],
+        Annotated[Interpolate, subcommand("interpolate")],
+        Annotated[List, subcommand("list")],
+    ]
+    return tyro.cli(commands, args=arguments, prog="jaxgan", description=__doc__)
+
+
+def _with_config(file: ExperimentFile) -> type[Train]:
+    own = {field.name for field in dataclasses.fields(Train)}
+    taken = sorted(own & {field.name for field in dataclasses.fields(file.config)})
+    if taken:
+        raise InputError(f"{file.path}: Config may not have fields named {taken}.")
+    made = dataclasses.make_dataclass(
+        "Train",
+        [("config", Annotated[file.config, OmitArgPrefixes])],
+        bases=(Train,),
+        frozen=True,
+        kw_only=True,
+    )
+    made.__doc__ = f"{file.doc}\n\n{Train.__doc__}"
+    return made
+
+
+def _devices(count: int | None) -> list[jax.Device] | None:
+    if count is None:
+        return None
+    check_positive_int("--devices", count)
+    there = jax.local_devices()
+    if count > len(there):
+        raise InputError(f"--devices is {count}, but there are only {len(there)}.")
+    return there[:count]
+
+
+def _say(error: Exception, status: int) -> int:
+    print(f"jaxgan: {error}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    main()

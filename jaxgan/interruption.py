@@ -1,0 +1,37 @@
+"""Signals that ask a run to stop."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def caught_signals() -> Iterator[Callable[[], int | None]]:
+    """Catch Ctrl-C and SIGTERM; yields a function that gives the one caught, or None.
+
+    The first is only noted, so that the run can finish its step and save; a second one
+    acts as it always does. Outside the main thread Python lets nobody catch signals,
+    and the function gives None.
+    """
+    caught: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        del frame
+        caught.append(number)
+        restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, note) for number in SIGNALS}
+    try:
+        yield lambda: caught[0] if caught else None
+    finally:
+        restore()

@@ -1,0 +1,131 @@
+"""What a run leaves to be read: `metrics.jsonl`, grids of samples and their series."""
+
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from jaxgan.errors import InputError
+from jaxgan.types import Info
+
+Row = dict[str, float]
+
+
+def flatten(info: Info) -> Row:
+    """Everything a step reports, by name: `discriminator/r1`, `generator/gradient`."""
+    row: Row = {}
+    for player, parts in info.losses.items():
+        row |= {f"{player}/{part}": float(value) for part, value in parts.items()}
+        row[f"{player}/gradient"] = float(info.gradient_norms[player])
+        observed = info.observed[player]
+        row |= {f"{player}/{name}": float(value) for name, value in observed.items()}
+    return row
+
+
+def write_row(path: Path, step: int, row: Mapping[str, float]) -> None:
+    """Append a line to `metrics.jsonl`; values that are not finite become null."""
+    finite = {k: v if math.isfinite(v) else None for k, v in row.items()}
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"step": step, **finite}) + "\n")
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """All whole lines of `metrics.jsonl`; a line torn by a kill is left out."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                continue
+
+    return list(rows()) if path.exists() else []
+
+
+def rewind(path: Path, step: int) -> None:
+    """Forget the lines after a step, which a resumed run will write again."""
+    kept = [row for row in read_rows(path) if row["step"] <= step]
+    if path.exists():
+        fresh = path.with_suffix(".tmp")
+        fresh.write_text("".join(json.dumps(row) + "\n" for row in kept), "utf-8")
+        fresh.replace(path)
+
+
+def image_grid(
+    images: Float[NDArray[np.floating], "n h w c"], columns: int | None = None
+) -> Image.Image:
+    """Lay images out in rows, with a white line between them.
+
+    Images smaller than 32 pixels are enlarged by a whole factor, so that their pixels
+    can be seen.
+
+    Args:
+        images: in [-1, 1], of 1 or 3 channels.
+        columns: by default about as many as rows.
+
+    Raises:
+        InputError: if the images are not of that shape.
+    """
+    if images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
+        raise InputError(
+            "images must be of shape (n, h, w, 1) or (n, h, w, 3) with n ≥ 1, "
+            f"got {images.shape}."
+        )
+    count, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    zoom = max(1, math.ceil(32 / max(height, width)))
+    pixels = np.clip((images + 1) * 127.5 + 0.5, 0, 255).astype(np.uint8)
+    pixels = pixels.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    tall, wide = height * zoom + 1, width * zoom + 1
+    sheet = np.full((rows * tall + 1, columns * wide + 1, channels), 255, np.uint8)
+    for i, image in enumerate(pixels):
+        top, left = i // columns * tall + 1, i % columns * wide + 1
+        sheet[top : top + tall - 1, left : left + wide - 1] = image
+    return Image.fromarray(sheet.squeeze(-1) if channels == 1 else sheet)
+
+
+def contact_strip(pictures: Sequence[Path], height: int = 320) -> Image.Image:
+    """Saved pictures side by side, each under its file's number: the steps it shows."""
+    caption = 24
+    panels = []
+    for path in pictures:
+        with Image.open(path) as picture:
+            scale = height / picture.height
+            size = (max(1, round(picture.width * scale)), height)
+            panels.append(picture.convert("RGB").resize(size))
+    strip = Image.new(
+        "RGB", (sum(p.width + 8 for p in panels) - 8, height + caption), "white"
+    )
+    draw = ImageDraw.Draw(strip)
+    left = 0
+    for path, panel in zip(pictures, panels, strict=True):
+        label = f"step {int(path.stem):,}"
+        draw.text((left + 4, 4), label, "black", ImageFont.load_default(14))
+        strip.paste(panel, (left, caption))
+        left += panel.width + 8
+    return strip
+
+
+def scatter(
+    points: Float[NDArray[np.floating], "n 2"], marks: Float[NDArray, "k 2"]
+) -> Image.Image:
+    """Points of the plane as dots, over crosses at some marks, such as modes."""
+    from matplotlib.figure import Figure  # half a second to import
+
+    figure = Figure(figsize=(3.2, 3.2), dpi=100, layout="constrained")
+    axes = figure.add_subplot(aspect="equal")
+    reach = 1.3 * np.abs(marks).max()
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+    axes.plot(*marks.T, "x", color="tab:red", markersize=8)
+    axes.plot(*points.T, ".", color="black", markersize=2, alpha=0.4)
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return Image.open(file)

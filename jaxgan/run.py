@@ -1,0 +1,170 @@
+"""Run directories: everything that a run was and is, in one place.
+
+experiment.py   the experiment file as it was
+run.json        its name, the full configuration, the versions it ran on
+metrics.jsonl   a line each so many steps
+checkpoints/    the latest few
+samples/        a picture for each milestone, and strip.png, the series of them
+"""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pydantic
+from filelock import FileLock, Timeout
+
+from jaxgan.errors import InputError, RunError
+from jaxgan.experiment import Experiment, ExperimentFile, load_file
+
+PACKAGES = ("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+class Run(NamedTuple):
+    """A run directory and what is in it."""
+
+    directory: Path
+    name: str  # of the experiment
+    config: Any  # an instance of the experiment's Config
+    experiment: Experiment
+
+    @property
+    def metrics(self) -> Path:
+        """The log."""
+        return self.directory / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The directory of checkpoints."""
+        return self.directory / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        """The directory of pictures."""
+        return self.directory / "samples"
+
+
+def create_run(directory: Path, file: ExperimentFile, config: Any) -> Run:
+    """Make a run directory, or open it if it was made from the same file and config.
+
+    Raises:
+        InputError: if the directory holds something else, or the configuration is one
+            that the experiment refuses.
+    """
+    if (directory / "run.json").exists():
+        _check_same(directory, file, config)
+        return open_run(directory)
+    if directory.exists() and any(directory.iterdir()):
+        raise InputError(
+            f"{directory} is not empty and is not a run; choose another with --run."
+        )
+    built = file.experiment(config)  # first, so that a refused config leaves no trace
+    directory.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file.path, directory / "experiment.py")
+    _write_json(directory / "run.json", _describe(file, config))
+    return Run(directory, file.path.stem, config, built)
+
+
+def open_run(directory: Path) -> Run:
+    """Open a run directory, from its own files alone.
+
+    Raises:
+        InputError: if it is not a run directory, or its files do not fit together.
+    """
+    about = _read_json(directory)
+    file = load_file(directory / "experiment.py")
+    try:
+        config: Any = pydantic.TypeAdapter(file.config).validate_python(about["config"])
+    except (KeyError, pydantic.ValidationError) as error:
+        raise InputError(
+            f"{directory / 'run.json'} does not hold the Config of "
+            f"{directory / 'experiment.py'}: {str(error).splitlines()[0]}"
+        ) from error
+    return Run(directory, about["name"], config, file.experiment(config))
+
+
+@contextlib.contextmanager
+def locked(run: Run) -> Iterator[None]:
+    """Keep a run to one process at a time.
+
+    Raises:
+        RunError: if another process trains in it.
+    """
+    try:
+        with FileLock(run.directory / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise RunError(f"another process is training in {run.directory}.") from error
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that decide a run's bits."""
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **found}
+
+
+def changed_versions(directory: Path) -> dict[str, tuple[str, str]]:
+    """What has another version now than when the run began: `{name: (then, now)}`."""
+    then, now = _read_json(directory)["versions"], versions()
+    return {
+        name: (then.get(name, "none"), version)
+        for name, version in now.items()
+        if then.get(name) != version
+    }
+
+
+def _describe(file: ExperimentFile, config: Any) -> dict[str, Any]:
+    return {
+        "name": file.path.stem,
+        "config": pydantic.TypeAdapter(file.config).dump_python(config, mode="json"),
+        "versions": versions(),
+    }
+
+
+def _check_same(directory: Path, file: ExperimentFile, config: Any) -> None:
+    then, now = _read_json(directory), _describe(file, config)
+    cure = "choose another directory with --run"
+    if then["name"] != now["name"]:
+        raise InputError(
+            f"{directory} was made by the experiment {then['name']!r}, not by "
+            f"{now['name']!r}; {cure}."
+        )
+    differing = [
+        f"{name} (there {then['config'].get(name)!r}, now {value!r})"
+        for name, value in now["config"].items()
+        if then["config"].get(name) != value
+    ]
+    if differing:
+        raise InputError(
+            f"{directory} was made with another config: {', '.join(differing)}; {cure}."
+        )
+    if (directory / "experiment.py").read_bytes() != file.path.read_bytes():
+        raise InputError(
+            f"{file.path} has changed since {directory} was made; {cure}, or go on "
+            f"with the file as it was by `jaxgan train {directory}`."
+        )
+
+
+def _read_json(directory: Path) -> dict[str, Any]:
+    path = directory / "run.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{directory} is not a run directory: it has no run.json."
+        ) from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is damaged: {error}.") from error
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    """Whole or not at all."""
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    os.replace(fresh, path)

@@ -1,0 +1,186 @@
+"""The training loop.
+
+A step's data, latents and noise are pure functions of (seed, step), so the position in
+all of them is the step, and a resumed run goes on to the same bits: run 2n steps, or n,
+kill, restore and n more. (On a GPU that needs XLA's deterministic operations.)
+
+Nothing that is not finite is ever saved: every step's losses and gradients are looked
+at before the checkpoint that follows them.
+"""
+
+import contextlib
+import math
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import jax
+from tqdm import tqdm
+
+from jaxgan.checkpoint import Checkpoints, last_good, restore, shapes
+from jaxgan.errors import Interrupted, RunError, check_positive_int
+from jaxgan.interruption import caught_signals
+from jaxgan.parallel import data_parallel, replicated
+from jaxgan.reporting import Row, contact_strip, flatten, rewind, write_row
+from jaxgan.run import Run, locked
+from jaxgan.sampling import Sampler, best_variables, draw_latents, sampler
+from jaxgan.types import Info, State
+
+IN_FLIGHT = 2
+"""Steps that the device may be behind the loop, so that it never waits for it."""
+
+
+class Schedule(NamedTuple):
+    """How often a run reports and saves, in steps."""
+
+    log_every: int = 100  # a line of metrics.jsonl
+    save_every: int = 1000  # a checkpoint
+    keep: int = 3  # checkpoints
+
+
+def train(
+    run: Run,
+    schedule: Schedule = Schedule(),
+    devices: Sequence[jax.Device] | None = None,
+) -> State:
+    """Train a run to its last step, from its newest checkpoint if it has one.
+
+    Samples are drawn at steps 100, 300, 1000, 3000, … and at the end.
+
+    Args:
+        devices: to share each batch between; by default all of this process.
+
+    Returns:
+        The state after the last step.
+
+    Raises:
+        InputError: if the experiment does not fit together.
+        RunError: if a loss or gradient is not finite, or the disk is full; it names the
+            last good checkpoint.
+        Interrupted: if a signal stopped the run, after saving it.
+    """
+    for name, count in schedule._asdict().items():
+        check_positive_int(name, count)
+    experiment = run.experiment
+    check_positive_int("steps", experiment.steps)
+    algorithm = data_parallel(
+        experiment.dynamics, experiment.game, devices, donate=True
+    )
+    key = jax.random.key(experiment.seed)
+    generate = sampler(experiment.game)
+    with locked(run), _told(run), Checkpoints(run.checkpoints, schedule.keep) as saved:
+        state = restore(run.checkpoints, like_state(run, devices))
+        state = algorithm.init(key) if state is None else state
+        rewind(run.metrics, int(state.step))
+        with caught_signals() as caught, _progress(run, state) as progress:
+            unseen: list[tuple[int, Info]] = []
+            for step in range(int(state.step) + 1, experiment.steps + 1):
+                batches = experiment.source(experiment.seed, step - 1)
+                state, info = algorithm.step(state, batches)
+                unseen.append((step, info))
+                _advance(progress, unseen, len(jax.tree.leaves(batches[0])[0]))
+
+                stopped = caught()
+                last = step == experiment.steps
+                shows = last or is_milestone(step)
+                logs = shows or step % schedule.log_every == 0
+                saves = last or step % schedule.save_every == 0 or stopped is not None
+                if not (logs or saves):
+                    continue
+                row = _look(run, unseen)
+                unseen.clear()
+                if shows:
+                    row |= _show(run, step, generate, state)
+                if logs:
+                    write_row(run.metrics, step, row)
+                if saves:
+                    saved.save(state)
+                if stopped is not None and not last:
+                    saved.wait()
+                    raise Interrupted(
+                        f"stopped by {signal.Signals(stopped).name} at step {step:,}, "
+                        f"saved in {run.checkpoints / str(step)}; `jaxgan train "
+                        f"{run.directory}` goes on from there.",
+                        stopped,
+                    )
+        saved.wait()
+    return state
+
+
+def like_state(run: Run, devices: Sequence[jax.Device] | None = None) -> State:
+    """The shapes of a run's state, replicated over devices."""
+    game, dynamics = run.experiment.game, run.experiment.dynamics
+    return shapes(lambda: dynamics(game).init(jax.random.key(0)), replicated(devices))
+
+
+def is_milestone(step: int) -> bool:
+    """True at 100, 300, 1000, 3000, …"""
+    while step >= 1000 and step % 10 == 0:
+        step //= 10
+    return step in (100, 300)
+
+
+def _look(run: Run, infos: Iterable[tuple[int, Info]]) -> Row:
+    """The last of some steps' reports, once all are known to be finite."""
+    row: Row = {}
+    for step, info in infos:
+        row = flatten(info)
+        for player, parts in info.losses.items():
+            gradient = {"gradient": info.gradient_norms[player]}
+            for name, value in (parts | gradient).items():
+                if not math.isfinite(float(value)):
+                    raise RunError(
+                        f"step {step:,}: {player}/{name} is {float(value)}; "
+                        f"{last_good(run.checkpoints)}."
+                    )
+    return row
+
+
+def _show(run: Run, step: int, generate: Sampler, state: State) -> Row:
+    """Draw samples from latents that are the same each time, and measure them."""
+    experiment = run.experiment
+    latents = draw_latents(experiment.game, experiment.samples, experiment.seed)
+    samples = generate(best_variables(state), latents)
+    run.samples.mkdir(exist_ok=True)
+    picture = experiment.draw(samples[: experiment.shown], None)
+    picture.save(run.samples / f"{step:06d}.png")
+    series = sorted(p for p in run.samples.glob("*.png") if p.stem.isdigit())
+    contact_strip(series).save(run.samples / "strip.png")
+    return dict(experiment.measure(samples))
+
+
+@contextlib.contextmanager
+def _told(run: Run) -> Iterator[None]:
+    """A disk that is full, or not to be written, as one sentence."""
+    try:
+        yield
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        raise RunError(
+            f"writing{where} failed ({error.strerror}); {last_good(run.checkpoints)}."
+        ) from error
+
+
+def _progress(run: Run, state: State) -> tqdm:
+    batches = run.experiment.source(run.experiment.seed, 0)
+    images = len(jax.tree.leaves(batches[0])[0])
+    return tqdm(
+        desc=run.name,
+        total=run.experiment.steps * images,
+        initial=int(state.step) * images,
+        unit=" images",
+        unit_scale=True,
+        smoothing=0.05,
+        dynamic_ncols=True,
+    )
+
+
+def _advance(progress: tqdm, infos: Sequence[tuple[int, Info]], images: int) -> None:
+    """Wait until all but the last two steps are done, and show what they lost."""
+    progress.update(images)
+    if len(infos) > IN_FLIGHT:
+        _, info = jax.block_until_ready(infos[-1 - IN_FLIGHT])
+        progress.set_postfix(
+            {player: float(sum(paid.values())) for player, paid in info.losses.items()},
+            refresh=False,
+        )

@@ -18,6 +18,8 @@ from jaxgan.losses.combine import weighted as weighted
 from jaxgan.losses.penalties import gradient_penalty as gradient_penalty
 from jaxgan.losses.penalties import r1 as r1
 from jaxgan.losses.penalties import r2 as r2
+from jaxgan.networks.dcgan import dcgan_discriminator as dcgan_discriminator
+from jaxgan.networks.dcgan import dcgan_generator as dcgan_generator
 from jaxgan.networks.linen import from_linen as from_linen
 from jaxgan.networks.mlp import mlp as mlp
 from jaxgan.networks.nnx import from_nnx as from_nnx

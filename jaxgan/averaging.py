@@ -11,7 +11,7 @@ from jaxgan.types import Algorithm, Batch, Info, State, Variables
 
 def averaged(
     algorithm: Algorithm,
-    decay: float = 0.999,
+    decay: float | jax.Array = 0.999,
     *,
     networks: Sequence[str] = ("generator",),
 ) -> Algorithm:

@@ -7,8 +7,10 @@ Three trees lie in it, so that sampling reads no more than it needs: "variables"
 """
 
 import contextlib
+import gc
 import logging
 import shutil
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,7 +65,9 @@ class Checkpoints:
             self._orbax.wait()
 
     def last_good(self) -> str:
-        """The newest whole checkpoint, in words."""
+        """The newest whole checkpoint, in words, once the last save has ended."""
+        with contextlib.suppress(Exception), _quiet_orbax():  # it failed: not whole
+            self._orbax.wait()
         return last_good(self.directory)
 
     @contextlib.contextmanager
@@ -158,12 +162,14 @@ def _read_newest(
                 path = directory.absolute() / str(step)
                 return step, ocp.load_checkpointables(path, like)
         except Exception as error:  # torn files fail in many ways
-            reasons.append(f"step {step}: {_reason(error)}")
-            logging.getLogger("jaxgan").warning(
-                "checkpoint %s cannot be read (%s); trying the one before",
-                directory / str(step),
-                _reason(error),
-            )
+            reason = _reason(error)
+        _forget_coroutines()
+        reasons.append(f"step {step}: {reason}")
+        logging.getLogger("jaxgan").warning(
+            "checkpoint %s cannot be read (%s); trying the one before",
+            directory / str(step),
+            reason,
+        )
     if reasons:
         raise RunError(
             f"no checkpoint in {directory} can be read ({'; '.join(reasons)})."
@@ -179,6 +185,13 @@ def _reason(error: BaseException) -> str:
     if "No space left on device" in text:
         return "no space left on device"
     return (text.strip().split("\n") or [""])[0][:200] or type(error).__name__
+
+
+def _forget_coroutines() -> None:
+    """Orbax drops coroutines when a load fails, of which Python would warn later."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        gc.collect()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The command line: train, sample, interpolate, list."""
 
 import dataclasses
+import inspect
 import logging
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Union
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
@@ -119,6 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             interpolate(command)
         else:
             list_runs(command)
+    except KeyboardInterrupt:  # before the first step, or a second one
+        sys.exit(_say(RunError("stopped."), 130))
     except Interrupted as stop:
         sys.exit(_say(stop, 128 + stop.signal_number))
     except InputError as error:
@@ -169,7 +173,7 @@ def interpolate(command: Interpolate) -> None:
     step, variables = restore_networks(run.checkpoints, like_state(run))
     latents = draw_latents(run.experiment.game, 2 * command.pairs, command.seed)
     starts, ends = latents[: command.pairs, None], latents[command.pairs :, None]
-    ways = np.linspace(0, 1, command.steps, dtype=np.float32)[:, None]
+    ways = jnp.linspace(0, 1, command.steps)[None, :, None]
     generate = sampler(run.experiment.game)
     out = command.out or run.samples / "interpolate"
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -189,12 +193,27 @@ def list_runs(command: List) -> None:
     if not found:
         print(f"no runs in {command.directory}")
         return
-    print(f"{'run':32} {'step':>10}  last checkpoint")
+    print(f"{'run':32} {'logged':>10} {'saved':>10}  measured")
     for directory in found:
         rows = read_rows(directory / "metrics.jsonl")
         saved = steps(directory / "checkpoints")
-        last = f"{rows[-1]['step']:,}" if rows else "-"
-        print(f"{directory!s:32} {last:>10}  {f'{saved[-1]:,}' if saved else '-'}")
+        logged = rows[-1]["step"] if rows else 0
+        measured = "  ".join(
+            f"{name} {value:.4g}"
+            for name, value in _last_measured(rows).items()
+            if isinstance(value, int | float)
+        )
+        at = saved[-1] if saved else 0
+        print(f"{directory!s:32} {logged:10,} {at:10,}  {measured}")
+
+
+def _last_measured(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the experiment measured last; the names of players' reports have a slash."""
+    for row in reversed(rows):
+        own = {k: v for k, v in row.items() if "/" not in k and k != "step"}
+        if own:
+            return own
+    return {}
 
 
 def _experiment_file(arguments: Sequence[str]) -> ExperimentFile | None:
@@ -228,7 +247,7 @@ def _with_config(file: ExperimentFile) -> type[Train]:
         frozen=True,
         kw_only=True,
     )
-    made.__doc__ = f"{file.doc}\n\n{Train.__doc__}"
+    made.__doc__ = f"{inspect.cleandoc(file.doc)}\n\n{inspect.getdoc(Train)}"
     return made
 
 

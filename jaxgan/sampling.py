@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
@@ -71,8 +70,8 @@ def draw_latents(game: Game, count: int, seed: int) -> Tree:
 
 
 def lerp(
-    start: Float[Array, "*n d"], end: Float[Array, "*n d"], t: float | ArrayLike
-) -> Float[Array, "*n d"]:
+    start: Float[Array, "... d"], end: Float[Array, "... d"], t: float | Array
+) -> Float[Array, "... d"]:
     """The straight way: (1 - t)·start + t·end.
 
     In many dimensions it leaves the shell where normal latents live: its middle is
@@ -87,8 +86,8 @@ def lerp(
 
 
 def slerp(
-    start: Float[Array, "*n d"], end: Float[Array, "*n d"], t: float | ArrayLike
-) -> Float[Array, "*n d"]:
+    start: Float[Array, "... d"], end: Float[Array, "... d"], t: float | Array
+) -> Float[Array, "... d"]:
     """The way along the sphere, for normal latents.
 
         sin((1-t)ω)/sin ω · start + sin(tω)/sin ω · end,  ω the angle between them

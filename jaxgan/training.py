@@ -4,17 +4,19 @@ A step's data, latents and noise are pure functions of (seed, step), so the posi
 all of them is the step, and a resumed run goes on to the same bits: run 2n steps, or n,
 kill, restore and n more. (On a GPU that needs XLA's deterministic operations.)
 
-Nothing that is not finite is ever saved: every step's losses and gradients are looked
-at before the checkpoint that follows them.
+Nothing that is not finite is ever saved: every step's losses and gradients, and the
+networks themselves, are looked at before a checkpoint is written.
 """
 
 import contextlib
 import math
 import signal
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 from tqdm import tqdm
 
 from jaxgan.checkpoint import Checkpoints, last_good, restore, shapes
@@ -66,11 +68,11 @@ def train(
     algorithm = data_parallel(
         experiment.dynamics, experiment.game, devices, donate=True
     )
-    key = jax.random.key(experiment.seed)
     generate = sampler(experiment.game)
     with locked(run), _told(run), Checkpoints(run.checkpoints, schedule.keep) as saved:
-        state = restore(run.checkpoints, like_state(run, devices))
-        state = algorithm.init(key) if state is None else state
+        init = partial(algorithm.init, jax.random.key(experiment.seed))
+        state = restore(run.checkpoints, shapes(init, replicated(devices)))
+        state = init() if state is None else state
         rewind(run.metrics, int(state.step))
         with caught_signals() as caught, _progress(run, state) as progress:
             unseen: list[tuple[int, Info]] = []
@@ -87,30 +89,26 @@ def train(
                 saves = last or step % schedule.save_every == 0 or stopped is not None
                 if not (logs or saves):
                     continue
-                row = _look(run, unseen)
+                row = _look(unseen, saved)
                 unseen.clear()
                 if shows:
                     row |= _show(run, step, generate, state)
                 if logs:
                     write_row(run.metrics, step, row)
                 if saves:
-                    saved.save(state)
+                    _save(state, saved)
                 if stopped is not None and not last:
                     saved.wait()
-                    raise Interrupted(
-                        f"stopped by {signal.Signals(stopped).name} at step {step:,}, "
-                        f"saved in {run.checkpoints / str(step)}; `jaxgan train "
-                        f"{run.directory}` goes on from there.",
-                        stopped,
-                    )
+                    raise _interrupted(run, step, stopped)
         saved.wait()
     return state
 
 
-def like_state(run: Run, devices: Sequence[jax.Device] | None = None) -> State:
-    """The shapes of a run's state, replicated over devices."""
-    game, dynamics = run.experiment.game, run.experiment.dynamics
-    return shapes(lambda: dynamics(game).init(jax.random.key(0)), replicated(devices))
+def like_state(run: Run) -> State:
+    """The shapes of a run's state, on one device."""
+    algorithm = run.experiment.dynamics(run.experiment.game)
+    one = replicated(jax.local_devices()[:1])
+    return shapes(partial(algorithm.init, jax.random.key(0)), one)
 
 
 def is_milestone(step: int) -> bool:
@@ -120,7 +118,7 @@ def is_milestone(step: int) -> bool:
     return step in (100, 300)
 
 
-def _look(run: Run, infos: Iterable[tuple[int, Info]]) -> Row:
+def _look(infos: Iterable[tuple[int, Info]], saved: Checkpoints) -> Row:
     """The last of some steps' reports, once all are known to be finite."""
     row: Row = {}
     for step, info in infos:
@@ -131,9 +129,28 @@ def _look(run: Run, infos: Iterable[tuple[int, Info]]) -> Row:
                 if not math.isfinite(float(value)):
                     raise RunError(
                         f"step {step:,}: {player}/{name} is {float(value)}; "
-                        f"{last_good(run.checkpoints)}."
+                        f"{saved.last_good()}."
                     )
     return row
+
+
+def _save(state: State, saved: Checkpoints) -> None:
+    for name, variables in state.variables.items():
+        if not all(bool(jnp.isfinite(x).all()) for x in jax.tree.leaves(variables)):
+            raise RunError(
+                f"step {int(state.step):,}: network {name!r} is no longer finite; "
+                f"{saved.last_good()}."
+            )
+    saved.save(state)
+
+
+def _interrupted(run: Run, step: int, number: int) -> Interrupted:
+    return Interrupted(
+        f"stopped by {signal.Signals(number).name} at step {step:,}, saved in "
+        f"{run.checkpoints / str(step)}; `jaxgan train {run.directory}` goes on from "
+        "there.",
+        number,
+    )
 
 
 def _show(run: Run, step: int, generate: Sampler, state: State) -> Row:

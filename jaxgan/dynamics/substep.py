@@ -58,7 +58,8 @@ def init_state(setting: Setting, key: Array) -> State:
     game = setting.game
     network_key, key = jax.random.split(key)
     batch = _zeros(setting.example)
-    latent = _zeros(jax.eval_shape(lambda: game.prior(key, 2, batch.condition)))
+    count = len(jax.tree.leaves(batch)[0])  # as many as there are conditions
+    latent = _zeros(jax.eval_shape(lambda: game.prior(key, count, batch.condition)))
     variables = {
         name: _init_network(game, name, network_key, inputs)
         for name, inputs in game.inputs(batch, latent).items()

@@ -106,6 +106,7 @@ def gan(
         g, d = variables["generator"], variables["discriminator"]
         fake_key, pool_key, pair_key, probe_key = jax.random.split(turn.key, 4)
 
+        _check_count(batch, turn.latent)
         fake, g_stats = generate(g, fake_key, turn.latent, condition)
         _check_alike(batch, fake)
         fake, view_state = view.pool(turn.view, fake, pool_key, turn.player)
@@ -178,7 +179,10 @@ def _check_alike(batch: Batch, fake: Tree) -> None:
             f"the generator makes examples of shape {made}, but the data's are "
             f"{wanted}: give both the same shape."
         )
-    sizes = {x.shape[0] for x in jax.tree.leaves((batch.real, fake))}
+
+
+def _check_count(batch: Batch, latent: Tree) -> None:
+    sizes = {x.shape[0] for x in jax.tree.leaves((batch.real, latent))}
     if batch.condition and len(sizes) > 1:
         raise InputError(
             "fakes: a condition belongs to one real and one fake, so a conditional "

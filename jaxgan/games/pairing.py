@@ -81,13 +81,13 @@ def jointly(
 # Module-level functions, since a Partial's function is part of its tree structure.
 
 
-def _only(pull: Partial, cotangent: Array) -> Tree:
+def _only(pull: Callable[..., Tree], cotangent: Array) -> Tree:
     return pull(cotangent)[0]
 
 
-def _of_real(pull: Partial, of_fake: Array, cotangent: Array) -> Tree:
+def _of_real(pull: Callable[..., Tree], of_fake: Array, cotangent: Array) -> Tree:
     return pull(jnp.concatenate([cotangent, of_fake]))[0]
 
 
-def _of_fake(pull: Partial, of_real: Array, cotangent: Array) -> Tree:
+def _of_fake(pull: Callable[..., Tree], of_real: Array, cotangent: Array) -> Tree:
     return pull(jnp.concatenate([of_real, cotangent]))[1]

@@ -67,18 +67,18 @@ def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
     return Network(init, apply)
 
 
-def _split(module: nnx.Module) -> tuple[Any, nnx.State, nnx.State, nnx.State]:
+def _split(module: nnx.Module) -> tuple[Any, Tree, Tree, Tree]:
     parts: Any = nnx.split(module, nnx.Param, nnx.RngState, ...)
     return parts
 
 
-def _filled(shapes: nnx.State, values: Tree) -> nnx.State:
+def _filled(shapes: Tree, values: Tree) -> Tree:
     fresh = jax.tree.map(lambda x: x, shapes)
     nnx.replace_by_pure_dict(fresh, values)
     return fresh
 
 
-def _seeded(streams: nnx.State, key: jax.Array) -> nnx.State:
+def _seeded(streams: Tree, key: jax.Array) -> Tree:
     return nnx.from_flat_state(
         [
             (

@@ -1,0 +1,120 @@
+"""A convolutional GAN on 1,797 real handwritten digits.
+
+A DCGAN with the logistic loss and R1, on the 8×8 digits that scikit-learn carries: no
+network, no GPU, three minutes on two CPU cores. It draws its samples at steps 100, 300,
+1,000, … and measures, from as many samples as there are digits,
+
+- frechet: the Fréchet distance in the 64 raw pixels (0 to 16) to all the data;
+- perfect: what a perfect sampler would score with that many samples. The expectation
+  falls as 1/n, so it is half the distance between two random halves of the data,
+  averaged over 20 splits;
+- smallest_share: of the ten digits among the samples, by a classifier (a support vector
+  machine, 97 % right in cross-validation) fitted on the real ones.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import optax
+from numpy.typing import NDArray
+from sklearn.svm import SVC
+
+from jaxgan import (
+    Batch,
+    alternating,
+    averaged,
+    chain,
+    dcgan_discriminator,
+    dcgan_generator,
+    gan,
+    in_memory,
+    non_saturating,
+    priors,
+    r1,
+)
+from jaxgan.data.digits import LEVELS, digits
+from jaxgan.experiment import Experiment
+from jaxgan.metrics.frechet import frechet_distance
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A DCGAN of digits."""
+
+    steps: int = 10_000  # one move of each player
+    seed: int = 0
+    batch_size: int = 64
+    latent_size: int = 64
+    channels: int = 64  # of the 4×4 maps; the 2×2 ones have twice as many
+    learning_rate: float = 1e-3  # at the start; falls to 0 along a cosine
+    beta1: float = 0.5  # Adam's
+    gamma: float = 0.1  # weight of R1
+    decay: float = 0.999  # of the generator's average
+
+
+def experiment(config: Config) -> Experiment:
+    """Networks, game, dynamics, data and evaluation."""
+    images, labels = digits()
+    shape = images.shape[1:]
+    game = gan(
+        generator=dcgan_generator(shape, config.channels, base=2),
+        discriminator=dcgan_discriminator(
+            shape, config.channels, base=2, batch_norm=False
+        ),
+        loss=chain(non_saturating(), r1(config.gamma)),
+        prior=priors.normal(config.latent_size),
+    )
+    rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
+    optimizers = {player: optax.adam(rate, b1=config.beta1) for player in game.players}
+    source = in_memory(Batch(images), config.batch_size)
+    [example, _] = source(config.seed, 0)
+    return Experiment(
+        game=game,
+        dynamics=lambda game: averaged(
+            alternating(game, optimizers, example), config.decay
+        ),
+        source=source,
+        steps=config.steps,
+        seed=config.seed,
+        measure=judge(images, labels),
+        samples=len(images),
+    )
+
+
+def judge(
+    images: NDArray[np.float32], labels: NDArray[np.int64]
+) -> Callable[[NDArray[np.float32]], dict[str, float]]:
+    """Measure samples against the real digits; see the top of this file."""
+    real = raw_pixels(images)
+    classifier = SVC(gamma=0.001).fit(real, labels)
+    perfect = perfect_score(real)
+
+    def measure(samples: NDArray[np.float32]) -> dict[str, float]:
+        pixels = raw_pixels(samples)
+        shares = np.bincount(classifier.predict(pixels), minlength=10) / len(pixels)
+        return {
+            "frechet": frechet_distance(pixels, real),
+            "perfect": perfect,
+            "smallest_share": float(shares.min()),
+            **{f"share_of_{digit}": float(share) for digit, share in enumerate(shares)},
+        }
+
+    return measure
+
+
+def perfect_score(real: NDArray, splits: int = 20) -> float:
+    """Half the mean Fréchet distance between random halves of the data."""
+    rng = np.random.default_rng(0)
+    half = len(real) // 2
+    orders = [rng.permutation(len(real)) for _ in range(splits)]
+    distances = [
+        frechet_distance(real[order[:half]], real[order[half : 2 * half]])
+        for order in orders
+    ]
+    return float(np.mean(distances)) / 2
+
+
+def raw_pixels(images: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Images in [-1, 1] as rows of 64 pixels from 0 to 16, not rounded."""
+    return (images.reshape(len(images), -1).astype(np.float64) + 1) * (LEVELS / 2)

@@ -1,0 +1,190 @@
+"""DCGAN: a generator and a discriminator made of strided convolutions.
+
+The five guidelines of the paper (Radford et al. 2015, arXiv:1511.06434, section 3):
+
+1. strided convolutions down, fractionally strided ones up, no pooling;
+2. BatchNorm in both networks, but for the generator's output and the discriminator's
+   input;
+3. no fully connected hidden layers;
+4. ReLU in the generator, tanh at its output;
+5. leaky ReLU (slope 0.2) in the discriminator.
+
+Every convolution is 4×4 with stride 2. The feature maps double in width as they halve
+in size, from `channels` beside the image to the smallest map of `base`×`base`. Weights
+start from N(0, 0.02²). The convolutions are those of `networks.convolution`.
+"""
+
+import math
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgan.errors import InputError, check_positive_int
+from jaxgan.networks.convolution import convolve, convolve_transposed
+from jaxgan.networks.linen import from_linen
+from jaxgan.types import Network
+
+SIZES = (8, 16, 32, 64, 128)
+WEIGHTS = nn.initializers.normal(0.02)
+
+
+def dcgan_generator(
+    image_shape: Sequence[int], channels: int = 64, *, base: int = 4
+) -> Network:
+    """Latents (b, d) to images (b, size, size, colours) in [-1, 1].
+
+    Args:
+        image_shape: (size, size, colours), size a power of two from 8 to 128.
+        channels: of the largest hidden map.
+        base: side of the smallest map, a power of two below the size; the paper's is 4.
+
+    Raises:
+        InputError: if an argument is none of these.
+
+        >>> import jax
+        >>> from jaxgan import dcgan_generator
+        >>> network = dcgan_generator((8, 8, 1), channels=8)
+        >>> z = jax.numpy.ones((2, 16))
+        >>> image, _ = network.apply(network.init(jax.random.key(0), z), z)
+        >>> image.shape
+        (2, 8, 8, 1)
+    """
+    check_positive_int("dcgan: channels", channels)
+    levels = _levels(tuple(image_shape), base)
+    return from_linen(_Generator(levels, channels, base, image_shape[-1]))
+
+
+def dcgan_discriminator(
+    image_shape: Sequence[int],
+    channels: int = 64,
+    *,
+    base: int = 4,
+    batch_norm: bool = True,
+) -> Network:
+    """Images (b, size, size, colours) to logits (b,).
+
+    Args:
+        image_shape: (size, size, colours), size a power of two from 8 to 128.
+        channels: of the largest hidden map.
+        base: side of the smallest map, a power of two below the size; the paper's is 4.
+        batch_norm: leave it out (False) under a gradient penalty, which asks for the
+            slope at each image by itself.
+
+    Raises:
+        InputError: if an argument is none of these, or, when the game is built, if the
+            images have another shape.
+
+        >>> import jax
+        >>> from jaxgan import dcgan_discriminator
+        >>> network = dcgan_discriminator((8, 8, 1), channels=8)
+        >>> x = jax.numpy.ones((2, 8, 8, 1))
+        >>> logits, _ = network.apply(network.init(jax.random.key(0), x), x)
+        >>> logits.shape
+        (2,)
+    """
+    check_positive_int("dcgan: channels", channels)
+    levels = _levels(tuple(image_shape), base)
+    module = _Discriminator(levels, channels, tuple(image_shape), batch_norm)
+    return from_linen(module)
+
+
+class _Generator(nn.Module):
+    levels: int
+    channels: int
+    base: int
+    colours: int
+
+    @nn.compact
+    def __call__(
+        self, latent: Float[Array, "b d"], train: bool = True
+    ) -> Float[Array, "b h w c"]:
+        width = self.channels * 2 ** (self.levels - 1)
+        x = nn.Dense(self.base**2 * width, use_bias=False, kernel_init=WEIGHTS)(latent)
+        x = x.reshape(-1, self.base, self.base, width)
+        for level in reversed(range(1, self.levels)):
+            x = jax.nn.relu(_normalised(x, train))
+            x = _Up(self.channels * 2 ** (level - 1), use_bias=False)(x)
+        x = jax.nn.relu(_normalised(x, train))
+        return jnp.tanh(_Up(self.colours)(x))
+
+
+class _Discriminator(nn.Module):
+    levels: int
+    channels: int
+    image_shape: tuple[int, ...]
+    batch_norm: bool
+
+    @nn.compact
+    def __call__(
+        self, image: Float[Array, "b h w c"], train: bool = True
+    ) -> Float[Array, " b"]:
+        if image.shape[1:] != self.image_shape:
+            raise InputError(
+                f"dcgan_discriminator was built for images {self.image_shape}, "
+                f"got {image.shape[1:]}."
+            )
+        x = image
+        for level in range(self.levels):
+            normalise = self.batch_norm and level > 0
+            x = _Down(self.channels * 2**level, use_bias=not normalise)(x)
+            x = _normalised(x, train) if normalise else x
+            x = jax.nn.leaky_relu(x, 0.2)
+        x = x.reshape(x.shape[0], -1)
+        return nn.Dense(1, kernel_init=WEIGHTS)(x)[:, 0]
+
+
+class _Down(nn.Module):
+    features: int
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h/2 w/2 f"]:
+        kernel = self.param("kernel", WEIGHTS, (4, 4, x.shape[-1], self.features))
+        x = convolve(x, kernel, stride=2)
+        return _biased(self, x) if self.use_bias else x
+
+
+class _Up(nn.Module):
+    features: int
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w f"]:
+        # Laid out as for the convolution of which this is the transpose.
+        kernel = self.param("kernel", WEIGHTS, (4, 4, self.features, x.shape[-1]))
+        x = convolve_transposed(x, kernel, stride=2)
+        return _biased(self, x) if self.use_bias else x
+
+
+def _biased(module: nn.Module, x: Array) -> Array:
+    bias = module.param("bias", nn.initializers.zeros, (x.shape[-1],))
+    return x + bias.reshape(1, 1, 1, -1)
+
+
+def _normalised(x: Array, train: bool) -> Array:
+    return nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.9,
+        scale_init=lambda *args: 1 + WEIGHTS(*args),
+    )(x)
+
+
+def _levels(image_shape: tuple[int, ...], base: int) -> int:
+    """How many times the image halves before it is `base` pixels wide."""
+    if len(image_shape) != 3 or image_shape[0] != image_shape[1]:
+        raise InputError(
+            f"dcgan: image_shape must be (size, size, colours), got {image_shape}."
+        )
+    size = image_shape[0]
+    if size not in SIZES:
+        raise InputError(f"dcgan: the image size must be one of {SIZES}, got {size}.")
+    levels = math.log2(size / base) if base > 0 else 0
+    if levels < 1 or levels % 1:
+        raise InputError(
+            f"dcgan: base must be a power of two below the image size {size}, "
+            f"got {base!r}."
+        )
+    return int(levels)

@@ -1,0 +1,171 @@
+"""What the tests play with: rounds made by hand, and games small enough to compile."""
+
+import contextlib
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import jaxtyping
+import numpy as np
+import optax
+from jax.tree_util import Partial
+
+from jaxgan import (
+    Batch,
+    Round,
+    Score,
+    alternating,
+    from_linen,
+    gan,
+    mlp,
+    non_saturating,
+    priors,
+)
+
+
+def sample(sampler, key, shape):
+    return sampler(key, shape)
+
+
+def unread(*args, **kwargs):
+    raise AssertionError("a loss read what this round does not have")
+
+
+@contextlib.contextmanager
+def unchecked():
+    """Run without the checks of annotations, as users do."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def round_of(real_logits=0.0, fake_logits=0.0, **fields: Any) -> Round:
+    """A round of which only the scores are known, unless `fields` say more."""
+    known = {
+        "real": jnp.zeros((2, 1)),
+        "fake": jnp.zeros((2, 1)),
+        "latent": jnp.zeros((2, 1)),
+        "condition": (),
+        "weight": None,
+        "real_score": Score(jnp.asarray(real_logits)),
+        "fake_score": Score(jnp.asarray(fake_logits)),
+        "real_pullback": Partial(unread),
+        "fake_pullback": Partial(unread),
+        "critic": Partial(unread),
+        "generate": Partial(unread),
+        "params": {},
+        "step": jnp.int32(0),
+        "draw": Partial(sample),
+        "mean": Partial(jnp.mean),
+    }
+    return Round(**known | fields)
+
+
+def round_with(critic, real, fake, **fields: Any) -> Round:
+    """The round in which `critic`, from images to logits, judges `real` and `fake`."""
+    real_logits, real_pull = jax.vjp(critic, real)
+    fake_logits, fake_pull = jax.vjp(critic, fake)
+
+    def probe(image, condition=(), train=True):
+        return Score(critic(image))
+
+    return round_of(
+        real_logits,
+        fake_logits,
+        real=real,
+        fake=fake,
+        real_pullback=Partial(lambda pull, cotangent: pull(cotangent)[0], real_pull),
+        fake_pullback=Partial(lambda pull, cotangent: pull(cotangent)[0], fake_pull),
+        critic=Partial(probe),
+        **fields,
+    )
+
+
+def random(seed, *shape, scale=1.0):
+    """Normal numbers, float32."""
+    numbers = scale * np.random.default_rng(seed).normal(size=shape)
+    return jnp.asarray(numbers, jnp.float32)
+
+
+def play(loss, record, key=None, state=None):
+    """What everyone pays, `{player: {part: scalar}}`."""
+    key = jax.random.key(0) if key is None else key
+    return loss.evaluate(record, loss.init({}) if state is None else state, key)[0]
+
+
+class Normed(nn.Module):
+    """A dense layer, BatchNorm and another dense layer."""
+
+    output_shape: tuple[int, ...]
+    width: int = 8
+
+    @nn.compact
+    def __call__(self, x, train=True):
+        x = nn.Dense(self.width, use_bias=False)(x)
+        x = nn.BatchNorm(use_running_average=not train, momentum=0.9)(x)
+        x = nn.Dense(int(np.prod(self.output_shape)))(jnp.tanh(x))
+        return x.reshape(-1, *self.output_shape)
+
+
+def small_game(loss=None, *, normed=(), width=8, latent=3, **options):
+    """A game in the plane; the networks named in `normed` have BatchNorm."""
+
+    def network(name, output_shape):
+        if name in normed:
+            return from_linen(Normed(output_shape, width))
+        return mlp(output_shape, (width,), activation=jnp.tanh)
+
+    return gan(
+        network("generator", (2,)),
+        network("discriminator", ()),
+        non_saturating() if loss is None else loss,
+        priors.normal(latent),
+        **options,
+    )
+
+
+def reals(seed, n=8):
+    """A batch of `n` points of the plane."""
+    return Batch(random(seed, n, 2))
+
+
+def batches(substeps=2, n=8, seed=0):
+    """A step's batches, all different."""
+    return tuple(reals(1000 * seed + i, n) for i in range(substeps))
+
+
+def algorithm_of(game, optimizer=None, *, n=8, dynamics=alternating, **options):
+    """The game played with one optimiser for everyone, or one for each."""
+    optimizer = optimizer or optax.sgd(0.1)
+    optimizers = (
+        optimizer
+        if isinstance(optimizer, dict)
+        else {player: optimizer for player in game.players}
+    )
+    return dynamics(game, optimizers, reals(0, n), **options)
+
+
+def bits(tree):
+    """The bytes of every leaf by its path, keys included."""
+    tree = jax.tree.map(
+        lambda x: (
+            jax.random.key_data(x)
+            if jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+            else x
+        ),
+        tree,
+    )
+    return {
+        jax.tree_util.keystr(path): (x.dtype, x.shape, np.asarray(x).tobytes())
+        for path, x in jax.tree_util.tree_leaves_with_path(tree)
+    }
+
+
+def assert_close(one, other, rtol=1e-6, atol=1e-6):
+    """Equal trees up to rounding."""
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=rtol, atol=atol)

@@ -1,0 +1,59 @@
+import jax
+import numpy as np
+import pytest
+
+from jaxgan import InputError, priors
+
+PRIORS = {
+    "normal": priors.normal(3),
+    "uniform": priors.uniform(3, -0.5, 2.0),
+    "truncated_normal": priors.truncated_normal(3, 0.7),
+}
+every_prior = pytest.mark.parametrize("name", PRIORS)
+
+
+def draw(name, seed=0, n=20_000):
+    return np.asarray(PRIORS[name](jax.random.key(seed), n, ()), "f8")
+
+
+# The truncated normal on [-a, a]: variance 1 - 2a φ(a) / (2Φ(a) - 1), at a = 0.7.
+@pytest.mark.parametrize(
+    ("name", "mean", "variance", "low", "high"),
+    [
+        ("normal", 0.0, 1.0, -7.0, 7.0),
+        ("uniform", 0.75, 2.5**2 / 12, -0.5, 2.0),
+        ("truncated_normal", 0.0, 0.152_06, -0.7, 0.7),
+    ],
+)
+def test_moments_and_support(name, mean, variance, low, high):
+    z = draw(name)
+    assert z.shape == (20_000, 3)
+    np.testing.assert_allclose(z.mean(axis=0), mean, atol=5 * np.sqrt(variance / 2e4))
+    np.testing.assert_allclose(z.var(axis=0), variance, rtol=0.05)
+    assert low <= z.min() and z.max() <= high
+    off_diagonal = np.cov(z.T)[np.triu_indices(3, 1)]
+    np.testing.assert_allclose(off_diagonal, 0, atol=0.04 * variance)
+
+
+@every_prior
+def test_the_key_is_all_the_chance_there_is(name):
+    np.testing.assert_array_equal(draw(name, n=4), draw(name, n=4))
+    assert (draw(name, 0, n=4) != draw(name, 1, n=4)).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: priors.normal(0), "normal: size must be an integer of at least 1"),
+        (lambda: priors.uniform(-2), "uniform: size must be an integer"),
+        (lambda: priors.truncated_normal(0), "truncated_normal: size must be"),
+        (lambda: priors.uniform(3, 1.0, 1.0), "uniform: the lower bound must be below"),
+        (lambda: priors.uniform(3, float("nan")), "uniform: lower bound must be a fin"),
+        (lambda: priors.uniform(3, 0.0, float("inf")), "uniform: upper bound must be"),
+        (lambda: priors.truncated_normal(3, 0.0), "truncated_normal: the lower bound"),
+        (lambda: priors.truncated_normal(3, -1.0), "truncated_normal: the lower bound"),
+    ],
+)
+def test_impossible_priors_are_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        make()

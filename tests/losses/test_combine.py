@@ -1,0 +1,302 @@
+import itertools
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxgan import (
+    InputError,
+    Loss,
+    Part,
+    Variables,
+    chain,
+    every,
+    focus,
+    gradient_penalty,
+    minimax,
+    non_saturating,
+    r1,
+    r2,
+    rename,
+    stateless,
+    wasserstein,
+    weighted,
+)
+from tests.builders import assert_close, bits, play, random, round_with, unchecked
+
+LOSSES = {
+    "non_saturating": non_saturating(),
+    "wasserstein": wasserstein(),
+    "r1": r1(0.7),
+    "gradient_penalty": gradient_penalty(10.0),  # draws random numbers
+}
+PAIRS = list(itertools.combinations(LOSSES.values(), 2))
+FEW_PAIRS = [(wasserstein(), gradient_penalty(10.0)), (non_saturating(), r1(0.7))]
+
+several = pytest.mark.parametrize("seed", range(3))
+
+
+def round_number(seed, step=0):
+    """A random round, judged by a random critic that is not linear."""
+    w, real, fake = (
+        random(seed, 3, 4),
+        random(seed + 100, 5, 3),
+        random(seed + 200, 5, 3),
+    )
+
+    def critic(x):
+        return jnp.tanh(x @ w).sum(axis=-1)
+
+    return round_with(critic, real, fake, step=jnp.int32(step))
+
+
+def counter(name="counter", payer="discriminator", advances=None):
+    """A part that counts its own evaluations, and charges the count."""
+
+    def evaluate(record, state, key):
+        del record, key
+        return {payer: state}, state + 1
+
+    return Loss({name: Part(lambda variables: jnp.float32(1), evaluate, advances)})
+
+
+def paid(loss, seed, step=0):
+    return play(loss, round_number(seed, step), jax.random.key(seed))
+
+
+# The laws
+
+
+@several
+def test_chain_is_commutative_bit_for_bit(seed):
+    for a, b in PAIRS:
+        assert bits(paid(chain(a, b), seed)) == bits(paid(chain(b, a), seed))
+
+
+@several
+def test_chain_is_associative_bit_for_bit(seed):
+    a, b, c = wasserstein(), gradient_penalty(3.0), r2(0.3)
+    assert bits(paid(chain(chain(a, b), c), seed)) == bits(
+        paid(chain(a, chain(b, c)), seed)
+    )
+
+
+@several
+def test_the_empty_chain_is_the_identity(seed):
+    assert play(chain(), round_number(seed)) == {}
+    for loss in LOSSES.values():
+        alone = bits(paid(loss, seed))
+        assert bits(paid(chain(loss, chain()), seed)) == alone
+        assert bits(paid(chain(chain(), loss), seed)) == alone
+
+
+@several
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_part_pays_the_same_in_any_company(name, seed):
+    together = paid(chain(*LOSSES.values()), seed)
+    alone = paid(LOSSES[name], seed)
+    assert alone
+    for player in alone:
+        assert bits(alone[player][name]) == bits(together[player][name])
+
+
+@several
+@pytest.mark.parametrize(("a", "b"), [(2.0, 0.25), (0.3, -1.7), (0.0, 5.0)])
+def test_weights_multiply(a, b, seed):
+    loss = chain(*LOSSES.values())
+    nested, plain = paid(weighted(a, weighted(b, loss)), seed), paid(loss, seed)
+    assert_close(nested, paid(weighted(a * b, loss), seed))
+    assert_close(nested, jax.tree.map(lambda x: a * b * x, plain))
+
+
+@several
+def test_a_weight_may_follow_the_step(seed):
+    loss = weighted(lambda step: 0.5 * step, non_saturating())
+    for step in (0, 1, 6):
+        expected = paid(weighted(0.5 * step, non_saturating()), seed)
+        assert bits(paid(loss, seed, step)) == bits(expected)
+
+
+@several
+@pytest.mark.parametrize("n", [2, 3])
+def test_every_pays_n_times_as_much_once_in_n_iterations(n, seed):
+    loss = chain(*LOSSES.values())
+    full = jax.tree.map(lambda x: n * x, paid(loss, seed))
+    lazy = jax.jit(lambda step: paid(every(n, loss), seed, step))
+    for step in range(2 * n):
+        now = lazy(step)
+        if step % n == 0:
+            assert_close(now, full)
+        else:
+            assert bits(now) == bits(jax.tree.map(jnp.zeros_like, full))
+
+
+@several
+def test_every_single_iteration_is_the_loss_itself(seed):
+    loss = chain(*LOSSES.values(), counter())
+    for step in (0, 1):
+        assert bits(paid(every(1, loss), seed, step)) == bits(paid(loss, seed, step))
+
+
+@several
+@pytest.mark.parametrize("step", [0, 1])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda loss: weighted(1.7, loss),
+        lambda loss: every(2, loss),
+        lambda loss: focus(lambda record: record, loss),
+        lambda loss: rename({"discriminator": "d_x", "r1": "r1_x"}, loss),
+    ],
+    ids=["weighted", "every", "focus", "rename"],
+)
+def test_everything_distributes_over_chain(change, step, seed):
+    for a, b in FEW_PAIRS:
+        whole = paid(change(chain(a, b)), seed, step)
+        parts = paid(chain(change(a), change(b)), seed, step)
+        assert bits(whole) == bits(parts)
+
+
+def test_focus_reads_what_its_lens_shows():
+    record = {"forth": round_number(0), "back": round_number(1)}
+    loss = chain(wasserstein(), gradient_penalty())
+    for name, side in record.items():
+        through = play(focus(lambda record, name=name: record[name], loss), record)
+        assert bits(through) == bits(play(loss, side))
+
+
+# Lazy parts
+
+
+def test_the_state_of_a_lazy_part_rests_between_its_iterations():
+    loss = every(3, counter())
+    state, counts = loss.init({}), []
+    for step in range(7):
+        _, state = loss.evaluate(round_number(0, step), state, jax.random.key(0))
+        counts.append(float(state["counter"]))
+    assert counts == [2, 2, 2, 3, 3, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("loss", "conditional"),
+    [(every(2, gradient_penalty()), True), (gradient_penalty(), False)],
+    ids=["every", "always"],
+)
+def test_a_lazy_part_compiles_to_a_conditional(loss, conditional):
+    def pay(step):
+        return paid(loss, 0, step)
+
+    text = jax.jit(pay).lower(jnp.int32(0)).compile().as_text()
+    assert (" conditional(" in text) == conditional
+
+
+@pytest.mark.parametrize("n", [0, -1, True, 2.0])
+def test_every_needs_a_positive_integer(n):
+    message = "every: n must be an integer of at least 1"
+    with unchecked(), pytest.raises(InputError, match=message):
+        every(n, r1(1.0))
+
+
+# Names
+
+
+def test_renaming_moves_players_and_parts():
+    names = {"discriminator": "d_x", "generator": "g", "minimax": "forth", "no": "one"}
+    renamed, plain = paid(rename(names, minimax()), 0), paid(minimax(), 0)
+    assert renamed == {
+        "d_x": {"forth": plain["discriminator"]["minimax"]},
+        "g": {"forth": plain["generator"]["minimax"]},
+    }
+
+
+def test_players_renamed_to_one_pay_the_sum():
+    both = paid(rename({"generator": "discriminator"}, minimax()), 0)
+    plain = paid(minimax(), 0)
+    expected = plain["generator"]["minimax"] + plain["discriminator"]["minimax"]
+    assert both == {"discriminator": {"minimax": expected}}
+
+
+def test_a_renamed_random_part_draws_other_numbers():
+    loss = chain(
+        gradient_penalty(), rename({"gradient_penalty": "x"}, gradient_penalty())
+    )
+    drawn = paid(loss, 0)["discriminator"]
+    assert sorted(drawn) == ["gradient_penalty", "x"]
+    assert drawn["gradient_penalty"] != drawn["x"]
+
+
+@pytest.mark.parametrize(
+    ("advances", "expected"),
+    [("discriminator", "d_x"), ("other", "other"), (None, None)],
+)
+def test_renaming_follows_who_advances_a_part(advances, expected):
+    loss = rename({"discriminator": "d_x"}, counter(advances=advances))
+    assert loss.parts["counter"].advances == expected
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda x: weighted(2.0, x), lambda x: every(2, x), lambda x: focus(id, x)],
+    ids=["weighted", "every", "focus"],
+)
+def test_wrappers_keep_who_advances_a_part(wrap):
+    assert wrap(counter(advances="generator")).parts["counter"].advances == "generator"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: chain(r1(1.0), minimax(), r1(2.0)),
+        lambda: rename({"r2": "r1"}, chain(r1(1.0), r2(1.0))),
+    ],
+    ids=["chain", "rename"],
+)
+def test_two_parts_of_one_name_are_refused(make):
+    with pytest.raises(InputError, match="two parts are named 'r1'"):
+        make()
+
+
+# Parts with a state, parts of three lines
+
+
+def test_a_state_is_passed_from_one_evaluation_to_the_next():
+    loss = chain(counter("a"), weighted(10.0, counter("b", payer="generator")), r1(1.0))
+    state = loss.init({})
+    for count in (1, 2, 3):
+        payments, state = loss.evaluate(round_number(0), state, jax.random.key(0))
+        assert payments["discriminator"]["a"] == count
+        assert payments["generator"] == {"b": 10 * count}
+    assert state == {"a": 4, "b": 4, "r1": ()}
+
+
+def test_a_state_starts_from_the_variables():
+    part = Part(
+        lambda variables: variables["x"].stats, lambda record, state, key: ({}, state)
+    )
+    loss = chain(r1(1.0), weighted(2.0, every(3, Loss({"part": part}))))
+    assert loss.init({"x": Variables((), 5)}) == {"part": 5, "r1": ()}
+
+
+def test_a_function_of_the_round_and_a_key_is_a_loss():
+    def drift(record, key):
+        return {"critic": record.mean(record.real) + jax.random.normal(key)}
+
+    loss = stateless(drift, "drift", advances="critic")
+    assert loss.parts["drift"].advances == "critic"
+    one, other = (play(loss, round_number(0), jax.random.key(i)) for i in range(2))
+    assert list(one) == ["critic"] and list(one["critic"]) == ["drift"]
+    assert one != other
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), "heavy"])
+def test_a_weight_must_be_a_finite_number(weight):
+    message = f"weighted: weight .* got {weight!r}"
+    with unchecked(), pytest.raises(InputError, match=message):
+        weighted(weight, r1(1.0))
+
+
+def test_a_weight_may_be_negative_or_traced():
+    plain = paid(wasserstein(), 0)
+    weights = jnp.array([-1.0, 0.5])
+    swept = jax.vmap(lambda weight: paid(weighted(weight, wasserstein()), 0))(weights)
+    assert_close(swept, jax.tree.map(lambda x: weights * x, plain))

@@ -1,0 +1,199 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+from jax.tree_util import Partial
+
+from jaxgan import InputError, gradient_penalty, r1, r2
+from jaxgan.games.gan import as_score
+from tests.builders import play, random, round_with
+
+SHAPE = (4, 3, 3, 2)
+REAL, FAKE = random(0, *SHAPE), random(1, *SHAPE)
+W = random(2, *SHAPE[1:], scale=0.4)
+SQUARE = float(jnp.square(W).sum())
+
+PENALTIES = {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
+every_penalty = pytest.mark.parametrize("name", PENALTIES)
+
+
+def linear(w=W):
+    """D(x) = w·x, whose slope is w everywhere."""
+    return lambda x: jnp.tensordot(x, w, axes=w.ndim)
+
+
+def bowl(x):
+    """D(x) = |x|²/2, whose slope is x."""
+    return 0.5 * jnp.square(x).sum(axis=tuple(range(1, x.ndim)))
+
+
+def penalty(loss, critic, real=REAL, fake=FAKE, key=None, **fields):
+    """What the discriminator pays; nobody else may be charged."""
+    paid = play(loss, round_with(critic, real, fake, **fields), key)
+    assert list(paid) == ["discriminator"]
+    [amount] = paid["discriminator"].values()
+    return amount
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.1, 10.0])
+@pytest.mark.parametrize("term", [r1, r2])
+def test_zero_centred_penalties_of_a_linear_critic(term, gamma):
+    assert float(penalty(term(gamma), linear())) == pytest.approx(
+        gamma / 2 * SQUARE, rel=1e-5
+    )
+
+
+@pytest.mark.parametrize(("weight", "target"), [(10.0, 1.0), (1.0, 0.0), (3.0, 2.5)])
+def test_gradient_penalty_of_a_linear_critic(weight, target):
+    paid = penalty(gradient_penalty(weight, target), linear())
+    assert float(paid) == pytest.approx(
+        weight * (np.sqrt(SQUARE) - target) ** 2, rel=1e-5
+    )
+
+
+@pytest.mark.parametrize(("term", "images"), [(r1, REAL), (r2, FAKE)])
+def test_squares_are_summed_over_pixels_and_averaged_over_the_batch(term, images):
+    expected = np.square(np.asarray(images, "f8")).sum(axis=(1, 2, 3)).mean()
+    assert float(penalty(term(2.0), bowl)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_r1_weighs_examples_and_the_others_do_not():
+    weight = jnp.array([0.0, 2.0, 1.0, 3.0])
+    squares = np.square(np.asarray(REAL, "f8")).sum(axis=(1, 2, 3))
+    paid = penalty(r1(2.0), bowl, weight=weight)
+    assert float(paid) == pytest.approx((np.asarray(weight) * squares).mean(), rel=1e-5)
+    for term in (r2(2.0), gradient_penalty(2.0)):
+        assert penalty(term, bowl, weight=weight) == penalty(term, bowl)
+
+
+@every_penalty
+def test_patch_logits_are_averaged_before_they_are_differentiated(name):
+    ws = random(3, *SHAPE[1:], 2, 3, scale=0.4)
+
+    def patches(x):
+        return jnp.tensordot(x, ws, axes=3)
+
+    by_patch = penalty(PENALTIES[name](1.0), patches)
+    of_mean = penalty(PENALTIES[name](1.0), linear(ws.mean(axis=(-2, -1))))
+    assert patches(REAL).shape == (4, 2, 3)
+    assert float(by_patch) == pytest.approx(float(of_mean), rel=1e-5)
+
+
+def test_one_uniform_share_for_each_example_mixes_real_and_fake():
+    shares = jnp.array([0.0, 0.25, 0.6, 1.0])
+    asked = []
+
+    def draw(sampler, key, shape):
+        asked.append((sampler, shape))
+        return shares.reshape(shape)
+
+    paid = penalty(gradient_penalty(10.0, 0.5), bowl, draw=Partial(draw))
+    share = np.asarray(shares, "f8")[:, None, None, None]
+    between = share * np.asarray(REAL, "f8") + (1 - share) * np.asarray(FAKE, "f8")
+    norms = np.sqrt(np.square(between).sum(axis=(1, 2, 3)))
+    assert asked == [(jax.random.uniform, (4, 1, 1, 1))]
+    assert float(paid) == pytest.approx(10 * np.square(norms - 0.5).mean(), rel=1e-5)
+
+
+def test_shares_are_uniform():
+    real = jnp.concatenate([jnp.ones((8192, 1)), jnp.zeros((8192, 1))], axis=1)
+    record = {"critic": bowl, "real": real, "fake": jnp.zeros_like(real)}
+    # The slope at ε·(1, 0) has norm ε: E ε² = 1/3 and E (ε - 1)² = 1/3 only for a
+    # mean of 1/2; the standard errors are 0.0033.
+    assert float(penalty(gradient_penalty(1.0, 0.0), **record)) == pytest.approx(
+        1 / 3, abs=0.014
+    )
+    assert float(penalty(gradient_penalty(1.0, 1.0), **record)) == pytest.approx(
+        1 / 3, abs=0.014
+    )
+
+
+def test_another_key_gives_other_shares():
+    one, other = (
+        penalty(gradient_penalty(), bowl, key=jax.random.key(i)) for i in range(2)
+    )
+    assert one != other
+
+
+@every_penalty
+def test_a_flat_critic_has_a_finite_gradient(name):
+    def pay(w):
+        return penalty(PENALTIES[name](1.0), linear(w))
+
+    value, slope = jax.value_and_grad(pay)(jnp.zeros_like(W))
+    assert float(value) == (1.0 if name == "gradient_penalty" else 0.0)
+    np.testing.assert_array_equal(slope, 0.0)
+
+
+@every_penalty
+@pytest.mark.parametrize("extreme", [-1e4, 1e4])
+def test_extreme_logits_leave_penalties_exact(name, extreme):
+    def pay(w):
+        return penalty(PENALTIES[name](2.0), lambda x: linear(w)(x) + extreme)
+
+    norm = np.sqrt(SQUARE)
+    value, slope = jax.value_and_grad(pay)(W)
+    if name == "gradient_penalty":
+        expected, factor = 2 * (norm - 1) ** 2, 4 * (norm - 1) / norm
+    else:
+        expected, factor = SQUARE, 2.0
+    assert float(value) == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(slope, factor * W, rtol=1e-4, atol=1e-6)
+
+
+@every_penalty
+def test_gradients_match_finite_differences(name):
+    with jax.enable_x64(True):
+        w, real, fake = (
+            jnp.asarray(np.asarray(random(i, *shape)), jnp.float64)
+            for i, shape in enumerate([(3, 5), (4, 3), (4, 3)])
+        )
+
+        def pay(w):
+            return penalty(
+                PENALTIES[name](1.5), lambda x: jnp.tanh(x @ w).sum(axis=-1), real, fake
+            )
+
+        check_grads(pay, (w,), order=1, modes=["rev"])
+
+
+@every_penalty
+def test_a_bfloat16_critic_is_paid_for_in_float32(name):
+    def critic(x):
+        narrow = linear(W.astype(jnp.bfloat16))(x.astype(jnp.bfloat16))
+        return as_score(narrow).logits
+
+    paid = penalty(PENALTIES[name](1.0), critic)
+    assert paid.dtype == jnp.float32
+    assert float(paid) == pytest.approx(
+        float(penalty(PENALTIES[name](1.0), linear())), rel=0.05
+    )
+
+
+@every_penalty
+def test_the_weight_may_be_traced(name):
+    weights = jnp.array([0.5, 2.0])
+    paid = jax.vmap(lambda weight: penalty(PENALTIES[name](weight), bowl))(weights)
+    singles = [float(penalty(PENALTIES[name](float(w)), bowl)) for w in weights]
+    np.testing.assert_allclose(paid, singles, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (r1, "r1: gamma"),
+        (r2, "r2: gamma"),
+        (gradient_penalty, "gradient_penalty: weight"),
+        (lambda x: gradient_penalty(1.0, x), "gradient_penalty: target"),
+    ],
+)
+@pytest.mark.parametrize("wrong", [-0.1, float("nan"), float("inf")])
+def test_weights_must_be_finite_and_not_negative(make, named, wrong):
+    with pytest.raises(InputError, match=f"{named} must be .* got {wrong}"):
+        make(wrong)
+
+
+def test_gradient_penalty_needs_as_many_fakes_as_reals():
+    with pytest.raises(InputError, match=r"gradient_penalty .* 4 reals and 3 fakes"):
+        penalty(gradient_penalty(), bowl, fake=FAKE[:3])

@@ -1,0 +1,174 @@
+"""Damage done to checkpoints from outside, with the real Orbax."""
+
+import shutil
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan.checkpoint import (
+    Checkpoints,
+    restore,
+    restore_networks,
+    shapes,
+    steps,
+)
+from jaxgan.errors import RunError
+from jaxgan.parallel import replicated
+from jaxgan.types import State, Variables
+
+
+def make_state(step, average=True):
+    variables = {"generator": Variables({"w": jnp.full((50, 50), float(step))}, {})}
+    mean = {"generator": Variables({"w": jnp.full((50, 50), -float(step))}, {})}
+    return State(
+        step=jnp.int32(step),
+        variables=variables,
+        optimizers={"generator": (jnp.ones(3, jnp.bfloat16),)},
+        loss={"r1": ()},
+        view=(),
+        average=mean if average else {},
+        key=jax.random.key(7),
+    )
+
+
+def like(average=True):
+    return shapes(lambda: make_state(0, average), replicated(jax.devices()[:1]))
+
+
+@pytest.fixture
+def directory(tmp_path):
+    path = tmp_path / "checkpoints"
+    with Checkpoints(path, keep=3) as saved:
+        for step in (1, 2, 3, 4):
+            saved.save(make_state(step))
+    assert steps(path) == [2, 3, 4]
+    return path
+
+
+def data_files(step):
+    return [p for p in step.rglob("*") if p.is_file() and p.parent.name == "d"]
+
+
+def truncate(step):
+    for path in data_files(step):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty_files(step):
+    for path in data_files(step):
+        path.write_bytes(b"")
+
+
+def empty_directory(step):
+    shutil.rmtree(step)
+    step.mkdir()
+
+
+def without_data(step):
+    shutil.rmtree(step / "training")
+
+
+def test_a_state_comes_back_bit_for_bit_with_its_types(directory):
+    state = restore(directory, like())
+    for a, b in zip(
+        jax.tree.leaves(state), jax.tree.leaves(make_state(4)), strict=True
+    ):
+        assert a.dtype == b.dtype
+        assert (a == b).all()
+    assert jax.tree.structure(state) == jax.tree.structure(make_state(4))
+
+
+@pytest.mark.parametrize(
+    "damage", [truncate, empty_files, empty_directory, without_data]
+)
+def test_a_damaged_newest_checkpoint_is_passed_over(directory, damage, caplog):
+    damage(directory / "4")
+    state = restore(directory, like())
+    assert int(state.step) == 3
+    assert "checkpoints/4 cannot be read" in caplog.text
+    assert steps(directory) == [2, 3], "the damaged one would count as the newest"
+    assert (directory.parent / "unreadable" / "4").is_dir()
+
+
+def test_sampling_passes_over_damage_and_touches_nothing(directory):
+    empty_directory(directory / "4")
+    step, networks = restore_networks(directory, like())
+    assert step == 3
+    assert (networks["generator"].params["w"] == -3).all(), "the average is preferred"
+    assert steps(directory) == [2, 3, 4]
+
+
+def test_damage_to_every_checkpoint_is_an_error_not_a_fresh_start(directory):
+    for step in (2, 3, 4):
+        empty_directory(directory / str(step))
+    with pytest.raises(RunError, match="no checkpoint in .* can be read"):
+        restore(directory, like())
+
+
+def test_no_checkpoint_is_none(tmp_path):
+    assert restore(tmp_path, like()) is None
+    with pytest.raises(RunError, match="holds no checkpoint"):
+        restore_networks(tmp_path, like())
+
+
+def test_a_state_without_average_is_saved_and_sampled(tmp_path):
+    with Checkpoints(tmp_path / "c", keep=1) as saved:
+        saved.save(make_state(5, average=False))
+    _, networks = restore_networks(tmp_path / "c", like(average=False))
+    assert (networks["generator"].params["w"] == 5).all()
+    assert restore(tmp_path / "c", like(average=False)).average == {}
+
+
+def test_what_is_saved_is_the_state_at_the_call_though_it_is_donated(tmp_path):
+    grow = jax.jit(lambda s: jax.tree.map(lambda x: x + 1, s), donate_argnums=0)
+    with Checkpoints(tmp_path / "c", keep=1) as saved:
+        state = make_state(5)
+        saved.save(state)
+        arrays = grow(state.variables)
+    restored = restore(tmp_path / "c", like())
+    assert (restored.variables["generator"].params["w"] == 5).all()
+    assert (arrays["generator"].params["w"] == 6).all()
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from jaxgan.checkpoint import Checkpoints
+from jaxgan.errors import RunError
+sys.path.insert(0, sys.argv[2])
+from test_checkpoint import make_state
+import jax
+
+try:
+    with Checkpoints(Path(sys.argv[1]), keep=3) as saved:
+        saved.save(make_state(1))
+        saved.wait()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))  # bytes a file
+        state = make_state(2)
+        noise = {"w": jax.random.normal(jax.random.key(0), (300, 300))}
+        variables = {"generator": state.variables["generator"]._replace(params=noise)}
+        saved.save(state._replace(variables=variables))
+        saved.wait()
+except RunError as error:
+    print(error)
+    sys.exit(7)
+"""
+
+
+def test_a_save_that_cannot_be_written_says_so_and_keeps_the_last(tmp_path):
+    path = tmp_path / "checkpoints"
+    command = [sys.executable, "-c", FULL_DISK, str(path)]
+    done = subprocess.run(
+        [*command, str(__file__).rsplit("/", 1)[0]], capture_output=True, text=True
+    )
+    assert done.returncode == 7, done.stderr
+    assert "saving into" in done.stdout
+    assert f"the last good checkpoint is {path / '1'}" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert int(restore(path, like()).step) == 1
+    assert np.isfinite(restore(path, like()).variables["generator"].params["w"]).all()

@@ -1,0 +1,175 @@
+"""The command line, in this process, as a user would type it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan.cli import main
+
+TINY = str(Path(__file__).parent / "tiny_experiment.py")
+
+
+@pytest.fixture(autouse=True)
+def a_wide_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+
+
+def run(*arguments):
+    """The exit status."""
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return stop.code or 0
+    return 0
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("runs") / "tiny"
+    assert run("train", TINY, "--run", directory, "--steps", 3, "--devices", 1) == 0
+    return directory
+
+
+def test_sample_leaves_a_picture_and_the_same_arrays(trained, capsys):
+    assert run("sample", trained, "--count", 5, "--seed", 3) == 0
+    arrays = np.load(trained / "samples" / "sample-3.npz")
+    assert arrays["samples"].shape == (5, 8, 8, 1)
+    assert arrays["latents"].shape == (5, 4)
+    assert arrays["step"] == 3
+    with Image.open(trained / "samples" / "sample-3.png") as picture:
+        pixel = np.asarray(picture)[1, 1]
+    expected = np.clip((arrays["samples"][0, 0, 0, 0] + 1) * 127.5 + 0.5, 0, 255)
+    assert pixel == int(expected)
+    assert "5 samples of step 3" in capsys.readouterr().out
+
+
+def test_sample_again_is_the_same_and_another_seed_is_not(trained, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert run("sample", trained, "--seed", seed, "--out", tmp_path / name) == 0
+    a, b, c = (np.load(tmp_path / f"{name}.npz")["samples"] for name in "abc")
+    assert a.tobytes() == b.tobytes()
+    assert a.tobytes() != c.tobytes()
+
+
+def test_interpolate_walks_from_end_to_end(trained, tmp_path):
+    out = tmp_path / "way"
+    command = ("interpolate", trained, "--pairs", 2, "--steps", 5, "--out", out)
+    assert run(*command) == 0
+    with Image.open(f"{out}-lerp.png") as one, Image.open(f"{out}-slerp.png") as other:
+        lerp, slerp = np.asarray(one), np.asarray(other)
+    assert lerp.shape == slerp.shape == (2 * 33 + 1, 5 * 33 + 1)
+    np.testing.assert_allclose(lerp[:, :33], slerp[:, :33], atol=1)
+    np.testing.assert_allclose(lerp[:, -33:], slerp[:, -33:], atol=1)
+
+
+def test_list_shows_runs_and_their_steps(trained, capsys):
+    assert run("list", trained.parent) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[1:4] == ["3", "3", "mean"]
+
+
+def test_list_of_nothing_says_so(tmp_path, capsys):
+    assert run("list", tmp_path) == 0
+    assert f"no runs in {tmp_path}" in capsys.readouterr().out
+
+
+def test_train_on_a_run_directory_goes_on_with_it(trained, capsys):
+    assert run("train", trained, "--devices", 1) == 0
+    assert "has come to step 3" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", TINY, "--no-such-field", "1"), "no-such-field"),
+        (("train", TINY, "--batch-size", "many"), "batch-size"),
+        (("train", TINY, "--batch-size", "0"), "batch_size must be an integer"),
+        (("train", TINY, "--batch-size", "41"), "the data hold only 40 examples"),
+        (("train", TINY, "--steps", "0"), "steps must be an integer of at least 1"),
+        (("train", TINY, "--devices", "9"), "--devices is 9, but there are only 8"),
+        (("train", TINY, "--batch-size", "9", "--devices", "2"), "does not split"),
+        (("train", "nowhere.py"), "nowhere.py is not a file"),
+        (("train",), "PATH"),
+        (("sample", "nowhere"), "nowhere is not a run directory"),
+        (("interpolate", "nowhere"), "nowhere is not a run directory"),
+        (("list", "nowhere"), "nowhere is not a directory"),
+        (("fly",), "fly"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_a_status(
+    arguments, message, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_bad_counts_for_sampling_are_refused(trained, capsys):
+    assert run("sample", trained, "--count", 0) == 2
+    assert "--count must be an integer of at least 1" in capsys.readouterr().err
+    assert run("interpolate", trained, "--steps", 0) == 2
+    assert run("interpolate", trained, "--pairs", -1) == 2
+
+
+def test_a_config_field_that_train_already_has_is_refused(tmp_path, capsys):
+    path = tmp_path / "clash.py"
+    path.write_text(
+        "import dataclasses\n"
+        "@dataclasses.dataclass\n"
+        "class Config:\n"
+        "    keep: int = 1\n"
+        "def experiment(config): ...\n"
+    )
+    assert run("train", path) == 2
+    assert "may not have fields named ['keep']" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "interpolate", "list"])
+def test_each_help_is_a_page(command, capsys):
+    assert run(command, "--help") == 0
+    page = capsys.readouterr().out
+    assert f"jaxgan {command}" in page
+    assert len(page.splitlines()) > 8
+
+
+def test_the_help_of_an_experiment_lists_its_fields(capsys):
+    assert run("train", TINY, "--help") == 0
+    page = capsys.readouterr().out
+    for words in (
+        "--batch-size",
+        "--discriminator-moves",
+        "--save-every",
+        "0 for none",
+    ):
+        assert words in page
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_says_where_and_ends_without_traceback(tmp_path, number):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jaxgan.cli", "train", TINY, "--run", tmp_path / "run"]
+        + ["--steps", "100000", "--devices", "1"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stderr is not None
+    seen = ""
+    while "generator=" not in seen:  # the progress bar, once steps are being made
+        seen += process.stderr.read(1)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert f"stopped by {number.name} at step" in error
+    assert "goes on from there" in error
+    assert "Traceback" not in error
+    [saved] = [p for p in (tmp_path / "run/checkpoints").iterdir() if p.name.isdigit()]
+    assert f"saved in {saved}" in error

@@ -1,0 +1,72 @@
+"""Every experiment file keeps its form and runs two tiny steps."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan.experiment import load_file
+from jaxgan.reporting import read_rows
+from jaxgan.run import create_run
+from jaxgan.training import train
+
+ROOT = Path(__file__).parent.parent
+EXPERIMENTS = sorted((ROOT / "experiments").glob("*.py"))
+
+
+def test_there_are_experiments():
+    assert {"digits", "ring"} <= {path.stem for path in EXPERIMENTS}
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_the_docstring_says_paper_command_cost_and_what_to_expect(path):
+    doc = load_file(path).doc
+    for heading in ("Paper:", "Command:", "Cost:", "Expect:"):
+        assert f"\n{heading} " in doc
+    assert f"jaxgan train experiments/{path.name}" in doc
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_two_tiny_steps_leave_a_measured_picture(path, tmp_path):
+    file = load_file(path)
+    run = create_run(tmp_path / "run", file, file.config(steps=2, batch_size=8))
+    train(run, devices=jax.devices()[:1])
+    [row] = read_rows(run.metrics)
+    assert row["step"] == 2
+    for name in ("discriminator/gradient", "generator/gradient"):
+        assert np.isfinite(row[name])
+        assert row[name] > 0
+    with Image.open(run.samples / "000002.png") as picture:
+        assert np.asarray(picture).std() > 0
+
+
+def test_digits_are_judged_by_what_they_are():
+    digits = load_file(ROOT / "experiments" / "digits.py")
+    module = digits.experiment.__globals__
+    images, labels = module["digits"]()
+    measure = module["judge"](images, labels)
+    real = measure(images)
+    assert abs(real["frechet"]) < 1e-8
+    shares = np.bincount(labels) / len(labels)
+    np.testing.assert_allclose(real["smallest_share"], shares.min(), atol=0.005)
+    sevens = measure(np.repeat(images[labels == 7], 10, axis=0)[: len(images)])
+    assert sevens["smallest_share"] == 0
+    assert sevens["share_of_7"] > 0.97
+    assert sevens["frechet"] > 300
+
+
+def test_the_perfect_score_is_that_of_a_gaussian_sampler():
+    """Two sets of n from the Gaussian fitted to the digits, 20 times: another way."""
+    module = load_file(ROOT / "experiments" / "digits.py").experiment.__globals__
+    real = module["raw_pixels"](module["digits"]()[0])
+    rng = np.random.default_rng(0)
+    mean, covariance = real.mean(axis=0), np.cov(real.T)
+    draws = [
+        rng.multivariate_normal(mean, covariance, len(real), method="eigh")
+        for _ in range(20)
+    ]
+    pairs = zip(draws[::2], draws[1::2], strict=True)
+    simulated = np.mean([module["frechet_distance"](a, b) for a, b in pairs])
+    np.testing.assert_allclose(module["perfect_score"](real), simulated, rtol=0.1)

@@ -1,0 +1,45 @@
+"""What the README says is what is done."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_example_runs_and_is_short(capsys):
+    [example] = blocks("python")
+    assert len(example.strip().splitlines()) <= 20
+    exec(compile(example, "README.md", "exec"), {"__name__": "readme"})
+    assert "non_saturating" in capsys.readouterr().out
+
+
+def test_two_commands_do_all_the_setting_up():
+    assert blocks("sh")[0].strip().splitlines() == [
+        "pip install -e . && jaxgan train experiments/digits.py",
+        "pip install -e '.[test]' && pytest",
+    ]
+
+
+def test_continuous_integration_runs_the_command_of_the_readme():
+    tests = blocks("sh")[0].strip().splitlines()[1]
+    script = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert tests in script
+
+
+def test_the_commands_of_contributing_are_those_of_continuous_integration():
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    script = (ROOT / ".ci" / "run").read_text()
+    for command in ("ruff check", "ruff format --check", "mypy"):
+        assert f"\n{command}\n" in contributing
+        assert f"\n{command}\n" in script
+
+
+def test_files_that_the_readme_names_exist():
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        if not link.startswith("http"):
+            assert (ROOT / link).exists(), link

@@ -1,0 +1,138 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from jaxgan.errors import InputError
+from jaxgan.experiment import load_file
+from jaxgan.run import changed_versions, create_run, open_run
+
+TINY = Path(__file__).parent / "tiny_experiment.py"
+
+
+@pytest.fixture
+def file():
+    return load_file(TINY)
+
+
+def test_a_run_is_rebuilt_from_its_directory_alone(tmp_path, file):
+    made = create_run(tmp_path / "run", file, file.config(steps=17, batch_size=4))
+    opened = open_run(tmp_path / "run")
+    assert opened.config == type(opened.config)(steps=17, batch_size=4)
+    assert opened.experiment.steps == made.experiment.steps == 17
+    assert opened.name == "tiny_experiment"
+
+
+def test_a_config_of_many_types_survives_json(tmp_path):
+    path = tmp_path / "typed.py"
+    path.write_text(
+        "import dataclasses, pathlib, typing\n"
+        "@dataclasses.dataclass(frozen=True)\n"
+        "class Optimizer:\n"
+        "    rate: float = 1e-3\n"
+        "@dataclasses.dataclass(frozen=True)\n"
+        "class Config:\n"
+        "    order: tuple[str, ...] = ('d', 'g')\n"
+        "    kind: typing.Literal['a', 'b'] = 'a'\n"
+        "    data: pathlib.Path = pathlib.Path('x')\n"
+        "    optimizer: Optimizer = Optimizer()\n"
+        "def experiment(config): return config\n"
+    )
+    file = load_file(path)
+    config = file.config(order=("d", "d", "g"), kind="b")
+    create_run(tmp_path / "run", file, config)
+    opened = open_run(tmp_path / "run").config
+    assert opened.order == ("d", "d", "g")
+    assert (opened.kind, opened.data, opened.optimizer.rate) == ("b", Path("x"), 1e-3)
+
+
+def test_a_directory_made_with_another_config_is_refused(tmp_path, file):
+    create_run(tmp_path, file, file.config())
+    with pytest.raises(InputError, match=r"another config: steps \(there 6, now 7\)"):
+        create_run(tmp_path, file, file.config(steps=7))
+
+
+def test_a_directory_made_by_another_experiment_is_refused(tmp_path, file):
+    create_run(tmp_path / "run", file, file.config())
+    other = tmp_path / "other.py"
+    other.write_text(TINY.read_text())
+    with pytest.raises(InputError, match="by the experiment 'tiny_experiment', not by"):
+        create_run(tmp_path / "run", load_file(other), file.config())
+
+
+def test_a_changed_experiment_file_is_refused(tmp_path, file):
+    other = tmp_path / TINY.name
+    other.write_text(TINY.read_text())
+    create_run(tmp_path / "run", load_file(other), file.config())
+    other.write_text(TINY.read_text() + "\n# changed\n")
+    with pytest.raises(InputError, match="has changed since"):
+        create_run(tmp_path / "run", load_file(other), file.config())
+
+
+def test_a_directory_that_is_no_run_is_refused(tmp_path, file):
+    (tmp_path / "thesis.tex").write_text("…")
+    with pytest.raises(InputError, match="not empty and is not a run"):
+        create_run(tmp_path, file, file.config())
+    with pytest.raises(InputError, match=r"not a run directory: it has no run\.json"):
+        open_run(tmp_path)
+
+
+def test_damaged_descriptions_are_named(tmp_path, file):
+    create_run(tmp_path, file, file.config())
+    about = json.loads((tmp_path / "run.json").read_text())
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(InputError, match=r"run\.json is damaged"):
+        open_run(tmp_path)
+    about["config"]["steps"] = "many"
+    (tmp_path / "run.json").write_text(json.dumps(about))
+    with pytest.raises(InputError, match="does not hold the Config"):
+        open_run(tmp_path)
+
+
+def test_a_refused_config_leaves_no_directory(tmp_path, file):
+    with pytest.raises(InputError, match="batch_size"):
+        create_run(tmp_path / "run", file, file.config(batch_size=0))
+    assert not (tmp_path / "run").exists()
+
+
+def test_changed_versions_are_named(tmp_path, file):
+    create_run(tmp_path, file, file.config())
+    assert changed_versions(tmp_path) == {}
+    about = json.loads((tmp_path / "run.json").read_text())
+    now = about["versions"]["jax"]
+    about["versions"]["jax"] = "0.0.1"
+    (tmp_path / "run.json").write_text(json.dumps(about))
+    assert changed_versions(tmp_path) == {"jax": ("0.0.1", now)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("x = 1\n", "no dataclass named Config"),
+        ("class Config: pass\n", "no dataclass named Config"),
+        (
+            "import dataclasses\n@dataclasses.dataclass\nclass Config: pass\n",
+            "no function named experiment",
+        ),
+        ("x = 1\ny = z\n", r"cannot be run: NameError: .*\(line 2\)"),
+        ("def f(:\n", "cannot be run: SyntaxError"),
+    ],
+)
+def test_experiment_files_that_are_none_are_refused(tmp_path, text, message):
+    path = tmp_path / "file.py"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_file(path)
+
+
+def test_a_missing_experiment_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is not a file"):
+        load_file(tmp_path / "nowhere.py")
+
+
+def test_a_file_that_is_not_python_is_refused(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("hello")
+    with pytest.raises(InputError, match=r"must end in \.py"):
+        load_file(path)

@@ -1,0 +1,78 @@
+"""A GAN small enough for tests, with a convolution, BatchNorm, dropout-free."""
+
+import dataclasses
+import os
+import signal
+
+import jax
+import numpy as np
+import optax
+
+from jaxgan import (
+    Batch,
+    alternating,
+    averaged,
+    chain,
+    dcgan_discriminator,
+    dcgan_generator,
+    every,
+    gan,
+    gradient_penalty,
+    in_memory,
+    non_saturating,
+    priors,
+    r1,
+    stateless,
+)
+from jaxgan.experiment import Experiment
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A tiny GAN."""
+
+    steps: int = 6
+    seed: int = 0
+    batch_size: int = 8
+    discriminator_moves: int = 1
+    bomb: int = 0  # the step whose generator loss is not a number; 0 for none
+
+
+def experiment(config: Config) -> Experiment:
+    """Random images; SIGTERM arrives at the step in the environment, if any."""
+    images = np.random.default_rng(0).uniform(-1, 1, (40, 8, 8, 1)).astype("f4")
+
+    def explode(record, key):
+        del key
+        nan = jax.numpy.where(record.step == config.bomb - 1, np.nan, 0.0)
+        return {"generator": record.mean(record.fake) * 0 + nan}
+
+    loss = chain(
+        non_saturating(), every(2, r1(0.1)), gradient_penalty(), stateless(explode, "x")
+    )
+    game = gan(
+        dcgan_generator((8, 8, 1), channels=4, base=2),
+        dcgan_discriminator((8, 8, 1), channels=4, base=2),
+        loss,
+        priors.normal(4),
+    )
+    optimizers = {player: optax.adam(1e-3, b1=0.5) for player in game.players}
+    order = ("discriminator",) * config.discriminator_moves + ("generator",)
+    batches = in_memory(Batch(images), config.batch_size, len(order))
+    stop = int(os.environ.get("JAXGAN_TEST_STOP_AT", 0))
+
+    def source(seed, step):
+        if stop and step == stop - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return batches(seed, step)
+
+    return Experiment(
+        game=game,
+        dynamics=lambda game: averaged(
+            alternating(game, optimizers, batches(0, 0)[0], order=order)
+        ),
+        source=source,
+        steps=config.steps,
+        seed=config.seed,
+        measure=lambda samples: {"mean": float(samples.mean())},
+    )

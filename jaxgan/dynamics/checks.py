@@ -169,6 +169,16 @@ def _advances(
     game: Game, charged: Mapping[PartName, set[PlayerName]]
 ) -> dict[PartName, PlayerName]:
     """By default a part advances with the first player, by name, that it charges."""
+    idle = sorted(
+        name
+        for name, part in game.loss.parts.items()
+        if not (part.advances or charged[name])
+    )
+    if idle:
+        raise InputError(
+            f"loss parts {idle} charge nobody: name the player whose substeps move "
+            "their state, with advances=…."
+        )
     advances = {
         name: part.advances or min(charged[name])
         for name, part in game.loss.parts.items()

@@ -46,7 +46,7 @@ def from_linen(module: nn.Module) -> Network:
         key: jax.Array | None = None,
         train: bool = True,
     ) -> tuple[Any, Tree]:
-        given = {"params": variables.params, **variables.stats}
+        given = {"params": variables.params, **dict(variables.stats)}
         rngs = {} if key is None else _streams(key)
         if not train:
             output = module.apply(given, *inputs, rngs=rngs, **mode(False))
@@ -54,7 +54,7 @@ def from_linen(module: nn.Module) -> Network:
         output, changed = module.apply(
             given, *inputs, rngs=rngs, mutable=list(variables.stats), **mode(True)
         )
-        return output, {**variables.stats, **changed}
+        return output, {**dict(variables.stats), **changed}
 
     return Network(init, apply)
 

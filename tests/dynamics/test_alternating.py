@@ -449,30 +449,19 @@ def test_one_trace_serves_a_sweep_of_hyperparameters():
         "learning_rate": jnp.array([1e-3, 3e-2]),
     }
 
-    @partial(jax.jit, static_argnums=2)
-    def sweep(hypers, key, iterations):
-        def train(h):
-            algorithm = build(h)
-            state = algorithm.init(key)
-            for number in range(iterations):
-                state, info = algorithm.step(state, batches(seed=number))
-            return state.variables, info
+    def train(hypers):
+        algorithm = build(hypers)
+        state, info = algorithm.step(algorithm.init(jax.random.key(0)), batches())
+        return state.variables, info
 
-        return jax.vmap(train)(hypers)
-
-    swept = sweep(hypers, jax.random.key(0), 2)
-    sweep(jax.tree.map(lambda x: x / 2, hypers), jax.random.key(0), 2)
+    sweep = jax.jit(jax.vmap(train))
+    swept = sweep(hypers)
+    sweep(jax.tree.map(lambda x: x / 2, hypers))
     assert len(built) == 1
-    for i in range(3):
-        algorithm = build({name: float(values[i]) for name, values in hypers.items()})
-        state, infos = walk(
-            jax.jit(algorithm.step), algorithm.init(jax.random.key(0)), 2
-        )
-        assert_close(
-            jax.tree.map(lambda x, i=i: x[i], swept),
-            (state.variables, infos[-1]),
-            rtol=1e-5,
-        )
+    for i in range(2):
+        member = {name: float(values[i]) for name, values in hypers.items()}
+        single = jax.jit(partial(train, member))()
+        assert_close(jax.tree.map(lambda x, i=i: x[i], swept), single, rtol=1e-5)
 
 
 # Cost

@@ -183,6 +183,14 @@ def test_a_part_must_advance_with_a_player():
     refuses(r"advances: \['critic'\] do not play", small_game(loss))
 
 
+def test_a_part_that_charges_nobody_must_say_with_whom_it_advances():
+    def watching(advances):
+        return chain(wasserstein(), stateless(lambda *_: {}, "watch", advances))
+
+    refuses(r"loss parts \['watch'\] charge nobody", small_game(watching(None)))
+    algorithm_of(small_game(watching("generator")))
+
+
 @pytest.mark.parametrize(
     "returned",
     [jnp.zeros((2,)), jnp.zeros((3,), jnp.bfloat16), (jnp.zeros(3), jnp.zeros(3))],

@@ -1,0 +1,145 @@
+"""The speed of the DCGAN training step, beside PyTorch's.
+
+The alternating step, one move each, at 32×32×3 pixels, 64 channels and batch 64, with
+the non-saturating loss, and as WGAN-GP (whose critic has no BatchNorm). Both frameworks
+run in one go, taking turns, since shared machines drift: believe the ratios.
+
+Command: python experiments/benchmarks/step_speed.py --torch-python PYTHON
+    where PYTHON is the interpreter of an environment that has PyTorch, as made in
+    CONTRIBUTING.md; without the option only jaxgan is timed.
+"""
+
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import optax
+import tyro
+
+from jaxgan import (
+    Batch,
+    Loss,
+    alternating,
+    chain,
+    data_parallel,
+    dcgan_discriminator,
+    dcgan_generator,
+    gan,
+    gradient_penalty,
+    non_saturating,
+    priors,
+    wasserstein,
+)
+
+SHAPE, BATCH, CHANNELS, LATENT = (32, 32, 3), 64, 64, 128
+
+
+class Variant:
+    """A compiled step and its state; `run(n)` gives the seconds of n steps."""
+
+    def __init__(self, loss: Loss, batch_norm: bool) -> None:
+        game = gan(
+            dcgan_generator(SHAPE, CHANNELS),
+            dcgan_discriminator(SHAPE, CHANNELS, batch_norm=batch_norm),
+            loss,
+            priors.normal(LATENT),
+        )
+        optimizers = {player: optax.adam(2e-4, b1=0.5) for player in game.players}
+        key = jax.random.key(0)
+        real = jax.random.uniform(key, (BATCH, *SHAPE), minval=-1, maxval=1)
+        self.batches = (Batch(real),) * 2
+        algorithm = data_parallel(
+            lambda game: alternating(game, optimizers, self.batches[0]),
+            game,
+            jax.devices()[:1],
+            donate=True,
+        )
+        self.state = algorithm.init(key)
+        self.step = algorithm.step.lower(self.state, self.batches).compile()
+        self.flops = self.step.cost_analysis()["flops"]
+
+    def run(self, steps: int) -> float:
+        """Seconds of so many steps."""
+        start = time.perf_counter()
+        for _ in range(steps):
+            self.state, _ = self.step(self.state, self.batches)
+        jax.block_until_ready(self.state)
+        return time.perf_counter() - start
+
+
+def torch_worker(python: Path) -> Callable[[str, int], float]:
+    """Start PyTorch's side; returns `(variant, steps) -> seconds`."""
+    script = Path(__file__).with_name("step_speed_torch.py")
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    worker = subprocess.Popen([python, script], text=True, **pipes)
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    print("PyTorch", worker.stdout.readline().strip())
+
+    def run(variant: str, steps: int) -> float:
+        print(variant, steps, file=worker.stdin, flush=True)
+        return float(worker.stdout.readline())
+
+    return run
+
+
+def matmul_rate(size: int = 4096, repeats: int = 3) -> float:
+    """The device's own rate, in FLOP/s: the best of a few square products."""
+    matrix = jax.random.normal(jax.random.key(0), (size, size))
+    product = jax.jit(lambda a: a @ a)
+    jax.block_until_ready(product(matrix))
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(product(matrix))
+        seconds.append(time.perf_counter() - start)
+    return 2 * size**3 / min(seconds)
+
+
+def main(torch_python: Path | None = None, rounds: int = 10, steps: int = 10) -> None:
+    """Time the step.
+
+    Args:
+        torch_python: the interpreter of an environment that has PyTorch.
+        rounds: how many turns each framework takes.
+        steps: in a turn.
+    """
+    variants = {
+        "non_saturating": Variant(non_saturating(), batch_norm=True),
+        "wgan_gp": Variant(chain(wasserstein(), gradient_penalty(10.0)), False),
+    }
+    torch_run = torch_worker(torch_python) if torch_python else None
+    rate = matmul_rate()
+    print(f"jax {jax.__version__} on {jax.devices()[0].device_kind}")
+    print(f"matrix products run at {rate / 1e9:.0f} GFLOP/s")
+    for name, variant in variants.items():
+        variant.run(2)
+        if torch_run:
+            torch_run(name, 2)
+        ours, theirs = [], []
+        for _ in range(rounds):
+            ours.append(variant.run(steps) / steps)
+            if torch_run:
+                theirs.append(torch_run(name, steps) / steps)
+        report(name, ours, theirs, variant.flops / rate)
+
+
+def report(name: str, ours: list[float], theirs: list[float], ideal: float) -> None:
+    """Print the medians, the ratio turn by turn, and the share of the matmul rate."""
+    step = statistics.median(ours)
+    line = f"{name}: jaxgan {BATCH / step:.0f} images/s"
+    line += f" ({ideal / step:.0%} of the matmul rate)"
+    if theirs:
+        ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+        line += f", PyTorch {BATCH / statistics.median(theirs):.0f}"
+        line += f", ratio {statistics.median(ratios):.2f}"
+        line += f" ({min(ratios):.2f} to {max(ratios):.2f})"
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,109 @@
+"""Who may import whom, and what an import may cost."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxgan
+
+ROOT = Path(jaxgan.__file__).parent
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+    for path in sorted(ROOT.rglob("*.py"))
+    if path.name != "__init__.py"
+}
+
+BASE = {"types", "errors"}
+
+# The rooms that each room may use, besides itself. Rooms not named here are where
+# everything meets: they may use all others, and none of those named may use them.
+ALLOWED = {
+    "errors": set(),
+    "types": set(),
+    "networks": BASE,
+    "losses": BASE,
+    "views": BASE,
+    "games": BASE | {"networks", "losses", "views"},
+    "dynamics": BASE | {"networks", "losses", "views", "games"},
+    "averaging": BASE | {"networks", "losses", "views", "games", "dynamics"},
+    "parallel": BASE | {"networks", "losses", "views", "games", "dynamics"},
+    "data": BASE,
+    "metrics": BASE | {"data"},
+    "theory": BASE,
+    "checkpoint": BASE,
+}
+
+
+def imported(path):
+    """Every module that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def rooms_used(path):
+    names = (name.split(".") for name in imported(path))
+    return {parts[1] for parts in names if parts[0] == "jaxgan" and len(parts) > 1}
+
+
+@pytest.mark.parametrize("name", [n for n in FILES if n.split(".")[0] in ALLOWED])
+def test_imports_run_one_way(name):
+    room = name.split(".")[0]
+    assert rooms_used(FILES[name]) <= ALLOWED[room] | {room}
+
+
+def test_the_rules_are_about_rooms_that_exist():
+    rooms = {name.split(".")[0] for name in FILES}
+    assert rooms >= {"types", "networks", "losses", "games", "dynamics", "parallel"}
+    assert rooms_used(FILES["games.gan"]) >= {"types", "errors", "games"}
+
+
+@pytest.mark.parametrize(
+    ("library", "homes"), [("flax", ("networks",)), ("orbax", ("checkpoint",))]
+)
+def test_a_library_is_known_in_one_place(library, homes):
+    users = {
+        name.split(".")[0]
+        for name, path in FILES.items()
+        if any(module.split(".")[0] == library for module in imported(path))
+    }
+    assert users == set(homes)
+
+
+LOSSES = {
+    name: value
+    for name, value in vars(jaxgan).items()
+    if inspect.isfunction(value)
+    and value.__module__.startswith("jaxgan.losses")
+    and value.__module__ != "jaxgan.losses.combine"
+}
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_every_loss_cites_its_paper(name):
+    assert "Reference: " in LOSSES[name].__doc__
+    assert "arXiv:" in LOSSES[name].__doc__
+
+
+def test_there_are_losses_to_cite():
+    assert {"minimax", "wasserstein", "r1", "gradient_penalty"} <= set(LOSSES)
+
+
+def test_importing_jaxgan_loads_no_heavy_library():
+    heavy = ["sklearn", "matplotlib", "orbax"]
+    code = (
+        "import sys, jaxgan, jaxgan.data.digits, jaxgan.reporting, jaxgan.sampling; "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"

@@ -49,7 +49,7 @@ class Config:
     channels: int = 64  # of the 4×4 maps; the 2×2 ones have twice as many
     learning_rate: float = 1e-3  # at the start; falls to 0 along a cosine
     beta1: float = 0.5  # Adam's
-    gamma: float = 0.1  # weight of R1
+    gamma: float = 0.5  # weight of R1
     decay: float = 0.999  # of the generator's average
 
 

@@ -105,7 +105,7 @@ def test_sampling_passes_over_damage_and_touches_nothing(directory):
 def test_damage_to_every_checkpoint_is_an_error_not_a_fresh_start(directory):
     for step in (2, 3, 4):
         empty_directory(directory / str(step))
-    with pytest.raises(RunError, match="no checkpoint in .* can be read"):
+    with pytest.raises(RunError, match=r"no checkpoint in .* can be read"):
         restore(directory, like())
 
 

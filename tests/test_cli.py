@@ -154,9 +154,9 @@ def test_the_help_of_an_experiment_lists_its_fields(capsys):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_says_where_and_ends_without_traceback(tmp_path, number):
+    command = [sys.executable, "-m", "jaxgan.cli", "train", TINY, "--devices", "1"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "jaxgan.cli", "train", TINY, "--run", tmp_path / "run"]
-        + ["--steps", "100000", "--devices", "1"],
+        [*command, "--steps", "100000", "--run", tmp_path / "run"],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},

@@ -74,7 +74,9 @@ def plain_generator(p, stats, z):
 
 
 def plain_discriminator(p, stats, x):
-    leaky = lambda x: jnp.where(x > 0, x, 0.2 * x)
+    def leaky(x):
+        return jnp.where(x > 0, x, 0.2 * x)
+
     x = plain_down(x, p["_Down_0"]["kernel"])
     x = leaky(x + p["_Down_0"]["bias"].reshape(1, 1, 1, -1))
     x = plain_down(x, p["_Down_1"]["kernel"])
@@ -94,7 +96,10 @@ def plain_step(g, g_stats, d, d_stats):
         fake_logits, stats = plain_discriminator(d, stats, fake)
         loss = -jnp.log(jax.nn.sigmoid(real_logits)).mean()
         loss -= jnp.log(1 - jax.nn.sigmoid(fake_logits)).mean()
-        total = lambda x: plain_discriminator(d, d_stats, x)[0].sum()
+
+        def total(x):
+            return plain_discriminator(d, d_stats, x)[0].sum()
+
         slope = jax.grad(total)(REALS[0])
         return loss + GAMMA / 2 * (slope**2).sum((1, 2, 3)).mean(), stats
 

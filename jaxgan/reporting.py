@@ -17,6 +17,9 @@ from jaxgan.types import Info
 
 Row = dict[str, float]
 
+GAP = 5
+"""Pixels between the images of a grid."""
+
 
 def flatten(info: Info) -> Row:
     """Everything a step reports, by name: `discriminator/r1`, `generator/gradient`."""
@@ -61,7 +64,7 @@ def rewind(path: Path, step: int) -> None:
 def image_grid(
     images: Float[NDArray[np.floating], "n h w c"], columns: int | None = None
 ) -> Image.Image:
-    """Lay images out in rows, with a white line between them.
+    """Lay images out in rows, with white space around each.
 
     Images smaller than 32 pixels are enlarged by a whole factor, so that their pixels
     can be seen.
@@ -84,11 +87,11 @@ def image_grid(
     zoom = max(1, math.ceil(32 / max(height, width)))
     pixels = np.clip((images + 1) * 127.5 + 0.5, 0, 255).astype(np.uint8)
     pixels = pixels.repeat(zoom, axis=1).repeat(zoom, axis=2)
-    tall, wide = height * zoom + 1, width * zoom + 1
-    sheet = np.full((rows * tall + 1, columns * wide + 1, channels), 255, np.uint8)
+    tall, wide = height * zoom + GAP, width * zoom + GAP
+    sheet = np.full((rows * tall + GAP, columns * wide + GAP, channels), 255, np.uint8)
     for i, image in enumerate(pixels):
-        top, left = i // columns * tall + 1, i % columns * wide + 1
-        sheet[top : top + tall - 1, left : left + wide - 1] = image
+        top, left = i // columns * tall + GAP, i % columns * wide + GAP
+        sheet[top : top + tall - GAP, left : left + wide - GAP] = image
     return Image.fromarray(sheet.squeeze(-1) if channels == 1 else sheet)
 
 

@@ -89,20 +89,20 @@ def test_rewinding_forgets_later_steps_and_torn_lines(path):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_pixels_are_scaled_and_clipped(value, pixel, channels):
     image = np.asarray(image_grid(np.full((1, 32, 32, channels), value)))
-    assert image.shape == (34, 34, 3)[: 2 + (channels > 1)]
-    assert (image[1:-1, 1:-1] == pixel).all()
+    assert image.shape == (42, 42, 3)[: 2 + (channels > 1)]
+    assert (image[5:-5, 5:-5] == pixel).all()
 
 
-def test_images_lie_in_rows_between_white_lines():
+def test_images_lie_in_rows_between_white_space():
     values = np.linspace(-1, 0.5, 5)
     images = np.broadcast_to(values[:, None, None, None], (5, 32, 40, 1))
     sheet = np.asarray(image_grid(images, columns=3))
-    assert sheet.shape == (2 * 33 + 1, 3 * 41 + 1)
+    assert sheet.shape == (2 * 37 + 5, 3 * 45 + 5)
     for i, value in enumerate(values):
-        top, left = i // 3 * 33 + 1, i % 3 * 41 + 1
+        top, left = i // 3 * 37 + 5, i % 3 * 45 + 5
         pixel = int((value + 1) * 127.5 + 0.5)
         assert (sheet[top : top + 32, left : left + 40] == pixel).all()
-    for line in (sheet[::33], sheet[:, ::41], sheet[34:, 83:]):
+    for line in (sheet[:5], sheet[37:42], sheet[:, 45:50], sheet[42:, 95:]):
         assert (line == 255).all()
 
 
@@ -111,14 +111,14 @@ def test_images_lie_in_rows_between_white_lines():
 )
 def test_a_grid_is_about_square(count, rows, columns):
     sheet = image_grid(np.zeros((count, 32, 32, 3), np.float32))
-    assert sheet.size == (columns * 33 + 1, rows * 33 + 1)
+    assert sheet.size == (columns * 37 + 5, rows * 37 + 5)
 
 
 def test_small_images_are_enlarged_by_a_whole_factor():
     image = np.linspace(-1, 1, 64, dtype=np.float32).reshape(1, 8, 8, 1)
     sheet = np.asarray(image_grid(image))
-    assert sheet.shape == (34, 34)
-    inner = sheet[1:-1, 1:-1]
+    assert sheet.shape == (42, 42)
+    inner = sheet[5:-5, 5:-5]
     np.testing.assert_array_equal(inner, inner[::4, ::4].repeat(4, 0).repeat(4, 1))
     assert len(np.unique(inner)) == 64
 

@@ -16,9 +16,9 @@ other two as its derivatives. Images are NHWC and kernels HWIO, the kernel of a
 transposed convolution being that of the convolution which it transposes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,9 +29,15 @@ from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError
-
-Pair = tuple[int, int]
-Padding = str | tuple[Pair, Pair]
+from jaxgan.networks import winograd
+from jaxgan.networks.window import (
+    Padding,
+    Pair,
+    Window,
+    default_image,
+    make_window,
+    output_size,
+)
 
 
 def convolve(
@@ -66,7 +72,7 @@ def convolve(
     """
     _check_arrays("convolve", x=x, w=w)
     _check_equal("convolve: w's input channels", w.shape[2], x.shape[3])
-    window = _window("convolve", x.shape[1:3], w.shape[:2], stride, padding)
+    window = make_window("convolve", x.shape[1:3], w.shape[:2], stride, padding)
     return _bind(_convolve, x, w, window)
 
 
@@ -104,43 +110,25 @@ def convolve_transposed(
     name = "convolve_transposed"
     _check_arrays(name, y=y, w=w)
     _check_equal(f"{name}: w's output channels", w.shape[3], y.shape[3])
-    image = size or _default_size(name, y.shape[1:3], w.shape[:2], stride, padding)
-    window = _window(name, image, w.shape[:2], stride, padding)
+    image = size or default_image(name, y.shape[1:3], w.shape[:2], stride, padding)
+    window = make_window(name, image, w.shape[:2], stride, padding)
     _check_equal(
-        f"{name}: y's pixels, for size={image},", y.shape[1:3], _output(window)
+        f"{name}: y's pixels, for size={image},", y.shape[1:3], output_size(window)
     )
     return _bind(_transposed, y, w, window)
 
 
-class _Axis(NamedTuple):
-    """How the kernel goes along one axis of an image; a window has two of them."""
-
-    image: int
-    kernel: int
-    stride: int
-    low: int  # padding before
-    high: int  # padding after
-
-    @property
-    def output(self) -> int:
-        return (self.image + self.low + self.high - self.kernel) // self.stride + 1
-
-
-_Window = tuple[_Axis, ...]
-
-
-def _output(window: _Window) -> tuple[int, ...]:
-    return tuple(a.output for a in window)
-
-
 # --- The operators ------------------------------------------------------------------
 #
-# On the CPU these were the fastest of the forms tried, in the training step: patches
-# and one matrix product are as fast alone, but ask for so much memory at each step that
-# its page faults cost more. On GPUs and TPUs they are the native operators.
+# The native ones of a GPU and a TPU. On the CPU too they were the fastest of the forms
+# tried, but for `winograd` where that applies: patches and one matrix product are as
+# fast alone, but ask for so much memory that in a training step its page faults cost
+# more than is gained.
 
 
-def _run_convolve(x: Array, w: Array, window: _Window) -> Array:
+def _run_convolve(x: Array, w: Array, window: Window, cpu: bool = False) -> Array:
+    if cpu and winograd.suits(window, w.shape[2:], x.dtype):
+        return winograd.convolve(x, w, window)
     if any(a.image < a.kernel for a in window):
         return jnp.einsum("bhwkli,klio->bhwo", _patches(x, window), w)
     return lax.conv_general_dilated(
@@ -152,8 +140,10 @@ def _run_convolve(x: Array, w: Array, window: _Window) -> Array:
     )
 
 
-def _run_transposed(y: Array, w: Array, window: _Window) -> Array:
+def _run_transposed(y: Array, w: Array, window: Window, cpu: bool = False) -> Array:
     """The reversed kernel over y, between whose pixels there are stride - 1 zeros."""
+    if cpu and winograd.suits(window, w.shape[2:], y.dtype):
+        return winograd.convolve_transposed(y, w, window)
     if any(a.output < a.kernel for a in window):
         shape = (y.shape[0], *(a.image for a in window), w.shape[2])
         back = jax.linear_transpose(
@@ -173,11 +163,13 @@ def _run_transposed(y: Array, w: Array, window: _Window) -> Array:
     )
 
 
-def _run_correlate(x: Array, y: Array, window: _Window) -> Array:
+def _run_correlate(x: Array, y: Array, window: Window, cpu: bool = False) -> Array:
     """y, its pixels a stride apart, as a kernel over x: it has `kernel` places to go.
 
     The sum over the channels is the sum over the batch.
     """
+    if cpu and winograd.suits(window, (x.shape[3], y.shape[3]), x.dtype):
+        return winograd.correlate(x, y, window)
     return lax.conv_general_dilated(
         x,
         y,
@@ -191,7 +183,7 @@ def _run_correlate(x: Array, y: Array, window: _Window) -> Array:
     )
 
 
-def _patches(x: Array, window: _Window) -> Array:
+def _patches(x: Array, window: Window) -> Array:
     """What the kernel meets at each place, (b, h_, w_, kh, kw, i).
 
     Over an image smaller than the kernel XLA has no fast operator on the CPU: patches
@@ -221,19 +213,21 @@ def _primitive(
 
     Args:
         name: in jaxprs and profiles.
-        run: the operator.
+        run: the operator, told whether it is for a CPU.
         shape: its output's, from the operands' shapes and the window.
         fold: for each operand, an axis into which `vmap` may merge the members, and
             the axis of the output in which they are then found.
     """
     primitive = Primitive(name)
 
-    def abstract(a: ShapedArray, b: ShapedArray, *, window: _Window) -> ShapedArray:
+    def abstract(a: ShapedArray, b: ShapedArray, *, window: Window) -> ShapedArray:
         return a.update(shape=shape(a.shape, b.shape, window))
 
     primitive.def_abstract_eval(abstract)
-    primitive.def_impl(jax.jit(run, static_argnames="window"))
-    mlir.register_lowering(primitive, mlir.lower_fun(run, multiple_results=False))
+    primitive.def_impl(jax.jit(primitive.bind, static_argnames="window"))
+    lowering = partial(mlir.lower_fun, multiple_results=False)
+    mlir.register_lowering(primitive, lowering(run))
+    mlir.register_lowering(primitive, lowering(partial(run, cpu=True)), platform="cpu")
     batching.primitive_batchers[primitive] = partial(_batch, primitive, fold)
     return primitive
 
@@ -244,7 +238,7 @@ def _batch(
     operands: Sequence[Array],
     dims: Sequence[Any],
     *,
-    window: _Window,
+    window: Window,
 ) -> tuple[Array, int]:
     """`vmap`: the members of a mapped operand go into an axis that it has anyway.
 
@@ -270,7 +264,7 @@ def _split(x: Array, axis: int, *, members: int) -> Array:
 _convolve = _primitive(
     "convolve",
     _run_convolve,
-    lambda x, w, window: (x[0], *_output(window), w[3]),
+    lambda x, w, window: (x[0], *output_size(window), w[3]),
     fold=((0, 0), (3, 3)),
 )
 _transposed = _primitive(
@@ -304,7 +298,7 @@ ad.defbilinear(
 )
 
 
-def _bind(primitive: Primitive, a: Array, b: Array, window: _Window) -> Array:
+def _bind(primitive: Primitive, a: Array, b: Array, window: Window) -> Array:
     dtype = jnp.promote_types(a.dtype, b.dtype)
     a, b = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
     # Inside `shard_map` images vary over the devices and kernels do not. That the
@@ -313,71 +307,6 @@ def _bind(primitive: Primitive, a: Array, b: Array, window: _Window) -> Array:
     a = lax.pcast(a, tuple(over_b - over_a), to="varying")
     b = lax.pcast(b, tuple(over_a - over_b), to="varying")
     return primitive.bind(a, b, window=window)
-
-
-# --- The arguments -------------------------------------------------------------------
-
-
-def _window(
-    name: str,
-    image: Iterable[int],
-    kernel: Iterable[int],
-    stride: int | Pair,
-    padding: Padding,
-) -> _Window:
-    strides = _both(name, "stride", stride, int)
-    paddings = _both(name, "padding", padding, str)
-    axes = zip(image, kernel, strides, paddings, strict=True)
-    return tuple(_axis(name, *axis) for axis in axes)
-
-
-def _both(name: str, what: str, value: object, of: type) -> Sequence:
-    """One value for each of the two axes."""
-    values = (value, value) if isinstance(value, of) else value
-    if not isinstance(values, Sequence) or len(values) != 2:
-        raise InputError(f"{name}: {what} must be given once or twice, got {value!r}.")
-    return values
-
-
-def _axis(name: str, n: int, k: int, s: int, padding: str | Pair) -> _Axis:
-    if not isinstance(s, int) or s < 1:
-        raise InputError(f"{name}: stride must be a positive integer, got {s!r}.")
-    axis = _Axis(n, k, s, *_low_high(name, n, k, s, padding))
-    if n < 1 or axis.output < 1:
-        raise InputError(
-            f"{name}: the padded image must not be smaller than the kernel, got {axis}."
-        )
-    return axis
-
-
-def _low_high(name: str, n: int, k: int, s: int, padding: str | Pair) -> Pair:
-    if padding == "SAME":
-        total = max((-(-n // s) - 1) * s + k - n, 0)
-        return total // 2, total - total // 2
-    if padding == "VALID":
-        return 0, 0
-    if isinstance(padding, str) or len(padding) != 2 or min(padding) < 0:
-        raise InputError(
-            f'{name}: padding must be "SAME", "VALID" or '
-            f"((before, after), (before, after)), got {padding!r}."
-        )
-    return padding
-
-
-def _default_size(
-    name: str,
-    output: Iterable[int],
-    kernel: Iterable[int],
-    stride: int | Pair,
-    padding: Padding,
-) -> tuple[int, ...]:
-    """The image that goes with an output if the caller names none."""
-    strides = _both(name, "stride", stride, int)
-    paddings = _both(name, "padding", padding, str)
-    return tuple(
-        m * s if p == "SAME" else (m - 1) * s + k - sum(_low_high(name, m, k, s, p))
-        for m, k, s, p in zip(output, kernel, strides, paddings, strict=True)
-    )
 
 
 def _check_arrays(name: str, **arrays: Array) -> None:

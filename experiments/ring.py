@@ -1,8 +1,28 @@
 """A GAN that keeps all eight modes of a ring.
 
-Eight narrow Gaussians on a circle, the usual test of mode collapse. After training it
-prints the modes captured, the share of high-quality samples and the reverse KL
-divergence, from 2,500 samples, and draws them over the modes.
+Eight narrow Gaussians on a circle, the usual test of mode collapse, learned with the
+logistic loss, R1 and a falling learning rate. From 2,500 samples it measures
+
+- captured: modes with at least one sample within 3σ, of 8;
+- high_quality: the share of samples within 3σ of a mode, 0.9889 for a perfect sampler;
+- reverse_kl: of those over the modes, in nats, 0.0014 for a perfect sampler;
+
+and it draws the samples over the modes.
+
+Paper: the benchmark is PacGAN's (Lin et al. 2018, arXiv:1712.04086), whose PacGAN2
+    reached 7.9 ± 0.1 modes, 95.6 ± 2.0 % and 0.07 ± 0.03; R1 is Mescheder et al. 2018,
+    arXiv:1801.04406.
+Command: jaxgan train experiments/ring.py
+Cost: about 50 s on one CPU core
+Expect: captured 8, high_quality 0.96, reverse_kl 0.002
+
+Seeds 0 to 9, all of them, by python experiments/benchmarks/ring_seeds.py on jax 0.10.2
+(γ and the learning rate were chosen on other seeds, 100 to 106, and on seed 0):
+
+    seed             0    1    2    3    4    5    6    7    8    9   mean
+    captured         8    8    8    8    8    8    8    8    8    8   8
+    high quality, % 96.3 96.8 94.9 97.2 95.5 96.8 96.2 96.1 96.1 97.8 96.4 ± 0.3
+    reverse KL, 1e-4 20   17   27   25   23   21   49   12   19   11   22 ± 3
 """
 
 import dataclasses

@@ -127,7 +127,7 @@ def convolve_transposed(
 
 
 def _run_convolve(x: Array, w: Array, window: Window, cpu: bool = False) -> Array:
-    if cpu and winograd.suits(window, w.shape[2:], x.dtype):
+    if cpu and winograd.suits("convolve", window, w.shape[2:], x.dtype):
         return winograd.convolve(x, w, window)
     if any(a.image < a.kernel for a in window):
         return jnp.einsum("bhwkli,klio->bhwo", _patches(x, window), w)
@@ -142,7 +142,7 @@ def _run_convolve(x: Array, w: Array, window: Window, cpu: bool = False) -> Arra
 
 def _run_transposed(y: Array, w: Array, window: Window, cpu: bool = False) -> Array:
     """The reversed kernel over y, between whose pixels there are stride - 1 zeros."""
-    if cpu and winograd.suits(window, w.shape[2:], y.dtype):
+    if cpu and winograd.suits("convolve_transposed", window, w.shape[2:], y.dtype):
         return winograd.convolve_transposed(y, w, window)
     if any(a.output < a.kernel for a in window):
         shape = (y.shape[0], *(a.image for a in window), w.shape[2])
@@ -168,7 +168,7 @@ def _run_correlate(x: Array, y: Array, window: Window, cpu: bool = False) -> Arr
 
     The sum over the channels is the sum over the batch.
     """
-    if cpu and winograd.suits(window, (x.shape[3], y.shape[3]), x.dtype):
+    if cpu and winograd.suits("correlate", window, (x.shape[3], y.shape[3]), x.dtype):
         return winograd.correlate(x, y, window)
     return lax.conv_general_dilated(
         x,

@@ -28,11 +28,13 @@ from jaxgan.networks.window import Window, output_size
 Matrices = list[Array]  # nine
 
 
-FEWEST_CHANNELS = 1
+# Of both images, for this to be faster on the CPU than `jax.lax`. The transposed
+# convolution of `jax.lax` is a slow one.
+FEWEST_CHANNELS = {"convolve": 64, "convolve_transposed": 8, "correlate": 64}
 
 
-def suits(window: Window, channels: Sequence[int], dtype: jnp.dtype) -> bool:
-    """Whether these forms are there for the operands, and are the faster ones.
+def suits(name: str, window: Window, channels: Sequence[int], dtype: jnp.dtype) -> bool:
+    """Whether the form of this name is there for the operands, and the faster one.
 
     With few channels the sums cost more than the products that they save, and in 16
     bits they would be rounded.
@@ -40,7 +42,7 @@ def suits(window: Window, channels: Sequence[int], dtype: jnp.dtype) -> bool:
     return (
         all(axis.kernel == 2 * axis.stride for axis in window)
         and all(axis.output % 2 == 0 for axis in window)
-        and min(channels) >= FEWEST_CHANNELS
+        and min(channels) >= FEWEST_CHANNELS[name]
         and jnp.finfo(dtype).bits >= 32
     )
 

@@ -35,14 +35,15 @@ class Checkpoints:
 
     def __init__(self, directory: Path, keep: int) -> None:
         self.directory = directory
-        with _quiet_orbax():
-            self._orbax = ocp.training.Checkpointer(
-                directory.absolute(),
-                preservation_policy=ocp.training.preservation_policies.LatestN(keep),
-                cleanup_tmp_directories=True,
-            )
+        self._quiet = _quiet_orbax()  # as long as its threads may be at work
+        self._orbax = ocp.training.Checkpointer(
+            directory.absolute(),
+            preservation_policy=ocp.training.preservation_policies.LatestN(keep),
+            cleanup_tmp_directories=True,
+        )
 
     def __enter__(self) -> "Checkpoints":
+        self._quiet.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
@@ -52,6 +53,8 @@ class Checkpoints:
         except RunError:
             if kind is None:  # else the first error is the one to be told
                 raise
+        finally:
+            self._quiet.__exit__(None, None, None)
 
     def save(self, state: State) -> None:
         """Start saving; the arrays may be changed or donated once this returns."""
@@ -66,15 +69,14 @@ class Checkpoints:
 
     def last_good(self) -> str:
         """The newest whole checkpoint, in words, once the last save has ended."""
-        with contextlib.suppress(Exception), _quiet_orbax():  # it failed: not whole
+        with contextlib.suppress(Exception):  # it failed: not whole
             self._orbax.wait()
         return last_good(self.directory)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
         try:
-            with _quiet_orbax():
-                yield
+            yield
         except Exception as error:
             raise RunError(
                 f"saving into {self.directory} failed ({_reason(error)}); "
@@ -197,13 +199,16 @@ def _forget_coroutines() -> None:
 @contextlib.contextmanager
 def _quiet_orbax() -> Iterator[None]:
     """Orbax logs every failure as several tracebacks; the exception says it once."""
+
+    def is_not_orbax(record: logging.LogRecord) -> bool:
+        return "orbax" not in record.pathname
+
     logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    logger.addFilter(is_not_orbax)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.removeFilter(is_not_orbax)
 
 
 def shapes(make: Any, sharding: jax.sharding.Sharding) -> Tree:

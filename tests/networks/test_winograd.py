@@ -1,0 +1,135 @@
+"""The nine products against the sixteen of `jax.lax`."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from jaxgan.networks import convolution, winograd
+from jaxgan.networks.window import make_window, output_size
+
+# image, kernel, stride, padding
+WINDOWS = [
+    ((8, 8), (4, 4), 2, "SAME"),
+    ((8, 12), (4, 4), 2, "SAME"),
+    ((4, 4), (4, 4), 2, "SAME"),
+    ((3, 5), (2, 2), 1, "VALID"),
+    ((11, 10), (4, 4), 2, "VALID"),
+    ((12, 12), (6, 6), 3, "SAME"),
+    ((9, 8), (2, 4), (1, 2), ((0, 2), (1, 1))),
+    ((5, 6), (4, 4), 2, ((2, 0), (0, 1))),
+]
+every_window = pytest.mark.parametrize("window", WINDOWS, ids=str)
+TWICE_AS_LONG = make_window("", *WINDOWS[0])
+
+
+def operands(window, dtype=float, channels=(2, 3)):
+    random = np.random.default_rng(0)
+    image, kernel = [a.image for a in window], [a.kernel for a in window]
+    shapes = (
+        (3, *image, channels[0]),
+        (*kernel, *channels),
+        (3, *output_size(window), channels[1]),
+    )
+    return [jnp.asarray(random.normal(size=s), dtype) for s in shapes]
+
+
+def three(convolve, transposed, correlate, window):
+    """All of the family at x, w and y."""
+    return jax.jit(
+        lambda x, w, y: (
+            convolve(x, w, window),
+            transposed(y, w, window),
+            correlate(x, y, window),
+        )
+    )
+
+
+def fast(window):
+    functions = winograd.convolve, winograd.convolve_transposed, winograd.correlate
+    return three(*functions, window)
+
+
+def plain(window):
+    names = "_run_convolve", "_run_transposed", "_run_correlate"
+    return three(*(getattr(convolution, name) for name in names), window)
+
+
+@every_window
+def test_the_three_are_those_of_jax(window):
+    window = make_window("", *window)
+    with jax.enable_x64(True):
+        arrays = operands(window)
+        pairs = zip(fast(window)(*arrays), plain(window)(*arrays), strict=True)
+        for a, b in pairs:
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_float32_loses_no_more_than_a_bit_to_the_sixteen_products():
+    arrays = operands(TWICE_AS_LONG, jnp.float32, (64, 64))
+    with jax.enable_x64(True):
+        exact = plain(TWICE_AS_LONG)(*(a.astype(jnp.float64) for a in arrays))
+        exact = [np.asarray(e) for e in exact]
+    results = fast(TWICE_AS_LONG)(*arrays), plain(TWICE_AS_LONG)(*arrays)
+    errors = [
+        [np.std(np.asarray(a) - e) / np.std(e) for a, e in zip(r, exact, strict=True)]
+        for r in results
+    ]
+    for nine, sixteen in zip(*errors, strict=True):
+        assert 1e-8 < nine < 1e-6
+        assert nine < 4 * sixteen
+
+
+def test_it_suits_long_kernels_wide_layers_even_outputs_and_32_bits():
+    def suits(window, channels=(64, 64), dtype=jnp.float32):
+        axes = make_window("", *window)
+        return winograd.suits("convolve", axes, channels, jnp.dtype(dtype))
+
+    assert suits(WINDOWS[0])
+    assert suits(WINDOWS[0], dtype=jnp.float64)
+    assert not suits(WINDOWS[0], dtype=jnp.bfloat16)
+    assert not suits(WINDOWS[0], channels=(3, 64))
+    assert not suits(((8, 8), (3, 3), 2, "SAME"))
+    assert not suits(((6, 8), (4, 4), 2, "SAME"))
+
+
+def convolutions(f, *arguments):
+    return f.lower(*arguments).as_text().count("stablehlo.convolution")
+
+
+def layer(x, w):
+    return jnp.sum(convolution.convolve(x, w, stride=2) ** 2)
+
+
+def test_the_cpu_takes_it_and_an_accelerator_does_not():
+    x, w, _ = operands(TWICE_AS_LONG, jnp.float32, (64, 64))
+    gradients = jax.jit(jax.grad(layer, (0, 1)))
+    assert convolutions(gradients, x, w) == 0
+    assert convolutions(gradients, x, w[:3, :3]) == 3
+    exported = jax.export.export(gradients, platforms=["tpu"])(x, w)
+    assert exported.mlir_module().count("stablehlo.convolution") == 3
+
+
+def test_a_sharded_batch_splits_the_work_and_gathers_nothing():
+    if jax.device_count() < 8:
+        pytest.skip("needs 8 devices, which conftest.py makes of the CPU")
+    mesh = jax.make_mesh((8,), ("batch",), axis_types=(AxisType.Auto,))
+    x, w, _ = operands(TWICE_AS_LONG, jnp.float32, (64, 64))
+    x = jnp.tile(x[:1], (16, 1, 1, 1))
+    gradients = jax.jit(jax.value_and_grad(layer, (0, 1)))
+    one = gradients.lower(x, w).compile()
+    split = jax.device_put(x, NamedSharding(mesh, P("batch")))
+    shared = jax.device_put(w, NamedSharding(mesh, P()))
+    many = gradients.lower(split, shared).compile()
+    products = [f.as_text() for f in (one, many)]
+    assert "all-reduce" in products[1]
+    assert "all-gather" not in products[1]
+    flops = [f.cost_analysis()["flops"] for f in (one, many)]
+    assert 0.9 / 8 <= flops[1] / flops[0] <= 1.1 / 8
+    for a, b in zip(
+        jax.tree.leaves(many(split, shared)), jax.tree.leaves(one(x, w)), strict=True
+    ):
+        scale = float(np.max(np.abs(b)))
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * scale)

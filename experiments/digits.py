@@ -1,15 +1,32 @@
 """A convolutional GAN on 1,797 real handwritten digits.
 
 A DCGAN with the logistic loss and R1, on the 8×8 digits that scikit-learn carries: no
-network, no GPU, three minutes on two CPU cores. It draws its samples at steps 100, 300,
-1,000, … and measures, from as many samples as there are digits,
+network and no GPU needed. It draws its samples at steps 100, 300, 1,000, … and
+measures, from as many samples as there are digits,
 
 - frechet: the Fréchet distance in the 64 raw pixels (0 to 16) to all the data;
 - perfect: what a perfect sampler would score with that many samples. The expectation
   falls as 1/n, so it is half the distance between two random halves of the data,
-  averaged over 20 splits;
+  averaged over 20 splits. A sampler that copies the data would score half of it, so
+  lower is not always better;
 - smallest_share: of the ten digits among the samples, by a classifier (a support vector
   machine, 97 % right in cross-validation) fitted on the real ones.
+
+Paper: Radford et al. 2015, arXiv:1511.06434 (DCGAN); Mescheder et al. 2018,
+    arXiv:1801.04406 (R1)
+
+Command: jaxgan train experiments/digits.py
+
+Cost: about a minute on two CPU cores
+
+Expect: frechet 9.4 where perfect is 9.1; no digit under 8 % of the samples
+
+Seeds 0, 1 and 2, all that were run with this configuration (γ and the learning rate
+were chosen on seed 100), on jax 0.10.2:
+
+    seed               0      1      2
+    frechet            9.44  10.10   9.41   (perfect: 9.11)
+    smallest share, %  8.1    8.3    9.0
 """
 
 import dataclasses

@@ -10,6 +10,8 @@ import contextlib
 import gc
 import logging
 import shutil
+import threading
+import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -203,12 +205,19 @@ def _quiet_orbax() -> Iterator[None]:
     def is_not_orbax(record: logging.LogRecord) -> bool:
         return "orbax" not in record.pathname
 
-    logger = logging.getLogger("absl")
+    def unless_orbax(thrown: threading.ExceptHookArgs) -> None:
+        frames = traceback.extract_tb(thrown.exc_traceback)
+        if not any("orbax" in frame.filename for frame in frames):
+            hook(thrown)
+
+    logger, hook = logging.getLogger("absl"), threading.excepthook
     logger.addFilter(is_not_orbax)
+    threading.excepthook = unless_orbax
     try:
         yield
     finally:
         logger.removeFilter(is_not_orbax)
+        threading.excepthook = hook
 
 
 def shapes(make: Any, sharding: jax.sharding.Sharding) -> Tree:

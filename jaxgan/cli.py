@@ -17,6 +17,7 @@ from tyro.conf import OmitArgPrefixes, Positional, subcommand
 from jaxgan.checkpoint import restore_networks, steps
 from jaxgan.errors import InputError, Interrupted, RunError, check_positive_int
 from jaxgan.experiment import ExperimentFile, load_file
+from jaxgan.heap import keep_freed_memory
 from jaxgan.reporting import read_rows
 from jaxgan.run import changed_versions, create_run, open_run
 from jaxgan.sampling import draw_latents, lerp, sampler, slerp
@@ -33,6 +34,8 @@ class Train:
     With an experiment's file, each field of its Config is an option too; `jaxgan train
     FILE --help` lists them. The run goes into runs/NAME. The same command again resumes
     a run that was stopped or killed, to the same bits; so does `jaxgan train RUN`.
+
+    The configuration of a run is fixed: more steps are another run.
 
     Ctrl-C or SIGTERM ends the step, saves, and exits with status 128 + the signal's
     number. Bad input exits with 2, a run that had to stop with 1.
@@ -129,10 +132,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_say(error, 2))
     except RunError as error:
         sys.exit(_say(error, 1))
+    except OSError as error:
+        where = error.filename2 or error.filename or "a file"
+        sys.exit(_say(RunError(f"{where}: {error.strerror or error}."), 1))
 
 
 def train(command: Train, file: ExperimentFile | None) -> None:
     """`jaxgan train`."""
+    keep_freed_memory()
     if file is None:
         if command.run is not None:
             raise InputError("--run: a run directory is resumed where it is.")
@@ -147,8 +154,9 @@ def train(command: Train, file: ExperimentFile | None) -> None:
         print(f"resuming {run.directory}, which has come to step {begun[-1]:,}")
     train_run(run, schedule, _devices(command.devices))
     print(f"finished: {run.samples / 'strip.png'} shows how it learned.")
-    for name, value in read_rows(run.metrics)[-1].items():
-        print(f"  {name:40} {value}")
+    for row in read_rows(run.metrics)[-1:]:
+        for name, value in row.items():
+            print(f"  {name:40} {value}")
 
 
 def sample(command: Sample) -> None:
@@ -218,9 +226,11 @@ def _last_measured(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _experiment_file(arguments: Sequence[str]) -> ExperimentFile | None:
     """The file that `train` is given: its Config decides what options there are."""
-    if len(arguments) < 2 or arguments[0] != "train" or arguments[1].startswith("-"):
+    if len(arguments) < 2 or arguments[0] != "train":
         return None
-    path = Path(arguments[1])
+    named = [word for word in arguments[1:] if word.endswith(".py")]
+    first = [word for word in arguments[1:2] if not word.startswith("-")]
+    path = Path((named or first or ["."])[0])
     return None if path.is_dir() else load_file(path)
 
 

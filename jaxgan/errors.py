@@ -1,7 +1,7 @@
 """What jaxgan says when it refuses: one sentence, as early as possible."""
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import jax
@@ -55,8 +55,18 @@ def check_positive_int(name: str, value: Any) -> None:
     Raises:
         InputError: if `value` is not an int or is below 1.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise InputError(f"{name} must be an integer of at least 1, got {value!r}.")
+
+
+def check_seed(name: str, value: Any) -> None:
+    """Refuse a seed that NumPy or JAX could not take.
+
+    Raises:
+        InputError: if `value` is not an integer from 0 to 2³² - 1.
+    """
+    if not isinstance(value, Integral) or not 0 <= int(value) < 2**32:
+        raise InputError(f"{name} must be an integer from 0 to 2³² - 1, got {value!r}.")
 
 
 def _is_number(value: Any) -> bool:

@@ -12,15 +12,17 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from numpy.typing import NDArray
 from PIL import Image
 
 from jaxgan.data.sources import Source
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.reporting import image_grid
 from jaxgan.types import Algorithm, Game
+
+T = TypeVar("T")
 
 Draw = Callable[[NDArray, int | None], Image.Image]
 Measure = Callable[[NDArray], Mapping[str, float]]
@@ -87,6 +89,41 @@ def load_file(path: Path) -> ExperimentFile:
     return ExperimentFile(path, config, experiment, module.__doc__ or "")
 
 
+def build(file: ExperimentFile, config: Any) -> Experiment:
+    """Make the experiment of a configuration, and check all of it that has a shape.
+
+    Raises:
+        InputError: if the file refuses the configuration, fails or returns something
+            else, or if what it returns does not fit together.
+    """
+    built = _or_refused(file.path, lambda: file.experiment(config))
+    if not isinstance(built, Experiment):
+        raise InputError(f"{file.path}: experiment must return an Experiment.")
+    check_positive_int("steps", built.steps)
+    check_positive_int("samples", built.samples)
+    check_positive_int("shown", built.shown)
+    check_seed("seed", built.seed)
+    _or_refused(file.path, lambda: built.dynamics(built.game))
+    if built.source(built.seed, 0)[0].condition:
+        raise InputError(
+            f"{file.path}: samples cannot be drawn under a condition yet, so the "
+            "batches of an experiment must have none."
+        )
+    return built
+
+
+def _or_refused(path: Path, make: Callable[[], T]) -> T:
+    """Whatever goes wrong while a user's file runs, in a sentence with its line."""
+    try:
+        return make()
+    except (InputError, OSError):
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{path} cannot be run: {type(error).__name__}: {error}{_line(error, path)}"
+        ) from error
+
+
 def _run(path: Path) -> ModuleType:
     # A module name of its own, found in sys.modules by dataclasses and typing.
     name = f"jaxgan_experiment_{path.stem}"
@@ -95,14 +132,8 @@ def _run(path: Path) -> ModuleType:
         raise InputError(f"{path} is not a Python file; its name must end in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            f"{path} cannot be run: {type(error).__name__}: {error}{_line(error, path)}"
-        ) from error
+    loader = spec.loader
+    _or_refused(path, lambda: loader.exec_module(module))
     return module
 
 

@@ -1,15 +1,15 @@
 """What a run leaves to be read: `metrics.jsonl`, grids of samples and their series."""
 
+import contextlib
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from jaxgan.errors import InputError
@@ -34,22 +34,22 @@ def flatten(info: Info) -> Row:
 
 def write_row(path: Path, step: int, row: Mapping[str, float]) -> None:
     """Append a line to `metrics.jsonl`; values that are not finite become null."""
-    finite = {k: v if math.isfinite(v) else None for k, v in row.items()}
+    numbers = {name: float(value) for name, value in row.items()}
+    finite = {k: v if math.isfinite(v) else None for k, v in numbers.items()}
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"step": step, **finite}) + "\n")
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """All whole lines of `metrics.jsonl`; a line torn by a kill is left out."""
-
-    def rows() -> Iterator[dict[str, Any]]:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
-                continue
-
-    return list(rows()) if path.exists() else []
+    """All whole lines of `metrics.jsonl`; a torn or damaged line is left out."""
+    rows = []
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    for line in text.splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            row = json.loads(line)
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
+                rows.append(row)
+    return rows
 
 
 def rewind(path: Path, step: int) -> None:
@@ -62,7 +62,7 @@ def rewind(path: Path, step: int) -> None:
 
 
 def image_grid(
-    images: Float[NDArray[np.floating], "n h w c"], columns: int | None = None
+    images: Float[np.ndarray, "n h w c"], columns: int | None = None
 ) -> Image.Image:
     """Lay images out in rows, with white space around each.
 
@@ -118,7 +118,7 @@ def contact_strip(pictures: Sequence[Path], height: int = 320) -> Image.Image:
 
 
 def scatter(
-    points: Float[NDArray[np.floating], "n 2"], marks: Float[NDArray, "k 2"]
+    points: Float[np.ndarray, "n 2"], marks: Float[np.ndarray, "k 2"]
 ) -> Image.Image:
     """Points of the plane as dots, over crosses at some marks, such as modes."""
     from matplotlib.figure import Figure  # half a second to import

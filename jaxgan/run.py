@@ -10,9 +10,9 @@ samples/        a picture for each milestone, and strip.png, the series of them
 import contextlib
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,9 +21,17 @@ import pydantic
 from filelock import FileLock, Timeout
 
 from jaxgan.errors import InputError, RunError
-from jaxgan.experiment import Experiment, ExperimentFile, load_file
+from jaxgan.experiment import Experiment, ExperimentFile, build, load_file
 
 PACKAGES = ("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+class _About(pydantic.BaseModel):
+    """What run.json holds."""
+
+    name: str
+    config: dict[str, Any]
+    versions: dict[str, str]
 
 
 class Run(NamedTuple):
@@ -64,10 +72,15 @@ def create_run(directory: Path, file: ExperimentFile, config: Any) -> Run:
         raise InputError(
             f"{directory} is not empty and is not a run; choose another with --run."
         )
-    built = file.experiment(config)  # first, so that a refused config leaves no trace
-    directory.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(file.path, directory / "experiment.py")
-    _write_json(directory / "run.json", _describe(file, config))
+    built = build(file, config)  # first, so that what is refused leaves no trace
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent) as made:
+        fresh = Path(made) / "run"
+        fresh.mkdir()
+        shutil.copyfile(file.path, fresh / "experiment.py")
+        about = json.dumps(_describe(file, config), indent=2)
+        (fresh / "run.json").write_text(about + "\n", encoding="utf-8")
+        fresh.replace(directory)  # whole or not at all
     return Run(directory, file.path.stem, config, built)
 
 
@@ -77,16 +90,16 @@ def open_run(directory: Path) -> Run:
     Raises:
         InputError: if it is not a run directory, or its files do not fit together.
     """
-    about = _read_json(directory)
+    about = _read_about(directory)
     file = load_file(directory / "experiment.py")
     try:
-        config: Any = pydantic.TypeAdapter(file.config).validate_python(about["config"])
-    except (KeyError, pydantic.ValidationError) as error:
+        config: Any = pydantic.TypeAdapter(file.config).validate_python(about.config)
+    except pydantic.ValidationError as error:
         raise InputError(
             f"{directory / 'run.json'} does not hold the Config of "
             f"{directory / 'experiment.py'}: {str(error).splitlines()[0]}"
         ) from error
-    return Run(directory, about["name"], config, file.experiment(config))
+    return Run(directory, about.name, config, build(file, config))
 
 
 @contextlib.contextmanager
@@ -111,7 +124,7 @@ def versions() -> dict[str, str]:
 
 def changed_versions(directory: Path) -> dict[str, tuple[str, str]]:
     """What has another version now than when the run began: `{name: (then, now)}`."""
-    then, now = _read_json(directory)["versions"], versions()
+    then, now = _read_about(directory).versions, versions()
     return {
         name: (then.get(name, "none"), version)
         for name, version in now.items()
@@ -128,17 +141,17 @@ def _describe(file: ExperimentFile, config: Any) -> dict[str, Any]:
 
 
 def _check_same(directory: Path, file: ExperimentFile, config: Any) -> None:
-    then, now = _read_json(directory), _describe(file, config)
+    then, now = _read_about(directory), _describe(file, config)
     cure = "choose another directory with --run"
-    if then["name"] != now["name"]:
+    if then.name != now["name"]:
         raise InputError(
-            f"{directory} was made by the experiment {then['name']!r}, not by "
+            f"{directory} was made by the experiment {then.name!r}, not by "
             f"{now['name']!r}; {cure}."
         )
     differing = [
-        f"{name} (there {then['config'].get(name)!r}, now {value!r})"
+        f"{name} (there {then.config.get(name)!r}, now {value!r})"
         for name, value in now["config"].items()
-        if then["config"].get(name) != value
+        if then.config.get(name) != value
     ]
     if differing:
         raise InputError(
@@ -151,20 +164,14 @@ def _check_same(directory: Path, file: ExperimentFile, config: Any) -> None:
         )
 
 
-def _read_json(directory: Path) -> dict[str, Any]:
+def _read_about(directory: Path) -> _About:
     path = directory / "run.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        return _About.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             f"{directory} is not a run directory: it has no run.json."
         ) from error
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path} is damaged: {error}.") from error
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    """Whole or not at all."""
-    fresh = path.with_suffix(".tmp")
-    fresh.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    os.replace(fresh, path)
+    except pydantic.ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise InputError(f"{path} is damaged: {reason}.") from error

@@ -75,7 +75,7 @@ def lerp(
     """The straight way: (1 - t)·start + t·end.
 
     In many dimensions it leaves the shell where normal latents live: its middle is
-    shorter than either end by about √2.
+    shorter than either end by a factor of about √2.
 
         >>> import jax.numpy as jnp
         >>> from jaxgan.sampling import lerp

@@ -4,8 +4,8 @@ A step's data, latents and noise are pure functions of (seed, step), so the posi
 all of them is the step, and a resumed run goes on to the same bits: run 2n steps, or n,
 kill, restore and n more. (On a GPU that needs XLA's deterministic operations.)
 
-Nothing that is not finite is ever saved: every step's losses and gradients, and the
-networks themselves, are looked at before a checkpoint is written.
+Every step's losses and gradients, and the networks themselves, are looked at before a
+checkpoint is written: networks that are not finite are never saved.
 """
 
 import contextlib
@@ -47,7 +47,9 @@ def train(
 ) -> State:
     """Train a run to its last step, from its newest checkpoint if it has one.
 
-    Samples are drawn at steps 100, 300, 1000, 3000, … and at the end.
+    Samples are drawn at steps 100, 300, 1000, 3000, … and at the end. A line of the log
+    is the mean over the steps since the line before it (or since the run was resumed,
+    if that was between two lines).
 
     Args:
         devices: to share each batch between; by default all of this process.
@@ -64,43 +66,44 @@ def train(
     for name, count in schedule._asdict().items():
         check_positive_int(name, count)
     experiment = run.experiment
-    check_positive_int("steps", experiment.steps)
     algorithm = data_parallel(
         experiment.dynamics, experiment.game, devices, donate=True
     )
     generate = sampler(experiment.game)
-    with locked(run), _told(run), Checkpoints(run.checkpoints, schedule.keep) as saved:
+    with _told(run), locked(run), caught_signals() as caught:
         init = partial(algorithm.init, jax.random.key(experiment.seed))
         state = restore(run.checkpoints, shapes(init, replicated(devices)))
         state = init() if state is None else state
         rewind(run.metrics, int(state.step))
-        with caught_signals() as caught, _progress(run, state) as progress:
-            unseen: list[tuple[int, Info]] = []
+        with (
+            Checkpoints(run.checkpoints, schedule.keep) as saved,
+            _progress(run, state) as progress,
+        ):
+            unlogged: list[tuple[int, Info]] = []
             for step in range(int(state.step) + 1, experiment.steps + 1):
                 batches = experiment.source(experiment.seed, step - 1)
                 state, info = algorithm.step(state, batches)
-                unseen.append((step, info))
-                _advance(progress, unseen, len(jax.tree.leaves(batches[0])[0]))
+                unlogged.append((step, info))
+                _advance(progress, unlogged, len(jax.tree.leaves(batches[0])[0]))
 
                 stopped = caught()
                 last = step == experiment.steps
                 shows = last or is_milestone(step)
                 logs = shows or step % schedule.log_every == 0
                 saves = last or step % schedule.save_every == 0 or stopped is not None
-                if not (logs or saves):
-                    continue
-                row = _look(unseen, saved)
-                unseen.clear()
-                if shows:
-                    row |= _show(run, step, generate, state)
+                if logs or saves:
+                    row = _look(unlogged, saved)
                 if logs:
+                    unlogged.clear()
+                    if shows:
+                        row |= _show(run, step, generate, state, saved)
                     write_row(run.metrics, step, row)
                 if saves:
                     _save(state, saved)
                 if stopped is not None and not last:
                     saved.wait()
                     raise _interrupted(run, step, stopped)
-        saved.wait()
+            saved.wait()
     return state
 
 
@@ -119,10 +122,13 @@ def is_milestone(step: int) -> bool:
 
 
 def _look(infos: Iterable[tuple[int, Info]], saved: Checkpoints) -> Row:
-    """The last of some steps' reports, once all are known to be finite."""
-    row: Row = {}
+    """The mean of some steps' reports, once all are known to be finite.
+
+    The mean, since a lazy penalty is paid in one step of many.
+    """
+    rows = []
     for step, info in infos:
-        row = flatten(info)
+        rows.append(flatten(info))
         for player, parts in info.losses.items():
             gradient = {"gradient": info.gradient_norms[player]}
             for name, value in (parts | gradient).items():
@@ -131,7 +137,7 @@ def _look(infos: Iterable[tuple[int, Info]], saved: Checkpoints) -> Row:
                         f"step {step:,}: {player}/{name} is {float(value)}; "
                         f"{saved.last_good()}."
                     )
-    return row
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
 
 def _save(state: State, saved: Checkpoints) -> None:
@@ -153,28 +159,43 @@ def _interrupted(run: Run, step: int, number: int) -> Interrupted:
     )
 
 
-def _show(run: Run, step: int, generate: Sampler, state: State) -> Row:
-    """Draw samples from latents that are the same each time, and measure them."""
+def _show(
+    run: Run, step: int, generate: Sampler, state: State, saved: Checkpoints
+) -> Row:
+    """Draw samples from latents that are the same each time, and measure them.
+
+    An experiment's `draw` or `measure` may fail; then the step is saved first.
+    """
+    try:
+        return _draw_and_measure(run, step, generate, state)
+    except Exception:
+        _save(state, saved)
+        raise
+
+
+def _draw_and_measure(run: Run, step: int, generate: Sampler, state: State) -> Row:
     experiment = run.experiment
     latents = draw_latents(experiment.game, experiment.samples, experiment.seed)
     samples = generate(best_variables(state), latents)
     run.samples.mkdir(exist_ok=True)
     picture = experiment.draw(samples[: experiment.shown], None)
     picture.save(run.samples / f"{step:06d}.png")
-    series = sorted(p for p in run.samples.glob("*.png") if p.stem.isdigit())
+    pictures = (p for p in run.samples.glob("*.png") if p.stem.isdigit())
+    series = sorted(pictures, key=lambda path: int(path.stem))
     contact_strip(series).save(run.samples / "strip.png")
-    return dict(experiment.measure(samples))
+    measured = experiment.measure(samples)
+    return {name: float(value) for name, value in measured.items()}
 
 
 @contextlib.contextmanager
 def _told(run: Run) -> Iterator[None]:
-    """A disk that is full, or not to be written, as one sentence."""
+    """What the file system refuses, a full disk say, as one sentence."""
     try:
         yield
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
         raise RunError(
-            f"writing{where} failed ({error.strerror}); {last_good(run.checkpoints)}."
+            f"{error.filename or 'a file'}: {error.strerror or error}; "
+            f"{last_good(run.checkpoints)}."
         ) from error
 
 

@@ -1,6 +1,7 @@
 """The command line, in this process, as a user would type it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,6 +96,9 @@ def test_train_on_a_run_directory_goes_on_with_it(trained, capsys):
         (("train", TINY, "--devices", "9"), "--devices is 9, but there are only 8"),
         (("train", TINY, "--batch-size", "9", "--devices", "2"), "does not split"),
         (("train", "nowhere.py"), "nowhere.py is not a file"),
+        (("train", TINY, "--seed", "-1"), "seed must be an integer from 0"),
+        (("train", "--keep", "2", "nowhere.py"), "nowhere.py is not a file"),
+        (("sample", TINY), "is not a run directory"),
         (("train",), "PATH"),
         (("sample", "nowhere"), "nowhere is not a run directory"),
         (("interpolate", "nowhere"), "nowhere is not a run directory"),
@@ -110,6 +114,30 @@ def test_bad_input_is_one_sentence_and_a_status(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_options_may_come_before_the_file(tmp_path):
+    command = ("train", "--devices", 1, "--run", tmp_path / "run", TINY, "--steps", 1)
+    assert run(*command) == 0
+    assert (tmp_path / "run" / "checkpoints" / "1").is_dir()
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(capsys):
+    assert run("train", TINY, "--run", "/dev/null/run") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("jaxgan: /dev/null")
+    assert "Traceback" not in error
+
+
+def test_a_run_whose_log_is_gone_or_damaged_is_still_listed(trained, capsys, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    (copy / "metrics.jsonl").write_bytes(b"\xff\xfe\n[1]\n")
+    assert run("train", copy, "--devices", 1) == 0
+    assert run("list", tmp_path) == 0
+    (copy / "metrics.jsonl").unlink()
+    assert run("train", copy, "--devices", 1) == 0
+    assert "copy" in capsys.readouterr().out
 
 
 def test_bad_counts_for_sampling_are_refused(trained, capsys):

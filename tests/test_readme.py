@@ -28,7 +28,7 @@ def test_two_commands_do_all_the_setting_up():
 def test_continuous_integration_runs_the_command_of_the_readme():
     tests = blocks("sh")[0].strip().splitlines()[1]
     script = (ROOT / ".ci" / "run").read_text().splitlines()
-    assert tests in script
+    assert f"{tests} || exit 1" in script
 
 
 def test_the_commands_of_contributing_are_those_of_continuous_integration():

@@ -36,7 +36,9 @@ def test_a_config_of_many_types_survives_json(tmp_path):
         "    kind: typing.Literal['a', 'b'] = 'a'\n"
         "    data: pathlib.Path = pathlib.Path('x')\n"
         "    optimizer: Optimizer = Optimizer()\n"
-        "def experiment(config): return config\n"
+        f"import sys; sys.path.insert(0, {str(TINY.parent)!r}); import tiny_experiment\n"
+        "def experiment(config):\n"
+        "    return tiny_experiment.experiment(tiny_experiment.Config())\n"
     )
     file = load_file(path)
     config = file.config(order=("d", "d", "g"), kind="b")
@@ -93,6 +95,40 @@ def test_a_refused_config_leaves_no_directory(tmp_path, file):
     with pytest.raises(InputError, match="batch_size"):
         create_run(tmp_path / "run", file, file.config(batch_size=0))
     assert not (tmp_path / "run").exists()
+
+
+def broken(tmp_path, body):
+    path = tmp_path / "broken.py"
+    text = TINY.read_text().replace(
+        "\n    images = ", f"\n    {body}\n    images = ", 1
+    )
+    path.write_text(text)
+    return load_file(path)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return None", "must return an Experiment"),
+        ("raise KeyError('x')", r"cannot be run: KeyError: 'x' \(line \d+\)"),
+        ("config = dataclasses.replace(config, steps=0)", "steps must be"),
+        ("config = dataclasses.replace(config, seed=-1)", "seed must be"),
+        ("config = dataclasses.replace(config, seed=2**32)", "seed must be"),
+        ("dcgan_generator = mlp = lambda *a, **k: None", "generator must be a Network"),
+    ],
+)
+def test_what_is_refused_leaves_nothing_and_the_corrected_file_runs(
+    tmp_path, body, message
+):
+    file = broken(tmp_path, body)
+    with pytest.raises(InputError, match=message):
+        create_run(tmp_path / "run", file, file.config())
+    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == [
+        "broken.py"
+    ]
+    corrected = broken(tmp_path, "pass")
+    create_run(tmp_path / "run", corrected, corrected.config())
+    assert (tmp_path / "run" / "run.json").exists()
 
 
 def test_changed_versions_are_named(tmp_path, file):

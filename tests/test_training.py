@@ -75,6 +75,49 @@ def test_a_run_killed_at_once_resumes_to_the_same_bits(tmp_path):
     assert rows == read_rows(tmp_path / "whole" / "metrics.jsonl")
 
 
+def test_training_over_a_damaged_checkpoint_reaches_the_same_bits(tmp_path):
+    whole = train(make_run(tmp_path / "whole"), OFTEN, ONE_DEVICE)
+    run = make_run(tmp_path / "damaged")
+    train(run, OFTEN, ONE_DEVICE)
+    for path in (run.checkpoints / "6").rglob("d/*"):
+        path.write_bytes(b"")
+    again = train(make_run(tmp_path / "damaged"), OFTEN, ONE_DEVICE)
+    assert_same_bits(whole, again)
+    assert steps(run.checkpoints) == [2, 4, 6]
+    assert_same_bits(whole, restore(run.checkpoints, like_state(run)))
+
+
+def test_a_measure_that_fails_loses_no_step(tmp_path):
+    def fail(samples):
+        raise ZeroDivisionError("a user's own mistake")
+
+    run = make_run(tmp_path / "run", steps=5)
+    run = run._replace(experiment=run.experiment._replace(measure=fail))
+    with pytest.raises(ZeroDivisionError):
+        train(run, Schedule(save_every=100), ONE_DEVICE)
+    assert steps(run.checkpoints) == [5]
+
+
+def test_a_lazy_penalty_is_logged_as_the_mean_of_what_was_paid(tmp_path):
+    run = make_run(tmp_path / "run", steps=4)
+    train(run, Schedule(log_every=1, save_every=4), ONE_DEVICE)
+    each = [row["discriminator/r1"] for row in read_rows(run.metrics)]
+    assert [value > 0 for value in each] == [True, False, True, False]
+    run = make_run(tmp_path / "mean", steps=4)
+    train(run, Schedule(log_every=4, save_every=4), ONE_DEVICE)
+    [row] = read_rows(run.metrics)
+    np.testing.assert_allclose(row["discriminator/r1"], np.mean(each), rtol=1e-6)
+
+
+def test_numpy_numbers_are_measures_too(tmp_path):
+    run = make_run(tmp_path / "run", steps=1)
+    measured = {"a": np.float32(0.5), "b": np.int64(2), "c": float("inf")}
+    run = run._replace(experiment=run.experiment._replace(measure=lambda _: measured))
+    train(run, OFTEN, ONE_DEVICE)
+    [row] = read_rows(run.metrics)
+    assert (row["a"], row["b"], row["c"]) == (0.5, 2, None)
+
+
 SAVER = """
 import sys
 from pathlib import Path

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxgan.errors import InputError, check_positive_int
+from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.types import Batch, Tree
 
 Source = Callable[[int, int], tuple[Batch, ...]]
@@ -32,7 +32,8 @@ def in_memory(data: Batch, batch_size: int, substeps: int = 2) -> Source:
 
     Raises:
         InputError: if a count is not an integer of at least 1, the arrays differ in
-            length, or the batch is larger than the data.
+            length, or the batch is larger than the data; by the source, if the seed is
+            not an integer from 0 to 2³² - 1.
 
         >>> import numpy as np
         >>> from jaxgan import Batch, in_memory
@@ -65,6 +66,7 @@ def in_memory(data: Batch, batch_size: int, substeps: int = 2) -> Source:
         return jax.tree.map(lambda leaf: leaf[chosen], data)
 
     def source(seed: int, step: int) -> tuple[Batch, ...]:
+        check_seed("seed", seed)
         first = step * substeps
         batches = (batch(seed, first + i) for i in range(substeps))
         return tuple(b._replace(real=jax.tree.map(as_float, b.real)) for b in batches)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxgan.errors import check_non_negative, check_positive_int
+from jaxgan.errors import check_non_negative, check_positive_int, check_seed
 
 
 class Mixture(NamedTuple):
@@ -27,7 +27,14 @@ class Mixture(NamedTuple):
     sigma: float  # the standard deviation of every mode, along each axis
 
     def sample(self, n: int, seed: int) -> NDArray[np.float32]:
-        """`n` points, (n, d)."""
+        """`n` points, (n, d).
+
+        Raises:
+            InputError: if `n` is not an integer of at least 1 or the seed not one from
+                0 to 2³² - 1.
+        """
+        check_positive_int("n, the number of points,", n)
+        check_seed("seed", seed)
         rng = np.random.default_rng(seed)
         means = self.means[rng.integers(len(self.means), size=n)]
         noise = self.sigma * rng.standard_normal(means.shape)
@@ -71,6 +78,7 @@ def swiss_roll(n: int, seed: int, noise: float = 0.02) -> NDArray[np.float32]:
         InputError: if `n` is not an integer of at least 1, or `noise` is negative.
     """
     check_positive_int("swiss_roll: n", n)
+    check_seed("swiss_roll: seed", seed)
     check_non_negative("swiss_roll: noise", noise)
     rng = np.random.default_rng(seed)
     t = 1.5 * np.pi * (1 + 2 * rng.random(n))

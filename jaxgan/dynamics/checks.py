@@ -40,6 +40,7 @@ def set_up(
         check_positive_int(f"fakes[{player!r}]", count)
     _check_ownership(game)
     _check_optimizers(game, optimizers)
+    _check_example(example)
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), example)
     sizes = {player: fakes.get(player, _count(shapes)) for player in game.players}
     setting = Setting(game, optimizers, shapes, sizes, {})
@@ -88,6 +89,22 @@ def _outcome(setting: Setting, state: State, player: PlayerName) -> Outcome:
         setting.example,
         jax.random.key(0),
     )
+
+
+def _check_example(example: Batch) -> None:
+    if not isinstance(example, Batch):
+        raise InputError(
+            f"example must be a Batch(real, condition, weight), got {type(example)}."
+        )
+    for leaf in jax.tree.leaves(example.real):
+        if not (hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)):
+            raise InputError(
+                "example.real must hold floating-point arrays, got "
+                f"{getattr(leaf, 'dtype', type(leaf))}."
+            )
+    for leaf in jax.tree.leaves(example):
+        if not getattr(leaf, "shape", ()):
+            raise InputError("example: every leaf of a batch must be an array (b, …).")
 
 
 def _check_ownership(game: Game) -> None:

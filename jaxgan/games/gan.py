@@ -52,8 +52,9 @@ def gan(
         view: what the discriminator is shown.
 
     Raises:
-        InputError: if `pairing` is neither of the two, or, when dynamics are built on
-            the game, if the generator's images are not of the data's shape.
+        InputError: if `pairing` is neither of the two or an argument is of another
+            type, or, when dynamics are built on the game, if the generator's images or
+            the discriminator's logits have the wrong shape.
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661.
 
@@ -64,6 +65,13 @@ def gan(
     """
     if pairing not in ("separate", "joint"):
         raise InputError(f'pairing must be "separate" or "joint", got {pairing!r}.')
+    for name, value, kind in (
+        ("generator", generator, Network),
+        ("discriminator", discriminator, Network),
+        ("loss", loss, Loss),
+    ):
+        if not isinstance(value, kind):
+            raise InputError(f"{name} must be a {kind.__name__}, got {value!r}.")
     meet = separately if pairing == "separate" else jointly
 
     def inputs(batch: Batch, latent: Tree) -> dict[str, tuple[Tree, ...]]:
@@ -97,7 +105,9 @@ def gan(
         output, stats = discriminator.apply(
             variables, image, *condition, key=key, train=train
         )
-        return as_score(output), stats
+        score = as_score(output)
+        _check_logits(score.logits, image)
+        return score, stats
 
     def play(
         variables: Mapping[str, Variables], turn: Turn
@@ -163,6 +173,15 @@ def as_score(output: Score | Array) -> Score:
         logits = logits[..., 0]
     wide = jnp.promote_types(logits.dtype, jnp.float32)
     return score._replace(logits=logits.astype(wide))
+
+
+def _check_logits(logits: Array, image: Tree) -> None:
+    count = jax.tree.leaves(image)[0].shape[0]
+    if logits.ndim not in (1, 3) or logits.shape[0] != count:
+        raise InputError(
+            f"the discriminator makes logits of shape {logits.shape} from {count} "
+            f"images; they must be ({count},), or ({count}, h, w) for patches."
+        )
 
 
 def _output_of(function: Any) -> Any:

@@ -21,8 +21,8 @@ def minimax() -> Loss:
         discriminator pays -V,  generator pays E log(1 - σ(D(G(z))))
 
     At the optimal discriminator V = 2·JSD - log 4. The generator's gradient vanishes
-    where the discriminator is sure ("saturating"); see `non_saturating`. In StudioGAN,
-    mimicry and pytorch-CycleGAN the name stands for the non-saturating loss.
+    where the discriminator is sure ("saturating"); see `non_saturating`. What mimicry
+    calls minimax, and StudioGAN and pytorch-CycleGAN vanilla, is `non_saturating`.
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, equation 1.
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from jaxgan.errors import InputError
 
 
-def frechet_distance(x: Float[NDArray, "n d"], y: Float[NDArray, "m d"]) -> float:
+def frechet_distance(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]) -> float:
     """The squared Wasserstein-2 distance between the fitted Gaussians.
 
         ‖μₓ - μᵧ‖² + Tr(Σₓ + Σᵧ - 2 (Σₓ Σᵧ)^½),  covariances over n - 1
@@ -17,8 +17,9 @@ def frechet_distance(x: Float[NDArray, "n d"], y: Float[NDArray, "m d"]) -> floa
     to rounding in float64, also for fewer samples than dimensions, where square roots
     of singular products lose ten digits.
 
-    Between two sets of n drawn from one Gaussian in d dimensions its expectation is not
-    0 but about (d(d+1)/2 + 2d) / n: compare scores of one sample size only.
+    Between two sets of n drawn from one Gaussian its expectation is not 0: for d
+    dimensions of unit variance it is about (d(d+1)/2 + 2d) / n. So compare scores of
+    one sample size only.
 
     Args:
         x: features, any float type; computed in float64.

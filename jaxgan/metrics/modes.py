@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 
 from jaxgan.data.synthetic import Mixture
 from jaxgan.errors import InputError
@@ -25,7 +24,7 @@ class Modes(NamedTuple):
 
 
 def count_modes(
-    samples: Float[NDArray[np.floating], "n d"], mixture: Mixture, within: float = 3.0
+    samples: Float[np.ndarray, "n d"], mixture: Mixture, within: float = 3.0
 ) -> Modes:
     """Assign each sample to its nearest mode.
 

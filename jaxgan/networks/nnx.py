@@ -20,8 +20,9 @@ from jaxgan.types import Network, Tree, Variables
 def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
     """Wrap a function that builds an NNX module.
 
-    `train` is passed on if the module's `__call__` takes it, and the network's key
-    replaces the module's random streams in every call; without a key they are fixed.
+    The module is put in train or eval mode for each call, and `train` is passed on too
+    if its `__call__` takes it. The network's key replaces the module's random streams
+    in every call; without a key they are fixed.
     Everything but `nnx.Param` and random streams counts as statistics.
 
     Args:
@@ -58,6 +59,7 @@ def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
             _seeded(streams, key),
             _filled(stats_shape, variables.stats),
         )
+        module.train() if train else module.eval()
         takes_train = "train" in inspect.signature(type(module).__call__).parameters
         output = module(*inputs, **({"train": train} if takes_train else {}))
         if not train:

@@ -89,3 +89,24 @@ def test_the_callers_variables_are_not_aliased(call):
     leaves = jax.tree.leaves(variables)
     assert all(isinstance(leaf, jax.Array) and not leaf.is_deleted() for leaf in leaves)
     assert all(jnp.isfinite(leaf).all() for leaf in leaves)
+
+
+def test_a_module_without_a_train_argument_is_evaluated_in_eval_mode():
+    class Plain(nnx.Module):
+        def __init__(self, rngs):
+            self.norm = nnx.BatchNorm(3, rngs=rngs)
+            self.drop = nnx.Dropout(0.5, rngs=rngs)
+
+        def __call__(self, x):
+            return self.drop(self.norm(x))
+
+    network = from_nnx(Plain)
+    x = 5 + jax.random.normal(jax.random.key(0), (8, 3))
+    variables = network.init(jax.random.key(1), x)
+    key = jax.random.key(2)
+    evaluated, stats = network.apply(variables, x, key=key, train=False)
+    # Fresh running statistics are 0 and 1: evaluation leaves x as it is.
+    np.testing.assert_allclose(evaluated, x, rtol=1e-4)
+    assert stats is variables.stats
+    trained, _ = network.apply(variables, x, key=key, train=True)
+    assert 0 < (np.asarray(trained) == 0).mean() < 1

@@ -36,7 +36,8 @@ def test_a_config_of_many_types_survives_json(tmp_path):
         "    kind: typing.Literal['a', 'b'] = 'a'\n"
         "    data: pathlib.Path = pathlib.Path('x')\n"
         "    optimizer: Optimizer = Optimizer()\n"
-        f"import sys; sys.path.insert(0, {str(TINY.parent)!r}); import tiny_experiment\n"
+        f"import sys\nsys.path.insert(0, {str(TINY.parent)!r})\n"
+        "import tiny_experiment\n"
         "def experiment(config):\n"
         "    return tiny_experiment.experiment(tiny_experiment.Config())\n"
     )
@@ -114,7 +115,10 @@ def broken(tmp_path, body):
         ("config = dataclasses.replace(config, steps=0)", "steps must be"),
         ("config = dataclasses.replace(config, seed=-1)", "seed must be"),
         ("config = dataclasses.replace(config, seed=2**32)", "seed must be"),
-        ("dcgan_generator = mlp = lambda *a, **k: None", "generator must be a Network"),
+        (
+            "config = dataclasses.replace(config, batch_size=41)",
+            "the data hold only 40",
+        ),
     ],
 )
 def test_what_is_refused_leaves_nothing_and_the_corrected_file_runs(

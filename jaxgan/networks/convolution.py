@@ -9,7 +9,7 @@ Hence every derivative of one of the three, of any order, is another of the thre
 nothing else is ever run: not by the gradients of a generator, whose layers are
 transposed convolutions, nor by the double backward pass of a gradient penalty. On the
 CPU it is what makes a GAN fast, for the derivatives that JAX itself finds for a
-transposed convolution run there 30 times slower than these operators.
+transposed convolution run there many times slower than these operators.
 
 Each of the three is a primitive: an operator of `jax.lax`, how `vmap` sees it, and the
 other two as its derivatives. Images are NHWC and kernels HWIO, the kernel of a
@@ -120,16 +120,16 @@ def convolve_transposed(
 
 # --- The operators ------------------------------------------------------------------
 #
-# The native ones of a GPU and a TPU. On the CPU too they were the fastest of the forms
-# tried, but for `winograd` where that applies: patches and one matrix product are as
-# fast alone, but ask for so much memory that in a training step its page faults cost
-# more than is gained.
+# On a GPU or TPU they are the native ones: nothing else has been measured there. On the
+# CPU too these were the fastest of the forms tried, but for `winograd` where it applies
+# and `_patches` over tiny images. Elsewhere patches and one matrix product are as fast
+# alone, but ask for so much memory that in a training step page faults cost the gain.
 
 
 def _run_convolve(x: Array, w: Array, window: Window, cpu: bool = False) -> Array:
     if cpu and winograd.suits("convolve", window, w.shape[2:], x.dtype):
         return winograd.convolve(x, w, window)
-    if any(a.image < a.kernel for a in window):
+    if cpu and any(a.image < a.kernel for a in window):
         return jnp.einsum("bhwkli,klio->bhwo", _patches(x, window), w)
     return lax.conv_general_dilated(
         x,
@@ -144,7 +144,7 @@ def _run_transposed(y: Array, w: Array, window: Window, cpu: bool = False) -> Ar
     """The reversed kernel over y, between whose pixels there are stride - 1 zeros."""
     if cpu and winograd.suits("convolve_transposed", window, w.shape[2:], y.dtype):
         return winograd.convolve_transposed(y, w, window)
-    if any(a.output < a.kernel for a in window):
+    if cpu and any(a.output < a.kernel for a in window):
         shape = (y.shape[0], *(a.image for a in window), w.shape[2])
         back = jax.linear_transpose(
             partial(_patches, window=window), jax.ShapeDtypeStruct(shape, y.dtype)

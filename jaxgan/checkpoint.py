@@ -10,10 +10,12 @@ import contextlib
 import gc
 import logging
 import shutil
+import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -161,13 +163,20 @@ def _read_newest(
     found = steps(directory)
     reasons = []
     for step in reversed(found):
+        path = directory.absolute() / str(step)
+        hook = sys.unraisablehook
+        sys.unraisablehook = partial(_unless_late, hook)
         try:
             with _quiet_orbax():
-                path = directory.absolute() / str(step)
-                return step, ocp.load_checkpointables(path, like)
+                trees = {
+                    name: ocp.load_checkpointables(path, {name: tree})[name]
+                    for name, tree in like.items()
+                }
+            sys.unraisablehook = hook
+            return step, trees
         except Exception as error:  # torn files fail in many ways
             reason = _reason(error)
-        _forget_coroutines()
+        _forget_the_rest()
         reasons.append(f"step {step}: {reason}")
         logging.getLogger("jaxgan").warning(
             "checkpoint %s cannot be read (%s); trying the one before",
@@ -191,11 +200,27 @@ def _reason(error: BaseException) -> str:
     return (text.strip().split("\n") or [""])[0][:200] or type(error).__name__
 
 
-def _forget_coroutines() -> None:
-    """Orbax drops coroutines when a load fails, of which Python would warn later."""
+# A load that fails leaves other reads under way, of which Python would tell at length.
+
+
+def _unless_late(hook: Callable[[Any], Any], thrown: Any) -> None:
+    """`sys.unraisablehook`, but for reads that end when nobody waits any more."""
+    if "Event loop is closed" not in str(thrown.exc_value):
+        hook(thrown)
+
+
+def _forget_the_rest() -> None:
+    """Collect tasks and coroutines that were not awaited, without a word."""
+
+    def silent(record: logging.LogRecord) -> bool:
+        return False
+
+    logger = logging.getLogger("asyncio")
+    logger.addFilter(silent)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         gc.collect()
+    logger.removeFilter(silent)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, is_concrete
 from jaxgan.types import Algorithm, Batch, Info, State, Variables
 
 
@@ -37,7 +37,7 @@ def averaged(
         >>> from jaxgan import averaged
         >>> averaged(algorithm, decay=0.99)  # doctest: +SKIP
     """
-    if not isinstance(decay, jax.core.Tracer) and not 0 <= decay < 1:
+    if is_concrete(decay) and not 0 <= decay < 1:
         raise InputError(f"averaged: decay must be in [0, 1), got {decay!r}.")
 
     def init(key: jax.Array) -> State:

@@ -128,15 +128,14 @@ def _look(infos: Iterable[tuple[int, Info]], saved: Checkpoints) -> Row:
     """
     rows = []
     for step, info in infos:
-        rows.append(flatten(info))
+        row = flatten(info)
         for player, parts in info.losses.items():
-            gradient = {"gradient": info.gradient_norms[player]}
-            for name, value in (parts | gradient).items():
-                if not math.isfinite(float(value)):
+            for name in (f"{player}/{part}" for part in (*parts, "gradient")):
+                if not math.isfinite(row[name]):
                     raise RunError(
-                        f"step {step:,}: {player}/{name} is {float(value)}; "
-                        f"{saved.last_good()}."
+                        f"step {step:,}: {name} is {row[name]}; {saved.last_good()}."
                     )
+        rows.append(row)
     return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
 

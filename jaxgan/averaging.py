@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import InputError, is_concrete
+from jaxgan.errors import InputError, check_decay
 from jaxgan.types import Algorithm, Batch, Info, State, Variables
 
 
@@ -37,8 +37,7 @@ def averaged(
         >>> from jaxgan import averaged
         >>> averaged(algorithm, decay=0.99)  # doctest: +SKIP
     """
-    if is_concrete(decay) and not 0 <= decay < 1:
-        raise InputError(f"averaged: decay must be in [0, 1), got {decay!r}.")
+    check_decay("averaged: decay", decay)
 
     def init(key: jax.Array) -> State:
         state = algorithm.init(key)

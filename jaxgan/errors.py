@@ -49,6 +49,38 @@ def check_non_negative(name: str, value: Any) -> None:
         raise InputError(f"{name} must be at least 0, got {value!r}.")
 
 
+def check_positive(name: str, value: Any) -> None:
+    """Refuse a hyperparameter that is not a finite number above 0.
+
+    Raises:
+        InputError: if `value` is concrete and not positive or not finite.
+    """
+    check_finite(name, value)
+    if is_concrete(value) and value <= 0:
+        raise InputError(f"{name} must be above 0, got {value!r}.")
+
+
+def check_share(name: str, value: Any) -> None:
+    """Refuse a hyperparameter that is not a number from 0 to 1, both included.
+
+    Raises:
+        InputError: if `value` is concrete and below 0, above 1 or not a number.
+    """
+    check_finite(name, value)
+    if is_concrete(value) and not 0 <= value <= 1:
+        raise InputError(f"{name} must be from 0 to 1, got {value!r}.")
+
+
+def check_decay(name: str, value: Any) -> None:
+    """Refuse a decay of a moving average that is not in [0, 1).
+
+    Raises:
+        InputError: if `value` is concrete and negative, 1 or more, or not a number.
+    """
+    if is_concrete(value) and not (_is_number(value) and 0 <= value < 1):
+        raise InputError(f"{name} must be in [0, 1), got {value!r}.")
+
+
 def check_positive_int(name: str, value: Any) -> None:
     """Refuse a count that is not an integer of at least 1.
 

@@ -82,14 +82,15 @@ class Turn(NamedTuple):
     key: Key[Array, ""]
     draw: Partial
     mean: Partial
+    gather: Partial
 
 
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=[
-        *("real", "fake", "latent", "condition", "weight", "real_score", "fake_score"),
-        *("real_pullback", "fake_pullback", "critic", "generate"),
-        *("params", "step", "draw", "mean"),
+        *("real", "fake", "latent", "condition", "weight", "fake_weight"),
+        *("real_score", "fake_score", "real_pullback", "fake_pullback"),
+        *("critic", "generate", "params", "step", "draw", "mean", "gather"),
     ],
     meta_fields=[],
 )
@@ -101,6 +102,8 @@ class Round:
     to computing again. Its functions are pytrees, so a round passes through `cond`,
     `vmap`, `scan` and `remat`; it never crosses a public `jit`.
 
+    weight, fake_weight: of each real and each fake in averages over them, or None where
+        all count alike.
     real_pullback, fake_pullback: `(cotangent) -> d<logits, cotangent>/d image`, of the
         same forward pass that gave the scores, with respect to the image before the
         view shows it.
@@ -110,6 +113,8 @@ class Round:
     draw: `(sampler, key, shape) -> array`: random numbers of a global batch, of which
         each device holds its share; `shape[0]` counts this device's examples.
     mean: `(array) -> scalar`: the average over the global batch and all other axes.
+    gather: `(array (b, …)) -> array (B, …)`: the global batch, for what compares each
+        example with each other.
     """
 
     real: Tree
@@ -117,6 +122,7 @@ class Round:
     latent: Tree
     condition: tuple[Tree, ...]
     weight: Float[Array, " b"] | None
+    fake_weight: Float[Array, " b"] | None
     real_score: Score
     fake_score: Score
     real_pullback: Partial
@@ -127,6 +133,7 @@ class Round:
     step: Int[Array, ""]
     draw: Partial
     mean: Partial
+    gather: Partial
 
 
 Payments = dict[PlayerName, Float[Array, ""]]

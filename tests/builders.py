@@ -28,6 +28,10 @@ def sample(sampler, key, shape):
     return sampler(key, shape)
 
 
+def whole(batch):
+    return batch
+
+
 def unread(*args, **kwargs):
     raise AssertionError("a loss read what this round does not have")
 
@@ -43,13 +47,14 @@ def unchecked():
 
 
 def round_of(real_logits=0.0, fake_logits=0.0, **fields: Any) -> Round:
-    """A round of which only the scores are known, unless `fields` say more."""
+    """A round of which only the logits are known, unless `fields` say more."""
     known = {
         "real": jnp.zeros((2, 1)),
         "fake": jnp.zeros((2, 1)),
         "latent": jnp.zeros((2, 1)),
         "condition": (),
         "weight": None,
+        "fake_weight": None,
         "real_score": Score(jnp.asarray(real_logits)),
         "fake_score": Score(jnp.asarray(fake_logits)),
         "real_pullback": Partial(unread),
@@ -60,6 +65,7 @@ def round_of(real_logits=0.0, fake_logits=0.0, **fields: Any) -> Round:
         "step": jnp.int32(0),
         "draw": Partial(sample),
         "mean": Partial(jnp.mean),
+        "gather": Partial(whole),
     }
     return Round(**known | fields)
 
@@ -82,6 +88,62 @@ def round_with(critic, real, fake, **fields: Any) -> Round:
         critic=Partial(probe),
         **fields,
     )
+
+
+THETA = {
+    "discriminator": {"w": (3, 4), "v": (4,)},
+    "generator": {"g": (2, 3), "b": (3, 3)},
+}
+
+
+def theta(seed=0):
+    """Parameters of the two small networks of `played`."""
+    shapes, structure = jax.tree.flatten(THETA, lambda x: isinstance(x, tuple))
+    return jax.tree.unflatten(
+        structure, [random(seed + i, *shape) for i, shape in enumerate(shapes)]
+    )
+
+
+def played(theta, real, latent, patch=(), lift=(0.0, 0.0), **fields):
+    """The round that two small smooth networks play: everything a loss may read.
+
+    `patch` repeats each logit over a patch map, and `lift` adds to the logits: what
+    the critic makes of a point x is lifted by lift[0] + lift[1] * mean(x).
+    """
+    d, g = theta["discriminator"], theta["generator"]
+
+    def critic(image, condition=(), train=True):
+        hidden = jnp.tanh(image @ d["w"].astype(image.dtype))
+        logits = hidden @ d["v"].astype(image.dtype) / 2
+        logits = logits + lift[0] + lift[1] * image.mean(axis=-1)
+        logits = logits.reshape(-1, *(1,) * len(patch))
+        logits = jnp.broadcast_to(logits, (len(image), *patch)).astype(image.dtype)
+        return Score(logits, features=(hidden, image))
+
+    def generate(latent, condition=(), train=True):
+        hidden = jnp.tanh(latent @ g["g"].astype(latent.dtype))
+        return latent @ g["g"].astype(latent.dtype) + hidden @ g["b"].astype(
+            latent.dtype
+        )
+
+    def pullback(image):
+        _, pull = jax.vjp(lambda x: critic(x).logits, image)
+        return Partial(lambda pull, cotangent: pull(cotangent)[0], pull)
+
+    fake = generate(latent)
+    known = {
+        "real": real,
+        "fake": fake,
+        "latent": latent,
+        "real_score": critic(real),
+        "fake_score": critic(fake),
+        "real_pullback": pullback(real),
+        "fake_pullback": pullback(fake),
+        "critic": Partial(critic),
+        "generate": Partial(generate),
+        "params": theta,
+    }
+    return round_of(**known | fields)
 
 
 def random(seed, *shape, scale=1.0):

@@ -112,6 +112,7 @@ def play_out(
         key=play_key,
         draw=Partial(_draw),
         mean=Partial(jnp.mean),
+        gather=Partial(_whole),
     )
     prepared = {name: game.networks[name].prepare(v) for name, v in variables.items()}
     record, stats, view = game.play(prepared, turn)
@@ -192,6 +193,10 @@ def _init_network(
 
 def _zeros(tree: Tree) -> Tree:
     return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), tree)
+
+
+def _whole(batch: Array) -> Array:
+    return batch
 
 
 def _draw(sampler: Any, key: Array, shape: tuple[int, ...]) -> Array:

@@ -137,6 +137,7 @@ def gan(
             latent=turn.latent,
             condition=condition,
             weight=batch.weight,
+            fake_weight=None,
             real_score=judged_real.score,
             fake_score=judged_fake.score,
             real_pullback=judged_real.pullback,
@@ -147,6 +148,7 @@ def gan(
             step=turn.step,
             draw=turn.draw,
             mean=turn.mean,
+            gather=turn.gather,
         )
         return record, {"generator": g_stats, "discriminator": d_stats}, view_state
 

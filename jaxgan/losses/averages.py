@@ -1,36 +1,129 @@
-"""How a loss averages: over patches, by example weight, over the global batch."""
+"""How a loss averages: over patches, by example weight, over the global batch.
 
+Everything is averaged in float32 at least, whatever the networks compute in.
+"""
+
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.types import Round
+from jaxgan.errors import InputError
+from jaxgan.types import Round, Score, Tree
+
+Weight = Float[Array, " b"] | None
+"""Of each example, or None where all count alike."""
+
+
+def wide(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """The same numbers in at least float32."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def per_example(values: Float[Array, "b *patch"]) -> Float[Array, " b"]:
     """Average everything but the batch: patch logits count as one."""
-    return values.mean(axis=tuple(range(1, values.ndim)))
+    return wide(values).mean(axis=tuple(range(1, values.ndim)))
 
 
 def over_reals(record: Round, values: Float[Array, "b *patch"]) -> Float[Array, ""]:
     """The batch average of a value of each real example, `Round.weight` included."""
-    values = per_example(values)
-    if record.weight is not None:
-        values = record.weight * values
-    return record.mean(values)
+    return over(record, values, record.weight)
 
 
 def over_fakes(record: Round, values: Float[Array, "b *patch"]) -> Float[Array, ""]:
-    """The batch average of a value of each fake."""
-    return record.mean(per_example(values))
+    """The batch average of a value of each fake, `Round.fake_weight` included."""
+    return over(record, values, record.fake_weight)
 
 
-def safe_norm(x: Float[Array, "b ..."]) -> Float[Array, " b"]:
+def over(
+    record: Round, values: Float[Array, "b *patch"], weight: Weight
+) -> Float[Array, ""]:
+    """The batch average of each example's value times its weight."""
+    values = per_example(values)
+    return record.mean(values if weight is None else weight * values)
+
+
+def pair_weight(record: Round) -> Weight:
+    """Of each real with its fake: the product of their weights."""
+    if record.weight is None or record.fake_weight is None:
+        return record.fake_weight if record.weight is None else record.weight
+    return record.weight * record.fake_weight
+
+
+def count_pairs(term: str, record: Round) -> int:
+    """How many reals there are, each with its fake.
+
+    Raises:
+        InputError: if there are not as many fakes.
+    """
+    reals, fakes = (
+        score.logits.shape[0] for score in (record.real_score, record.fake_score)
+    )
+    if reals != fakes:
+        raise InputError(
+            f"{term} pairs each real with a fake, so their batches must have equal "
+            f"sizes, got {reals} reals and {fakes} fakes."
+        )
+    return reals
+
+
+def noise_like(record: Round, key: Array, tree: Tree) -> Tree:
+    """Standard normal numbers of the global batch, in the shapes of a tree."""
+    leaves, structure = jax.tree.flatten(tree)
+    keys = jax.random.split(key, len(leaves))
+    noise = [
+        record.draw(jax.random.normal, leaf_key, leaf.shape).astype(leaf.dtype)
+        for leaf_key, leaf in zip(keys, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(structure, noise)
+
+
+def probe(term: str, record: Any, name: str) -> Any:
+    """The probe `name` of a round: `critic` or `generate`.
+
+    Raises:
+        InputError: if the game's rounds have no such probe.
+    """
+    function = getattr(record, name, None)
+    if function is None:
+        raise InputError(
+            f"{term} needs `{name}`, which the rounds of this game do not have; use it "
+            "in a game that has one, or focus it on a part of the record that does."
+        )
+    return function
+
+
+def features(term: str, score: Score) -> list[Array]:
+    """The hidden layers that a discriminator returned, as a list.
+
+    Raises:
+        InputError: if it returned none.
+    """
+    layers = jax.tree.leaves(score.features)
+    if not layers:
+        raise InputError(
+            f"{term} needs the discriminator's features, but it returns none: let it "
+            "return Score(logits, features=…)."
+        )
+    return [wide(layer) for layer in layers]
+
+
+def safe_norm(x: Tree) -> Float[Array, " b"]:
     """The Euclidean norm of each example, whose gradient at zero is zero, not NaN."""
-    square = squared_norm(x)
+    return safe_root(squared_norm(x))
+
+
+def safe_root(square: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """√t, whose gradient at zero is zero, not infinite."""
     positive = square > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1.0)), 0.0)
 
 
-def squared_norm(x: Float[Array, "b ..."]) -> Float[Array, " b"]:
-    """The sum of squares of each example."""
-    return jnp.square(x).sum(axis=tuple(range(1, x.ndim)))
+def squared_norm(x: Tree) -> Float[Array, " b"]:
+    """The sum of squares of each example, over all leaves."""
+    squares = [
+        jnp.square(wide(leaf)).sum(axis=tuple(range(1, leaf.ndim)))
+        for leaf in jax.tree.leaves(x)
+    ]
+    return sum(squares[1:], start=squares[0])

@@ -19,11 +19,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 
-from jaxgan.errors import InputError, check_finite, check_positive_int
+from jaxgan.errors import InputError, check_non_negative, check_positive_int
 from jaxgan.types import Loss, Part, Payments, PlayerName, Tree
-
-Schedule = Callable[[jax.Array], Any]
 
 
 def stateless(
@@ -71,14 +70,18 @@ def chain(*losses: Loss) -> Loss:
     return Loss(parts)
 
 
-def weighted(weight: float | jax.Array | Schedule, loss: Loss) -> Loss:
+def weighted(weight: float | jax.Array | optax.Schedule, loss: Loss) -> Loss:
     """Multiply what everyone pays by a number, or by `weight(step)` if it is callable.
 
     Raises:
-        InputError: if a concrete weight is not finite.
+        InputError: if a concrete weight is negative or not finite.
+
+        >>> import optax
+        >>> from jaxgan import r1, weighted
+        >>> fading = weighted(optax.cosine_decay_schedule(1.0, 10_000), r1(10.0))
     """
     if not callable(weight):
-        check_finite("weighted: weight", weight)
+        check_non_negative("weighted: weight", weight)
 
     def scale(part: Part) -> Part:
         def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
@@ -123,16 +126,26 @@ def every(n: int, loss: Loss) -> Loss:
     return _on_parts(lazy, loss)
 
 
-def focus(lens: Callable[[Any], Any], loss: Loss) -> Loss:
+def focus(
+    lens: Callable[[Any], Any], loss: Loss, player: PlayerName | None = None
+) -> Loss:
     """Apply a loss to `lens(record)`: a part or a restriction of a bigger record.
 
     CycleGAN's two directions are `focus(lambda r: r.forth, …)` and
-    `focus(lambda r: r.back, …)`.
+    `focus(lambda r: r.back, …)`. With `player`, only what that player pays is seen
+    through the lens: `focus(top_k(0.5), non_saturating(), "generator")`. What others
+    pay, and the state, come from the record as it is.
     """
 
     def through(part: Part) -> Part:
         def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
-            return part.evaluate(lens(record), state, key)
+            if player is None:
+                return part.evaluate(lens(record), state, key)
+            paid, after = part.evaluate(record, state, key)
+            if player in paid:
+                focused, _ = part.evaluate(lens(record), state, key)
+                paid = paid | {player: focused[player]}
+            return paid, after
 
         return part._replace(evaluate=evaluate)
 

@@ -7,7 +7,17 @@ import pytest
 from jax.test_util import check_grads
 from scipy.special import expit
 
-from jaxgan import minimax, non_saturating, wasserstein
+from jaxgan import (
+    InputError,
+    Labels,
+    hinge,
+    least_squares,
+    minimax,
+    noisy,
+    non_saturating,
+    pointwise,
+    wasserstein,
+)
 from jaxgan.games.gan import as_score
 from tests.builders import play, random, round_of
 
@@ -15,6 +25,8 @@ LOSSES = {
     "minimax": minimax(),
     "non_saturating": non_saturating(),
     "wasserstein": wasserstein(),
+    "hinge": hinge(),
+    "least_squares": least_squares(-1.0, 2.0, 0.5),
 }
 
 
@@ -35,6 +47,14 @@ def linear(sign):
     return lambda t: sign * t, lambda t: sign * np.ones_like(t)
 
 
+def ramp(side):
+    return lambda t: np.maximum(0, 1 + side * t), lambda t: side * (1 + side * t > 0)
+
+
+def square(target):
+    return lambda t: (t - target) ** 2 / 2, lambda t: t - target
+
+
 NOTHING = (nothing, nothing)
 
 # What each player pays: for a real's logit, then for a fake's, with the derivatives.
@@ -45,6 +65,10 @@ FORMULAS = {
     ("non_saturating", "generator"): (NOTHING, logistic(1, -1)),
     ("wasserstein", "discriminator"): (linear(-1), linear(1)),
     ("wasserstein", "generator"): (NOTHING, linear(-1)),
+    ("hinge", "discriminator"): (ramp(-1), ramp(1)),
+    ("hinge", "generator"): (NOTHING, linear(-1)),
+    ("least_squares", "discriminator"): (square(2.0), square(-1.0)),
+    ("least_squares", "generator"): (NOTHING, square(0.5)),
 }
 
 every_payment = pytest.mark.parametrize(("name", "player"), FORMULAS)
@@ -71,6 +95,10 @@ def of_fakes(name, player, logits):
         ("non_saturating", "generator", math.log(2)),
         ("wasserstein", "discriminator", 0.0),
         ("wasserstein", "generator", 0.0),
+        ("hinge", "discriminator", 2.0),  # Lim & Ye 2017: both margins missed by 1
+        ("hinge", "generator", 0.0),
+        ("least_squares", "discriminator", 2.5),  # Mao et al. 2016: (b² + a²) / 2
+        ("least_squares", "generator", 0.125),  # c² / 2
     ],
 )
 def test_an_undecided_discriminator_costs_what_the_papers_say(name, player, expected):
@@ -114,7 +142,7 @@ def test_extreme_logits_give_exact_values_and_gradients(name, player, extreme):
     assert float(value) == pytest.approx(expected.mean(), rel=1e-6, abs=1e-3)
     for gradient, (_, slope) in zip(gradients, FORMULAS[name, player], strict=True):
         exact = slope(np.asarray(logits, "f8")) / 2
-        np.testing.assert_allclose(gradient, exact, atol=1e-7)
+        np.testing.assert_allclose(gradient, exact, rtol=1e-6, atol=1e-7)
 
 
 @every_payment
@@ -176,3 +204,107 @@ def test_at_the_optimal_discriminator_minimax_measures_the_js_divergence():
     np.testing.assert_allclose(slope, 0, atol=1e-7)
     away = random(13, 5, scale=0.3)
     assert pay(optimum + away) > value + 1e-3
+
+
+def test_least_squares_with_pearsons_targets_measures_pearsons_divergence():
+    # Mao et al. 2016, section 3.2.2: with b - c = 1 and b - a = 2, at the optimal
+    # discriminator, 2·E_p (D - c)² + 2·E_q (D - c)² is χ²(p + q ‖ 2q) over both.
+    p, q = np.array([1, 2, 3, 4, 6]) / 16, np.array([5, 1, 4, 4, 2]) / 16
+    a, b, c = -1.0, 1.0, 0.0
+    best = (b * p + a * q) / (p + q)
+
+    def pay(table):
+        record = round_of(table, table, weight=5 * p, fake_weight=5 * q)
+        return play(least_squares(a, b, c), record)["discriminator"]["least_squares"]
+
+    slope = jax.grad(pay)(jnp.asarray(best, jnp.float32))
+    np.testing.assert_allclose(slope, 0, atol=1e-6)
+    measured = ((p + q) * (best - c) ** 2).sum()
+    pearson = ((2 * q - (p + q)) ** 2 / (p + q)).sum()
+    assert measured == pytest.approx(pearson, rel=1e-12)
+
+
+# Labels
+
+
+def test_a_smooth_label_is_cross_entropy_with_it():
+    # Salimans et al. 2016, section 3.4: -(0.9·log σ + 0.1·log(1 - σ)) on reals.
+    real, fake = random(20, 6, scale=3), random(21, 6, scale=3)
+    one_sided = play(non_saturating(Labels(real=0.9)), round_of(real, fake))
+    both = play(non_saturating(Labels(0.9, 0.2)), round_of(real, fake))
+    t, u = np.asarray(real, "f8"), np.asarray(fake, "f8")
+    of_real = (0.9 * softplus(-t) + 0.1 * softplus(t)).mean()
+    of_fake = (0.2 * softplus(-u) + 0.8 * softplus(u)).mean()
+    paid = float(one_sided["discriminator"]["non_saturating"])
+    assert paid == pytest.approx(of_real + softplus(u).mean(), rel=1e-5)
+    paid = float(both["discriminator"]["non_saturating"])
+    assert paid == pytest.approx(of_real + of_fake, rel=1e-5)
+    plain = play(non_saturating(), round_of(real, fake))
+    assert one_sided["generator"] == both["generator"] == plain["generator"]
+
+
+def test_a_smooth_label_moves_the_target_of_least_squares():
+    logits = random(22, 6, scale=3)
+
+    def slope(loss):
+        return jax.grad(
+            lambda t: play(loss, round_of(t, t))["discriminator"]["least_squares"]
+        )(logits)
+
+    smooth = slope(least_squares(0.0, 1.0, 1.0, Labels(0.9, 0.2)))
+    np.testing.assert_allclose(smooth, slope(least_squares(0.2, 0.9, 1.0)), atol=1e-6)
+
+
+def test_noisy_labels_are_drawn_for_each_example_and_side():
+    zeros = jnp.zeros(20_000)
+    loss = pointwise(
+        "share", lambda t: 1 + 0 * t, lambda t: 0 * t, lambda t: t,
+        Labels(noisy(0.7, 1.0), noisy(0.0, 0.3)),
+    )  # fmt: skip
+    # Means 0.85 and 0.15, standard errors 0.0006.
+    paid = play(loss, round_of(zeros, zeros))["discriminator"]["share"]
+    assert float(paid) == pytest.approx(1.0, abs=0.004)
+    only_real = loss.parts["share"]
+    assert only_real.advances is None
+    asked = []
+
+    def draw(sampler, key, shape):
+        asked.append((shape, jax.random.key_data(key).tolist()))
+        return sampler(key, shape)
+
+    maps = jnp.zeros((4, 2, 3))
+    play(loss, round_of(maps, maps, draw=jax.tree_util.Partial(draw)))
+    assert [shape for shape, _ in asked] == [(4, 1, 1), (4, 1, 1)]
+    assert asked[0][1] != asked[1][1]
+
+
+def test_labels_may_lie():
+    def always_fake(key, shape):
+        return jnp.zeros(shape)
+
+    real, fake = random(23, 5), random(24, 5)
+    lied = play(hinge(Labels(real=always_fake)), round_of(real, fake))
+    expected = np.maximum(0, 1 + np.asarray(real)).mean()
+    expected += np.maximum(0, 1 + np.asarray(fake)).mean()
+    assert float(lied["discriminator"]["hinge"]) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("make", [minimax, non_saturating, hinge, least_squares])
+@pytest.mark.parametrize("wrong", [-0.1, 1.2, float("nan")])
+def test_labels_must_be_from_0_to_1(make, wrong):
+    for field in ("real", "fake"):
+        message = f"{make.__name__}: labels.{field} must be .* got {wrong}"
+        with pytest.raises(InputError, match=message):
+            make(labels=Labels(**{field: wrong}))
+
+
+def test_noise_of_labels_must_be_a_range():
+    for low, high in ((-0.1, 1.0), (0.0, 1.1), (0.8, 0.2), (float("nan"), 1.0)):
+        with pytest.raises(InputError, match="noisy: (low|high) must be"):
+            noisy(low, high)
+
+
+@pytest.mark.parametrize("target", ["a", "b", "c"])
+def test_targets_must_be_finite(target):
+    with pytest.raises(InputError, match=f"least_squares: {target} must be a finite"):
+        least_squares(**{target: float("inf")})

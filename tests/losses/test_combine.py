@@ -103,7 +103,7 @@ def test_a_part_pays_the_same_in_any_company(name, seed):
 
 
 @several
-@pytest.mark.parametrize(("a", "b"), [(2.0, 0.25), (0.3, -1.7), (0.0, 5.0)])
+@pytest.mark.parametrize(("a", "b"), [(2.0, 0.25), (0.3, 1.7), (0.0, 5.0)])
 def test_weights_multiply(a, b, seed):
     loss = chain(*LOSSES.values())
     nested, plain = paid(weighted(a, weighted(b, loss)), seed), paid(loss, seed)
@@ -290,15 +290,15 @@ def test_a_function_of_the_round_and_a_key_is_a_loss():
     assert one != other
 
 
-@pytest.mark.parametrize("weight", [float("nan"), float("inf"), "heavy"])
-def test_a_weight_must_be_a_finite_number(weight):
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -0.5, "heavy"])
+def test_a_weight_must_be_a_finite_number_and_not_negative(weight):
     message = f"weighted: weight .* got {weight!r}"
     with unchecked(), pytest.raises(InputError, match=message):
         weighted(weight, r1(1.0))
 
 
-def test_a_weight_may_be_negative_or_traced():
+def test_a_weight_may_be_traced():
     plain = paid(wasserstein(), 0)
-    weights = jnp.array([-1.0, 0.5])
+    weights = jnp.array([0.0, 0.5])
     swept = jax.vmap(lambda weight: paid(weighted(weight, wasserstein()), 0))(weights)
     assert_close(swept, jax.tree.map(lambda x: weights * x, plain))

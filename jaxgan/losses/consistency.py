@@ -1,0 +1,172 @@
+"""What the players pay where a change that should not matter changes the logits.
+
+A `transform` is written for one image, `(key, image) -> image`, such as a flip or a
+shift; each image of the global batch gets its own key. Logits are compared after their
+average over patches, since a transform may move what a patch sees.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgan.errors import check_non_negative
+from jaxgan.losses.averages import (
+    noise_like,
+    over_fakes,
+    over_reals,
+    per_example,
+    probe,
+    wide,
+)
+from jaxgan.losses.combine import stateless
+from jaxgan.types import Loss, Payments, Round, Score, Tree
+
+Transform = Callable[[Array, Tree], Tree]
+
+
+def consistency(transform: Transform, weight: float | Array = 10.0) -> Loss:
+    """CR: the discriminator takes a changed real for what it took the real for.
+
+        discriminator pays λ · E (D(x) - D(T(x)))²
+
+    Args:
+        transform: T, `(key, image) -> image`.
+        weight: λ ≥ 0; may be traced.
+
+    Raises:
+        InputError: if a concrete `weight` is negative or not finite.
+
+    Reference: Zhang et al. 2019, arXiv:1910.12027, equation 3.
+
+        >>> import jax, jax.numpy as jnp
+        >>> from jaxgan import chain, consistency, hinge
+        >>> def flip(key, image):
+        ...     return jnp.where(jax.random.bernoulli(key), image[:, ::-1], image)
+        >>> loss = chain(hinge(), consistency(flip))
+    """
+    check_non_negative("consistency: weight", weight)
+
+    def evaluate(record: Round, key: Array) -> Payments:
+        change = _change("consistency", record, transform, key, record.real)
+        square = _squared_change(record.real_score, change)
+        return {"discriminator": weight * over_reals(record, square)}
+
+    return stateless(evaluate, "consistency")
+
+
+def balanced_consistency(
+    transform: Transform,
+    real_weight: float | Array = 10.0,
+    fake_weight: float | Array = 10.0,
+) -> Loss:
+    """bCR: consistency on reals and on fakes, so that the artefacts of T stay out.
+
+        discriminator pays λ_real · E (D(x) - D(T(x)))²
+                         + λ_fake · E (D(G(z)) - D(T(G(z))))²
+
+    Args:
+        transform: T, `(key, image) -> image`.
+        real_weight: λ_real ≥ 0; may be traced.
+        fake_weight: λ_fake ≥ 0; may be traced.
+
+    Raises:
+        InputError: if a concrete weight is negative or not finite.
+
+    Reference: Zhao et al. 2020, arXiv:2002.04724, section 2.1.
+
+        >>> import jax, jax.numpy as jnp
+        >>> from jaxgan import balanced_consistency, chain, hinge
+        >>> def flip(key, image):
+        ...     return jnp.where(jax.random.bernoulli(key), image[:, ::-1], image)
+        >>> loss = chain(hinge(), balanced_consistency(flip))
+    """
+    check_non_negative("balanced_consistency: real_weight", real_weight)
+    check_non_negative("balanced_consistency: fake_weight", fake_weight)
+
+    def evaluate(record: Round, key: Array) -> Payments:
+        term = "balanced_consistency"
+        real_key, fake_key = jax.random.split(key)
+        of_real = _change(term, record, transform, real_key, record.real)
+        of_fake = _change(term, record, transform, fake_key, record.fake)
+        reals = over_reals(record, _squared_change(record.real_score, of_real))
+        fakes = over_fakes(record, _squared_change(record.fake_score, of_fake))
+        return {"discriminator": real_weight * reals + fake_weight * fakes}
+
+    return stateless(evaluate, "balanced_consistency")
+
+
+def latent_consistency(
+    discriminator_weight: float | Array = 5.0,
+    generator_weight: float | Array = 0.5,
+    noise: float | Array = 0.03,
+) -> Loss:
+    """zCR: a nudge of the latent moves the image, and does not move the logit.
+
+        z' = z + σ n,  n ~ N(0, I)
+        discriminator pays λ_D · E (D(G(z)) - D(G(z')))²
+        generator pays    -λ_G · E (G(z) - G(z'))²
+
+    The images' squares are averaged over pixels, as in StudioGAN, so that λ_G does not
+    depend on their size.
+
+    Args:
+        discriminator_weight: λ_D ≥ 0; may be traced.
+        generator_weight: λ_G ≥ 0; may be traced.
+        noise: σ ≥ 0; may be traced.
+
+    Raises:
+        InputError: if a concrete argument is negative or not finite, or, when the game
+            is built, if its rounds have no `generate`.
+
+    Reference: Zhao et al. 2020, arXiv:2002.04724, section 2.2.
+
+        >>> from jaxgan import chain, hinge, latent_consistency
+        >>> loss = chain(hinge(), latent_consistency())
+    """
+    for name, value in (
+        ("discriminator_weight", discriminator_weight),
+        ("generator_weight", generator_weight),
+        ("noise", noise),
+    ):
+        check_non_negative(f"latent_consistency: {name}", value)
+
+    def evaluate(record: Round, key: Array) -> Payments:
+        critic = probe("latent_consistency", record, "critic")
+        generate = probe("latent_consistency", record, "generate")
+        nudged = jax.tree.map(
+            lambda latent, step: latent + jnp.asarray(noise, latent.dtype) * step,
+            record.latent,
+            noise_like(record, key, record.latent),
+        )
+        image, moved = (
+            generate(latent, record.condition) for latent in (record.latent, nudged)
+        )
+        logits = _squared_change(
+            critic(image, record.condition), critic(moved, record.condition)
+        )
+        pixels = [
+            over_fakes(record, jnp.square(wide(x) - wide(y)))
+            for x, y in zip(jax.tree.leaves(image), jax.tree.leaves(moved), strict=True)
+        ]
+        return {
+            "discriminator": discriminator_weight * over_fakes(record, logits),
+            "generator": -generator_weight * jnp.stack(pixels).mean(),
+        }
+
+    return stateless(evaluate, "latent_consistency")
+
+
+def _change(
+    term: str, record: Round, transform: Transform, key: Array, image: Tree
+) -> Score:
+    """The score of each image after its own transform."""
+    critic = probe(term, record, "critic")
+    count = len(jax.tree.leaves(image)[0])
+    keys = record.draw(jax.random.split, key, (count,))
+    return critic(jax.vmap(transform)(keys, image), record.condition)
+
+
+def _squared_change(one: Score, other: Score) -> Float[Array, " b"]:
+    return jnp.square(per_example(one.logits) - per_example(other.logits))

@@ -1,0 +1,214 @@
+"""What the generator pays besides what the discriminator thinks of single fakes."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgan.errors import InputError, check_non_negative, check_positive, check_share
+from jaxgan.losses.averages import (
+    features,
+    noise_like,
+    over_fakes,
+    probe,
+    safe_norm,
+    wide,
+)
+from jaxgan.losses.combine import stateless
+from jaxgan.types import Loss, Part, Payments, Round, Tree
+
+
+def feature_matching(weight: float | Array = 1.0) -> Loss:
+    """Fakes whose average features are those of the reals.
+
+        generator pays λ · Σ over layers of ‖E f(x) - E f(G(z))‖²
+
+    f are the features that the discriminator returns; the averages are over the global
+    batch, the squares summed over all else. pix2pixHD and GauGAN mean another thing by
+    the name: the mean absolute difference between one real and the fake made for it.
+
+    Args:
+        weight: λ ≥ 0; may be traced.
+
+    Raises:
+        InputError: if a concrete `weight` is negative or not finite, or, when the game
+            is built, if the discriminator returns no features.
+
+    Reference: Salimans et al. 2016, arXiv:1606.03498, section 3.1.
+
+        >>> from jaxgan import chain, feature_matching, non_saturating
+        >>> loss = chain(non_saturating(), feature_matching(1.0))
+    """
+    check_non_negative("feature_matching: weight", weight)
+
+    def evaluate(record: Round, key: Array) -> Payments:
+        del key
+
+        def average(layer: Array, weights: Array | None) -> Array:
+            layer = record.gather(layer)
+            if weights is not None:
+                each = record.gather(weights).reshape(-1, *(1,) * (layer.ndim - 1))
+                layer = each * layer
+            return layer.mean(axis=0)
+
+        reals, fakes = (
+            features("feature_matching", score)
+            for score in (record.real_score, record.fake_score)
+        )
+        distances = [
+            jnp.square(
+                average(real, record.weight) - average(fake, record.fake_weight)
+            ).sum()
+            for real, fake in zip(reals, fakes, strict=True)
+        ]
+        return {"generator": weight * sum(distances[1:], start=distances[0])}
+
+    return stateless(evaluate, "feature_matching")
+
+
+def pulling_away(weight: float | Array = 0.1) -> Loss:
+    """The pulling-away term: fakes whose features point in different directions.
+
+        generator pays λ · E over pairs i ≠ j of fakes of cos²(fᵢ, fⱼ)
+
+    f is the last of the discriminator's features, flattened; for an autoencoder that
+    is its code. A zero vector is at a right angle to all others. All pairs of the
+    global batch are compared.
+
+    Args:
+        weight: λ ≥ 0; may be traced.
+
+    Raises:
+        InputError: if a concrete `weight` is negative or not finite, or, when the game
+            is built, if the discriminator returns no features or a batch holds a single
+            fake.
+
+    Reference: Zhao et al. 2016, arXiv:1609.03126, equation 4.
+
+        >>> from jaxgan import chain, energy_based, pulling_away
+        >>> ebgan_pt = chain(energy_based(10.0), pulling_away(0.1))
+    """
+    check_non_negative("pulling_away: weight", weight)
+
+    def evaluate(record: Round, key: Array) -> Payments:
+        del key
+        code = record.gather(features("pulling_away", record.fake_score)[-1])
+        n = len(code)
+        if n < 2:
+            raise InputError(
+                "pulling_away compares the fakes of a batch with each other, so it "
+                "needs at least 2, got 1."
+            )
+        code = code.reshape(n, -1)
+        length = safe_norm(code)[:, None]
+        unit = code / jnp.where(length > 0, length, 1.0)
+        cosines = jnp.where(jnp.eye(n, dtype=bool), 0.0, unit @ unit.T)
+        return {"generator": weight * jnp.square(cosines).sum() / (n * (n - 1))}
+
+    return stateless(evaluate, "pulling_away")
+
+
+def mode_seeking(weight: float | Array = 1.0, epsilon: float | Array = 1e-5) -> Loss:
+    """Different latents should make different images, under one condition.
+
+        r = E |G(z, c) - G(z', c)| / E |z - z'|
+        generator pays λ / (r + ε)
+
+    z' is the neighbour of z in the batch: the second of the first, the fourth of the
+    third, and the other way round, each under the condition of z. The averages are over
+    the batch and everything else, as in the authors' code; their paper maximises r.
+
+    Args:
+        weight: λ ≥ 0; may be traced.
+        epsilon: ε > 0; may be traced.
+
+    Raises:
+        InputError: if a concrete argument is negative or not finite, ε is zero, or,
+            when the game is built, if the rounds have no `generate` or the number of
+            fakes is odd.
+
+    Reference: Mao et al. 2019, arXiv:1903.05628, equation 5.
+
+        >>> from jaxgan import chain, mode_seeking, non_saturating
+        >>> loss = chain(non_saturating(), mode_seeking(1.0))
+    """
+    check_non_negative("mode_seeking: weight", weight)
+    check_positive("mode_seeking: epsilon", epsilon)
+
+    def neighbour(latent: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
+        if len(latent) % 2:
+            raise InputError(
+                "mode_seeking pairs latents with their neighbours, so it needs an even "
+                f"number of fakes, got {len(latent)}."
+            )
+        pairs = latent.reshape(-1, 2, *latent.shape[1:])
+        return pairs[:, ::-1].reshape(latent.shape)
+
+    def evaluate(record: Round, key: Array) -> Payments:
+        del key
+        generate = probe("mode_seeking", record, "generate")
+        other = jax.tree.map(neighbour, record.latent)
+        images = _distance(
+            record,
+            generate(record.latent, record.condition),
+            generate(other, record.condition),
+        )
+        ratio = images / _distance(record, record.latent, other)
+        return {"generator": weight / (ratio + epsilon)}
+
+    return stateless(evaluate, "mode_seeking")
+
+
+def path_length(weight: float | Array = 2.0, decay: float | Array = 0.01) -> Loss:
+    """Steps in latent space should move images equally far, wherever they start.
+
+        l = ‖J_zᵀ y‖,  J the generator's Jacobian at z,  y ~ N(0, I) / √(h w)
+        generator pays λ · E (l - a)²,  a ← a + decay · (E l - a)
+
+    a is the part's state; it starts at 0, includes the present batch and counts as a
+    constant (in NVlabs' code a hundredth of its gradient flows). The Jacobian is with
+    respect to the latents that the prior draws; StyleGAN takes it at the output of its
+    mapping network, where each layer's copy of w counts once in a mean. It is usually
+    lazy, `every(4, path_length(2.0))`.
+
+    Args:
+        weight: λ ≥ 0; may be traced.
+        decay: from 0 to 1: how fast a follows.
+
+    Raises:
+        InputError: if a concrete `weight` is negative or not finite, `decay` is not
+            from 0 to 1, or, when the game is built, if the rounds have no `generate`.
+
+    Reference: Karras et al. 2019, arXiv:1912.04958, equation 4.
+
+        >>> from jaxgan import chain, every, non_saturating, path_length
+        >>> loss = chain(non_saturating(), every(4, path_length(2.0)))
+    """
+    check_non_negative("path_length: weight", weight)
+    check_share("path_length: decay", decay)
+
+    def evaluate(
+        record: Round, average: Float[Array, ""], key: Array
+    ) -> tuple[Payments, Float[Array, ""]]:
+        generate = probe("path_length", record, "generate")
+        image, pull = jax.vjp(lambda z: generate(z, record.condition), record.latent)
+        side = math.sqrt(math.prod(image.shape[1:-1]))
+        length = safe_norm(pull(noise_like(record, key, image) / side)[0])
+        mean = jax.lax.stop_gradient(over_fakes(record, length))
+        moved = (average + decay * (mean - average)).astype(average.dtype)
+        penalty = over_fakes(record, jnp.square(length - moved))
+        return {"generator": weight * penalty}, moved
+
+    def init(variables: Tree) -> Float[Array, ""]:
+        del variables
+        return jnp.float32(0)
+
+    return Loss({"path_length": Part(init, evaluate)})
+
+
+def _distance(record: Round, one: Tree, other: Tree) -> Float[Array, ""]:
+    """The mean absolute difference, over everything."""
+    leaves = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    each = [record.mean(jnp.abs(wide(x) - wide(y))) for x, y in leaves]
+    return jnp.stack(each).mean()

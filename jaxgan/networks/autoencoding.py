@@ -1,0 +1,61 @@
+"""Discriminators that judge an image by how well they can reconstruct it."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgan.errors import InputError
+from jaxgan.types import Network, Score, Tree, Variables
+
+
+def autoencoding(
+    autoencoder: Network, error: Callable[[Array], Array] = jnp.square
+) -> Network:
+    """The discriminator whose logit is minus an autoencoder's reconstruction error.
+
+        D(x) = -mean over pixels of error(x - A(x))
+
+    Args:
+        autoencoder: `apply(variables, image, *condition)` gives the reconstruction, or
+            the reconstruction and the code, which then is the score's features.
+        error: elementwise; `jnp.square` as in EBGAN, `jnp.abs` as in BEGAN.
+
+    Raises:
+        InputError: when the game is built, if a reconstruction is not shaped like its
+            image.
+
+    Reference: Zhao et al. 2016, arXiv:1609.03126, section 2.3.
+
+        >>> import jax, jax.numpy as jnp
+        >>> from jaxgan import autoencoding, mlp
+        >>> discriminator = autoencoding(mlp((2,), hidden=(8, 1, 8)))
+        >>> x = jnp.ones((4, 2))
+        >>> score, _ = discriminator.apply(discriminator.init(jax.random.key(0), x), x)
+        >>> score.logits.shape
+        (4,)
+    """
+
+    def apply(
+        variables: Variables,
+        image: Float[Array, "b ..."],
+        *condition: Tree,
+        key: jax.Array | None = None,
+        train: bool = True,
+    ) -> tuple[Score, Tree]:
+        output, stats = autoencoder.apply(
+            variables, image, *condition, key=key, train=train
+        )
+        again, *code = output if isinstance(output, tuple) else (output,)
+        if again.shape != image.shape:
+            raise InputError(
+                f"autoencoding: the network makes {again.shape} of images of shape "
+                f"{image.shape}; a reconstruction must be shaped like its image."
+            )
+        wide = jnp.promote_types(again.dtype, jnp.float32)
+        difference = image.astype(wide) - again.astype(wide)
+        energy = error(difference).mean(axis=tuple(range(1, image.ndim)))
+        return Score(-energy, features=tuple(code)), stats
+
+    return autoencoder._replace(apply=apply)

@@ -1,0 +1,193 @@
+"""One example of every loss and every penalty, for the tests and for the table.
+
+    python -m tests.losses.catalogue > docs/losses.md
+
+writes the table.
+"""
+
+import inspect
+import re
+
+import jax
+import jax.numpy as jnp
+
+import jaxgan
+from jaxgan import (
+    Labels,
+    Loss,
+    around_reals,
+    balanced_consistency,
+    boundary_equilibrium,
+    consistency,
+    cramer,
+    divergences,
+    dragan,
+    drift,
+    energy_based,
+    f_divergence,
+    feature_matching,
+    focus,
+    gaussian,
+    gradient_balanced,
+    gradient_penalty,
+    hinge,
+    historical_averaging,
+    kernel_decay,
+    latent_consistency,
+    least_squares,
+    lecam,
+    max_gradient,
+    minimax,
+    mmd,
+    mode_seeking,
+    noisy,
+    non_saturating,
+    orthogonal,
+    path_length,
+    pulling_away,
+    r1,
+    r2,
+    relativistic,
+    relativistic_average,
+    rename,
+    sinkhorn,
+    top_k,
+    wasserstein,
+    zero_centered,
+)
+from tests.builders import played, random, theta
+
+
+def turned(key, image):
+    """A transform of one image, however many axes it has: the last is reversed."""
+    return jnp.where(jax.random.bernoulli(key), image[..., ::-1], image)
+
+
+DIVERGENCES = [
+    value
+    for value in vars(divergences).values()
+    if isinstance(value, divergences.Divergence)
+]
+
+ADVERSARIAL = {
+    "minimax": minimax(),
+    "non_saturating": non_saturating(),
+    "hinge": hinge(),
+    "least_squares": least_squares(),
+    "wasserstein": wasserstein(),
+    **{f"f_divergence: {d.name}": f_divergence(d) for d in DIVERGENCES},
+    "relativistic": relativistic(non_saturating()),
+    "relativistic_average": relativistic_average(hinge()),
+    "mmd": mmd(),
+    "cramer": cramer(),
+    "sinkhorn": sinkhorn(),
+    "energy_based": energy_based(1.0),
+    "boundary_equilibrium": boundary_equilibrium(),
+}
+
+PENALTIES = {
+    "gradient_penalty": gradient_penalty(),
+    "zero_centered": zero_centered(),
+    "r1": r1(1.0),
+    "r2": r2(1.0),
+    "dragan": dragan(),
+    "max_gradient": max_gradient(),
+    "drift": drift(),
+    "lecam": lecam(),
+    "consistency": consistency(turned),
+    "balanced_consistency": balanced_consistency(turned),
+    "latent_consistency": latent_consistency(),
+    "path_length": path_length(),
+    "mode_seeking": mode_seeking(),
+    "feature_matching": feature_matching(),
+    "pulling_away": pulling_away(),
+    "orthogonal": orthogonal(),
+    "kernel_decay": kernel_decay(),
+    "historical_averaging": historical_averaging(),
+}
+
+VARIATIONS = {
+    "labels: smooth": non_saturating(Labels(0.9, 0.1)),
+    "labels: noisy": hinge(Labels(noisy(0.7, 1.0), noisy(0.0, 0.3))),
+    "least_squares: Pearson": least_squares(-1.0, 1.0, 0.0),
+    "f_divergence: not saturating": f_divergence(divergences.kl, saturating=False),
+    "relativistic: hinge": relativistic(hinge()),
+    "relativistic: least squares": relativistic(least_squares()),
+    "relativistic_average: logistic": relativistic_average(non_saturating()),
+    "mmd: gaussian": mmd(gaussian((1.0, 4.0))),
+    "mmd: of features": mmd(embed=lambda score: score.features[0]),
+    "gradient_penalty: one-sided": gradient_penalty(one_sided=True),
+    "gradient_penalty: around reals": gradient_penalty(points=around_reals(0.1)),
+    "top_k": focus(top_k(0.5), non_saturating(), "generator"),
+    "gradient_balanced": gradient_balanced(non_saturating(), feature_matching()),
+    "of another name": rename({"r1": "steepness"}, r1(1.0)),
+}
+
+EVERYTHING = ADVERSARIAL | PENALTIES | VARIATIONS
+
+TRANSFORMERS = {"relativistic", "relativistic_average", "gradient_balanced"}
+"""Public functions that make a loss of losses; all but `combine`'s."""
+
+PUBLIC = {
+    name: value
+    for name, value in vars(jaxgan).items()
+    if inspect.isfunction(value)
+    and inspect.signature(value).return_annotation is Loss
+    and value.__module__ not in ("jaxgan.losses.combine", "jaxgan.losses.pointwise")
+}
+"""Every function of jaxgan that makes a loss of what some paper describes."""
+
+HEADER = """\
+# Losses and penalties
+
+Every loss of jaxgan: what each player pays, who is charged, and whether it has a state.
+All of them compose with `chain`, `weighted`, `every`, `focus` and `rename`. Written by
+`python -m tests.losses.catalogue > docs/losses.md` from the docstrings, which say more:
+conventions, arguments, and who else means something else by the name.
+"""
+
+
+def table() -> str:
+    """docs/losses.md."""
+    sections = {"Adversarial losses": {}, "Penalties and further terms": {}}
+    for name, function in sorted(PUBLIC.items()):
+        key = next(k for k in EVERYTHING if k.split(":")[0] == name)
+        kind = list(sections)[key in PENALTIES]
+        sections[kind][name] = row(name, function, EVERYTHING[key])
+    head = "| name | pays | players charged | state | reference |\n" + "|---" * 5 + "|"
+    parts = [
+        f"## {title}\n\n{head}\n" + "\n".join(rows.values())
+        for title, rows in sections.items()
+    ]
+    return "\n\n".join([HEADER.strip(), *parts]) + "\n"
+
+
+def row(name, function, example):
+    text = inspect.getdoc(function)
+    formula = re.search(r"\n\n((?:    .*\n)+)", text).group(1)
+    lines = " ".join(line.strip() for line in formula.splitlines())
+    reference = re.search(r"Reference: ((?:.+\n?)+)", text).group(1)
+    record = played(theta(), random(1, 4, 3), random(2, 4, 2))
+    state = example.init(_Variables())
+    paid, _ = jax.eval_shape(example.evaluate, record, state, jax.random.key(0))
+    cells = [
+        f"`{name}`",
+        lines.replace("|", "\\|"),
+        ", ".join(sorted(paid)),
+        "yes" if jax.tree.leaves(state) else "no",
+        " ".join(reference.split()).rstrip("."),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+class _Variables(dict):
+    """The variables of the two networks of `played`."""
+
+    def __init__(self):
+        super().__init__(
+            {name: jaxgan.Variables(params) for name, params in theta().items()}
+        )
+
+
+if __name__ == "__main__":
+    print(table(), end="")

@@ -1,0 +1,199 @@
+"""What every loss and every penalty keeps, whatever it computes."""
+
+import functools
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import Mesh, PartitionSpec
+from jax.test_util import check_grads
+from jax.tree_util import Partial
+
+from tests.builders import assert_close, played, random, theta
+from tests.losses.catalogue import EVERYTHING, PUBLIC, _Variables
+
+every_loss = pytest.mark.parametrize("name", EVERYTHING)
+KEY = jax.random.key(7)
+
+
+def start(loss):
+    """The state before the first step, in a game with the networks of `played`."""
+    return loss.init(_Variables())
+
+
+def data(n=4, seed=20):
+    return {"real": random(seed, n, 3), "latent": random(seed + 1, n, 2)}
+
+
+def pay(loss, theta, data, state=None, key=KEY, **fields):
+    """What each player pays for everything, and the next state."""
+    record = played(theta, **data, **fields)
+    state = start(loss) if state is None else state
+    paid, state = loss.evaluate(record, state, key)
+    return {player: sum(parts.values()) for player, parts in paid.items()}, state
+
+
+def finite(tree):
+    return all(bool(jnp.isfinite(x).all()) for x in jax.tree.leaves(tree))
+
+
+@pytest.mark.parametrize(
+    "lift",
+    [(1e4, 0.0), (-1e4, 0.0), (0.0, 1e4), (0.0, -1e4)],
+    ids=["all high", "all low", "far apart", "far apart, the other way"],
+)
+@every_loss
+def test_values_and_gradients_are_finite_at_extreme_logits(name, lift):
+    loss, numbers = EVERYTHING[name], data()
+    record = played(theta(), **numbers, lift=lift)
+    assert abs(record.real_score.logits).max() > 3e3
+
+    def paid(theta, numbers):
+        return pay(loss, theta, numbers, lift=lift)
+
+    assert finite(paid(theta(), numbers))
+    for player in paid(theta(), numbers)[0]:
+        slopes = jax.grad(lambda *x, p=player: paid(*x)[0][p], (0, 1))(theta(), numbers)
+        assert finite(slopes)
+
+
+@every_loss
+def test_bfloat16_is_paid_for_in_float32(name):
+    narrow = jax.tree.map(lambda x: x.astype(jnp.bfloat16), data())
+    paid, state = pay(EVERYTHING[name], theta(), narrow)
+    assert paid
+    for amount in paid.values():
+        assert amount.dtype == jnp.float32 and amount.shape == ()
+    before = start(EVERYTHING[name])
+    assert jax.tree.map(jnp.shape, before) == jax.tree.map(jnp.shape, state)
+    assert jax.tree.map(jnp.result_type, before) == jax.tree.map(jnp.result_type, state)
+
+
+@every_loss
+def test_a_patch_map_counts_as_its_average(name):
+    plain = pay(EVERYTHING[name], theta(), data())
+    patches = pay(EVERYTHING[name], theta(), data(), patch=(2, 3))
+    assert_close(plain, patches, rtol=1e-5, atol=1e-5)
+
+
+@every_loss
+def test_one_trace_serves_every_step(name):
+    traces = []
+
+    @jax.jit
+    def step(theta, data, state, key, number):
+        traces.append(number)
+        return pay(EVERYTHING[name], theta, data, state, key, step=number)
+
+    state = start(EVERYTHING[name])
+    for number in range(3):
+        _, state = step(
+            theta(number), data(seed=number), state, jax.random.key(number), number
+        )
+    assert len(traces) == 1
+    assert finite(state)
+
+
+# The average of these follows the batch and counts as a constant, and so does the scale
+# of the last: finite differences would see it move. Their own tests hold it still.
+CONSTANTS_THAT_MOVE = {"lecam", "path_length", "gradient_balanced"}
+
+
+@pytest.mark.parametrize("name", sorted(set(EVERYTHING) - CONSTANTS_THAT_MOVE))
+def test_gradients_match_finite_differences(name):
+    loss = EVERYTHING[name]
+    with jax.enable_x64(True):
+        wide = jax.tree.map(lambda x: jnp.asarray(np.asarray(x), "f8"), theta())
+        numbers = jax.tree.map(lambda x: jnp.asarray(np.asarray(x), "f8"), data())
+        state = jax.tree.map(lambda x: x + x.dtype.type(0), start(loss))
+
+        def paid(theta, numbers):  # of NumPy's arrays too
+            return pay(loss, *jax.tree.map(jnp.asarray, (theta, numbers)), state)[0]
+
+        for player, amount in paid(wide, numbers).items():
+            assert amount.dtype == jnp.float64
+            check_grads(
+                lambda *x, p=player: paid(*x)[p], (wide, numbers), 1, modes=["rev"]
+            )
+
+
+def test_losses_left_out_of_finite_differences_exist():
+    assert set(EVERYTHING) > CONSTANTS_THAT_MOVE
+
+
+# Many devices
+
+
+def share(x, axis="data"):
+    """This device's share of the global batch x."""
+    size = len(x) // jax.lax.axis_size(axis)
+    return jax.lax.dynamic_slice_in_dim(x, jax.lax.axis_index(axis) * size, size)
+
+
+def draw(sampler, key, shape):
+    return share(sampler(key, (shape[0] * jax.lax.axis_size("data"), *shape[1:])))
+
+
+def mean(x):
+    return jax.lax.pmean(jnp.mean(x), "data")
+
+
+def gather(x):
+    return jax.lax.all_gather(x, "data", tiled=True)
+
+
+GLOBAL = {"draw": Partial(draw), "mean": Partial(mean), "gather": Partial(gather)}
+
+
+@every_loss
+def test_eight_devices_pay_what_one_pays(name):
+    assert jax.local_device_count() == 8
+    mesh = Mesh(np.array(jax.devices()), ("data",))
+    loss, numbers = EVERYTHING[name], data(n=16)
+    weight = jnp.linspace(0.5, 1.5, 16)
+
+    @functools.partial(
+        jax.shard_map,
+        mesh=mesh,
+        in_specs=(PartitionSpec(), PartitionSpec("data"), PartitionSpec("data")),
+        out_specs=PartitionSpec(),
+        check_vma=False,
+    )
+    def spread(theta, numbers, weight):
+        return pay(loss, theta, numbers, weight=weight, **GLOBAL)
+
+    def whole(theta, numbers, weight):
+        return pay(loss, theta, numbers, weight=weight)
+
+    one, eight = (jax.jit(f)(theta(), numbers, weight) for f in (whole, spread))
+    assert_close(one, eight, rtol=1e-5, atol=1e-5)
+    for player in one[0]:
+
+        def slope(of, player=player):
+            return jax.jit(jax.grad(lambda t: of(t, numbers, weight)[0][player]))
+
+        assert_close(
+            slope(whole)(theta()), slope(spread)(theta()), rtol=1e-4, atol=1e-5
+        )
+
+
+# Words
+
+
+def test_every_public_loss_is_in_the_catalogue():
+    assert {key.split(":")[0] for key in EVERYTHING} >= set(PUBLIC)
+    assert len(PUBLIC) > 30
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_docstring_says_who_pays_what_by_which_paper(name):
+    text = inspect.getdoc(PUBLIC[name])
+    assert "pays" in text and "Reference: " in text and "arXiv:" in text
+    assert ">>> from jaxgan import" in text
+    arguments = inspect.signature(PUBLIC[name]).parameters
+    assert all(
+        f"\n    {argument}" in text or f", {argument}" in text for argument in arguments
+    )
+    assert ("Raises:" in text) == bool(arguments)

@@ -1,0 +1,154 @@
+"""Any adversarial loss with any penalty: it builds, compiles, steps, and owns.
+
+A covering array of strength two stands for the full product in the ordinary tests: each
+pair of a loss and a penalty, of a setting and either, and of two settings occurs in one
+of its rows. `pytest -m slow` runs the full product.
+"""
+
+import itertools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from jaxgan import Score, alternating, chain, from_linen, gan, mlp, priors
+from tests.builders import batches, bits, reals
+from tests.losses.catalogue import ADVERSARIAL, PENALTIES
+
+SETTINGS = {
+    "pairing": ("separate", "joint"),
+    "normed": (False, True),
+    "patch": ((), (2, 2)),
+}
+
+
+class Discriminator(nn.Module):
+    """Logits and features, with or without BatchNorm and patches."""
+
+    normed: bool
+    patch: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, x, train=True):
+        hidden = nn.Dense(8)(x)
+        if self.normed:
+            hidden = nn.BatchNorm(use_running_average=not train, momentum=0.9)(hidden)
+        hidden = jnp.tanh(hidden)
+        logits = nn.Dense(4 if self.patch else 1)(hidden)
+        return Score(logits.reshape(-1, *self.patch), features=(hidden,))
+
+
+def game_of(loss, pairing="separate", normed=False, patch=()):
+    return gan(
+        mlp((2,), (8,), activation=jnp.tanh),
+        from_linen(Discriminator(normed, patch)),
+        loss,
+        priors.normal(3),
+        pairing=pairing,
+    )
+
+
+def algorithm_of(loss, order=("discriminator", "generator"), **settings):
+    game = game_of(loss, **settings)
+    optimizers = {player: optax.sgd(1e-3) for player in game.players}
+    return alternating(game, optimizers, reals(0), order=order)
+
+
+def settings_number(number):
+    """One of the eight combinations of the settings."""
+    choices = itertools.product(*SETTINGS.values())
+    return dict(zip(SETTINGS, list(choices)[number % 8], strict=True))
+
+
+def covering():
+    """Two rows a loss: one half of the penalties each, under opposite settings."""
+    names = list(PENALTIES)
+    for number, loss in enumerate(ADVERSARIAL):
+        for half in (0, 1):
+            chosen = [p for i, p in enumerate(names) if (i >> number % 5 & 1) == half]
+            yield loss, tuple(chosen), settings_number(7 - number if half else number)
+
+
+ROWS = list(covering())
+
+
+def test_the_covering_array_covers_every_pair():
+    seen = set()
+    for loss, penalties, settings in ROWS:
+        values = [("loss", loss), *settings.items()]
+        values += [("penalty", penalty) for penalty in penalties]
+        seen |= {frozenset(pair) for pair in itertools.combinations(values, 2)}
+    factors = [
+        [("loss", loss) for loss in ADVERSARIAL],
+        [("penalty", penalty) for penalty in PENALTIES],
+        *([(name, value) for value in values] for name, values in SETTINGS.items()),
+    ]
+    wanted = {
+        frozenset(pair)
+        for one, other in itertools.combinations(factors, 2)
+        for pair in itertools.product(one, other)
+    }
+    assert wanted <= seen
+
+
+@pytest.mark.parametrize("loss", ADVERSARIAL)
+def test_every_loss_builds_with_every_penalty(loss):
+    for penalty in PENALTIES:
+        algorithm = algorithm_of(chain(ADVERSARIAL[loss], PENALTIES[penalty]))
+        shapes = jax.eval_shape(algorithm.init, jax.random.key(0))
+        after, info = jax.eval_shape(algorithm.step, shapes, batches())
+        assert jax.tree.structure(after) == jax.tree.structure(shapes)
+        parts = {part for parts in info.losses.values() for part in parts}
+        assert len(parts) == 2
+
+
+def check_a_step(loss, **settings):
+    """Finite gradients; and everyone's substep writes what is theirs alone."""
+    for mover, other in (
+        ("discriminator", "generator"),
+        ("generator", "discriminator"),
+    ):
+        algorithm = algorithm_of(loss, (mover,), **settings)
+        before = algorithm.init(jax.random.key(0))
+        after, info = jax.jit(algorithm.step)(before, batches(1))
+        assert all(
+            jnp.isfinite(x).all()
+            for x in jax.tree.leaves((after, info))
+            if jnp.issubdtype(x.dtype, jnp.inexact)
+        )
+        assert bits(after.variables[other]) == bits(before.variables[other])
+        assert bits(after.variables[mover].params) != bits(
+            before.variables[mover].params
+        )
+        assert bits(after.optimizers[other]) == bits(before.optimizers[other])
+        for name, state in after.loss.items():
+            moved = bits(state) != bits(before.loss[name])
+            assert moved == (owners(loss)[name] == mover) or (
+                name == "boundary_equilibrium" and not moved  # k rests at its bound
+            )
+
+
+def owners(loss):
+    """Whose substeps move a part's state; nobody's, where it has none."""
+    states = {
+        "lecam": "discriminator",
+        "boundary_equilibrium": "discriminator",
+        "path_length": "generator",
+        "historical_averaging": "generator",
+    }
+    return {name: states.get(name) for name in loss.parts}
+
+
+@pytest.mark.parametrize(("loss", "penalties", "settings"), ROWS)
+def test_a_covering_subset_steps(loss, penalties, settings):
+    whole = chain(ADVERSARIAL[loss], *(PENALTIES[penalty] for penalty in penalties))
+    check_a_step(whole, **settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("loss", ADVERSARIAL)
+def test_the_full_product_steps(loss, penalty):
+    check_a_step(chain(ADVERSARIAL[loss], PENALTIES[penalty]))

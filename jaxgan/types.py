@@ -122,7 +122,7 @@ class Round:
     latent: Tree
     condition: tuple[Tree, ...]
     weight: Float[Array, " b"] | None
-    fake_weight: Float[Array, " b"] | None
+    fake_weight: Float[Array, " m"] | None
     real_score: Score
     fake_score: Score
     real_pullback: Partial

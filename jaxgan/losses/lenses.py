@@ -41,7 +41,8 @@ def top_k(share: float | Array | optax.Schedule) -> Callable[[Round], Round]:
         ascending = jnp.sort(record.gather(logits))
         now = share(record.step) if callable(share) else share
         count = len(ascending)
-        k = jnp.clip(jnp.ceil(jnp.asarray(now) * count), 1, count).astype(jnp.int32)
+        # A hair less, so that rounding does not make 3.0000001 of 0.6 · 5 a fourth.
+        k = jnp.ceil(jnp.asarray(now) * count - 1e-3).astype(jnp.int32).clip(1, count)
         kept = (logits >= ascending[count - k]).astype(logits.dtype)
         weight = kept / record.mean(kept)
         if record.fake_weight is not None:

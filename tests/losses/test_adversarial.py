@@ -208,13 +208,14 @@ def test_at_the_optimal_discriminator_minimax_measures_the_js_divergence():
 
 def test_least_squares_with_pearsons_targets_measures_pearsons_divergence():
     # Mao et al. 2016, section 3.2.2: with b - c = 1 and b - a = 2, at the optimal
-    # discriminator, 2·E_p (D - c)² + 2·E_q (D - c)² is χ²(p + q ‖ 2q) over both.
+    # discriminator, E_p (D - c)² + E_q (D - c)² is Pearson's χ² of p + q and 2q.
     p, q = np.array([1, 2, 3, 4, 6]) / 16, np.array([5, 1, 4, 4, 2]) / 16
     a, b, c = -1.0, 1.0, 0.0
     best = (b * p + a * q) / (p + q)
 
     def pay(table):
-        record = round_of(table, table, weight=5 * p, fake_weight=5 * q)
+        weights = {"weight": jnp.asarray(5 * p), "fake_weight": jnp.asarray(5 * q)}
+        record = round_of(table, table, **weights)
         return play(least_squares(a, b, c), record)["discriminator"]["least_squares"]
 
     slope = jax.grad(pay)(jnp.asarray(best, jnp.float32))
@@ -300,7 +301,7 @@ def test_labels_must_be_from_0_to_1(make, wrong):
 
 def test_noise_of_labels_must_be_a_range():
     for low, high in ((-0.1, 1.0), (0.0, 1.1), (0.8, 0.2), (float("nan"), 1.0)):
-        with pytest.raises(InputError, match="noisy: (low|high) must be"):
+        with pytest.raises(InputError, match=r"noisy: (low|high) must be"):
             noisy(low, high)
 
 

@@ -16,6 +16,7 @@ from jaxgan import (
     r1,
     relativistic,
     relativistic_average,
+    rename,
     wasserstein,
     weighted,
 )
@@ -142,7 +143,7 @@ def test_the_optimum_of_rsgan_is_flat_where_both_are_alike():
 
 
 def test_pairs_need_equal_batches():
-    with pytest.raises(InputError, match="relativistic pairs .* 6 reals and 4 fakes"):
+    with pytest.raises(InputError, match=r"relativistic pairs .* 6 reals and 4 fakes"):
         paid(relativistic(hinge()), REAL, FAKE[:4])
 
 
@@ -163,7 +164,5 @@ def test_bases_of_more_than_logits_are_refused(make, base, message):
 
 
 def test_a_base_that_charges_someone_else_is_refused():
-    from jaxgan import rename
-
     with pytest.raises(InputError, match="'hinge' charges the discriminator nothing"):
         paid(relativistic(rename({"discriminator": "critic"}, hinge())))

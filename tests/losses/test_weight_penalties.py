@@ -6,12 +6,22 @@ import pytest
 from jaxgan import (
     InputError,
     Variables,
+    chain,
     historical_averaging,
     kernel_decay,
+    non_saturating,
     orthogonal,
     rename,
 )
-from tests.builders import algorithm_of, bits, play, random, round_of, small_game
+from tests.builders import (
+    algorithm_of,
+    batches,
+    bits,
+    play,
+    random,
+    round_of,
+    small_game,
+)
 
 PARAMS = {
     "generator": {"kernel": random(0, 3, 2), "bias": random(1, 2)},
@@ -108,22 +118,16 @@ def test_the_player_may_have_another_name():
     assert list(play(loss, round_of(params=PARAMS))) == ["painter"]
 
 
-def test_history_advances_with_its_player(seed=0):
-    from jaxgan import chain, non_saturating
-
+def test_history_advances_with_its_player():
     game = small_game(chain(non_saturating(), historical_averaging("discriminator")))
     algorithm = algorithm_of(game, order=("generator",))
-    state = algorithm.init(jax.random.key(seed))
-    from tests.builders import batches
-
+    state = algorithm.init(jax.random.key(0))
     after, _ = algorithm.step(state, batches(1))
     assert bits(after.loss) == bits(state.loss)
 
 
 @pytest.mark.parametrize("make", [orthogonal, kernel_decay, historical_averaging])
 def test_a_network_that_is_not_in_the_game_is_refused(make):
-    from jaxgan import chain, non_saturating
-
     message = (
         f"{make.__name__}: network 'painter' is not in the game; its networks are "
         r"\['discriminator', 'generator'\]"

@@ -55,7 +55,7 @@ def test_an_energy_based_gan_takes_a_step(loss):
     critic = autoencoding(mlp((2,), (8, 1, 8)))
     game = gan(mlp((2,), (8,)), critic, loss, priors.normal(3))
     algorithm = algorithm_of(game)
-    state, info = jax.jit(algorithm.step)(algorithm.init(jax.random.key(0)), batches())
+    _, info = jax.jit(algorithm.step)(algorithm.init(jax.random.key(0)), batches())
     assert all(jnp.isfinite(x) for x in jax.tree.leaves(info))
     [name] = loss.parts
     assert float(info.losses["generator"][name]) > 0  # an energy is a square

@@ -9,10 +9,8 @@ domain of f*,
 A `Divergence` is that triple. Divergences here are called by the names of Nowozin et
 al. 2016, arXiv:1606.00709, tables 1, 2 and 6, and logits are large for reals in each.
 
-Where a formula grows like eᵗ it goes on along its tangent from t = 20, so that no
-finite logit overflows. All of the above stays exact as long as no density ratio, of
-either side to the other, is above e²⁰ (e¹⁰ for `neyman`); the lower bound is lost where
-one is.
+Where a formula grows like eᵗ its logit is bent beyond 30, so that no finite logit
+overflows. That only is another increasing g, so all of the above stays exact.
 """
 
 from collections.abc import Callable
@@ -87,18 +85,21 @@ def f_divergence(divergence: Divergence, *, saturating: bool = True) -> Loss:
     )
 
 
-def _exp(t: Array) -> Array:
-    """eᵗ up to t = 20, and its tangent from there."""
-    below = jnp.exp(jnp.minimum(t, 20.0))
-    return below * (1 + jnp.maximum(t - 20.0, 0.0))
+def _bent(t: Array) -> Array:
+    """t itself up to ±30, and from there on ±(30 + log(1 + |t| - 30)).
+
+    It maps all numbers onto all numbers, and its exponential grows along a tangent.
+    """
+    beyond = jnp.log1p(jnp.maximum(jnp.abs(t) - 30, 0))
+    return jnp.clip(t, -30, 30) + jnp.sign(t) * beyond
 
 
 kl = Divergence(
     "kl",
     function=lambda u: u * jnp.log(u),
     conjugate=lambda t: jnp.exp(t - 1),
-    activation=lambda v: v,
-    conjugate_of_activation=lambda v: _exp(v - 1),
+    activation=lambda v: 1 + _bent(v - 1),
+    conjugate_of_activation=lambda v: jnp.exp(_bent(v - 1)),
 )
 """Kullback–Leibler, KL(real‖fake) = E_P log(p/q)."""
 
@@ -106,8 +107,8 @@ reverse_kl = Divergence(
     "reverse_kl",
     function=lambda u: -jnp.log(u),
     conjugate=lambda t: -1 - jnp.log(-t),
-    activation=lambda v: -_exp(-v),
-    conjugate_of_activation=lambda v: v - 1,
+    activation=lambda v: -jnp.exp(-_bent(v)),
+    conjugate_of_activation=lambda v: _bent(v) - 1,
 )
 """KL(fake‖real) = E_Q log(q/p)."""
 
@@ -123,8 +124,8 @@ neyman = Divergence(
     "neyman",
     function=lambda u: jnp.square(1 - u) / u,
     conjugate=lambda t: 2 - 2 * jnp.sqrt(1 - t),
-    activation=lambda v: 1 - _exp(-v),
-    conjugate_of_activation=lambda v: 2 - 2 * _exp(-v / 2),
+    activation=lambda v: 1 - jnp.exp(-_bent(v)),
+    conjugate_of_activation=lambda v: 2 - 2 * jnp.exp(-_bent(v) / 2),
 )
 """Neyman's χ², E_P (q/p - 1)²."""
 
@@ -132,8 +133,8 @@ squared_hellinger = Divergence(
     "squared_hellinger",
     function=lambda u: jnp.square(jnp.sqrt(u) - 1),
     conjugate=lambda t: t / (1 - t),
-    activation=lambda v: 1 - _exp(-v),
-    conjugate_of_activation=lambda v: _exp(v) - 1,
+    activation=lambda v: 1 - jnp.exp(-_bent(v)),
+    conjugate_of_activation=lambda v: jnp.exp(_bent(v)) - 1,
 )
 """∫ (√p - √q)², from 0 to 2; others halve it."""
 

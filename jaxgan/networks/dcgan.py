@@ -25,7 +25,7 @@ from jaxtyping import Array, Float
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.networks.convolution import convolve, convolve_transposed
 from jaxgan.networks.linen import from_linen
-from jaxgan.types import Network
+from jaxgan.types import Network, Score
 
 SIZES = (8, 16, 32, 64, 128)
 WEIGHTS = nn.initializers.normal(0.02)
@@ -64,7 +64,7 @@ def dcgan_discriminator(
     base: int = 4,
     batch_norm: bool = True,
 ) -> Network:
-    """Images (b, size, size, colours) to logits (b,).
+    """Images (b, size, size, colours) to logits (b,), with the last map as features.
 
     Args:
         image_shape: (size, size, colours), size a power of two from 8 to 128.
@@ -81,8 +81,8 @@ def dcgan_discriminator(
         >>> from jaxgan import dcgan_discriminator
         >>> network = dcgan_discriminator((8, 8, 1), channels=8)
         >>> x = jax.numpy.ones((2, 8, 8, 1))
-        >>> logits, _ = network.apply(network.init(jax.random.key(0), x), x)
-        >>> logits.shape
+        >>> score, _ = network.apply(network.init(jax.random.key(0), x), x)
+        >>> score.logits.shape
         (2,)
     """
     check_positive_int("dcgan: channels", channels)
@@ -120,7 +120,7 @@ class _Discriminator(nn.Module):
     @nn.compact
     def __call__(
         self, image: Float[Array, "b h w c"], train: bool = True
-    ) -> Float[Array, " b"]:
+    ) -> Score:
         if image.shape[1:] != self.image_shape:
             raise InputError(
                 f"dcgan_discriminator was built for images {self.image_shape}, "
@@ -132,8 +132,8 @@ class _Discriminator(nn.Module):
             x = _Down(self.channels * 2**level, use_bias=not normalise)(x)
             x = _normalised(x, train) if normalise else x
             x = jax.nn.leaky_relu(x, 0.2)
-        x = x.reshape(x.shape[0], -1)
-        return nn.Dense(1, kernel_init=WEIGHTS)(x)[:, 0]
+        logits = nn.Dense(1, kernel_init=WEIGHTS)(x.reshape(x.shape[0], -1))
+        return Score(logits[:, 0], features=(x,))
 
 
 class _Down(nn.Module):

@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import jax
+import numpy as np
 
 
 class InputError(ValueError):
@@ -89,6 +90,21 @@ def check_positive_int(name: str, value: Any) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise InputError(f"{name} must be an integer of at least 1, got {value!r}.")
+
+
+def check_weights(name: str, values: Any) -> None:
+    """Refuse example weights that are not finite numbers of at least 0.
+
+    Raises:
+        InputError: if `values` are concrete and one of them is not.
+    """
+    if not is_concrete(values) or isinstance(values, jax.ShapeDtypeStruct):
+        return
+    wrong = [x for x in np.ravel(values).tolist() if not (math.isfinite(x) and x >= 0)]
+    if wrong:
+        raise InputError(
+            f"{name} must hold finite numbers of at least 0, got {wrong[0]!r}."
+        )
 
 
 def check_seed(name: str, value: Any) -> None:

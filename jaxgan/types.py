@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax.tree_util import Partial
 from jaxtyping import Array, Float, Int, Key
 
@@ -146,11 +147,14 @@ class Part(NamedTuple):
     evaluate: `(record, S, key) -> (payments, S)`, what each player pays for this part.
     advances: the player whose substeps move the state; by default the first, in name
               order, of those whom the part charges.
+    interval: the part is evaluated in iterations whose number is a multiple; in others
+              it charges nothing and its state rests.
     """
 
     init: Callable[[Mapping[NetworkName, Variables]], Tree]
     evaluate: Callable[[Any, Tree, Key[Array, ""]], tuple[Payments, Tree]]
     advances: PlayerName | None = None
+    interval: int = 1
 
 
 class Loss(NamedTuple):
@@ -174,12 +178,24 @@ class Loss(NamedTuple):
         states = {}
         for name in sorted(self.parts):
             part_key = jax.random.fold_in(key, zlib.crc32(name.encode()))
-            paid, states[name] = self.parts[name].evaluate(
-                record, state[name], part_key
-            )
+            part, given = self.parts[name], (record, state[name], part_key)
+            if part.interval == 1:
+                paid, states[name] = part.evaluate(*given)
+            else:
+                paid, states[name] = jax.lax.cond(
+                    record.step % part.interval == 0,
+                    partial(part.evaluate, *given),
+                    partial(_rest, part, *given),
+                )
             for player, amount in paid.items():
                 payments.setdefault(player, {})[name] = amount
         return payments, states
+
+
+def _rest(part: Part, record: Any, state: Tree, key: Array) -> tuple[Payments, Tree]:
+    """Nothing paid, in the types of what would have been, and the state as it is."""
+    paid, _ = jax.eval_shape(partial(part.evaluate, record), state, key)
+    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), paid), state
 
 
 def _untouched(state: Tree, fake: Tree, key: Array, player: PlayerName) -> tuple:

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxgan.errors import InputError, check_positive_int, check_seed
+from jaxgan.errors import InputError, check_positive_int, check_seed, check_weights
 from jaxgan.types import Batch, Tree
 
 Source = Callable[[int, int], tuple[Batch, ...]]
@@ -32,8 +32,8 @@ def in_memory(data: Batch, batch_size: int, substeps: int = 2) -> Source:
 
     Raises:
         InputError: if a count is not an integer of at least 1, the arrays differ in
-            length, or the batch is larger than the data; by the source, if the seed is
-            not an integer from 0 to 2³² - 1.
+            length, a weight is negative or not finite, or the batch is larger than the
+            data; by the source, if the seed is not an integer from 0 to 2³² - 1.
 
         >>> import numpy as np
         >>> from jaxgan import Batch, in_memory
@@ -44,6 +44,8 @@ def in_memory(data: Batch, batch_size: int, substeps: int = 2) -> Source:
     """
     check_positive_int("batch_size", batch_size)
     check_positive_int("substeps", substeps)
+    if data.weight is not None:
+        check_weights("data.weight", data.weight)
     sizes = {len(leaf) for leaf in jax.tree.leaves(data)}
     if len(sizes) != 1:
         raise InputError(

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.dynamics.substep import Optimizers, Outcome, Setting, init_state, play_out
-from jaxgan.errors import InputError, check_positive_int
+from jaxgan.errors import InputError, check_positive_int, check_weights
 from jaxgan.types import Batch, Game, PartName, PlayerName, State
 
 
@@ -43,7 +43,7 @@ def set_up(
     _check_example(example)
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), example)
     sizes = {player: fakes.get(player, _count(shapes)) for player in game.players}
-    setting = Setting(game, optimizers, shapes, sizes, {})
+    setting = Setting(game, optimizers, shapes, sizes, {}, {})
 
     state = jax.eval_shape(lambda key: init_state(setting, key), jax.random.key(0))
     charged: dict[PartName, set[PlayerName]] = {name: set() for name in game.loss.parts}
@@ -54,7 +54,8 @@ def set_up(
         for payer, parts in outcome.paid.items():
             for name in parts:
                 charged[name].add(payer)
-    return setting._replace(advances=_advances(game, charged))
+    advances = _advances(game, charged)
+    return setting._replace(advances=advances, lazy=_lazy(game, charged, advances))
 
 
 def check_order(game: Game, order: Sequence[PlayerName]) -> None:
@@ -102,6 +103,8 @@ def _check_example(example: Batch) -> None:
                 "example.real must hold floating-point arrays, got "
                 f"{getattr(leaf, 'dtype', type(leaf))}."
             )
+    if example.weight is not None:
+        check_weights("example.weight", example.weight)
     for leaf in jax.tree.leaves(example):
         if not getattr(leaf, "shape", ()):
             raise InputError("example: every leaf of a batch must be an array (b, …).")
@@ -202,6 +205,23 @@ def _advances(
     }
     _check_players(game, "advances", advances.values())
     return advances
+
+
+def _lazy(
+    game: Game,
+    charged: Mapping[PartName, set[PlayerName]],
+    advances: Mapping[PartName, PlayerName],
+) -> dict[PlayerName, dict[PartName, int]]:
+    """The intervals of the lazy parts that each player pays or moves."""
+    intervals = {n: p.interval for n, p in game.loss.parts.items() if p.interval > 1}
+    return {
+        player: {
+            name: interval
+            for name, interval in intervals.items()
+            if player in charged[name] or player == advances[name]
+        }
+        for player in game.players
+    }
 
 
 def _count(batch: Batch) -> int:

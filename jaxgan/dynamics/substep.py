@@ -6,8 +6,10 @@ others pay, their networks' new statistics and their parts' new states are dropp
 `jit` then removes the computation of all of it.
 """
 
+import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +23,7 @@ from jaxgan.types import (
     Batch,
     Game,
     Info,
+    Loss,
     NetworkName,
     PartName,
     PlayerName,
@@ -41,6 +44,7 @@ class Setting(NamedTuple):
     example: Batch  # the shapes of one
     fakes: Mapping[PlayerName, int]  # how many latents a player's substep draws
     advances: Mapping[PartName, PlayerName]  # whose substeps move a part's state
+    lazy: Mapping[PlayerName, Mapping[PartName, int]]  # its lazy parts' intervals
 
 
 class Outcome(NamedTuple):
@@ -88,6 +92,7 @@ def play_out(
     player: PlayerName,
     batch: Batch,
     key: Array,
+    loss: Loss | None = None,
 ) -> tuple[Any, Outcome]:
     """Play and score one round; returns the record and what the round leaves.
 
@@ -95,6 +100,7 @@ def play_out(
         params: of the networks whose parameters are not those in `state`.
         player: who moves after the round.
         key: of the substep.
+        loss: to score it by, if not the game's own.
     """
     game = setting.game
     latent_key, play_key, loss_key = jax.random.split(key, 3)
@@ -116,9 +122,9 @@ def play_out(
     )
     prepared = {name: game.networks[name].prepare(v) for name, v in variables.items()}
     record, stats, view = game.play(prepared, turn)
-    paid, loss = game.loss.evaluate(record, state.loss, loss_key)
+    paid, after = (loss or game.loss).evaluate(record, state.loss, loss_key)
     view = game.view.adapt(view, record)
-    return record, Outcome(paid, stats, loss, view, game.observe(record))
+    return record, Outcome(paid, stats, after, view, game.observe(record))
 
 
 def move(
@@ -126,34 +132,112 @@ def move(
 ) -> tuple[State, Info]:
     """One substep: `player` plays a round and descends what it pays."""
     game, optimizer = setting.game, setting.optimizers[player]
-
-    def pay(params: dict[NetworkName, Tree]) -> tuple[Array, Outcome]:
-        _, outcome = play_out(setting, state, params, player, batch, key)
-        return total(outcome.paid[player]), outcome
-
     mine = {name: state.variables[name].params for name in game.players[player]}
-    gradient, outcome = jax.grad(pay, has_aux=True)(mine)
+
+    def differentiate(loss: Loss) -> tuple[dict[NetworkName, Tree], Outcome]:
+        def pay(params: dict[NetworkName, Tree]) -> tuple[Array, Outcome]:
+            _, outcome = play_out(setting, state, params, player, batch, key, loss)
+            return total(outcome.paid.get(player, {})), _of_player(
+                setting, player, outcome
+            )
+
+        return jax.grad(pay, has_aux=True)(mine)
+
+    gradient, outcome = differentiate(prompt(game.loss))
+    gradient, outcome = add_lazy(
+        setting, state, player, differentiate, gradient, outcome
+    )
     updates, memory = optimizer.update(gradient, state.optimizers[player], mine)
     moved = {
         name: Variables(params, outcome.stats[name])
         for name, params in optax.apply_updates(mine, updates).items()
     }
-    advanced = {
-        name: new
-        for name, new in outcome.loss.items()
-        if setting.advances[name] == player
-    }
     info = Info(
-        losses={player: outcome.paid[player]},
+        losses=outcome.paid,
         gradient_norms={player: optax.tree.norm(gradient)},
-        observed={player: outcome.observed.get(player, {})},
+        observed=outcome.observed,
     )
     return state._replace(
         variables=state.variables | moved,
         optimizers=state.optimizers | {player: memory},
-        loss=state.loss | advanced,
+        loss=state.loss | outcome.loss,
         view=outcome.view if game.view.advances == player else state.view,
     ), info
+
+
+def prompt(loss: Loss) -> Loss:
+    """The parts that are evaluated in every iteration."""
+    return Loss({n: part for n, part in loss.parts.items() if part.interval == 1})
+
+
+def add_lazy(
+    setting: Setting,
+    state: State,
+    player: PlayerName,
+    differentiate: Callable[[Loss], tuple[Tree, Outcome]],
+    gradient: Tree,
+    outcome: Outcome,
+) -> tuple[Tree, Outcome]:
+    """Add what the lazy parts that are due pay and pull, played over again.
+
+    The replay costs the iterations in which parts are due another forward pass. In
+    return the others pass nothing but the gradient through the conditional; otherwise
+    they would fill with zeros all that the lazy parts' own gradient reads.
+    """
+    lazy = setting.lazy[player]
+    if not lazy:
+        return gradient, outcome
+    loss = setting.game.loss
+
+    def awake(due: Collection[int]) -> Loss:
+        parts = {n: loss.parts[n]._replace(interval=1) for n in lazy if lazy[n] in due}
+        return Loss(parts)
+
+    _, asleep = jax.eval_shape(lambda: differentiate(awake(lazy.values())))
+    paid = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), asleep.paid[player])
+    states = {name: state.loss[name] for name in asleep.loss}
+
+    def add(due: Collection[int]) -> tuple[Tree, dict, dict]:
+        if not due:
+            return gradient, paid, states
+        extra, now = differentiate(awake(due))
+        both = jax.tree.map(jnp.add, gradient, extra)
+        return both, paid | now.paid[player], states | now.loss
+
+    gradient, paid, states = by_phase(sorted({*lazy.values()}), state.step, add)
+    return gradient, outcome._replace(
+        paid={player: outcome.paid[player] | paid}, loss=outcome.loss | states
+    )
+
+
+def by_phase(
+    intervals: Sequence[int], step: Array, compute: Callable[[Collection[int]], Any]
+) -> Any:
+    """`compute(due)`, with those of the intervals of which `step` is a multiple.
+
+    Every set that can be due is compiled as a branch of its own.
+    """
+    period = math.lcm(*intervals)
+    due = [tuple(n for n in intervals if at % n == 0) for at in range(period)]
+    cases = sorted(set(due))
+    case = jnp.array([cases.index(each) for each in due])[step % period]
+    return jax.lax.switch(case, [partial(compute, each) for each in cases])
+
+
+def _of_player(setting: Setting, player: PlayerName, outcome: Outcome) -> Outcome:
+    """What of an outcome a player's move leaves; the rest need not be computed."""
+    game = setting.game
+    return Outcome(
+        paid={player: outcome.paid.get(player, {})},
+        stats={name: outcome.stats[name] for name in game.players[player]},
+        loss={
+            name: new
+            for name, new in outcome.loss.items()
+            if setting.advances[name] == player
+        },
+        view=outcome.view if game.view.advances == player else (),
+        observed={player: outcome.observed.get(player, {})},
+    )
 
 
 def total(parts: Mapping[PartName, Array]) -> Float[Array, ""]:

@@ -118,9 +118,7 @@ class _Discriminator(nn.Module):
     batch_norm: bool
 
     @nn.compact
-    def __call__(
-        self, image: Float[Array, "b h w c"], train: bool = True
-    ) -> Score:
+    def __call__(self, image: Float[Array, "b h w c"], train: bool = True) -> Score:
         if image.shape[1:] != self.image_shape:
             raise InputError(
                 f"dcgan_discriminator was built for images {self.image_shape}, "

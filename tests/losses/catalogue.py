@@ -5,7 +5,9 @@
 writes the table.
 """
 
+import ast
 import inspect
+import itertools
 import re
 
 import jax
@@ -159,13 +161,29 @@ def table() -> str:
         f"## {title}\n\n{head}\n" + "\n".join(rows.values())
         for title, rows in sections.items()
     ]
-    return "\n\n".join([HEADER.strip(), *parts]) + "\n"
+    return "\n\n".join([HEADER.strip(), *parts, divergence_table()]) + "\n"
+
+
+def divergence_table():
+    """The records for `f_divergence`, by the words below each."""
+    body = ast.parse(inspect.getsource(divergences)).body
+    words = {
+        record.targets[0].id: text.value.value
+        for record, text in itertools.pairwise(body)
+        if isinstance(record, ast.Assign) and isinstance(text, ast.Expr)
+    }
+    rows = [
+        f"| `divergences.{d.name}` | {words[d.name].replace('|', chr(92) + '|')} |"
+        for d in DIVERGENCES
+    ]
+    head = "## Divergences, for `f_divergence`\n\n| name | measures |\n|---|---|\n"
+    return head + "\n".join(rows)
 
 
 def row(name, function, example):
     text = inspect.getdoc(function)
     formula = re.search(r"\n\n((?:    .*\n)+)", text).group(1)
-    lines = " ".join(line.strip() for line in formula.splitlines())
+    lines = "<br>".join(" ".join(line.split()) for line in formula.splitlines())
     reference = re.search(r"Reference: ((?:.+\n?)+)", text).group(1)
     record = played(theta(), random(1, 4, 3), random(2, 4, 2))
     state = example.init(_Variables())

@@ -1,0 +1,237 @@
+"""What each penalty costs: FLOPs and time of the compiled step, over the plain step's.
+
+The alternating step of a DCGAN, one move each, at 32×32×3 pixels, 32 channels and batch
+64 without BatchNorm in the discriminator, with the non-saturating loss alone and with
+each penalty beside it. The steps take turns, since shared machines drift: each time is
+the median over the turns of its ratio to the plain step's in the same turn.
+
+MEASURED
+
+Command: python experiments/benchmarks/penalty_cost.py
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+import tyro
+from jax.nn import softplus
+
+from jaxgan import (
+    Batch,
+    Loss,
+    alternating,
+    balanced_consistency,
+    chain,
+    consistency,
+    data_parallel,
+    dcgan_discriminator,
+    dcgan_generator,
+    dragan,
+    drift,
+    every,
+    feature_matching,
+    gan,
+    gradient_penalty,
+    historical_averaging,
+    kernel_decay,
+    latent_consistency,
+    lecam,
+    max_gradient,
+    mode_seeking,
+    non_saturating,
+    orthogonal,
+    path_length,
+    priors,
+    pulling_away,
+    r1,
+    r2,
+    zero_centered,
+)
+from jaxgan.heap import keep_freed_memory
+
+SHAPE, BATCH, CHANNELS, LATENT = (32, 32, 3), 64, 32, 128
+
+
+GENERATOR = dcgan_generator(SHAPE, CHANNELS)
+DISCRIMINATOR = dcgan_discriminator(SHAPE, CHANNELS, batch_norm=False)
+OPTIMIZER = optax.adam(2e-4, b1=0.5)
+KEY = jax.random.key(0)
+REAL = jax.random.uniform(KEY, (BATCH, *SHAPE), minval=-1, maxval=1)
+
+
+def flip(key: jax.Array, image: jax.Array) -> jax.Array:
+    """An image, or its mirror image."""
+    return jnp.where(jax.random.bernoulli(key), image[:, ::-1], image)
+
+
+PENALTIES = {
+    "nothing": chain(),
+    "r1": r1(1.0),
+    "r2": r2(1.0),
+    "r1 + r2": chain(r1(1.0), r2(1.0)),
+    "every(16, r1 + r2)": every(16, chain(r1(1.0), r2(1.0))),
+    "gradient_penalty": gradient_penalty(),
+    "every(16, gradient_penalty)": every(16, gradient_penalty()),
+    "zero_centered": zero_centered(),
+    "dragan": dragan(),
+    "max_gradient": max_gradient(),
+    "drift": drift(),
+    "lecam": lecam(),
+    "consistency": consistency(flip),
+    "balanced_consistency": balanced_consistency(flip),
+    "latent_consistency": latent_consistency(),
+    "path_length": path_length(),
+    "every(16, path_length)": every(16, path_length()),
+    "mode_seeking": mode_seeking(),
+    "feature_matching": feature_matching(),
+    "pulling_away": pulling_away(),
+    "orthogonal": orthogonal(),
+    "kernel_decay": kernel_decay(),
+    "historical_averaging": historical_averaging(),
+}
+
+
+class Variant:
+    """A compiled step and its state; `run(n)` gives the seconds of a step."""
+
+    def __init__(self, step: Any, state: Any, batches: Any, start: Any) -> None:
+        self.step = step.lower(state, batches).compile()
+        self.state, self.batches, self.start = state, batches, start
+        self.flops = self.step.cost_analysis()["flops"]
+        self.run(2)
+
+    def run(self, steps: int) -> float:
+        """Seconds of a step, the mean of so many; lazy terms rest in all of them."""
+        self.state = self.start(self.state)
+        jax.block_until_ready(self.state)
+        begin = time.perf_counter()
+        for _ in range(steps):
+            self.state = self.step(self.state, self.batches)[0]
+        jax.block_until_ready(self.state)
+        return (time.perf_counter() - begin) / steps
+
+
+def played(loss: Loss) -> Variant:
+    """The step of jaxgan under a loss."""
+    game = gan(GENERATOR, DISCRIMINATOR, loss, priors.normal(LATENT))
+    batches = (Batch(REAL),) * 2
+    algorithm = data_parallel(
+        lambda game: alternating(
+            game, dict.fromkeys(game.players, OPTIMIZER), batches[0]
+        ),
+        game,
+        jax.devices()[:1],
+        donate=True,
+    )
+    return Variant(
+        algorithm.step,
+        algorithm.init(KEY),
+        batches,
+        lambda state: state._replace(step=jax.device_put(jnp.int32(1), place(state))),
+    )
+
+
+def place(state: Any) -> Any:
+    """Where a step's counter lives."""
+    return state.step.sharding
+
+
+def by_hand() -> Variant:
+    """R1 + R2 in the cheapest way known, without jaxgan's games, losses or dynamics.
+
+    One pass of the discriminator over reals and fakes together gives the logits and,
+    pulled back once, the slopes at both, as R3GAN's JAX port does it. It is right only
+    for a discriminator that scores each image by itself.
+    """
+    latent = jax.random.normal(KEY, (BATCH, LATENT))
+    g, d = GENERATOR.init(KEY, latent), DISCRIMINATOR.init(KEY, REAL)
+    params = {"g": g.params, "d": d.params}
+    moments = {name: OPTIMIZER.init(value) for name, value in params.items()}
+
+    def generate(g_params: Any, stats: Any, key: Any) -> Any:
+        z = jax.random.normal(key, (BATCH, LATENT))
+        return GENERATOR.apply(g._replace(params=g_params, stats=stats), z)
+
+    def judge(d_params: Any, image: Any) -> Any:
+        return DISCRIMINATOR.apply(d._replace(params=d_params), image)[0].logits
+
+    def d_loss(d_params: Any, params: Any, stats: Any, real: Any, key: Any) -> Any:
+        fake, _ = generate(params["g"], stats, key)
+        both = jnp.concatenate([real, fake])
+        logits, pull = jax.vjp(lambda x: judge(d_params, x), both)
+        [slope] = pull(jnp.ones_like(logits))
+        penalty = 0.5 * jnp.square(slope).sum() / BATCH
+        return (
+            softplus(-logits[:BATCH]).mean()
+            + softplus(logits[BATCH:]).mean()
+            + (penalty)
+        )
+
+    def g_loss(g_params: Any, params: Any, stats: Any, key: Any) -> Any:
+        fake, stats = generate(g_params, stats, key)
+        return softplus(-judge(params["d"], fake)).mean(), stats
+
+    def step(state: Any, batches: Any) -> Any:
+        params, moments, stats, count = state
+        keys = jax.random.split(jax.random.fold_in(KEY, count))
+        slope = jax.grad(d_loss)(params["d"], params, stats, batches[0], keys[0])
+        update, d_moments = OPTIMIZER.update(slope, moments["d"], params["d"])
+        params = params | {"d": optax.apply_updates(params["d"], update)}
+        slope, stats = jax.grad(g_loss, has_aux=True)(
+            params["g"], params, stats, keys[1]
+        )
+        update, g_moments = OPTIMIZER.update(slope, moments["g"], params["g"])
+        params = params | {"g": optax.apply_updates(params["g"], update)}
+        return (params, {"g": g_moments, "d": d_moments}, stats, count + 1), None
+
+    state = jax.device_put((params, moments, g.stats, jnp.int32(0)))
+    compiled = jax.jit(step, donate_argnums=0)
+    return Variant(compiled, state, (REAL, REAL), lambda state: state)
+
+
+def ratio(variant: Variant, plain: Variant, turn: int, steps: int) -> float:
+    """The variant's time over the plain step's, who goes first every other turn."""
+    order = (variant, plain) if turn % 2 else (plain, variant)
+    seconds = {each: each.run(steps) for each in order}
+    return seconds[variant] / seconds[plain]
+
+
+def main(
+    penalties: tuple[str, ...] = tuple(PENALTIES), turns: int = 16, steps: int = 4
+) -> None:
+    """Compile every step, let them take turns, and print the table.
+
+    Args:
+        penalties: which of them.
+        turns: how many each takes.
+        steps: in a turn, below 16.
+    """
+    keep_freed_memory()
+    print(f"jax {jax.__version__} on {jax.devices()[0].device_kind}")
+    makers: dict[str, Callable[[], Variant]] = {"r1 + r2, by hand": by_hand}
+    for name in penalties:
+        loss = chain(non_saturating(), PENALTIES[name])
+        makers[name] = lambda loss=loss: played(loss)
+    plain = played(non_saturating())
+    print(f"the plain step: {plain.flops / 1e9:.2f} GFLOP")
+    ratios: dict[str, list[float]] = {}
+    costs = {}
+    for name, make in makers.items():
+        variant = make()
+        costs[name] = variant.flops / plain.flops
+        ratios[name] = [ratio(variant, plain, turn, steps) for turn in range(turns)]
+        line = f"{name:30} {costs[name]:6.3f} {statistics.median(ratios[name]):7.3f}"
+        low, _, high = statistics.quantiles(ratios[name], n=4)
+        print(f"{line}  ({low:.3f} to {high:.3f})", flush=True)
+    if "r1 + r2" in penalties:
+        flops = costs["r1 + r2"] / costs["r1 + r2, by hand"]
+        print(f"r1 + r2 over the cheapest way: {flops:.3f} in FLOPs")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

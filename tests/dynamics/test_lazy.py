@@ -1,0 +1,127 @@
+"""Lazy parts cost and change something only in the iterations in which they are due."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan import (
+    chain,
+    drift,
+    every,
+    gradient_penalty,
+    lecam,
+    non_saturating,
+    path_length,
+    r1,
+    weighted,
+)
+from jaxgan.dynamics.substep import by_phase
+from tests.builders import algorithm_of, assert_close, batches, bits, small_game
+
+
+def started(loss, step=0, **options):
+    algorithm = algorithm_of(small_game(loss), **options)
+    state = algorithm.init(jax.random.key(0))
+    return algorithm, state._replace(step=jnp.int32(step))
+
+
+def after(loss, step, **options):
+    algorithm, state = started(loss, step, **options)
+    return jax.jit(algorithm.step)(state, batches(seed=step))
+
+
+LAZY = chain(every(4, r1(1.0)), every(6, gradient_penalty()), every(4, path_length()))
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 7])
+def test_a_step_without_them_is_the_plain_step(step):
+    state, info = after(chain(non_saturating(), LAZY), step)
+    plain, plain_info = after(non_saturating(), step)
+    assert bits(state.variables) == bits(plain.variables)
+    assert bits(state.optimizers) == bits(plain.optimizers)
+    for player, parts in info.losses.items():
+        for name, paid in parts.items():
+            expected = plain_info.losses[player].get(name, 0.0)
+            assert float(paid) == float(expected)
+    assert bits(info.gradient_norms) == bits(plain_info.gradient_norms)
+
+
+@pytest.mark.parametrize(
+    ("step", "due"),
+    [
+        (0, [weighted(4.0, r1(1.0)), weighted(6.0, gradient_penalty()),
+             weighted(4.0, path_length())]),
+        (4, [weighted(4.0, r1(1.0)), weighted(4.0, path_length())]),
+        (6, [weighted(6.0, gradient_penalty())]),
+        (12, [weighted(4.0, r1(1.0)), weighted(6.0, gradient_penalty()),
+              weighted(4.0, path_length())]),
+    ],
+)  # fmt: skip
+def test_a_step_with_them_is_that_of_weighted_parts(step, due):
+    state, info = after(chain(non_saturating(), LAZY), step)
+    expected, expected_info = after(chain(non_saturating(), *due), step)
+    assert_close(state.variables, expected.variables, atol=2e-6)
+    for player, parts in expected_info.losses.items():
+        for name, paid in parts.items():
+            assert float(info.losses[player][name]) == pytest.approx(
+                float(paid), rel=1e-5
+            )
+
+
+def test_their_states_move_when_they_are_due():
+    algorithm, state = started(chain(non_saturating(), every(3, lecam())))
+    step, moves = jax.jit(algorithm.step), []
+    for number in range(7):
+        state, _ = step(state, batches(seed=number))
+        moves.append(int(state.loss["lecam"].moves))
+    assert moves == [1, 1, 1, 2, 2, 2, 3]
+
+
+def test_a_player_may_pay_lazily_alone():
+    loss = chain(every(2, non_saturating()), drift())
+    for step, moves in ((0, True), (1, False)):
+        _, before = started(loss, step)
+        state, _ = after(loss, step)
+        changed = bits(state.variables["generator"]) != bits(
+            before.variables["generator"]
+        )
+        assert changed == moves
+
+
+def test_every_multiplies():
+    nested, plain = every(2, every(3, r1(1.0))), every(6, r1(1.0))
+    assert nested.parts["r1"].interval == plain.parts["r1"].interval == 6
+    for step in (0, 2, 3, 6):
+        one, other = (after(chain(non_saturating(), x), step) for x in (nested, plain))
+        assert_close(one[0].variables, other[0].variables)
+
+
+def conditionals(loss, order):
+    algorithm, state = started(loss, order=order)
+    text = jax.jit(algorithm.step).lower(state, batches(len(order))).compile().as_text()
+    return text.count(" conditional(")
+
+
+def test_only_the_substeps_that_they_charge_have_a_conditional():
+    loss = chain(non_saturating(), every(4, gradient_penalty()))
+    assert conditionals(loss, ("discriminator",)) == 1
+    assert conditionals(loss, ("generator",)) == 0
+    assert (
+        conditionals(chain(non_saturating(), gradient_penalty()), ("discriminator",))
+        == 0
+    )
+
+
+def test_every_set_that_can_be_due_is_a_case():
+    traced = []
+
+    def compute(due):
+        traced.append(due)
+        return jnp.array([n in due for n in (4, 6)])
+
+    run = jax.jit(lambda step: by_phase((4, 6), step, compute))
+    for step in range(25):
+        expected = [step % 4 == 0, step % 6 == 0]
+        np.testing.assert_array_equal(run(jnp.int32(step)), expected)
+    assert sorted(traced) == [(), (4,), (4, 6), (6,)]

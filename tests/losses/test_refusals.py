@@ -1,0 +1,105 @@
+"""Wrong inputs are refused when the game is built, in one sentence each."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from jaxgan import (
+    Batch,
+    InputError,
+    Network,
+    Score,
+    Variables,
+    alternating,
+    chain,
+    feature_matching,
+    gan,
+    gradient_penalty,
+    in_memory,
+    latent_consistency,
+    mlp,
+    mode_seeking,
+    non_saturating,
+    path_length,
+    priors,
+    pulling_away,
+    r1,
+    relativistic,
+    weighted,
+)
+from tests.builders import algorithm_of, reals, small_game, unchecked
+
+
+def refusal(build):
+    """The sentence that building ends with."""
+    with unchecked(), pytest.raises(InputError) as caught:
+        build()
+    message = str(caught.value)
+    assert message.endswith(".") and "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("wrong", [-1.0, float("nan")])
+def test_a_negative_weight_or_nan(wrong):
+    assert refusal(lambda: r1(wrong)).startswith("r1: gamma must be")
+    assert refusal(lambda: weighted(wrong, r1(1.0))).startswith("weighted: weight must")
+    weight = jnp.array([1.0, wrong] * 4)
+    batch = reals(0)._replace(weight=weight)
+    said = "weight must hold finite numbers of at least 0, got"
+    assert said in refusal(lambda: in_memory(batch, 2))
+    game = small_game()
+    optimizers = {player: optax.sgd(0.1) for player in game.players}
+    assert f"example.{said}" in refusal(lambda: alternating(game, optimizers, batch))
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 3, 4)])
+def test_logits_of_the_wrong_rank(shape):
+    game = gan(mlp((2,)), mlp(shape), non_saturating(), priors.normal(3))
+    message = refusal(lambda: algorithm_of(game))
+    assert message.startswith(f"the discriminator makes logits of shape (8, {shape[0]}")
+    assert "must be (8,), or (8, h, w) for patches" in message
+
+
+@pytest.mark.parametrize("term", [relativistic(non_saturating()), gradient_penalty()])
+def test_unequal_batches_under_a_pairing_term(term):
+    game = small_game(chain(weighted(0.1, non_saturating()), term))
+    message = refusal(lambda: algorithm_of(game, fakes={"discriminator": 4}))
+    assert message.endswith("must have equal sizes, got 8 reals and 4 fakes.")
+
+
+@pytest.mark.parametrize("term", [feature_matching(), pulling_away()])
+def test_a_term_of_features_without_features(term):
+    game = small_game(chain(non_saturating(), term))
+    assert "let it return Score(logits, features=…)" in refusal(
+        lambda: algorithm_of(game)
+    )
+
+
+@pytest.mark.parametrize("term", [path_length(), mode_seeking(), latent_consistency()])
+def test_a_term_that_needs_generate_in_a_game_without_it(term):
+    game = small_game(chain(non_saturating(), term))
+
+    def play(variables, turn):
+        record, *rest = game.play(variables, turn)
+        return dataclasses.replace(record, generate=None), *rest
+
+    [name] = term.parts
+    message = refusal(lambda: algorithm_of(game._replace(play=play)))
+    assert message.startswith(f"{name} needs `generate`, which the rounds of this game")
+
+
+def test_features_that_are_there_are_used():
+    def apply(variables, image, key=None, train=True):
+        return Score(image @ variables.params, features=(image,)), ()
+
+    critic = Network(lambda key, x: Variables(jnp.ones(x.shape[-1])), apply)
+    loss = chain(non_saturating(), feature_matching(), pulling_away())
+    game = gan(mlp((2,)), critic, loss, priors.normal(3))
+    algorithm = algorithm_of(game)
+    _, info = algorithm.step(
+        algorithm.init(jax.random.key(0)), (Batch(jnp.ones((8, 2))),) * 2
+    )
+    assert float(info.losses["generator"]["pulling_away"]) > 0

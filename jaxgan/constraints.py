@@ -55,7 +55,7 @@ def orthogonal_weights() -> optax.GradientTransformation:
     value is then one, so a dense layer is 1-Lipschitz, a convolution up to the overlap
     of its windows.
 
-    Reference: Müller et al. 2019, arXiv:1911.13060, section 3; the nearest matrix:
+    Reference: Müller et al. 2019, arXiv:1911.13060; the nearest matrix:
     Higham 1986, doi:10.1137/0907079.
 
         >>> import jax.numpy as jnp, optax

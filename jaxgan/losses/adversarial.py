@@ -91,7 +91,7 @@ def hinge(labels: Labels = Labels()) -> Loss:
     Raises:
         InputError: if a label is a concrete number outside 0 to 1.
 
-    Reference: Lim & Ye 2017, arXiv:1705.02894, equations 22 and 23.
+    Reference: Lim & Ye 2017, arXiv:1705.02894; Tran et al. 2017, arXiv:1702.08896.
 
         >>> from jaxgan import chain, hinge, r1
         >>> loss = chain(hinge(), r1(gamma=0.1))

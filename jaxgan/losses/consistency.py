@@ -38,7 +38,7 @@ def consistency(transform: Transform, weight: float | Array = 10.0) -> Loss:
     Raises:
         InputError: if a concrete `weight` is negative or not finite.
 
-    Reference: Zhang et al. 2019, arXiv:1910.12027, equation 3.
+    Reference: Zhang et al. 2019, arXiv:1910.12027.
 
         >>> import jax, jax.numpy as jnp
         >>> from jaxgan import chain, consistency, hinge
@@ -74,7 +74,7 @@ def balanced_consistency(
     Raises:
         InputError: if a concrete weight is negative or not finite.
 
-    Reference: Zhao et al. 2020, arXiv:2002.04724, section 2.1.
+    Reference: Zhao et al. 2020, arXiv:2002.04724.
 
         >>> import jax, jax.numpy as jnp
         >>> from jaxgan import balanced_consistency, chain, hinge
@@ -120,7 +120,7 @@ def latent_consistency(
         InputError: if a concrete argument is negative or not finite, or, when the game
             is built, if its rounds have no `generate`.
 
-    Reference: Zhao et al. 2020, arXiv:2002.04724, section 2.2.
+    Reference: Zhao et al. 2020, arXiv:2002.04724.
 
         >>> from jaxgan import chain, hinge, latent_consistency
         >>> loss = chain(hinge(), latent_consistency())

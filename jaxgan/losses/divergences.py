@@ -63,7 +63,7 @@ def f_divergence(divergence: Divergence, *, saturating: bool = True) -> Loss:
     Raises:
         InputError: if `divergence` is not a `Divergence`.
 
-    Reference: Nowozin et al. 2016, arXiv:1606.00709, equation 4.
+    Reference: Nowozin et al. 2016, arXiv:1606.00709, section 2.
 
         >>> from jaxgan import divergences, f_divergence
         >>> list(f_divergence(divergences.pearson).parts)

@@ -66,7 +66,7 @@ def boundary_equilibrium(
     Raises:
         InputError: if a concrete γ is not from 0 to 1, or λ negative or not finite.
 
-    Reference: Berthelot et al. 2017, arXiv:1703.10717, section 3.4.
+    Reference: Berthelot et al. 2017, arXiv:1703.10717.
 
         >>> from jaxgan import boundary_equilibrium
         >>> list(boundary_equilibrium(diversity=0.7).parts)

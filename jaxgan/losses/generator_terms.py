@@ -84,7 +84,7 @@ def pulling_away(weight: float | Array = 0.1) -> Loss:
             is built, if the discriminator returns no features or a batch holds a single
             fake.
 
-    Reference: Zhao et al. 2016, arXiv:1609.03126, equation 4.
+    Reference: Zhao et al. 2016, arXiv:1609.03126, section 2.4.
 
         >>> from jaxgan import chain, energy_based, pulling_away
         >>> ebgan_pt = chain(energy_based(10.0), pulling_away(0.1))
@@ -128,7 +128,7 @@ def mode_seeking(weight: float | Array = 1.0, epsilon: float | Array = 1e-5) -> 
             when the game is built, if the rounds have no `generate` or the number of
             fakes is odd.
 
-    Reference: Mao et al. 2019, arXiv:1903.05628, equation 5.
+    Reference: Mao et al. 2019, arXiv:1903.05628.
 
         >>> from jaxgan import chain, mode_seeking, non_saturating
         >>> loss = chain(non_saturating(), mode_seeking(1.0))

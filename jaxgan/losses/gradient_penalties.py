@@ -167,7 +167,7 @@ def gradient_penalty(
             is built, if there are not as many fakes as reals.
 
     Reference: Gulrajani et al. 2017, arXiv:1704.00028, equation 3; one-sided: Petzka et
-    al. 2017, arXiv:1709.08894, equation 8.
+    al. 2017, arXiv:1709.08894.
 
         >>> from jaxgan import chain, gradient_penalty, wasserstein
         >>> wgan_gp = chain(wasserstein(), gradient_penalty(10.0))
@@ -190,7 +190,7 @@ def zero_centered(weight: float | Array = 10.0, *, points: Points = between) -> 
         InputError: if a concrete `weight` is negative or not finite, or, when the game
             is built, if there are not as many fakes as reals.
 
-    Reference: Thanh-Tung et al. 2019, arXiv:1902.03984, section 5.
+    Reference: Thanh-Tung et al. 2019, arXiv:1902.03984.
 
         >>> from jaxgan import chain, non_saturating, zero_centered
         >>> loss = chain(non_saturating(), zero_centered(100.0))
@@ -227,7 +227,7 @@ def dragan(
     Raises:
         InputError: if a concrete argument is negative or not finite.
 
-    Reference: Kodali et al. 2017, arXiv:1705.07215, section 2.4.
+    Reference: Kodali et al. 2017, arXiv:1705.07215.
 
         >>> from jaxgan import chain, dragan, non_saturating
         >>> loss = chain(non_saturating(), dragan(10.0))
@@ -251,7 +251,7 @@ def max_gradient(weight: float | Array = 1.0, *, points: Points = between) -> Lo
         InputError: if a concrete `weight` is negative or not finite, or, when the game
             is built, if there are not as many fakes as reals.
 
-    Reference: Zhou et al. 2019, arXiv:1902.05687, section 4.3.
+    Reference: Zhou et al. 2019, arXiv:1902.05687.
 
         >>> from jaxgan import chain, max_gradient, wasserstein
         >>> lgan = chain(wasserstein(), max_gradient(0.1))

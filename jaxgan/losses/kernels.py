@@ -42,7 +42,7 @@ def rational_quadratic(
     Raises:
         InputError: if a concrete scale is not positive.
 
-    Reference: Bińkowski et al. 2018, arXiv:1801.01401, section 2.2.
+    Reference: Bińkowski et al. 2018, arXiv:1801.01401.
 
         >>> from jaxgan import mmd, rational_quadratic
         >>> loss = mmd(rational_quadratic((1.0,)))
@@ -64,7 +64,7 @@ def gaussian(bandwidths: tuple[float, ...] = (1.0,)) -> Kernel:
     Raises:
         InputError: if a concrete bandwidth is not positive.
 
-    Reference: Li et al. 2017, arXiv:1705.08584, section 5.
+    Reference: Li et al. 2017, arXiv:1705.08584.
 
         >>> from jaxgan import gaussian, mmd
         >>> loss = mmd(gaussian((1.0, 2.0, 4.0, 8.0, 16.0)))
@@ -129,7 +129,7 @@ def cramer(embed: Embedding = logit) -> Loss:
     Raises:
         InputError: when the game is built, if a batch holds fewer than two examples.
 
-    Reference: Bellemare et al. 2017, arXiv:1705.10743, section 4.
+    Reference: Bellemare et al. 2017, arXiv:1705.10743.
 
         >>> from jaxgan import chain, cramer, gradient_penalty
         >>> loss = chain(cramer(), gradient_penalty(10.0))

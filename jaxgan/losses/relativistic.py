@@ -47,8 +47,8 @@ def relativistic(base: Loss) -> Loss:
         InputError: when the game is built, if there are not as many fakes as reals, or
             if the base reads more than logits or does not charge the discriminator.
 
-    Reference: Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.1; Huang et al.
-    2025 (R3GAN), arXiv:2501.05441, equation 2.
+    Reference: Jolicoeur-Martineau 2018, arXiv:1807.00734; Huang et al.
+    2025 (R3GAN), arXiv:2501.05441.
 
         >>> from jaxgan import chain, non_saturating, r1, r2, relativistic
         >>> r3gan = chain(relativistic(non_saturating()), r1(0.05), r2(0.05))
@@ -81,7 +81,7 @@ def relativistic_average(base: Loss) -> Loss:
         InputError: when the game is built, if the base reads more than logits or does
             not charge the discriminator.
 
-    Reference: Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.2.
+    Reference: Jolicoeur-Martineau 2018, arXiv:1807.00734.
 
         >>> from jaxgan import hinge, relativistic_average
         >>> list(relativistic_average(hinge()).parts)

@@ -65,7 +65,7 @@ def lecam(weight: float | Array = 0.3, decay: float | Array = 0.99) -> Loss:
         InputError: if a concrete `weight` is negative or not finite, or `decay` is not
             from 0 to below 1.
 
-    Reference: Tseng et al. 2021, arXiv:2104.03310, equation 4.
+    Reference: Tseng et al. 2021, arXiv:2104.03310.
 
         >>> from jaxgan import chain, hinge, lecam
         >>> loss = chain(hinge(), lecam(0.3))

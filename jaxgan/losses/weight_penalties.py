@@ -69,7 +69,7 @@ def kernel_decay(
         InputError: if a concrete `weight` is negative or not finite, or, when the game
             is built, if it has no such network.
 
-    Reference: Kurach et al. 2018, arXiv:1807.04720, section 2.2.
+    Reference: Kurach et al. 2018, arXiv:1807.04720.
 
         >>> from jaxgan import chain, kernel_decay, non_saturating
         >>> loss = chain(non_saturating(), kernel_decay("discriminator", 1e-4))

@@ -3,17 +3,25 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from jaxgan import (
+    Batch,
+    alternating,
     chain,
+    dcgan_discriminator,
+    dcgan_generator,
     drift,
     every,
+    gan,
     gradient_penalty,
     lecam,
     non_saturating,
     path_length,
+    priors,
     r1,
+    r2,
     weighted,
 )
 from jaxgan.dynamics.substep import by_phase
@@ -125,3 +133,27 @@ def test_every_set_that_can_be_due_is_a_case():
         expected = [step % 4 == 0, step % 6 == 0]
         np.testing.assert_array_equal(run(jnp.int32(step)), expected)
     assert sorted(traced) == [(), (4,), (4, 6), (6,)]
+
+
+def test_a_step_without_them_multiplies_no_more_than_the_plain_step():
+    def products(loss):
+        game = gan(
+            dcgan_generator((8, 8, 1), 8),
+            dcgan_discriminator((8, 8, 1), 8, batch_norm=False),
+            loss,
+            priors.normal(4),
+        )
+        example = Batch(jnp.zeros((4, 8, 8, 1)))
+        optimizers = dict.fromkeys(game.players, optax.sgd(0.1))
+        algorithm = alternating(game, optimizers, example)
+        state = jax.eval_shape(algorithm.init, jax.random.key(0))
+        text = jax.jit(algorithm.step).lower(state, (example,) * 2).compile().as_text()
+        always = text[text.index("\nENTRY ") :]  # not what branches hold
+        return [always.count(f" {kind}(") for kind in ("dot", "convolution")]
+
+    lazy = chain(every(16, chain(r1(1.0), r2(1.0))), every(16, path_length()))
+    plain = products(non_saturating())
+    assert sum(plain) > 5
+    assert products(chain(non_saturating(), lazy)) == plain
+    eager = products(chain(non_saturating(), r1(1.0), r2(1.0)))
+    assert sum(eager) > sum(plain)

@@ -31,7 +31,7 @@ def squares(images):
 
 
 def test_the_change_of_a_real_is_charged():
-    # Zhang et al. 2019, equation 3.
+    # Zhang et al. 2019.
     paid = play(consistency(double, 3.0), round_with(critic, REAL, FAKE))
     assert list(paid) == ["discriminator"]
     amount = float(paid["discriminator"]["consistency"])
@@ -39,7 +39,7 @@ def test_the_change_of_a_real_is_charged():
 
 
 def test_the_change_of_a_fake_is_charged_too():
-    # Zhao et al. 2020, section 2.1.
+    # Zhao et al. 2020, bCR.
     loss = balanced_consistency(double, 3.0, 0.5)
     paid = play(loss, round_with(critic, REAL, FAKE))
     expected = 3 * squares(REAL).mean() + 0.5 * squares(FAKE).mean()
@@ -77,7 +77,7 @@ def test_every_image_has_its_own_key():
 
 
 def test_a_nudge_of_the_latent_is_charged_and_paid_for():
-    # Zhao et al. 2020, section 2.2, with G(z) = z A and D(x) = x·w, so that the nudge
+    # Zhao et al. 2020, zCR, with G(z) = z A and D(x) = x·w, so that the nudge
     # σn moves the image by σnA and the logit by σnA·w.
     a, latent, noise = random(3, 2, 3), random(4, 5, 2), random(5, 5, 2)
 

@@ -31,7 +31,7 @@ def test_beyond_the_margin_the_discriminator_has_no_slope():
 
 
 def test_began_keeps_its_balance():
-    # Berthelot et al. 2017, section 3.4, by hand: γ = 0.5, λ = 0.1, from k = 0.
+    # Berthelot et al. 2017, by hand: γ = 0.5, λ = 0.1, from k = 0.
     loss = boundary_equilibrium(diversity=0.5, gain=0.1)
     state = loss.init({})
     assert float(state["boundary_equilibrium"]) == 0

@@ -77,7 +77,7 @@ def test_feature_matching_is_weighed():
     ],
 )
 def test_pulling_away_is_the_mean_squared_cosine(code, expected):
-    # Zhao et al. 2016, equation 4.
+    # Zhao et al. 2016, section 2.4.
     record = with_features((), (jnp.zeros((3, 9)), jnp.array(code)))
     paid = paid_by_the_generator(pulling_away(2.0), record)
     assert float(paid) == pytest.approx(2 * expected, abs=1e-6)
@@ -96,7 +96,7 @@ def test_pulling_away_has_a_finite_slope_at_zero_and_does_not_see_length():
 
 
 def test_mode_seeking_is_the_inverse_ratio_of_distances():
-    # Mao et al. 2019, equation 5: of G(z) = 3z the ratio is 3.
+    # Mao et al. 2019: of G(z) = 3z the ratio is 3.
     latent = random(5, 6, 2)
     paid = paid_by_the_generator(
         mode_seeking(2.0, 0.5), generated_by(lambda z: 3 * z, latent)

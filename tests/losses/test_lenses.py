@@ -26,7 +26,7 @@ def paid(share, logits=LOGITS, player="generator", step=0, **fields):
     ],
 )
 def test_the_generator_is_shown_its_best_fakes(share, kept):
-    # Sinha et al. 2020, section 3; hinge charges minus the mean logit.
+    # Sinha et al. 2020; hinge charges minus the mean logit.
     assert paid(share)["generator"] == pytest.approx(-np.mean(kept), rel=1e-6)
     everyone = np.maximum(0, 1 + np.asarray(LOGITS)).mean() + 1
     assert paid(share)["discriminator"] == pytest.approx(everyone, rel=1e-6)

@@ -43,7 +43,7 @@ def paid(loss, real=REAL, fake=FAKE, **fields):
 @pytest.mark.parametrize(
     ("base", "discriminator", "generator"),
     [
-        # Jolicoeur-Martineau 2018, RSGAN; Huang et al. 2025, equation 2
+        # Jolicoeur-Martineau 2018, RSGAN; Huang et al. 2025 (R3GAN)
         (non_saturating(), softplus(F - R).mean(), softplus(R - F).mean()),
         # the same with f(m) = max(0, 1 - m), f(m) = -m and f(m) = ½ (m - 1)²
         (hinge(), relu(1 - (R - F)).mean(), relu(1 + (R - F)).mean()),

@@ -19,7 +19,7 @@ def test_drift_is_weighed():
 
 
 def test_lecam_is_its_formula_step_by_step():
-    # Tseng et al. 2021, equation 4, in float64, with averages corrected as Adam's.
+    # Tseng et al. 2021, in float64, with averages corrected as Adam's.
     loss, decay = lecam(0.3, decay=0.9), 0.9
     state, real_average, fake_average = loss.init({}), 0.0, 0.0
     for step in range(1, 5):

@@ -48,8 +48,8 @@ def test_in_the_plane_it_is_the_best_assignment():
 
 
 def test_it_is_what_the_dual_problem_gives():
-    # The value by brute force: gradient ascent on the dual of Feydy et al. 2019,
-    # equation 8, in float64 and without Sinkhorn's iterations.
+    # The value by brute force: ascent on the dual problem of Feydy et al. 2019, in
+    # float64 and without Sinkhorn's iterations.
     from scipy.optimize import minimize
 
     epsilon = 0.5

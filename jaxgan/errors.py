@@ -92,6 +92,18 @@ def check_positive_int(name: str, value: Any) -> None:
         raise InputError(f"{name} must be an integer of at least 1, got {value!r}.")
 
 
+def check_function(name: str, value: Any, example: str) -> None:
+    """Refuse what cannot be called.
+
+    Raises:
+        InputError: if `value` is not a function.
+    """
+    if not callable(value):
+        raise InputError(
+            f"{name} must be a function, such as {example}, got {value!r}."
+        )
+
+
 def check_weights(name: str, values: Any) -> None:
     """Refuse example weights that are not finite numbers of at least 0.
 
@@ -100,10 +112,12 @@ def check_weights(name: str, values: Any) -> None:
     """
     if not is_concrete(values) or isinstance(values, jax.ShapeDtypeStruct):
         return
-    wrong = [x for x in np.ravel(values).tolist() if not (math.isfinite(x) and x >= 0)]
-    if wrong:
+    flat = np.ravel(values)
+    real = flat.dtype.kind in "fiub" or jax.numpy.issubdtype(flat.dtype, np.floating)
+    wrong = flat[~(np.isfinite(flat) & (flat >= 0))] if real else flat
+    if wrong.size:
         raise InputError(
-            f"{name} must hold finite numbers of at least 0, got {wrong[0]!r}."
+            f"{name} must hold finite numbers of at least 0, got {wrong[0]}."
         )
 
 

@@ -108,6 +108,11 @@ def _check_example(example: Batch) -> None:
     for leaf in jax.tree.leaves(example):
         if not getattr(leaf, "shape", ()):
             raise InputError("example: every leaf of a batch must be an array (b, …).")
+    if example.weight is not None and len(example.weight.shape) != 1:
+        raise InputError(
+            "example.weight must have shape (b,), one number for each example, got "
+            f"{example.weight.shape}."
+        )
 
 
 def _check_ownership(game: Game) -> None:

@@ -16,9 +16,10 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.tree_util import Partial
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from jaxgan.errors import InputError
+from jaxgan.losses.combine import total
 from jaxgan.types import (
     Batch,
     Game,
@@ -217,10 +218,15 @@ def by_phase(
 
     Every set that can be due is compiled as a branch of its own.
     """
-    period = math.lcm(*intervals)
-    due = [tuple(n for n in intervals if at % n == 0) for at in range(period)]
+    due = []
+    for code in range(2 ** len(intervals)):
+        dividing = [n for i, n in enumerate(intervals) if code >> i & 1]
+        # What divides their least common multiple divides the step with them.
+        due.append(tuple(n for n in intervals if math.lcm(*dividing) % n == 0))
     cases = sorted(set(due))
-    case = jnp.array([cases.index(each) for each in due])[step % period]
+    divides = jnp.array([step % n == 0 for n in intervals])
+    now = (divides << jnp.arange(len(intervals))).sum()
+    case = jnp.array([cases.index(each) for each in due])[now]
     return jax.lax.switch(case, [partial(compute, each) for each in cases])
 
 
@@ -238,11 +244,6 @@ def _of_player(setting: Setting, player: PlayerName, outcome: Outcome) -> Outcom
         view=outcome.view if game.view.advances == player else (),
         observed={player: outcome.observed.get(player, {})},
     )
-
-
-def total(parts: Mapping[PartName, Array]) -> Float[Array, ""]:
-    """What a player pays: the sum of the parts, in name order."""
-    return sum((parts[name] for name in sorted(parts)), start=jnp.float32(0))
 
 
 def mean_infos(infos: list[Info]) -> Info:

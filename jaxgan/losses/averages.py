@@ -1,6 +1,9 @@
 """How a loss averages: over patches, by example weight, over the global batch.
 
-Everything is averaged in float32 at least, whatever the networks compute in.
+Everything is averaged in float32 at least, whatever the networks compute in. A payment
+of an example counts by its weight, so payments are linear in the weights. An average
+that is compared with something, on the way to a payment, is one of weights whose mean
+is one; see `fair`.
 """
 
 from typing import Any
@@ -37,11 +40,19 @@ def over_fakes(record: Round, values: Float[Array, "b *patch"]) -> Float[Array, 
 
 
 def over(
-    record: Round, values: Float[Array, "b *patch"], weight: Weight
+    record: Round, values: Float[Array, "b *patch"], weight: Weight | float
 ) -> Float[Array, ""]:
     """The batch average of each example's value times its weight."""
     values = per_example(values)
     return record.mean(values if weight is None else weight * values)
+
+
+def fair(record: Round, weight: Weight) -> Array | float:
+    """Weights scaled to a mean of one; all one if there are none, or all are zero."""
+    if weight is None:
+        return 1.0
+    mean = record.mean(wide(weight))
+    return jnp.where(mean > 0, weight / jnp.where(mean > 0, mean, 1), 1.0)
 
 
 def pair_weight(record: Round) -> Weight:
@@ -66,6 +77,14 @@ def count_pairs(term: str, record: Round) -> int:
             f"sizes, got {reals} reals and {fakes} fakes."
         )
     return reals
+
+
+def squared_distances(
+    x: Float[Array, "n d"], y: Float[Array, "m d"]
+) -> Float[Array, "n m"]:
+    """‖x - y‖² for every pair."""
+    # Of differences, not by the binomial formula, which loses the small distances.
+    return jnp.square(x[:, None, :] - y[None, :, :]).sum(axis=-1)
 
 
 def noise_like(record: Round, key: Array, tree: Tree) -> Tree:

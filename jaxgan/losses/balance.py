@@ -1,15 +1,19 @@
 """A sum of two losses whose gradients are kept in a fixed ratio."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import Var
+from jax.tree_util import Partial
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError, check_non_negative
 from jaxgan.losses.averages import probe, safe_root, squared_norm
-from jaxgan.types import Loss, Part, Payments, PlayerName, Round, Tree
+from jaxgan.losses.combine import check_loss, total
+from jaxgan.types import Loss, Part, Payments, PlayerName, Round, Score, Tree
 
 
 def gradient_balanced(
@@ -27,8 +31,10 @@ def gradient_balanced(
 
     ∇ is with respect to the generated images, through the discriminator too, and the
     norm is over the whole batch. VQGAN takes it at the generator's last layer, TF-GAN
-    at all of its variables; at the images it does not depend on the architecture and
-    costs one more pass of the discriminator. s is 0 where ∇ b is.
+    (whose `gradient_ratio` is the main loss's to the adversarial one's) at all of its
+    variables; at the images it does not depend on the architecture and costs one more
+    pass of the discriminator. So both losses must read the fakes or their scores, which
+    `path_length`, `mode_seeking` and penalties on weights do not. s is 0 where ∇ b is.
 
     Args:
         a: the loss that is kept as it is.
@@ -40,13 +46,16 @@ def gradient_balanced(
     Raises:
         InputError: if a concrete `ratio` is negative or not finite, or the two losses'
             states advance with different players, or, when the game is built, if one of
-            them does not charge the player or the rounds have no `critic`.
+            them does not charge the player or does not read the fakes, or the rounds
+            have no `critic`.
 
     Reference: Esser et al. 2020 (VQGAN), arXiv:2012.09841, equation 7.
 
         >>> from jaxgan import feature_matching, gradient_balanced, non_saturating
         >>> loss = gradient_balanced(feature_matching(), non_saturating(), 0.1)
     """
+    check_loss("gradient_balanced: a", a)
+    check_loss("gradient_balanced: b", b)
     check_non_negative("gradient_balanced: ratio", ratio)
 
     def evaluate(
@@ -79,7 +88,13 @@ def _pull(
     critic = probe("gradient_balanced", record, "critic")
 
     def pay(fake: Tree) -> Float[Array, ""]:
-        seen = replace(record, fake=fake, fake_score=critic(fake, record.condition))
+        def judge(image: Tree) -> tuple[Array, Score]:
+            score = critic(image, record.condition)
+            return score.logits, score
+
+        _, pull, score = jax.vjp(judge, fake, has_aux=True)
+        pullback = Partial(_first, pull)
+        seen = replace(record, fake=fake, fake_score=score, fake_pullback=pullback)
         paid, _ = _total(loss, seen, state, key)
         if player not in paid:
             raise InputError(
@@ -88,18 +103,34 @@ def _pull(
             )
         return paid[player]
 
+    if not _reads(pay, record.fake):
+        raise InputError(
+            f"gradient_balanced: what {which} charges {player!r} does not depend on "
+            "the fakes or their scores, so there is no gradient to balance; chain it "
+            "with a weight of its own."
+        )
     slope = jax.lax.stop_gradient(jax.grad(pay)(record.fake))
     return safe_root(record.mean(squared_norm(slope)))
+
+
+def _reads(function: Callable[[Tree], Array], x: Tree) -> bool:
+    """Whether any of what a function returns is computed from its argument."""
+    jaxpr = jax.make_jaxpr(function)(x).jaxpr
+    reached = set(jaxpr.invars)
+    for equation in jaxpr.eqns:
+        if any(isinstance(v, Var) and v in reached for v in equation.invars):
+            reached.update(equation.outvars)
+    return any(isinstance(v, Var) and v in reached for v in jaxpr.outvars)
+
+
+def _first(pull: Callable[[Array], tuple], cotangent: Array) -> Tree:
+    return pull(cotangent)[0]
 
 
 def _total(loss: Loss, record: Round, state: Tree, key: Array) -> tuple[Payments, Tree]:
     """What each player pays for all parts, and their next states."""
     payments, after = loss.evaluate(record, state, key)
-    paid = {
-        player: sum((parts[name] for name in sorted(parts)), start=jnp.float32(0))
-        for player, parts in payments.items()
-    }
-    return paid, after
+    return {player: total(parts) for player, parts in payments.items()}, after
 
 
 def _added(one: Payments, other: Payments) -> Payments:

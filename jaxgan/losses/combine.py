@@ -18,9 +18,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
-from jaxgan.errors import InputError, check_non_negative, check_positive_int
+from jaxgan.errors import (
+    InputError,
+    check_function,
+    check_non_negative,
+    check_positive_int,
+)
 from jaxgan.types import Loss, Part, Payments, PlayerName, Tree
 
 
@@ -59,6 +66,7 @@ def chain(*losses: Loss) -> Loss:
     """
     parts: dict[str, Part] = {}
     for loss in losses:
+        check_loss("chain: every argument", loss)
         for name, part in loss.parts.items():
             if name in parts:
                 raise InputError(
@@ -79,6 +87,7 @@ def weighted(weight: float | jax.Array | optax.Schedule, loss: Loss) -> Loss:
         >>> from jaxgan import r1, weighted
         >>> fading = weighted(optax.cosine_decay_schedule(1.0, 10_000), r1(10.0))
     """
+    check_loss("weighted: loss", loss)
     if not callable(weight):
         check_non_negative("weighted: weight", weight)
 
@@ -106,6 +115,7 @@ def every(n: int, loss: Loss) -> Loss:
 
     Reference: Karras et al. 2019, arXiv:1912.04958, section 3.1.
     """
+    check_loss("every: loss", loss)
     check_positive_int("every: n", n)
     if n == 1:
         return loss
@@ -129,7 +139,12 @@ def focus(
     `focus(lambda r: r.back, …)`. With `player`, only what that player pays is seen
     through the lens: `focus(top_k(0.5), non_saturating(), "generator")`. What others
     pay, and the state, come from the record as it is.
+
+    Raises:
+        InputError: if `lens` is not a function.
     """
+    check_function("focus: lens", lens, "lambda record: record.forth")
+    check_loss("focus: loss", loss)
 
     def through(part: Part) -> Part:
         def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
@@ -154,6 +169,7 @@ def rename(names: Mapping[str, str], loss: Loss) -> Loss:
     Raises:
         InputError: if two parts end up with one name.
     """
+    check_loss("rename: loss", loss)
 
     def moved(part: Part) -> Part:
         def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
@@ -173,6 +189,21 @@ def rename(names: Mapping[str, str], loss: Loss) -> Loss:
             for name, part in _on_parts(moved, loss).parts.items()
         )
     )
+
+
+def total(parts: Mapping[str, jax.Array]) -> Float[Array, ""]:
+    """What a player pays: the sum of the parts, in name order."""
+    return sum((parts[name] for name in sorted(parts)), start=jnp.float32(0))
+
+
+def check_loss(name: str, value: Any) -> None:
+    """Refuse what is not a `Loss`.
+
+    Raises:
+        InputError: if so.
+    """
+    if not isinstance(value, Loss):
+        raise InputError(f"{name} must be a Loss, such as hinge(), got {value!r}.")
 
 
 def _on_parts(change: Callable[[Part], Part], loss: Loss) -> Loss:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import check_non_negative
+from jaxgan.errors import check_function, check_non_negative
 from jaxgan.losses.averages import (
     noise_like,
     over_fakes,
@@ -46,6 +46,7 @@ def consistency(transform: Transform, weight: float | Array = 10.0) -> Loss:
         ...     return jnp.where(jax.random.bernoulli(key), image[:, ::-1], image)
         >>> loss = chain(hinge(), consistency(flip))
     """
+    check_function("consistency: transform", transform, "lambda key, image: image")
     check_non_negative("consistency: weight", weight)
 
     def evaluate(record: Round, key: Array) -> Payments:
@@ -82,6 +83,8 @@ def balanced_consistency(
         ...     return jnp.where(jax.random.bernoulli(key), image[:, ::-1], image)
         >>> loss = chain(hinge(), balanced_consistency(flip))
     """
+    example = "lambda key, image: image"
+    check_function("balanced_consistency: transform", transform, example)
     check_non_negative("balanced_consistency: real_weight", real_weight)
     check_non_negative("balanced_consistency: fake_weight", fake_weight)
 

@@ -23,8 +23,8 @@ def energy_based(margin: float | Array = 10.0) -> Loss:
         discriminator pays E e(x) + E max(0, m - e(G(z))),  generator pays E e(G(z))
 
     The margin is in the units of the energy, and what is best depends on them: the
-    paper takes 10 for MNIST. torchgan's and PyTorch-GAN's energies are the mean squared
-    error, as `autoencoding`'s.
+    paper takes 10 for MNIST. PyTorch-GAN takes the margin of the batch's mean,
+    max(0, m - E e(G(z))), which is another loss.
 
     Args:
         margin: m ≥ 0; may be traced.
@@ -89,4 +89,5 @@ def boundary_equilibrium(
         del variables
         return jnp.float32(0)
 
-    return Loss({"boundary_equilibrium": Part(init, evaluate)})
+    part = Part(init, evaluate, advances="discriminator")
+    return Loss({"boundary_equilibrium": part})

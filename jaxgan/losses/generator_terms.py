@@ -8,8 +8,11 @@ from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError, check_non_negative, check_positive, check_share
 from jaxgan.losses.averages import (
+    Weight,
+    fair,
     features,
     noise_like,
+    over,
     over_fakes,
     probe,
     safe_norm,
@@ -45,12 +48,10 @@ def feature_matching(weight: float | Array = 1.0) -> Loss:
     def evaluate(record: Round, key: Array) -> Payments:
         del key
 
-        def average(layer: Array, weights: Array | None) -> Array:
-            layer = record.gather(layer)
-            if weights is not None:
-                each = record.gather(weights).reshape(-1, *(1,) * (layer.ndim - 1))
-                layer = each * layer
-            return layer.mean(axis=0)
+        def average(layer: Array, weight: Weight) -> Array:
+            ones = jnp.ones((len(layer), *(1,) * (layer.ndim - 1)), layer.dtype)
+            each = ones * jnp.reshape(fair(record, weight), (-1, *ones.shape[1:]))
+            return record.gather(each * layer).mean(axis=0)
 
         reals, fakes = (
             features("feature_matching", score)
@@ -74,7 +75,8 @@ def pulling_away(weight: float | Array = 0.1) -> Loss:
 
     f is the last of the discriminator's features, flattened; for an autoencoder that
     is its code. A zero vector is at a right angle to all others. All pairs of the
-    global batch are compared.
+    global batch are compared, a pair by the product of its weights, whose mean is made
+    one. PyTorch-GAN does not square the cosines.
 
     Args:
         weight: λ ≥ 0; may be traced.
@@ -93,7 +95,8 @@ def pulling_away(weight: float | Array = 0.1) -> Loss:
 
     def evaluate(record: Round, key: Array) -> Payments:
         del key
-        code = record.gather(features("pulling_away", record.fake_score)[-1])
+        layer = features("pulling_away", record.fake_score)[-1]
+        code = record.gather(layer)
         n = len(code)
         if n < 2:
             raise InputError(
@@ -104,7 +107,10 @@ def pulling_away(weight: float | Array = 0.1) -> Loss:
         length = safe_norm(code)[:, None]
         unit = code / jnp.where(length > 0, length, 1.0)
         cosines = jnp.where(jnp.eye(n, dtype=bool), 0.0, unit @ unit.T)
-        return {"generator": weight * jnp.square(cosines).sum() / (n * (n - 1))}
+        fairly = jnp.ones(len(layer), code.dtype) * fair(record, record.fake_weight)
+        each = record.gather(fairly)
+        squares = jnp.square(cosines) * each[:, None] * each[None, :]
+        return {"generator": weight * squares.sum() / (n * (n - 1))}
 
     return stateless(evaluate, "pulling_away")
 
@@ -117,7 +123,8 @@ def mode_seeking(weight: float | Array = 1.0, epsilon: float | Array = 1e-5) -> 
 
     z' is the neighbour of z in the batch: the second of the first, the fourth of the
     third, and the other way round, each under the condition of z. The averages are over
-    the batch and everything else, as in the authors' code; their paper maximises r.
+    the batch, by the weight of z, and over everything else, as in the authors' code;
+    their paper maximises r.
 
     Args:
         weight: λ ≥ 0; may be traced.
@@ -154,17 +161,19 @@ def mode_seeking(weight: float | Array = 1.0, epsilon: float | Array = 1e-5) -> 
             generate(record.latent, record.condition),
             generate(other, record.condition),
         )
-        ratio = images / _distance(record, record.latent, other)
+        latents = _distance(record, record.latent, other)
+        # Where all latents are alike, so are the images.
+        ratio = images / jnp.where(latents > 0, latents, 1)
         return {"generator": weight / (ratio + epsilon)}
 
     return stateless(evaluate, "mode_seeking")
 
 
-def path_length(weight: float | Array = 2.0, decay: float | Array = 0.01) -> Loss:
+def path_length(weight: float | Array = 2.0, rate: float | Array = 0.01) -> Loss:
     """Steps in latent space should move images equally far, wherever they start.
 
         l = ‖J_zᵀ y‖,  J the generator's Jacobian at z,  y ~ N(0, I) / √(h w)
-        generator pays λ · E (l - a)²,  a ← a + decay · (E l - a)
+        generator pays λ · E (l - a)²,  a ← a + rate · (E l - a)
 
     a is the part's state; it starts at 0, includes the present batch and counts as a
     constant (in NVlabs' code a hundredth of its gradient flows). The Jacobian is with
@@ -174,10 +183,10 @@ def path_length(weight: float | Array = 2.0, decay: float | Array = 0.01) -> Los
 
     Args:
         weight: λ ≥ 0; may be traced.
-        decay: from 0 to 1: how fast a follows.
+        rate: from 0 to 1: how fast a follows.
 
     Raises:
-        InputError: if a concrete `weight` is negative or not finite, `decay` is not
+        InputError: if a concrete `weight` is negative or not finite, `rate` is not
             from 0 to 1, or, when the game is built, if the rounds have no `generate`.
 
     Reference: Karras et al. 2019, arXiv:1912.04958, equation 4.
@@ -186,17 +195,21 @@ def path_length(weight: float | Array = 2.0, decay: float | Array = 0.01) -> Los
         >>> loss = chain(non_saturating(), every(4, path_length(2.0)))
     """
     check_non_negative("path_length: weight", weight)
-    check_share("path_length: decay", decay)
+    check_share("path_length: rate", rate)
 
     def evaluate(
         record: Round, average: Float[Array, ""], key: Array
     ) -> tuple[Payments, Float[Array, ""]]:
         generate = probe("path_length", record, "generate")
         image, pull = jax.vjp(lambda z: generate(z, record.condition), record.latent)
-        side = math.sqrt(math.prod(image.shape[1:-1]))
-        length = safe_norm(pull(noise_like(record, key, image) / side)[0])
-        mean = jax.lax.stop_gradient(over_fakes(record, length))
-        moved = (average + decay * (mean - average)).astype(average.dtype)
+        direction = jax.tree.map(
+            lambda noise: noise / math.sqrt(math.prod(noise.shape[1:-1])),
+            noise_like(record, key, image),
+        )
+        length = safe_norm(pull(direction)[0])
+        fairly = fair(record, record.fake_weight)
+        mean = jax.lax.stop_gradient(over(record, length, fairly))
+        moved = (average + rate * (mean - average)).astype(average.dtype)
         penalty = over_fakes(record, jnp.square(length - moved))
         return {"generator": weight * penalty}, moved
 
@@ -204,11 +217,11 @@ def path_length(weight: float | Array = 2.0, decay: float | Array = 0.01) -> Los
         del variables
         return jnp.float32(0)
 
-    return Loss({"path_length": Part(init, evaluate)})
+    return Loss({"path_length": Part(init, evaluate, advances="generator")})
 
 
 def _distance(record: Round, one: Tree, other: Tree) -> Float[Array, ""]:
-    """The mean absolute difference, over everything."""
+    """The mean absolute difference, over the fakes and everything else."""
     leaves = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
-    each = [record.mean(jnp.abs(wide(x) - wide(y))) for x, y in leaves]
+    each = [over_fakes(record, jnp.abs(wide(x) - wide(y))) for x, y in leaves]
     return jnp.stack(each).mean()

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import check_non_negative
+from jaxgan.errors import check_function, check_non_negative
 from jaxgan.losses.averages import (
     Weight,
     count_pairs,
@@ -30,6 +30,7 @@ from jaxgan.losses.averages import (
     probe,
     safe_norm,
     squared_norm,
+    wide,
 )
 from jaxgan.losses.combine import stateless
 from jaxgan.types import Loss, Payments, Round, Tree
@@ -113,7 +114,8 @@ def between(term: str, record: Round, key: Array) -> tuple[Tree, Weight]:
 def around_reals(scale: float | Array = 0.5) -> Points:
     """The points of DRAGAN: x̂ = x + scale · s · n, n ~ N(0, I).
 
-    s is the standard deviation of all pixels of the batch's reals.
+    s is the standard deviation of all pixels of the batch's reals, whatever their
+    weights.
 
     Raises:
         InputError: if a concrete `scale` is negative or not finite.
@@ -129,8 +131,8 @@ def around_reals(scale: float | Array = 0.5) -> Points:
         def disturb(
             real: Float[Array, "b ..."], noise: Float[Array, "b ..."]
         ) -> Float[Array, "b ..."]:
-            variance = record.mean(jnp.square(real - record.mean(real)))
-            return real + scale * jnp.sqrt(variance) * noise
+            variance = record.mean(jnp.square(wide(real) - record.mean(wide(real))))
+            return real + (scale * jnp.sqrt(variance) * noise).astype(real.dtype)
 
         noise = noise_like(record, key, record.real)
         return jax.tree.map(disturb, record.real, noise), record.weight
@@ -152,7 +154,8 @@ def gradient_penalty(
 
     One-sided is WGAN-LP, which lets the critic be flatter than a Lipschitz bound asks.
     The norm is each example's own, and its gradient at zero is zero. torchgan draws one
-    ε for the whole batch and the Keras example a normal one: those are other penalties.
+    ε for the whole batch and the Keras example a normal one: those are other penalties,
+    as is TF-GAN's (‖∇‖ / t - 1)² where t is not one.
     Under a condition each interpolate is judged by that of its pair.
 
     Args:
@@ -196,6 +199,7 @@ def zero_centered(weight: float | Array = 10.0, *, points: Points = between) -> 
         >>> loss = chain(non_saturating(), zero_centered(100.0))
     """
     check_non_negative("zero_centered: weight", weight)
+    _check_points("zero_centered", points)
 
     def evaluate(record: Round, key: Array) -> Payments:
         slope, weights = _slope("zero_centered", record, points, key)
@@ -257,6 +261,7 @@ def max_gradient(weight: float | Array = 1.0, *, points: Points = between) -> Lo
         >>> lgan = chain(wasserstein(), max_gradient(0.1))
     """
     check_non_negative("max_gradient: weight", weight)
+    _check_points("max_gradient", points)
 
     def evaluate(record: Round, key: Array) -> Payments:
         slope, _ = _slope("max_gradient", record, points, key)
@@ -270,6 +275,7 @@ def _slope_penalty(
 ) -> Loss:
     check_non_negative(f"{name}: weight", weight)
     check_non_negative(f"{name}: target", target)
+    _check_points(name, points)
 
     def evaluate(record: Round, key: Array) -> Payments:
         slope, weights = _slope(name, record, points, key)
@@ -279,6 +285,10 @@ def _slope_penalty(
         return {"discriminator": weight * over(record, jnp.square(excess), weights)}
 
     return stateless(evaluate, name)
+
+
+def _check_points(name: str, points: Points) -> None:
+    check_function(f"{name}: points", points, "between")
 
 
 def _slope(term: str, record: Round, points: Points, key: Array) -> tuple[Tree, Weight]:

@@ -18,8 +18,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import InputError, check_positive
-from jaxgan.losses.averages import per_example, safe_root, wide
+from jaxgan.errors import InputError, check_function, check_positive
+from jaxgan.losses.averages import (
+    Weight,
+    fair,
+    per_example,
+    safe_root,
+    squared_distances,
+    wide,
+)
 from jaxgan.losses.combine import stateless
 from jaxgan.types import Loss, Payments, Round, Score
 
@@ -32,6 +39,15 @@ Embedding = Callable[[Score], Float[Array, "b ..."]]
 def logit(score: Score) -> Float[Array, "b 1"]:
     """The embedding on a line: each example's logit, averaged over patches."""
     return per_example(score.logits)[:, None]
+
+
+def _check_numbers(name: str, values: tuple[float, ...]) -> None:
+    if not isinstance(values, tuple | list) or not values:
+        raise InputError(
+            f"{name}s must be a tuple of at least one number, got {values!r}."
+        )
+    for value in values:
+        check_positive(name, value)
 
 
 def rational_quadratic(
@@ -47,11 +63,10 @@ def rational_quadratic(
         >>> from jaxgan import mmd, rational_quadratic
         >>> loss = mmd(rational_quadratic((1.0,)))
     """
-    for scale in scales:
-        check_positive("rational_quadratic: scale", scale)
+    _check_numbers("rational_quadratic: scale", scales)
 
     def kernel(x: Array, y: Array) -> Array:
-        square = _squared_distances(x, y)
+        square = squared_distances(x, y)
         each = [jnp.power(1 + square / (2 * a), -a) for a in scales]
         return jnp.stack(each).sum(axis=0)
 
@@ -69,11 +84,10 @@ def gaussian(bandwidths: tuple[float, ...] = (1.0,)) -> Kernel:
         >>> from jaxgan import gaussian, mmd
         >>> loss = mmd(gaussian((1.0, 2.0, 4.0, 8.0, 16.0)))
     """
-    for bandwidth in bandwidths:
-        check_positive("gaussian: bandwidth", bandwidth)
+    _check_numbers("gaussian: bandwidth", bandwidths)
 
     def kernel(x: Array, y: Array) -> Array:
-        square = _squared_distances(x, y)
+        square = squared_distances(x, y)
         each = [jnp.exp(-square / (2 * s**2)) for s in bandwidths]
         return jnp.stack(each).sum(axis=0)
 
@@ -82,7 +96,7 @@ def gaussian(bandwidths: tuple[float, ...] = (1.0,)) -> Kernel:
 
 def minus_distance(x: Array, y: Array) -> Array:
     """k(x, y) = -‖x - y‖, the kernel of the energy distance."""
-    return -safe_root(_squared_distances(x, y))
+    return -safe_root(squared_distances(x, y))
 
 
 def mmd(kernel: Kernel = rational_quadratic(), embed: Embedding = logit) -> Loss:
@@ -140,13 +154,13 @@ def cramer(embed: Embedding = logit) -> Loss:
 def embedded(
     term: str, record: Round, embed: Embedding
 ) -> tuple[Float[Array, "n d"], Float[Array, "m d"], Float[Array, " n"], Array]:
-    """All reals and all fakes of the global batch, embedded, and their weights.
+    """All reals and all fakes of the global batch, embedded, and their fair weights.
 
     Raises:
         InputError: if there are fewer than two of either.
     """
 
-    def side(score: Score, weight: Array | None) -> tuple[Array, Array]:
+    def side(score: Score, weight: Weight) -> tuple[Array, Array]:
         points = embed(score)
         points = record.gather(wide(points.reshape(len(points), -1)))
         if len(points) < 2:
@@ -154,8 +168,8 @@ def embedded(
                 f"{term} compares the examples of a batch with each other, so it needs "
                 "at least 2 reals and 2 fakes, got a batch of 1."
             )
-        ones = jnp.ones(len(points), points.dtype)
-        return points, ones if weight is None else record.gather(weight)
+        ones = jnp.ones(len(score.logits), points.dtype)
+        return points, record.gather(ones * fair(record, weight))
 
     reals, real_weight = side(record.real_score, record.weight)
     fakes, fake_weight = side(record.fake_score, record.fake_weight)
@@ -163,6 +177,9 @@ def embedded(
 
 
 def _discrepancy(name: str, kernel: Kernel, embed: Embedding) -> Loss:
+    check_function(f"{name}: kernel", kernel, "gaussian((1.0,))")
+    check_function(f"{name}: embed", embed, "lambda score: score.features")
+
     def evaluate(record: Round, key: jax.Array) -> Payments:
         del key
         reals, fakes, v, w = embedded(name, record, embed)
@@ -183,8 +200,3 @@ def _mean_of_others(
     n = len(weight)
     weighed = values * weight[:, None] * weight[None, :]
     return jnp.where(jnp.eye(n, dtype=bool), 0.0, weighed).sum() / (n * (n - 1))
-
-
-def _squared_distances(x: Array, y: Array) -> Array:
-    # Of differences, not by the binomial formula, which loses the small distances.
-    return jnp.square(x[:, None, :] - y[None, :, :]).sum(axis=-1)

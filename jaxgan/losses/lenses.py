@@ -26,7 +26,7 @@ def top_k(share: float | Array | optax.Schedule) -> Callable[[Round], Round]:
     Raises:
         InputError: if a concrete share is not from 0 to 1.
 
-    Reference: Sinha et al. 2020, arXiv:2002.06224, section 3.
+    Reference: Sinha et al. 2020, arXiv:2002.06224.
 
         >>> import optax
         >>> from jaxgan import focus, non_saturating, top_k

@@ -13,6 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError, check_share
@@ -40,8 +41,8 @@ class Labels(NamedTuple):
     - `Labels(real=lambda key, shape: jax.random.bernoulli(key, 0.95, shape))` lies of
       one real in twenty.
 
-    Labels are the discriminator's alone; what the generator pays does not change.
-    TF-GAN's `label_smoothing` softens a saturating generator's labels too.
+    Labels are the discriminator's alone; what the generator pays does not change. They
+    are plain unless asked for; TF-GAN's discriminators smooth by 0.25 by default.
 
     Reference: Salimans et al. 2016, arXiv:1606.03498, section 3.4.
 
@@ -92,6 +93,8 @@ def pointwise(
         >>> from jaxgan import pointwise
         >>> linear = pointwise("linear", lambda t: -t, lambda t: t, lambda t: -t)
     """
+    if not isinstance(labels, Labels):
+        raise InputError(f"{name}: labels must be Labels(real, fake), got {labels!r}.")
     for field, label in labels._asdict().items():
         if not callable(label):
             check_share(f"{name}: labels.{field}", label)
@@ -120,7 +123,7 @@ def _drawn(record: Round, label: Label, key: Array, logits: Array) -> float | Ar
     if not callable(label):
         return label
     each = (logits.shape[0],) + (1,) * (logits.ndim - 1)
-    return record.draw(label, key, each).astype(logits.dtype)
+    return jnp.asarray(record.draw(label, key, each), logits.dtype)
 
 
 def _uniform(low: float, high: float, key: Array, shape: tuple[int, ...]) -> Array:

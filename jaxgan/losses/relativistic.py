@@ -20,11 +20,12 @@ from jaxgan.errors import InputError
 from jaxgan.losses.averages import (
     Weight,
     count_pairs,
-    over_fakes,
-    over_reals,
+    fair,
+    over,
     pair_weight,
     wide,
 )
+from jaxgan.losses.combine import check_loss
 from jaxgan.types import Loss, Part, Payments, Round, Score, Tree
 
 
@@ -92,8 +93,8 @@ def relativistic_average(base: Loss) -> Loss:
         reals, fakes = wide(record.real_score.logits), wide(record.fake_score.logits)
         return _only_logits(
             record,
-            reals - over_fakes(record, fakes),
-            fakes - over_reals(record, reals),
+            reals - over(record, fakes, fair(record, record.fake_weight)),
+            fakes - over(record, reals, fair(record, record.weight)),
             record.weight,
             record.fake_weight,
         )
@@ -106,7 +107,14 @@ def _compared(
 ) -> Loss:
     def versus(name: str, part: Part) -> Part:
         def charge(record: Round, state: Tree, key: jax.Array) -> tuple[Tree, Tree]:
-            paid, state = part.evaluate(record, state, key)
+            try:
+                paid, state = part.evaluate(record, state, key)
+            except Exception as error:  # whatever comes of reading what is not there
+                raise InputError(
+                    f"{prefix}: the base part {name!r} reads more than logits; give it "
+                    "a loss of the logits, like non_saturating(), and chain the rest "
+                    "beside it."
+                ) from error
             if "discriminator" not in paid:
                 raise InputError(
                     f"{prefix}: the base part {name!r} charges the discriminator "
@@ -124,6 +132,7 @@ def _compared(
 
         return part._replace(evaluate=evaluate)
 
+    check_loss(f"{prefix}: base", base)
     return Loss(
         {f"{prefix}_{name}": versus(name, part) for name, part in base.parts.items()}
     )
@@ -166,7 +175,4 @@ def _only_logits(
 
 def _refuse(*args: Tree, **kwargs: Tree) -> Tree:
     del args, kwargs
-    raise InputError(
-        "relativistic: the base reads more than logits; give it a loss of the logits, "
-        "like non_saturating(), and chain the rest beside it."
-    )
+    raise InputError("the round is seen through its logits alone.")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxgan.errors import check_decay, check_non_negative
-from jaxgan.losses.averages import over_fakes, over_reals, wide
+from jaxgan.losses.averages import fair, over, over_fakes, over_reals, wide
 from jaxgan.losses.combine import stateless
 from jaxgan.types import Loss, Part, Payments, Round, Tree
 
@@ -78,9 +78,11 @@ def lecam(weight: float | Array = 0.3, decay: float | Array = 0.99) -> Loss:
     ) -> tuple[Payments, Averages]:
         del key
         reals, fakes = wide(record.real_score.logits), wide(record.fake_score.logits)
+        real = over(record, reals, fair(record, record.weight))
+        fake = over(record, fakes, fair(record, record.fake_weight))
         state = Averages(
-            real=_follow(before.real, over_reals(record, reals), decay),
-            fake=_follow(before.fake, over_fakes(record, fakes), decay),
+            real=_follow(before.real, real, decay),
+            fake=_follow(before.fake, fake, decay),
             moves=before.moves + 1,
         )
         whole = 1 - jnp.power(decay, state.moves)
@@ -93,7 +95,7 @@ def lecam(weight: float | Array = 0.3, decay: float | Array = 0.99) -> Loss:
         del variables
         return Averages(jnp.float32(0), jnp.float32(0), jnp.int32(0))
 
-    return Loss({"lecam": Part(init, evaluate)})
+    return Loss({"lecam": Part(init, evaluate, advances="discriminator")})
 
 
 def _follow(average: Array, value: Array, decay: float | Array) -> Array:

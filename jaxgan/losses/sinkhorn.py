@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import check_positive, check_positive_int
+from jaxgan.errors import check_function, check_positive, check_positive_int
+from jaxgan.losses.averages import squared_distances
 from jaxgan.losses.combine import stateless
 from jaxgan.losses.kernels import Embedding, embedded, logit
 from jaxgan.types import Loss, Payments, Round
@@ -46,15 +47,15 @@ def sinkhorn(
     """
     check_positive("sinkhorn: epsilon", epsilon)
     check_positive_int("sinkhorn: iterations", iterations)
+    check_function("sinkhorn: embed", embed, "lambda score: score.features")
 
     def transport(x: Array, y: Array, a: Array, b: Array) -> Float[Array, ""]:
-        cost = jnp.square(x[:, None, :] - y[None, :, :]).sum(axis=-1)
-        return _transport(cost, a, b, epsilon, iterations)
+        return _transport(squared_distances(x, y), a, b, epsilon, iterations)
 
     def evaluate(record: Round, key: jax.Array) -> Payments:
         del key
         x, y, v, w = embedded("sinkhorn", record, embed)
-        a, b = v / v.sum(), w / w.sum()
+        a, b = v / len(v), w / len(w)
         own = transport(x, x, a, a) + transport(y, y, b, b)
         divergence = transport(x, y, a, b) - own / 2
         return {"discriminator": -divergence, "generator": divergence}

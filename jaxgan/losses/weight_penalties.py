@@ -116,7 +116,7 @@ def historical_averaging(
 
     def init(variables: Mapping[NetworkName, Variables]) -> History:
         params = _of(name, network, variables).params
-        return History(jax.tree.map(jnp.copy, params), jnp.int32(0))
+        return History(jax.tree.map(_copy, params), jnp.int32(0))
 
     def evaluate(
         record: Round, history: History, key: Array
@@ -124,19 +124,19 @@ def historical_averaging(
         del key
         params = _of(name, network, record.params)
         squares = jax.tree.map(
-            lambda new, mean: jnp.square(wide(new) - wide(mean)).sum(),
+            lambda new, mean: jnp.square(wide(new) - mean).sum(),
             params,
             history.mean,
         )
         moves = history.moves + 1
         mean = jax.tree.map(
-            lambda mean, new: (mean + (new - mean) / moves).astype(mean.dtype),
+            lambda mean, new: (mean + (wide(new) - mean) / moves).astype(mean.dtype),
             history.mean,
             jax.lax.stop_gradient(params),
         )
         return {network: weight * _sum(squares)}, History(mean, moves)
 
-    return Loss({name: Part(init, evaluate)})
+    return Loss({name: Part(init, evaluate, advances=network)})
 
 
 def _on_kernels(
@@ -157,6 +157,10 @@ def _on_kernels(
         return {network: weight * _sum([penalty(kernel) for kernel in kernels])}
 
     return stateless(evaluate, name)
+
+
+def _copy(x: Array) -> Array:
+    return jnp.copy(wide(x))  # in bfloat16 a long mean would stop moving
 
 
 def _of(term: str, network: NetworkName, networks: Mapping[NetworkName, Tree]) -> Tree:

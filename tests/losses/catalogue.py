@@ -127,9 +127,6 @@ VARIATIONS = {
 
 EVERYTHING = ADVERSARIAL | PENALTIES | VARIATIONS
 
-TRANSFORMERS = {"relativistic", "relativistic_average", "gradient_balanced"}
-"""Public functions that make a loss of losses; all but `combine`'s."""
-
 PUBLIC = {
     name: value
     for name, value in vars(jaxgan).items()
@@ -151,17 +148,53 @@ conventions, arguments, and who else means something else by the name.
 
 def table() -> str:
     """docs/losses.md."""
-    sections = {"Adversarial losses": {}, "Penalties and further terms": {}}
-    for name, function in sorted(PUBLIC.items()):
-        key = next(k for k in EVERYTHING if k.split(":")[0] == name)
-        kind = list(sections)[key in PENALTIES]
-        sections[kind][name] = row(name, function, EVERYTHING[key])
+    sections = {
+        "Adversarial losses": ADVERSARIAL,
+        "Penalties and further terms": PENALTIES,
+        "Sums of losses": VARIATIONS,
+    }
+    sections = {title: rows(examples) for title, examples in sections.items()}
     head = "| name | pays | players charged | state | reference |\n" + "|---" * 5 + "|"
     parts = [
-        f"## {title}\n\n{head}\n" + "\n".join(rows.values())
-        for title, rows in sections.items()
+        f"## {title}\n\n{head}\n" + "\n".join(lines)
+        for title, lines in sections.items()
     ]
-    return "\n\n".join([HEADER.strip(), *parts, divergence_table()]) + "\n"
+    parts += [divergence_table(), others_table()]
+    return "\n\n".join([HEADER.strip(), *parts]) + "\n"
+
+
+def rows(examples):
+    """One for each public loss that is first met among the examples, by name."""
+    names = {key.split(":")[0]: key for key in reversed(examples)}
+    chosen = (name for name in names if name in PUBLIC and own(name) in examples)
+    return [row(name, PUBLIC[name], examples[names[name]]) for name in sorted(chosen)]
+
+
+def own(name):
+    """The first example of a public loss."""
+    return next(key for key in EVERYTHING if key.split(":")[0] == name)
+
+
+def others_table():
+    """What is no loss, by the first line of its docstring."""
+    others = (
+        jaxgan.top_k,
+        jaxgan.Labels,
+        jaxgan.clip_weights,
+        jaxgan.orthogonal_weights,
+    )
+    lines = []
+    for other in others:
+        text = inspect.getdoc(other)
+        first = text.splitlines()[0]
+        lines.append(f"| `{other.__name__}` | {first} | {reference_of(text)} |")
+    head = "## Beside the losses\n\n| name | is | reference |\n|---|---|---|\n"
+    return head + "\n".join(lines)
+
+
+def reference_of(text):
+    reference = re.search(r"Reference: ((?:.+\n?)+)", text).group(1)
+    return " ".join(reference.split()).rstrip(".")
 
 
 def divergence_table():
@@ -184,7 +217,6 @@ def row(name, function, example):
     text = inspect.getdoc(function)
     formula = re.search(r"\n\n((?:    .*\n)+)", text).group(1)
     lines = "<br>".join(" ".join(line.split()) for line in formula.splitlines())
-    reference = re.search(r"Reference: ((?:.+\n?)+)", text).group(1)
     record = played(theta(), random(1, 4, 3), random(2, 4, 2))
     state = example.init(_Variables())
     paid, _ = jax.eval_shape(example.evaluate, record, state, jax.random.key(0))
@@ -193,7 +225,7 @@ def row(name, function, example):
         lines.replace("|", "\\|"),
         ", ".join(sorted(paid)),
         "yes" if jax.tree.leaves(state) else "no",
-        " ".join(reference.split()).rstrip("."),
+        reference_of(text),
     ]
     return "| " + " | ".join(cells) + " |"
 

@@ -5,17 +5,20 @@ import pytest
 
 from jaxgan import (
     InputError,
-    boundary_equilibrium,
     chain,
     gradient_balanced,
     hinge,
     lecam,
+    mode_seeking,
+    orthogonal,
     path_length,
     r1,
+    r2,
     stateless,
     wasserstein,
+    weighted,
 )
-from tests.builders import play, random, round_with
+from tests.builders import play, played, random, round_with, theta
 
 REAL, FAKE = random(0, 4, 3), random(1, 4, 3)
 W = random(2, 3)
@@ -95,14 +98,35 @@ def test_both_states_advance():
 
 
 def test_states_of_different_players_are_refused():
-    theirs = chain(wasserstein(), boundary_equilibrium())
-    part = path_length().parts["path_length"]._replace(advances="generator")
-    ours = path_length()._replace(parts={"path_length": part})
-    named = theirs._replace(
-        parts={k: p._replace(advances="discriminator") for k, p in theirs.parts.items()}
-    )
     with pytest.raises(InputError, match=r"states of a and b advance with different"):
-        gradient_balanced(named, ours)
+        gradient_balanced(chain(wasserstein(), lecam()), path_length())
+
+
+def test_a_gradient_through_the_fakes_pullback_counts():
+    # Of D(x) = |x|²/2, R2 at γ = 1 is E|x|²/2, and so is b: they pull alike.
+    def bowl(x):
+        return jnp.square(x).sum(axis=-1) / 2
+
+    same = stateless(
+        lambda record, key: {"discriminator": record.mean(record.fake_score.logits)},
+        "same",
+    )
+    loss = gradient_balanced(r2(1.0), weighted(5.0, same), player="discriminator")
+    both = play(loss, round_with(bowl, REAL, FAKE))["discriminator"]
+    half = np.square(np.asarray(FAKE, "f8")).sum(axis=1).mean() / 2
+    assert float(both["gradient_balanced"]) == pytest.approx(2 * half, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "term", [path_length(), mode_seeking(), orthogonal("generator"), r1(1.0)]
+)
+def test_a_loss_that_does_not_read_the_fakes_is_refused(term):
+    [name] = term.parts
+    player = "discriminator" if name == "r1" else "generator"
+    record = played(theta(), random(4, 4, 3), random(5, 4, 2))
+    message = f"what b charges {player!r} does not depend on the fakes"
+    with pytest.raises(InputError, match=message):
+        play(gradient_balanced(wasserstein(), term, player=player), record)
 
 
 def test_a_loss_that_does_not_charge_the_player_is_refused():

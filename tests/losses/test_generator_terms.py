@@ -64,6 +64,13 @@ def test_feature_matching_is_weighed():
     assert paid_by_the_generator(feature_matching(), record) == 49.0
 
 
+def test_equal_features_match_under_weights_of_any_mean():
+    layer = jnp.ones((4, 3))
+    weights = {"weight": jnp.full(4, 0.5), "fake_weight": jnp.array([0.0, 1, 2, 5])}
+    record = with_features(layer, layer, **weights)
+    assert float(paid_by_the_generator(feature_matching(), record)) < 1e-12
+
+
 # Pulling away
 
 
@@ -90,6 +97,14 @@ def test_pulling_away_has_a_finite_slope_at_zero_and_does_not_see_length():
     assert jnp.isfinite(jax.grad(pay)(jnp.zeros((3, 2)))).all()
     code = random(4, 5, 3)
     assert float(pay(7 * code)) == pytest.approx(float(pay(code)), rel=1e-5)
+
+
+def test_pulling_away_is_weighed():
+    code = jnp.array([[1.0, 0], [1, 1], [0, 1]])
+    record = with_features((), code, fake_weight=jnp.array([2.0, 2, 0]))
+    # Of mean one the weights are 1.5, 1.5 and 0; cos² is ½ for the pair that counts.
+    paid = paid_by_the_generator(pulling_away(1.0), record)
+    assert float(paid) == pytest.approx(2 * 1.5 * 1.5 * 0.5 / 6, rel=1e-5)
 
 
 # Mode seeking
@@ -128,6 +143,11 @@ def test_neighbours_swap_under_the_condition_of_the_first():
     assert float(paid) == pytest.approx(1 / 2.5, rel=1e-4)
 
 
+def test_equal_latents_are_not_divided_by():
+    record = generated_by(lambda z: z, jnp.ones((4, 2)))
+    assert float(paid_by_the_generator(mode_seeking(1.0, 0.5), record)) == 2.0
+
+
 # Path length
 
 
@@ -142,7 +162,7 @@ def test_the_length_of_a_path_is_the_norm_of_the_transposed_jacobian():
     )
     y = np.asarray(noise, "f8").reshape(5, 24)
     lengths = np.linalg.norm(y @ np.asarray(a, "f8").T, axis=1) / math.sqrt(12)
-    loss = path_length(2.0, decay=0.25)
+    loss = path_length(2.0, rate=0.25)
     average = jnp.float32(1.0)
     paid, state = loss.evaluate(record, {"path_length": average}, jax.random.key(0))
     moved = 1 + 0.25 * (lengths.mean() - 1)
@@ -153,7 +173,7 @@ def test_the_length_of_a_path_is_the_norm_of_the_transposed_jacobian():
 
 def test_the_lengths_of_a_rotation_are_known():
     # A rotation of n numbers: l² is χ² with n degrees of freedom; E l = 1.2533 for 2.
-    loss = path_length(1.0, decay=1.0)
+    loss = path_length(1.0, rate=1.0)
     record = generated_by(lambda z: z[:, ::-1], random(10, 20_000, 2))
     paid, state = loss.evaluate(record, loss.init({}), jax.random.key(1))
     assert float(state["path_length"]) == pytest.approx(1.2533, abs=0.015)
@@ -164,14 +184,14 @@ def test_the_lengths_of_a_rotation_are_known():
 def test_the_average_length_counts_as_a_constant():
     latent, noise = random(11, 3, 2), random(12, 3, 2)
 
-    def pay(scale, decay, state):
+    def pay(scale, rate, state):
         record = generated_by(
             lambda z: scale * z,
             latent,
             draw=Partial(lambda sampler, key, shape: noise),
         )
         state = {"path_length": jnp.float32(state)}
-        return paid_by_the_generator(path_length(1.0, decay), record, state)
+        return paid_by_the_generator(path_length(1.0, rate), record, state)
 
     lengths = np.linalg.norm(np.asarray(noise, "f8"), axis=1)
     moved = 0.5 * lengths.mean()
@@ -220,7 +240,7 @@ def test_wrong_weights_are_refused(wrong):
     for make in (feature_matching, pulling_away, mode_seeking, path_length):
         with pytest.raises(InputError, match=f"{make.__name__}: weight must be"):
             make(wrong)
-    with pytest.raises(InputError, match="path_length: decay must be"):
-        path_length(decay=wrong)
+    with pytest.raises(InputError, match="path_length: rate must be"):
+        path_length(rate=wrong)
     with pytest.raises(InputError, match="mode_seeking: epsilon must be"):
         mode_seeking(epsilon=wrong)

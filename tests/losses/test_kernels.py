@@ -75,11 +75,11 @@ def test_the_cramer_distance_is_the_energy_distance():
 
 
 def test_on_a_line_it_is_twice_the_squared_distance_of_the_distributions():
-    # Bellemare et al. 2017: 𝓔 = 2 ∫ (F_P - F_Q)²; 0 and 4 against 1 and 1: the
-    # distribution functions differ by ½ on [0, 1] and on [1, 4].
-    found = value(cramer(), jnp.array([0.0, 4.0]), jnp.array([1.0, 1.0]))
-    unbiased = 2 * (4 * 0.25) - 4 * (1 / 2 - 1 / 4) * 2
-    assert found == pytest.approx(unbiased, abs=1e-6)
+    # Bellemare et al. 2017: 𝓔 = 2 ∫ (F_P - F_Q)²; of 0 and 4 against 1 and 2 the
+    # distribution functions differ by ½ on [0, 1] and on [2, 4], so 𝓔 = 1.5 with pairs
+    # i = j; without them E|x - x'| is 4 and not 2, and E|y - y'| 1 and not ½.
+    found = value(cramer(), jnp.array([0.0, 4.0]), jnp.array([1.0, 2.0]))
+    assert found == pytest.approx(1.5 - 2 - 0.5, abs=1e-6)
 
 
 @pytest.mark.parametrize("loss", [mmd(), cramer()], ids=["mmd", "cramer"])
@@ -136,6 +136,13 @@ def test_one_example_is_not_enough(loss):
     [name] = loss.parts
     with pytest.raises(InputError, match=f"{name} compares .* at least 2 reals"):
         value(loss, REAL[:1])
+
+
+@pytest.mark.parametrize("weight", [0.5, 3.0, 0.0])
+def test_equal_weights_change_nothing(weight):
+    for loss in (mmd(), cramer()):
+        weighed = value(loss, weight=jnp.full(5, weight))
+        assert weighed == pytest.approx(value(loss), abs=1e-5)
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan")])

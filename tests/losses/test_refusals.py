@@ -4,6 +4,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
@@ -14,20 +15,33 @@ from jaxgan import (
     Score,
     Variables,
     alternating,
+    boundary_equilibrium,
     chain,
+    consistency,
+    cramer,
+    every,
     feature_matching,
+    focus,
     gan,
+    gaussian,
+    gradient_balanced,
     gradient_penalty,
+    hinge,
     in_memory,
     latent_consistency,
+    lecam,
     mlp,
+    mmd,
     mode_seeking,
     non_saturating,
     path_length,
     priors,
     pulling_away,
     r1,
+    rational_quadratic,
     relativistic,
+    rename,
+    top_k,
     weighted,
 )
 from tests.builders import algorithm_of, reals, small_game, unchecked
@@ -103,3 +117,60 @@ def test_features_that_are_there_are_used():
         algorithm.init(jax.random.key(0)), (Batch(jnp.ones((8, 2))),) * 2
     )
     assert float(info.losses["generator"]["pulling_away"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: chain("hinge"), "chain: every argument must be a Loss"),
+        (lambda: chain(hinge), "chain: every argument must be a Loss"),
+        (lambda: weighted(0.5, "r1"), "weighted: loss must be a Loss"),
+        (lambda: every(2, "r1"), "every: loss must be a Loss"),
+        (lambda: focus(top_k(0.5), "r1"), "focus: loss must be a Loss"),
+        (lambda: focus("forth", hinge()), "focus: lens must be a function"),
+        (lambda: rename({}, "r1"), "rename: loss must be a Loss"),
+        (
+            lambda: gradient_balanced("a", hinge()),
+            "gradient_balanced: a must be a Loss",
+        ),
+        (
+            lambda: gradient_balanced(hinge(), "b"),
+            "gradient_balanced: b must be a Loss",
+        ),
+        (lambda: hinge(0.9), "hinge: labels must be Labels(real, fake), got 0.9"),
+        (lambda: gaussian(1.0), "gaussian: bandwidths must be a tuple"),
+        (lambda: rational_quadratic(()), "rational_quadratic: scales must be a tuple"),
+        (lambda: mmd("gaussian"), "mmd: kernel must be a function"),
+        (lambda: cramer(embed="logit"), "cramer: embed must be a function"),
+        (lambda: gradient_penalty(points="between"), "points must be a function"),
+        (lambda: consistency("flip"), "consistency: transform must be a function"),
+    ],
+)
+def test_something_of_another_kind(make, said):
+    assert said in refusal(make)
+
+
+@pytest.mark.parametrize("shape", [(8, 1), (8, 2)])
+def test_weights_of_the_wrong_shape(shape):
+    game = small_game()
+    optimizers = {player: optax.sgd(0.1) for player in game.players}
+    batch = Batch(jnp.zeros((8, 2)), weight=None)._replace(weight=jnp.ones(shape))
+    message = refusal(lambda: alternating(game, optimizers, batch))
+    assert message.startswith("example.weight must have shape (b,)")
+
+
+def test_weights_that_are_no_numbers():
+    batch = Batch(np.zeros((2, 2)), weight=np.array(["heavy", "light"]))
+    assert "data.weight must hold finite numbers" in refusal(
+        lambda: in_memory(batch, 1)
+    )
+
+
+def test_states_follow_their_player_to_another_name():
+    names = {"discriminator": "zoe", "generator": "abe"}
+    loss = rename(names, chain(boundary_equilibrium(), lecam(), path_length()))
+    assert {name: part.advances for name, part in loss.parts.items()} == {
+        "boundary_equilibrium": "zoe",
+        "lecam": "zoe",
+        "path_length": "abe",
+    }

@@ -6,13 +6,14 @@ import pytest
 from jaxgan import (
     InputError,
     chain,
+    consistency,
     feature_matching,
     gradient_penalty,
     hinge,
+    kernel_decay,
     least_squares,
+    mmd,
     non_saturating,
-    orthogonal,
-    pulling_away,
     r1,
     relativistic,
     relativistic_average,
@@ -20,7 +21,7 @@ from jaxgan import (
     wasserstein,
     weighted,
 )
-from tests.builders import bits, play, random, round_of
+from tests.builders import bits, play, random, round_of, unchecked
 
 REAL, FAKE = random(0, 6, scale=2), random(1, 6, scale=2)
 R, F = np.asarray(REAL, "f8"), np.asarray(FAKE, "f8")
@@ -123,7 +124,8 @@ def test_pairs_count_by_both_weights():
 def test_averages_are_weighed():
     v, w = jnp.array([1.0, 2, 0, 1, 1, 1]), jnp.array([0.5, 1, 0.5, 1, 2, 1])
     ours = paid(relativistic_average(wasserstein()), weight=v, fake_weight=w)
-    r, f = (np.asarray(v) * R).mean(), (np.asarray(w) * F).mean()
+    v_mean, w_mean = float(v.mean()), float(w.mean())
+    r, f = (np.asarray(v) * R).mean() / v_mean, (np.asarray(w) * F).mean() / w_mean
     expected = -(np.asarray(v) * (R - f)).mean() + (np.asarray(w) * (F - r)).mean()
     assert float(ours[0]) == pytest.approx(expected, rel=1e-5)
 
@@ -149,18 +151,36 @@ def test_pairs_need_equal_batches():
 
 @pytest.mark.parametrize("make", [relativistic, relativistic_average])
 @pytest.mark.parametrize(
-    ("base", "message"),
+    "base",
     [
-        (r1(1.0), "the base reads more than logits"),
-        (gradient_penalty(), "the base reads more than logits"),
-        (pulling_away(), "needs the discriminator's features"),
-        (feature_matching(), "needs the discriminator's features"),
-        (orthogonal("discriminator"), "is not in the game"),
+        r1(1.0),
+        gradient_penalty(),
+        consistency(lambda key, image: image),
+        feature_matching(),
+        kernel_decay("discriminator"),
+        mmd(embed=lambda score: score.features[0]),
     ],
+    ids=lambda base: next(iter(base.parts)),
 )
-def test_bases_of_more_than_logits_are_refused(make, base, message):
+def test_bases_of_more_than_logits_are_refused(make, base):
+    [name] = base.parts
+    message = f"^{make.__name__}: the base part '{name}' reads more than logits"
     with pytest.raises(InputError, match=message):
         paid(make(base))
+
+
+@pytest.mark.parametrize("make", [relativistic, relativistic_average])
+def test_a_base_is_a_loss(make):
+    with unchecked(), pytest.raises(InputError, match=f"{make.__name__}: base must be"):
+        make("hinge")
+
+
+@pytest.mark.parametrize("shift", [-7.0, 8.0])
+def test_a_shift_changes_nothing_under_weights_of_any_mean(shift):
+    weights = {"weight": jnp.full(6, 0.5), "fake_weight": jnp.linspace(0, 3, 6)}
+    loss = relativistic_average(hinge())
+    moved = paid(loss, REAL + shift, FAKE + shift, **weights)
+    np.testing.assert_allclose(moved, paid(loss, **weights), rtol=1e-4, atol=1e-4)
 
 
 def test_a_base_that_charges_someone_else_is_refused():

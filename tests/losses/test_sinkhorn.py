@@ -86,6 +86,11 @@ def test_a_weight_of_zero_removes_an_example_and_equal_weights_change_nothing():
     assert jnp.isfinite(slope).all() and slope[2] == 0
 
 
+def test_a_batch_of_no_weight_counts_as_one_of_equal_weights():
+    none = value(sinkhorn(), weight=jnp.zeros(6))
+    assert float(none) == pytest.approx(float(value(sinkhorn())), rel=1e-5)
+
+
 def test_wrong_arguments_are_refused():
     for wrong in (0.0, -1.0, float("nan")):
         with pytest.raises(InputError, match="sinkhorn: epsilon must be"):

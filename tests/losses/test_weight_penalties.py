@@ -141,3 +141,19 @@ def test_a_network_that_is_not_in_the_game_is_refused(make):
 def test_wrong_weights_are_refused(make, wrong):
     with pytest.raises(InputError, match=f"{make.__name__}: weight must be .* {wrong}"):
         make("generator", wrong)
+
+
+def test_a_long_history_of_narrow_numbers_is_still_their_mean():
+    loss = historical_averaging("generator", 1.0)
+    zeros = jnp.zeros(2, jnp.bfloat16)
+    state = loss.init({"generator": Variables(zeros)})
+
+    @jax.jit
+    def see(params, state):
+        record = round_of(params={"generator": params})
+        return loss.evaluate(record, state, jax.random.key(0))[1]
+
+    for value in [0.0] * 600 + [4.0] * 600:
+        state = see(zeros + jnp.bfloat16(value), state)
+    mean = state["historical_averaging"].mean
+    np.testing.assert_allclose(mean, 2.0, rtol=1e-4)

@@ -106,6 +106,8 @@ def pointwise(
         def told(
             label: Label, key: jax.Array, logits: Float[Array, "b *patch"]
         ) -> Float[Array, "b *patch"]:
+            if isinstance(label, int | float) and label in (0, 1):
+                return real(logits) if label else fake(logits)
             y = _drawn(record, label, key, logits)
             return y * real(logits) + (1 - y) * fake(logits)
 

@@ -89,8 +89,6 @@ from jaxgan import (
 from jaxgan.heap import keep_freed_memory
 
 SHAPE, BATCH, LATENT = (32, 32, 3), 64, 128
-
-
 OPTIMIZER = optax.adam(2e-4, b1=0.5)
 KEY = jax.random.key(0)
 REAL = jax.random.uniform(KEY, (BATCH, *SHAPE), minval=-1, maxval=1)
@@ -172,13 +170,10 @@ def played(loss: Loss, channels: int) -> Variant:
         algorithm.step,
         algorithm.init(KEY),
         batches,
-        lambda state: state._replace(step=jax.device_put(jnp.int32(1), place(state))),
+        lambda state: state._replace(
+            step=jax.device_put(jnp.int32(1), state.step.sharding)
+        ),
     )
-
-
-def place(state: Any) -> Any:
-    """Where a step's counter lives."""
-    return state.step.sharding
 
 
 def by_hand(channels: int) -> Variant:

@@ -75,12 +75,23 @@ def round_of(real_logits: Array, fake_logits: Array, **fields: object) -> Round:
     """A round that knows its logits, and whatever else is given."""
     nothing = Partial(lambda *of: None)
     known = {
-        **dict.fromkeys(("real", "fake", "latent", "condition"), ()),
-        **dict.fromkeys(("real_pullback", "fake_pullback", "critic"), nothing),
-        **{"generate": nothing, "params": {}, "step": jnp.int32(0)},
-        **{"weight": None, "fake_weight": None, "draw": nothing},
-        **{"mean": Partial(jnp.mean), "gather": Partial(lambda x: x)},
-        **{"real_score": Score(real_logits), "fake_score": Score(fake_logits)},
+        "real": (),
+        "fake": (),
+        "latent": (),
+        "condition": (),
+        "weight": None,
+        "fake_weight": None,
+        "real_score": Score(real_logits),
+        "fake_score": Score(fake_logits),
+        "real_pullback": nothing,
+        "fake_pullback": nothing,
+        "critic": nothing,
+        "generate": nothing,
+        "params": {},
+        "step": jnp.int32(0),
+        "draw": nothing,
+        "mean": Partial(jnp.mean),
+        "gather": nothing,
     }
     return Round(**known | fields)
 
@@ -116,12 +127,17 @@ def jsd(pair: Pair) -> float:
     return (np.log(4) - paid) / 2
 
 
+def heights_of(slopes: Array, steps: Array) -> Array:
+    """A critic's values at the points of a grid, from its slopes between them."""
+    return jnp.concatenate([jnp.zeros(1), jnp.cumsum(slopes * steps)])
+
+
 def lipschitz_w1(pair: Pair) -> float:
     """W1, as `wasserstein` measures it with the best critic of slopes from -1 to 1."""
     n, steps = len(pair.points), np.diff(pair.points)
 
     def pay(slopes: Array) -> Array:
-        logits = jnp.concatenate([jnp.zeros(1), jnp.cumsum(slopes * steps)])
+        logits = heights_of(slopes, steps)
         weights = jnp.asarray(n * pair.real), jnp.asarray(n * pair.fake)
         record = round_of(logits, logits, weight=weights[0], fake_weight=weights[1])
         return payment(wasserstein(), record)
@@ -149,7 +165,7 @@ def penalised_w1(weight: float, draws: int = 2**16, cells: int = 300) -> float:
     loss = chain(wasserstein(), gradient_penalty(weight))
 
     def pay(slopes: Array) -> Array:
-        heights = jnp.concatenate([jnp.zeros(1), jnp.cumsum(slopes * jnp.diff(grid))])
+        heights = heights_of(slopes, jnp.diff(grid))
 
         def critic(x: Array, condition: tuple = (), train: bool = True) -> Score:
             return Score(jnp.interp(x[:, 0], grid, heights))
@@ -172,8 +188,7 @@ def penalised_w1(weight: float, draws: int = 2**16, cells: int = 300) -> float:
         method="L-BFGS-B",
         options={"maxiter": 2000, "ftol": 1e-13, "gtol": 1e-9},
     )
-    slopes = jnp.asarray(found.x)
-    heights = jnp.concatenate([jnp.zeros(1), jnp.cumsum(slopes * jnp.diff(grid))])
+    heights = heights_of(jnp.asarray(found.x), jnp.diff(grid))
     reals, fakes = (jnp.interp(x[:, 0], grid, heights) for x in (real, fake))
     return float(reals.mean() - fakes.mean())
 

@@ -138,9 +138,8 @@ def move(
     def differentiate(loss: Loss) -> tuple[dict[NetworkName, Tree], Outcome]:
         def pay(params: dict[NetworkName, Tree]) -> tuple[Array, Outcome]:
             _, outcome = play_out(setting, state, params, player, batch, key, loss)
-            return total(outcome.paid.get(player, {})), _of_player(
-                setting, player, outcome
-            )
+            own = _of_player(setting, state, player, outcome)
+            return total(own.paid[player]), own
 
         return jax.grad(pay, has_aux=True)(mine)
 
@@ -162,7 +161,7 @@ def move(
         variables=state.variables | moved,
         optimizers=state.optimizers | {player: memory},
         loss=state.loss | outcome.loss,
-        view=outcome.view if game.view.advances == player else state.view,
+        view=outcome.view,
     ), info
 
 
@@ -195,7 +194,7 @@ def add_lazy(
         return Loss(parts)
 
     _, asleep = jax.eval_shape(lambda: differentiate(awake(lazy.values())))
-    paid = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), asleep.paid[player])
+    paid = _zeros(asleep.paid[player])
     states = {name: state.loss[name] for name in asleep.loss}
 
     def add(due: Collection[int]) -> tuple[Tree, dict, dict]:
@@ -230,7 +229,9 @@ def by_phase(
     return jax.lax.switch(case, [partial(compute, each) for each in cases])
 
 
-def _of_player(setting: Setting, player: PlayerName, outcome: Outcome) -> Outcome:
+def _of_player(
+    setting: Setting, state: State, player: PlayerName, outcome: Outcome
+) -> Outcome:
     """What of an outcome a player's move leaves; the rest need not be computed."""
     game = setting.game
     return Outcome(
@@ -241,7 +242,7 @@ def _of_player(setting: Setting, player: PlayerName, outcome: Outcome) -> Outcom
             for name, new in outcome.loss.items()
             if setting.advances[name] == player
         },
-        view=outcome.view if game.view.advances == player else (),
+        view=outcome.view if game.view.advances == player else state.view,
         observed={player: outcome.observed.get(player, {})},
     )
 

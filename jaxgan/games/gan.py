@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from jaxgan.errors import InputError
 from jaxgan.games.pairing import Pairing, jointly, separately
 from jaxgan.games.priors import Prior
+from jaxgan.losses.averages import wide
 from jaxgan.types import (
     Batch,
     Game,
@@ -173,8 +174,7 @@ def as_score(output: Score | Array) -> Score:
     logits = score.logits
     if logits.ndim > 1 and logits.shape[-1] == 1:
         logits = logits[..., 0]
-    wide = jnp.promote_types(logits.dtype, jnp.float32)
-    return score._replace(logits=logits.astype(wide))
+    return score._replace(logits=wide(logits))
 
 
 def _check_logits(logits: Array, image: Tree) -> None:

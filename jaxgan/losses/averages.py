@@ -55,6 +55,27 @@ def fair(record: Round, weight: Weight) -> Array | float:
     return jnp.where(mean > 0, weight / jnp.where(mean > 0, mean, 1), 1.0)
 
 
+def fair_mean(
+    record: Round, values: Float[Array, "b *patch"], weight: Weight
+) -> Float[Array, ""]:
+    """The batch average under fair weights, to compare something with."""
+    return over(record, values, fair(record, weight))
+
+
+def gathered(record: Round, weight: Weight, like: Float[Array, "b ..."]) -> Array:
+    """The fair weight of each example of the global batch, as many as `like` holds."""
+    return record.gather(jnp.ones(len(like), like.dtype) * fair(record, weight))
+
+
+def mean_of_others(
+    values: Float[Array, "n n"], weight: Float[Array, " n"]
+) -> Float[Array, ""]:
+    """The mean over pairs of two different examples, weighed by both."""
+    n = len(weight)
+    weighed = values * weight[:, None] * weight[None, :]
+    return jnp.where(jnp.eye(n, dtype=bool), 0.0, weighed).sum() / (n * (n - 1))
+
+
 def pair_weight(record: Round) -> Weight:
     """Of each real with its fake: the product of their weights."""
     if record.weight is None or record.fake_weight is None:

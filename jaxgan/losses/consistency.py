@@ -50,8 +50,8 @@ def consistency(transform: Transform, weight: float | Array = 10.0) -> Loss:
     check_non_negative("consistency: weight", weight)
 
     def evaluate(record: Round, key: Array) -> Payments:
-        change = _change("consistency", record, transform, key, record.real)
-        square = _squared_change(record.real_score, change)
+        of = ("consistency", record, transform)
+        square = _after_transform(*of, key, record.real, record.real_score)
         return {"discriminator": weight * over_reals(record, square)}
 
     return stateless(evaluate, "consistency")
@@ -89,12 +89,11 @@ def balanced_consistency(
     check_non_negative("balanced_consistency: fake_weight", fake_weight)
 
     def evaluate(record: Round, key: Array) -> Payments:
-        term = "balanced_consistency"
+        of = ("balanced_consistency", record, transform)
         real_key, fake_key = jax.random.split(key)
-        of_real = _change(term, record, transform, real_key, record.real)
-        of_fake = _change(term, record, transform, fake_key, record.fake)
-        reals = over_reals(record, _squared_change(record.real_score, of_real))
-        fakes = over_fakes(record, _squared_change(record.fake_score, of_fake))
+        real = _after_transform(*of, real_key, record.real, record.real_score)
+        fake = _after_transform(*of, fake_key, record.fake, record.fake_score)
+        reals, fakes = over_reals(record, real), over_fakes(record, fake)
         return {"discriminator": real_weight * reals + fake_weight * fakes}
 
     return stateless(evaluate, "balanced_consistency")
@@ -161,14 +160,20 @@ def latent_consistency(
     return stateless(evaluate, "latent_consistency")
 
 
-def _change(
-    term: str, record: Round, transform: Transform, key: Array, image: Tree
-) -> Score:
-    """The score of each image after its own transform."""
+def _after_transform(
+    term: str,
+    record: Round,
+    transform: Transform,
+    key: Array,
+    image: Tree,
+    score: Score,
+) -> Float[Array, " b"]:
+    """The squared change of each image's logit by its own transform."""
     critic = probe(term, record, "critic")
     count = len(jax.tree.leaves(image)[0])
     keys = record.draw(jax.random.split, key, (count,))
-    return critic(jax.vmap(transform)(keys, image), record.condition)
+    changed = critic(jax.vmap(transform)(keys, image), record.condition)
+    return _squared_change(score, changed)
 
 
 def _squared_change(one: Score, other: Score) -> Float[Array, " b"]:

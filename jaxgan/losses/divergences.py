@@ -13,6 +13,7 @@ Where a formula grows like eᵗ its logit is bent beyond 30, so that no finite l
 overflows. That only is another increasing g, so all of the above stays exact.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ from jaxgan.errors import InputError
 from jaxgan.losses.pointwise import pointwise
 from jaxgan.types import Loss
 
-LOG2 = 0.6931471805599453
+LOG2 = math.log(2)
 
 
 class Divergence(NamedTuple):

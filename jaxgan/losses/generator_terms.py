@@ -9,10 +9,11 @@ from jaxtyping import Array, Float
 from jaxgan.errors import InputError, check_non_negative, check_positive, check_share
 from jaxgan.losses.averages import (
     Weight,
-    fair,
+    fair_mean,
     features,
+    gathered,
+    mean_of_others,
     noise_like,
-    over,
     over_fakes,
     probe,
     safe_norm,
@@ -49,9 +50,9 @@ def feature_matching(weight: float | Array = 1.0) -> Loss:
         del key
 
         def average(layer: Array, weight: Weight) -> Array:
-            ones = jnp.ones((len(layer), *(1,) * (layer.ndim - 1)), layer.dtype)
-            each = ones * jnp.reshape(fair(record, weight), (-1, *ones.shape[1:]))
-            return record.gather(each * layer).mean(axis=0)
+            each = gathered(record, weight, layer)
+            each = each.reshape(-1, *(1,) * (layer.ndim - 1))
+            return (each * record.gather(layer)).mean(axis=0)
 
         reals, fakes = (
             features("feature_matching", score)
@@ -106,11 +107,8 @@ def pulling_away(weight: float | Array = 0.1) -> Loss:
         code = code.reshape(n, -1)
         length = safe_norm(code)[:, None]
         unit = code / jnp.where(length > 0, length, 1.0)
-        cosines = jnp.where(jnp.eye(n, dtype=bool), 0.0, unit @ unit.T)
-        fairly = jnp.ones(len(layer), code.dtype) * fair(record, record.fake_weight)
-        each = record.gather(fairly)
-        squares = jnp.square(cosines) * each[:, None] * each[None, :]
-        return {"generator": weight * squares.sum() / (n * (n - 1))}
+        each = gathered(record, record.fake_weight, layer)
+        return {"generator": weight * mean_of_others(jnp.square(unit @ unit.T), each)}
 
     return stateless(evaluate, "pulling_away")
 
@@ -207,8 +205,8 @@ def path_length(weight: float | Array = 2.0, rate: float | Array = 0.01) -> Loss
             noise_like(record, key, image),
         )
         length = safe_norm(pull(direction)[0])
-        fairly = fair(record, record.fake_weight)
-        mean = jax.lax.stop_gradient(over(record, length, fairly))
+        mean = fair_mean(record, length, record.fake_weight)
+        mean = jax.lax.stop_gradient(mean)
         moved = (average + rate * (mean - average)).astype(average.dtype)
         penalty = over_fakes(record, jnp.square(length - moved))
         return {"generator": weight * penalty}, moved

@@ -21,7 +21,8 @@ from jaxtyping import Array, Float
 from jaxgan.errors import InputError, check_function, check_positive
 from jaxgan.losses.averages import (
     Weight,
-    fair,
+    gathered,
+    mean_of_others,
     per_example,
     safe_root,
     squared_distances,
@@ -161,15 +162,15 @@ def embedded(
     """
 
     def side(score: Score, weight: Weight) -> tuple[Array, Array]:
-        points = embed(score)
-        points = record.gather(wide(points.reshape(len(points), -1)))
+        own = embed(score)
+        own = wide(own.reshape(len(own), -1))
+        points = record.gather(own)
         if len(points) < 2:
             raise InputError(
                 f"{term} compares the examples of a batch with each other, so it needs "
                 "at least 2 reals and 2 fakes, got a batch of 1."
             )
-        ones = jnp.ones(len(score.logits), points.dtype)
-        return points, record.gather(ones * fair(record, weight))
+        return points, gathered(record, weight, own)
 
     reals, real_weight = side(record.real_score, record.weight)
     fakes, fake_weight = side(record.fake_score, record.fake_weight)
@@ -184,19 +185,10 @@ def _discrepancy(name: str, kernel: Kernel, embed: Embedding) -> Loss:
         del key
         reals, fakes, v, w = embedded(name, record, embed)
         square = (
-            _mean_of_others(kernel(reals, reals), v)
-            + _mean_of_others(kernel(fakes, fakes), w)
+            mean_of_others(kernel(reals, reals), v)
+            + mean_of_others(kernel(fakes, fakes), w)
             - 2 * (kernel(reals, fakes) * v[:, None] * w[None, :]).mean()
         )
         return {"discriminator": -square, "generator": square}
 
     return stateless(evaluate, name)
-
-
-def _mean_of_others(
-    values: Float[Array, "n n"], weight: Float[Array, " n"]
-) -> Float[Array, ""]:
-    """The mean over pairs of two examples, weighed by both."""
-    n = len(weight)
-    weighed = values * weight[:, None] * weight[None, :]
-    return jnp.where(jnp.eye(n, dtype=bool), 0.0, weighed).sum() / (n * (n - 1))

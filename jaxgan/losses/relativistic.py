@@ -20,8 +20,7 @@ from jaxgan.errors import InputError
 from jaxgan.losses.averages import (
     Weight,
     count_pairs,
-    fair,
-    over,
+    fair_mean,
     pair_weight,
     wide,
 )
@@ -93,8 +92,8 @@ def relativistic_average(base: Loss) -> Loss:
         reals, fakes = wide(record.real_score.logits), wide(record.fake_score.logits)
         return _only_logits(
             record,
-            reals - over(record, fakes, fair(record, record.fake_weight)),
-            fakes - over(record, reals, fair(record, record.weight)),
+            reals - fair_mean(record, fakes, record.fake_weight),
+            fakes - fair_mean(record, reals, record.weight),
             record.weight,
             record.fake_weight,
         )

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxgan.errors import check_decay, check_non_negative
-from jaxgan.losses.averages import fair, over, over_fakes, over_reals, wide
+from jaxgan.losses.averages import fair_mean, over_fakes, over_reals, wide
 from jaxgan.losses.combine import stateless
 from jaxgan.types import Loss, Part, Payments, Round, Tree
 
@@ -78,8 +78,8 @@ def lecam(weight: float | Array = 0.3, decay: float | Array = 0.99) -> Loss:
     ) -> tuple[Payments, Averages]:
         del key
         reals, fakes = wide(record.real_score.logits), wide(record.fake_score.logits)
-        real = over(record, reals, fair(record, record.weight))
-        fake = over(record, fakes, fair(record, record.fake_weight))
+        real = fair_mean(record, reals, record.weight)
+        fake = fair_mean(record, fakes, record.fake_weight)
         state = Averages(
             real=_follow(before.real, real, decay),
             fake=_follow(before.fake, fake, decay),

@@ -164,15 +164,15 @@ def table() -> str:
 
 
 def rows(examples):
-    """One for each public loss that is first met among the examples, by name."""
-    names = {key.split(":")[0]: key for key in reversed(examples)}
-    chosen = (name for name in names if name in PUBLIC and own(name) in examples)
-    return [row(name, PUBLIC[name], examples[names[name]]) for name in sorted(chosen)]
-
-
-def own(name):
-    """The first example of a public loss."""
-    return next(key for key in EVERYTHING if key.split(":")[0] == name)
+    """Of each public loss whose first example is among these, by name."""
+    first = {}
+    for key in EVERYTHING:
+        first.setdefault(key.split(":")[0], key)
+    return [
+        row(name, PUBLIC[name], examples[key])
+        for name, key in sorted(first.items())
+        if name in PUBLIC and key in examples
+    ]
 
 
 def others_table():
@@ -192,6 +192,11 @@ def others_table():
     return head + "\n".join(lines)
 
 
+def escaped(text):
+    """As a cell of a table."""
+    return text.replace("|", "\\|")
+
+
 def reference_of(text):
     reference = re.search(r"Reference: ((?:.+\n?)+)", text).group(1)
     return " ".join(reference.split()).rstrip(".")
@@ -206,8 +211,7 @@ def divergence_table():
         if isinstance(record, ast.Assign) and isinstance(text, ast.Expr)
     }
     rows = [
-        f"| `divergences.{d.name}` | {words[d.name].replace('|', chr(92) + '|')} |"
-        for d in DIVERGENCES
+        f"| `divergences.{d.name}` | {escaped(words[d.name])} |" for d in DIVERGENCES
     ]
     head = "## Divergences, for `f_divergence`\n\n| name | measures |\n|---|---|\n"
     return head + "\n".join(rows)
@@ -218,11 +222,11 @@ def row(name, function, example):
     formula = re.search(r"\n\n((?:    .*\n)+)", text).group(1)
     lines = "<br>".join(" ".join(line.split()) for line in formula.splitlines())
     record = played(theta(), random(1, 4, 3), random(2, 4, 2))
-    state = example.init(_Variables())
+    state = example.init(variables())
     paid, _ = jax.eval_shape(example.evaluate, record, state, jax.random.key(0))
     cells = [
         f"`{name}`",
-        lines.replace("|", "\\|"),
+        escaped(lines),
         ", ".join(sorted(paid)),
         "yes" if jax.tree.leaves(state) else "no",
         reference_of(text),
@@ -230,13 +234,9 @@ def row(name, function, example):
     return "| " + " | ".join(cells) + " |"
 
 
-class _Variables(dict):
-    """The variables of the two networks of `played`."""
-
-    def __init__(self):
-        super().__init__(
-            {name: jaxgan.Variables(params) for name, params in theta().items()}
-        )
+def variables():
+    """Those of the two networks of `played`."""
+    return {name: jaxgan.Variables(params) for name, params in theta().items()}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from jax.test_util import check_grads
 from jax.tree_util import Partial
 
 from tests.builders import assert_close, played, random, theta
-from tests.losses.catalogue import EVERYTHING, PUBLIC, _Variables
+from tests.losses.catalogue import EVERYTHING, PUBLIC, variables
 
 every_loss = pytest.mark.parametrize("name", EVERYTHING)
 KEY = jax.random.key(7)
@@ -20,7 +20,7 @@ KEY = jax.random.key(7)
 
 def start(loss):
     """The state before the first step, in a game with the networks of `played`."""
-    return loss.init(_Variables())
+    return loss.init(variables())
 
 
 def data(n=4, seed=20):

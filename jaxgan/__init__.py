@@ -5,6 +5,18 @@ from jaxgan.constraints import clip_weights as clip_weights
 from jaxgan.constraints import orthogonal_weights as orthogonal_weights
 from jaxgan.data.sources import in_memory as in_memory
 from jaxgan.dynamics.alternating import alternating as alternating
+from jaxgan.dynamics.consensus import consensus as consensus
+from jaxgan.dynamics.extragradient import extragradient as extragradient
+from jaxgan.dynamics.extragradient import past_extragradient as past_extragradient
+from jaxgan.dynamics.lookahead import lookahead as lookahead
+from jaxgan.dynamics.microbatches import accumulated as accumulated
+from jaxgan.dynamics.optimistic import optimistic as optimistic
+from jaxgan.dynamics.proximal_point import proximal_point as proximal_point
+from jaxgan.dynamics.simultaneous import simultaneous as simultaneous
+from jaxgan.dynamics.symplectic_adjustment import (
+    symplectic_adjustment as symplectic_adjustment,
+)
+from jaxgan.dynamics.unrolled import unrolled as unrolled
 from jaxgan.errors import InputError as InputError
 from jaxgan.games import priors as priors
 from jaxgan.games.gan import gan as gan

@@ -76,7 +76,7 @@ class Turn(NamedTuple):
 
     batch: Batch
     latent: Tree
-    player: PlayerName  # who moves after this round
+    player: PlayerName | None  # who moves after this round; None where several do
     params: Mapping[NetworkName, Tree]  # as the optimisers see them, before `prepare`
     view: Tree  # the view's state
     step: Int[Array, ""]  # of the iteration, not the substep
@@ -198,7 +198,7 @@ def _rest(part: Part, record: Any, state: Tree, key: Array) -> tuple[Payments, T
     return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), paid), state
 
 
-def _untouched(state: Tree, fake: Tree, key: Array, player: PlayerName) -> tuple:
+def _untouched(state: Tree, fake: Tree, key: Array, player: PlayerName | None) -> tuple:
     del key, player
     return fake, state
 
@@ -209,7 +209,8 @@ class View(NamedTuple):
     `View()` shows everything as it is.
 
     init:  `(example) -> S`.
-    pool:  `(S, fake, key, player) -> (fake, S)`, a memory of earlier fakes.
+    pool:  `(S, fake, key, player) -> (fake, S)`, a memory of earlier fakes; the player
+           is None where several move after one round.
     group: `(x) -> x`, packing several examples into one.
     show:  `(S, key, x, step) -> x`, augmentation and noise.
     adapt: `(S, record) -> S`, after a substep, from what it scored.
@@ -217,7 +218,9 @@ class View(NamedTuple):
     """
 
     init: Callable[[Tree], Tree] = lambda example: ()
-    pool: Callable[[Tree, Tree, Array, PlayerName], tuple[Tree, Tree]] = _untouched
+    pool: Callable[[Tree, Tree, Array, PlayerName | None], tuple[Tree, Tree]] = (
+        _untouched
+    )
     group: Callable[[Tree], Tree] = lambda x: x
     show: Callable[[Tree, Array, Tree, Array], Tree] = lambda state, key, x, step: x
     adapt: Callable[[Tree, Any], Tree] = lambda state, record: state
@@ -237,6 +240,7 @@ class Game(NamedTuple):
     observe:  `(record) -> {player: {name: scalar}}`, to be watched in that player's
               substeps.
     view:     what the discriminator is shown.
+    microbatches: in how many shares a round is played; see `accumulated`.
     """
 
     networks: Mapping[NetworkName, Network]
@@ -247,6 +251,7 @@ class Game(NamedTuple):
     loss: Loss
     observe: Callable[[Any], dict[PlayerName, dict[str, Array]]] = lambda record: {}
     view: View = View()
+    microbatches: int = 1
 
 
 class State(NamedTuple):
@@ -259,6 +264,7 @@ class State(NamedTuple):
     view: Tree
     average: dict[NetworkName, Variables]  # empty unless `averaged`
     key: Key[Array, ""]  # never changes: randomness is folded from (key, step, substep)
+    memory: Tree = ()  # what dynamics remember: an earlier gradient, slow weights
 
 
 class Info(NamedTuple):

@@ -33,7 +33,7 @@ ALLOWED = {
     "parallel": BASE | {"networks", "losses", "views", "games", "dynamics"},
     "data": BASE,
     "metrics": BASE | {"data"},
-    "theory": BASE,
+    "theory": BASE | {"games"},
     "checkpoint": BASE,
 }
 

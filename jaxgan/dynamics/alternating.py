@@ -1,12 +1,18 @@
 """Alternating moves: each player answers what the others have just become."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import jax
 
 from jaxgan.dynamics.checks import check_batches, check_order, set_up
-from jaxgan.dynamics.substep import Optimizers, init_state, mean_infos, move
+from jaxgan.dynamics.field import Optimizers, Setting, init_state, move
 from jaxgan.types import Algorithm, Batch, Game, Info, PlayerName, State
+
+Move = Callable[[State, PlayerName, Batch, jax.Array], tuple[State, Info]]
+
+ORDER = ("discriminator", "generator")
 
 
 def alternating(
@@ -14,7 +20,7 @@ def alternating(
     optimizers: Optimizers,
     example: Batch,
     *,
-    order: Sequence[PlayerName] = ("discriminator", "generator"),
+    order: Sequence[PlayerName] = ORDER,
     fakes: Mapping[PlayerName, int] | None = None,
 ) -> Algorithm:
     """Let the players move in turn, each by one optimiser update.
@@ -24,7 +30,8 @@ def alternating(
     fake images, then one generator move on L, is
     `order=("discriminator",) * k + ("generator",)`, batches of N, and
     `fakes={"discriminator": M, "generator": L}`. Two time scales are two learning
-    rates in `optimizers`.
+    rates in `optimizers`, and negative momentum is a negative one in them, such as
+    `optax.sgd(0.1, momentum=-0.5)`.
 
     All randomness is folded from (key, step, substep), so the position is the step.
 
@@ -41,7 +48,8 @@ def alternating(
             `dynamics.checks`.
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1; two time scales:
-    Heusel et al. 2017, arXiv:1706.08500.
+    Heusel et al. 2017, arXiv:1706.08500; negative momentum: Gidel et al. 2019,
+    arXiv:1807.04740.
 
         >>> import jax, jax.numpy as jnp, optax
         >>> from jaxgan import Batch, alternating, gan, mlp, non_saturating, priors
@@ -56,18 +64,33 @@ def alternating(
     """
     check_order(game, order)
     setting = set_up(game, optimizers, example, fakes)
+    return in_turn(setting, order, partial(move, setting))
 
-    def init(key: jax.Array) -> State:
-        return init_state(setting, key)
+
+def in_turn(setting: Setting, order: Sequence[PlayerName], move: Move) -> Algorithm:
+    """The algorithm whose step is one `move` of each player in the order."""
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
-        check_batches(order, batches)
+        check_batches(len(order), batches)
         key = jax.random.fold_in(state.key, state.step)
         infos = []
         for substep, (player, batch) in enumerate(zip(order, batches, strict=True)):
             substep_key = jax.random.fold_in(key, substep)
-            state, info = move(setting, state, player, batch, substep_key)
+            state, info = move(state, player, batch, substep_key)
             infos.append(info)
-        return state._replace(step=state.step + 1), mean_infos(infos)
+        return state._replace(step=state.step + 1), _mean_infos(infos)
 
-    return Algorithm(init, step)
+    return Algorithm(partial(init_state, setting), step)
+
+
+def _mean_infos(infos: list[Info]) -> Info:
+    """One report of several substeps: each player's own mean."""
+
+    def merge(*reports: dict[PlayerName, Any]) -> dict[PlayerName, Any]:
+        merged = {}
+        for player in sorted({player for report in reports for player in report}):
+            of_player = [report[player] for report in reports if player in report]
+            merged[player] = jax.tree.map(lambda *x: sum(x) / len(x), *of_player)
+        return merged
+
+    return Info(*(merge(*reports) for reports in zip(*infos, strict=True)))

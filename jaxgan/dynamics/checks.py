@@ -9,10 +9,24 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
+import optax
 
-from jaxgan.dynamics.substep import Optimizers, Outcome, Setting, init_state, play_out
-from jaxgan.errors import InputError, check_positive_int, check_weights
-from jaxgan.types import Batch, Game, PartName, PlayerName, State
+from jaxgan.dynamics.field import (
+    Optimizers,
+    Outcome,
+    Setting,
+    init_state,
+    params_of,
+    play_out,
+)
+from jaxgan.dynamics.microbatches import check_microbatches
+from jaxgan.errors import (
+    InputError,
+    check_positive_int,
+    check_weights,
+    is_concrete,
+)
+from jaxgan.types import Batch, Game, PartName, PlayerName, State, Tree
 
 
 def set_up(
@@ -39,13 +53,19 @@ def set_up(
     for player, count in fakes.items():
         check_positive_int(f"fakes[{player!r}]", count)
     _check_ownership(game)
-    _check_optimizers(game, optimizers)
+    check_optimizers(game, optimizers)
     _check_example(example)
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), example)
     sizes = {player: fakes.get(player, _count(shapes)) for player in game.players}
     setting = Setting(game, optimizers, shapes, sizes, {}, {})
 
     state = jax.eval_shape(lambda key: init_state(setting, key), jax.random.key(0))
+    check_microbatches(
+        game,
+        {"reals": _count(shapes)}
+        | {f"fakes of {player!r}": size for player, size in sizes.items()},
+        state.view,
+    )
     charged: dict[PartName, set[PlayerName]] = {name: set() for name in game.loss.parts}
     for player in game.players:
         outcome = _outcome(setting, state, player)
@@ -58,34 +78,96 @@ def set_up(
     return setting._replace(advances=advances, lazy=_lazy(game, charged, advances))
 
 
-def check_order(game: Game, order: Sequence[PlayerName]) -> None:
+def set_up_together(
+    game: Game, optimizers: Optimizers, example: Batch, fakes: int | None = None
+) -> Setting:
+    """The same for dynamics in which all players move after one round.
+
+    Args:
+        fakes: how many latents a round draws; by default as many as there are reals.
+
+    Raises:
+        InputError: as `set_up`.
+    """
+    if fakes is not None:
+        check_positive_int("fakes", fakes)
+    counts = {} if fakes is None else dict.fromkeys(game.players, fakes)
+    return set_up(game, optimizers, example, counts)
+
+
+def check_order(
+    game: Game, order: Sequence[PlayerName], argument: str = "order"
+) -> None:
     """Refuse an order of moves that is empty or names someone who does not play.
 
     Raises:
         InputError: if so.
     """
     if isinstance(order, str) or not order:
-        raise InputError(f"order must be a tuple of players, got {order!r}.")
-    _check_players(game, "order", order)
+        raise InputError(f"{argument} must be a tuple of players, got {order!r}.")
+    _check_players(game, argument, order)
 
 
-def check_batches(order: Sequence[PlayerName], batches: Sequence[Batch]) -> None:
+def check_differentiable(setting: Setting, players: Sequence[PlayerName]) -> None:
+    """Refuse optimisers that dynamics could not differentiate through.
+
+    Each player's `update` is differentiated once, at parameters and gradients of zero,
+    where dead units leave them. Optimisers with traced hyperparameters pass.
+
+    Raises:
+        InputError: if an update cannot be differentiated, or has a derivative there
+            that is not finite.
+    """
+    state = jax.eval_shape(lambda key: init_state(setting, key), jax.random.key(0))
+    for player in players:
+        zeros = jax.tree.map(
+            lambda x: jnp.zeros(x.shape, x.dtype),
+            params_of(setting.game, state, [player]),
+        )
+        optimizer = setting.optimizers[player]
+        start = optimizer.init(zeros)
+
+        def update(
+            gradient: Tree,
+            optimizer: optax.GradientTransformation = optimizer,
+            start: Tree = start,
+            zeros: Tree = zeros,
+        ) -> Tree:
+            return optimizer.update(gradient, start, zeros)[0]
+
+        try:
+            _, slope = jax.jvp(update, (zeros,), (jax.tree.map(jnp.ones_like, zeros),))
+        except Exception as error:  # whatever an optimiser may raise
+            reason = str(error).strip().split("\n")[0]
+            raise InputError(
+                f"optimizers[{player!r}] cannot be differentiated: {reason}"
+            ) from error
+        for x in jax.tree.leaves(slope):
+            if is_concrete(x) and not jnp.isfinite(x).all():
+                raise InputError(
+                    f"optimizers[{player!r}] cannot be differentiated: its update's "
+                    "derivative at gradient zero is not finite; Adam needs eps_root "
+                    "above 0, such as optax.adam(1e-3, eps_root=1e-8)."
+                )
+
+
+def check_batches(substeps: int, batches: Sequence[Batch]) -> None:
     """Refuse a step's batches if they are not one for each substep.
 
     Raises:
         InputError: if so.
     """
-    if isinstance(batches, Batch) or len(batches) != len(order):
+    if isinstance(batches, Batch) or len(batches) != substeps:
         count = "a single Batch" if isinstance(batches, Batch) else len(batches)
         raise InputError(
-            f"batches: a step of {len(order)} substeps takes a tuple of {len(order)} "
+            f"batches: a step of {substeps} substeps takes a tuple of {substeps} "
             f"batches, got {count}."
         )
 
 
 def _outcome(setting: Setting, state: State, player: PlayerName) -> Outcome:
     return jax.eval_shape(
-        lambda *given: play_out(setting, given[0], {}, player, *given[1:])[1],
+        lambda *given: play_out(setting, given[0], [player], *given[1:])[1],
         state,
         setting.example,
         jax.random.key(0),
@@ -135,7 +217,12 @@ def _check_ownership(game: Game) -> None:
         raise InputError(f"networks {orphans} are owned by no player; give them one.")
 
 
-def _check_optimizers(game: Game, optimizers: Optimizers) -> None:
+def check_optimizers(game: Game, optimizers: Optimizers) -> None:
+    """Refuse optimisers that are not one for each player.
+
+    Raises:
+        InputError: if so.
+    """
     _check_players(game, "optimizers", optimizers)
     missing = sorted(set(game.players) - set(optimizers))
     if missing:

@@ -24,7 +24,7 @@ from jaxgan import (
     r2,
     weighted,
 )
-from jaxgan.dynamics.substep import by_phase
+from jaxgan.dynamics.lazy import by_phase
 from tests.builders import algorithm_of, assert_close, batches, bits, small_game
 
 

@@ -22,7 +22,7 @@ from jaxgan import (
     wasserstein,
 )
 from jaxgan.dynamics.checks import set_up
-from jaxgan.dynamics.substep import init_state, move, play_out
+from jaxgan.dynamics.field import init_state, move, play_out
 from jaxgan.games.gan import as_score
 from tests.builders import algorithm_of, assert_close, reals, small_game, unchecked
 
@@ -34,7 +34,7 @@ def one_round(game, batch=None, player="discriminator", fakes=None):
     batch = reals(0) if batch is None else batch
     setting = set_up(game, OPTIMIZERS, batch, fakes)
     state = init_state(setting, jax.random.key(1))
-    record, outcome = play_out(setting, state, {}, player, batch, jax.random.key(2))
+    record, outcome = play_out(setting, state, [player], batch, jax.random.key(2))
     return record, outcome, state
 
 
@@ -299,7 +299,7 @@ def test_a_round_passes_through_transformations():
 
     def by_way_of(transform):
         def run(key):
-            record, _ = play_out(setting, state, {}, "generator", reals(0), key)
+            record, _ = play_out(setting, state, ["generator"], reals(0), key)
             return transform(record)
 
         return jax.vmap(run)(jax.random.split(jax.random.key(0), 2))

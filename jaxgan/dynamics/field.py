@@ -1,0 +1,298 @@
+"""What all dynamics share: a round of play, and the vector field that it makes.
+
+At a point, each player has a gradient: of what it pays, with respect to what it owns.
+Together they are the game's vector field. No function has it for its gradient, unless
+all want the same, and dynamics differ in the use they make of it.
+
+Ownership, not `stop_gradient`, decides who is differentiated: those who move
+differentiate and write what they own, and everything else stays bit-identical. What the
+others pay, their networks' new statistics and their parts' new states are dropped, and
+`jit` then removes the computation of all of it.
+"""
+
+import zlib
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.tree_util import Partial
+from jaxtyping import Array
+
+from jaxgan.dynamics.lazy import add_lazy, prompt
+from jaxgan.dynamics.microbatches import WHOLE, Share, accumulate, share_of
+from jaxgan.errors import InputError
+from jaxgan.losses.combine import total
+from jaxgan.types import (
+    Batch,
+    Game,
+    Info,
+    Loss,
+    NetworkName,
+    PartName,
+    PlayerName,
+    State,
+    Tree,
+    Turn,
+    Variables,
+)
+
+Optimizers = Mapping[PlayerName, optax.GradientTransformation]
+Players = Collection[PlayerName]
+Params = dict[NetworkName, Tree]
+
+
+class Setting(NamedTuple):
+    """What stays the same through a run; made by `dynamics.checks.set_up`."""
+
+    game: Game
+    optimizers: Optimizers
+    example: Batch  # the shapes of one
+    fakes: Mapping[PlayerName, int]  # how many latents a player's substep draws
+    advances: Mapping[PartName, PlayerName]  # whose substeps move a part's state
+    lazy: Mapping[PlayerName, Mapping[PartName, int]]  # its lazy parts' intervals
+
+
+class Outcome(NamedTuple):
+    """What a round of play leaves behind, besides gradients."""
+
+    paid: dict[PlayerName, dict[PartName, Array]]
+    stats: dict[NetworkName, Tree]
+    loss: dict[PartName, Tree]
+    view: Tree
+    observed: dict[PlayerName, dict[str, Array]]
+
+
+Field = Callable[[Params], tuple[Params, Outcome]]
+
+
+def init_state(setting: Setting, key: Array) -> State:
+    """The state before the first step; each network's key is folded with its name."""
+    game = setting.game
+    network_key, key = jax.random.split(key)
+    batch = _zeros(setting.example)
+    count = len(jax.tree.leaves(batch)[0])  # as many as there are conditions
+    latent = _zeros(jax.eval_shape(lambda: game.prior(key, count, batch.condition)))
+    variables = {
+        name: _init_network(game, name, network_key, inputs)
+        for name, inputs in game.inputs(batch, latent).items()
+    }
+    optimizers = {
+        player: setting.optimizers[player].init(
+            {name: variables[name].params for name in names}
+        )
+        for player, names in game.players.items()
+    }
+    return State(
+        step=jnp.int32(0),
+        variables=variables,
+        optimizers=optimizers,
+        loss=game.loss.init(variables),
+        view=game.view.init(game.view.group(batch.real)),
+        average={},
+        key=key,
+    )
+
+
+def play_out(
+    setting: Setting,
+    state: State,
+    movers: Players,
+    batch: Batch,
+    key: Array,
+    *,
+    loss: Loss | None = None,
+    share: Share = WHOLE,
+) -> tuple[Any, Outcome]:
+    """Play and score one round; returns the record and what the round leaves.
+
+    Args:
+        movers: who moves after the round.
+        key: of the substep.
+        loss: to score it by, if not the game's own.
+        share: which share of the batch is played.
+    """
+    game = setting.game
+    latent_key, play_key, loss_key = jax.random.split(key, 3)
+    first, *others = movers
+    latent = game.prior(latent_key, setting.fakes[first], batch.condition)
+    turn = Turn(
+        batch=share_of(batch, share),
+        latent=share_of(latent, share),
+        player=None if others else first,
+        params={name: value.params for name, value in state.variables.items()},
+        view=state.view,
+        step=state.step,
+        key=play_key,
+        draw=Partial(_draw, share),
+        mean=Partial(jnp.mean),
+        gather=Partial(_whole),
+    )
+    prepared = {n: game.networks[n].prepare(v) for n, v in state.variables.items()}
+    record, stats, view = game.play(prepared, turn)
+    paid, after = (loss or game.loss).evaluate(record, state.loss, loss_key)
+    view = game.view.adapt(view, record)
+    return record, Outcome(paid, stats, after, view, game.observe(record))
+
+
+def field_of(
+    setting: Setting,
+    state: State,
+    movers: Players,
+    batch: Batch,
+    key: Array,
+    *,
+    at: Callable[[Params], State] | None = None,
+) -> Field:
+    """The vector field of those who move: `params -> (gradient, outcome)`.
+
+    It is a pure function of what the movers own, of any number of derivatives, played
+    with the same numbers wherever it is evaluated. One forward pass serves all movers.
+
+    Args:
+        movers: who moves.
+        key: of the substep.
+        at: where the game is played when the movers have these parameters; by default
+            at the state with these parameters in place of its own.
+    """
+    game = setting.game
+    at = at or partial(with_params, state)
+
+    def pay(
+        loss: Loss, share: Share, params: Params
+    ) -> tuple[dict[PlayerName, Array], Outcome]:
+        there = at(params)
+        _, outcome = play_out(
+            setting, there, movers, batch, key, loss=loss, share=share
+        )
+        own = _of_movers(setting, state, movers, outcome)
+        return {player: total(own.paid[player]) for player in movers}, own
+
+    def differentiate(loss: Loss, params: Params) -> tuple[Params, Outcome]:
+        def once(share: Share) -> tuple[Params, Outcome]:
+            paid, pull, own = jax.vjp(partial(pay, loss, share), params, has_aux=True)
+            gradient: Params = {}
+            for player in movers:
+                one = {p: jnp.full_like(paid[p], p == player) for p in paid}
+                [pulled] = pull(one)
+                gradient |= {name: pulled[name] for name in game.players[player]}
+            return gradient, own
+
+        return accumulate(once, game.microbatches)
+
+    def field(params: Params) -> tuple[Params, Outcome]:
+        gradient, outcome = differentiate(prompt(game.loss), params)
+        lazy = {n: k for player in movers for n, k in setting.lazy[player].items()}
+        if not lazy:
+            return gradient, outcome
+        again = partial(differentiate, params=params)
+        return add_lazy(again, game.loss, lazy, state, gradient, outcome)
+
+    return field
+
+
+def params_of(game: Game, state: State, players: Players) -> Params:
+    """What some players own, as it is."""
+    return {
+        name: state.variables[name].params
+        for player in players
+        for name in game.players[player]
+    }
+
+
+def with_params(state: State, params: Params) -> State:
+    """The state with other parameters in some networks."""
+    moved = {n: state.variables[n]._replace(params=p) for n, p in params.items()}
+    return state._replace(variables=state.variables | moved)
+
+
+def descend(setting: Setting, state: State, movers: Players, gradient: Params) -> State:
+    """One update of the movers' optimisers from where they are, and nothing else."""
+    for player in movers:
+        mine = params_of(setting.game, state, [player])
+        updates, memory = setting.optimizers[player].update(
+            {name: gradient[name] for name in mine}, state.optimizers[player], mine
+        )
+        state = with_params(state, optax.apply_updates(mine, updates))
+        state = state._replace(optimizers=state.optimizers | {player: memory})
+    return state
+
+
+def settle(state: State, outcome: Outcome) -> State:
+    """What a round leaves besides gradients: statistics, states of loss and view."""
+    after = {n: state.variables[n]._replace(stats=s) for n, s in outcome.stats.items()}
+    return state._replace(
+        variables=state.variables | after,
+        loss=state.loss | outcome.loss,
+        view=outcome.view,
+    )
+
+
+def report(setting: Setting, gradient: Params, outcome: Outcome) -> Info:
+    """What a move reports of those who made it."""
+    players = setting.game.players
+    norms = {
+        player: optax.tree.norm({name: gradient[name] for name in players[player]})
+        for player in outcome.paid
+    }
+    return Info(outcome.paid, norms, outcome.observed)
+
+
+def move(
+    setting: Setting, state: State, player: PlayerName, batch: Batch, key: Array
+) -> tuple[State, Info]:
+    """One substep: `player` plays a round and descends what it pays."""
+    field = field_of(setting, state, [player], batch, key)
+    gradient, outcome = field(params_of(setting.game, state, [player]))
+    moved = settle(descend(setting, state, [player], gradient), outcome)
+    return moved, report(setting, gradient, outcome)
+
+
+def _of_movers(
+    setting: Setting, state: State, movers: Players, outcome: Outcome
+) -> Outcome:
+    """What of an outcome a move leaves; the rest need not be computed."""
+    game = setting.game
+    return Outcome(
+        paid={player: outcome.paid.get(player, {}) for player in movers},
+        stats={n: outcome.stats[n] for player in movers for n in game.players[player]},
+        loss={
+            name: new
+            for name, new in outcome.loss.items()
+            if setting.advances[name] in movers
+        },
+        view=outcome.view if game.view.advances in movers else state.view,
+        observed={player: outcome.observed.get(player, {}) for player in movers},
+    )
+
+
+def _init_network(
+    game: Game, name: NetworkName, key: Array, inputs: tuple[Tree, ...]
+) -> Variables:
+    try:
+        return game.networks[name].init(
+            jax.random.fold_in(key, zlib.crc32(name.encode())), *inputs
+        )
+    except InputError:
+        raise
+    except Exception as error:  # whatever the module library says of wrong shapes
+        shapes = jax.tree.map(lambda x: x.shape, inputs)
+        reason = str(error).strip().split("\n")[0]
+        raise InputError(
+            f"network {name!r} cannot take inputs of shapes {shapes}: {reason}"
+        ) from error
+
+
+def _zeros(tree: Tree) -> Tree:
+    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), tree)
+
+
+def _whole(batch: Array) -> Array:
+    return batch
+
+
+def _draw(share: Share, sampler: Any, key: Array, shape: tuple[int, ...]) -> Array:
+    whole = (shape[0] * share.count, *shape[1:])
+    return share_of(sampler(key, whole), share)

@@ -1,0 +1,1 @@
+"""Games whose course is known, and what the field's quantities are exactly."""

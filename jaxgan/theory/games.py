@@ -1,0 +1,185 @@
+"""Games small enough to be understood: bilinear, quadratic, and the Dirac-GAN.
+
+They are ordinary games, so every dynamics plays them, and each is the local picture of
+some behaviour of large ones. They ignore their batches, except the Dirac-GAN, whose
+real data are what its batches hold: zeros, `Batch(jnp.zeros((n, 1)))`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from numpy.typing import ArrayLike
+
+from jaxgan.errors import InputError
+from jaxgan.games.gan import gan
+from jaxgan.types import (
+    Batch,
+    Game,
+    Loss,
+    Network,
+    Part,
+    PlayerName,
+    Tree,
+    Turn,
+    Variables,
+    View,
+)
+
+Coefficients = Mapping[tuple[PlayerName, PlayerName], ArrayLike]
+
+
+def bilinear(start: tuple[float, float] = (1.0, 1.0), scale: float = 1.0) -> Game:
+    """min over x, max over y of scale·xy, the smallest game that only rotates.
+
+    The generator owns x and pays scale·xy, the discriminator owns y and pays -scale·xy.
+    Its only equilibrium is the origin.
+
+    Args:
+        start: x and y before the first step.
+        scale: any number.
+
+    Reference: Gidel et al. 2019, arXiv:1802.10551, section 2.
+
+        >>> from jaxgan.theory.games import bilinear
+        >>> dict(bilinear().players)
+        {'generator': ('x',), 'discriminator': ('y',)}
+    """
+    return _game_of_points(
+        {"generator": ("x", start[:1]), "discriminator": ("y", start[1:])},
+        lambda w: {
+            "generator": scale * (w["x"] * w["y"]).sum(),
+            "discriminator": -scale * (w["x"] * w["y"]).sum(),
+        },
+    )
+
+
+def quadratic(
+    coefficients: Coefficients, starts: Mapping[PlayerName, Sequence[float]]
+) -> Game:
+    """Players with quadratic costs: each one's gradient is linear in everyone's point.
+
+        player p pays ½ wₚᵀ Aₚₚ wₚ + Σ_q≠p wₚᵀ Aₚq w_q,  so its gradient is Σ_q Aₚq w_q
+
+    where Aₚₚ is made symmetric. The matrix of all blocks is the Jacobian of the game's
+    field, so any linear field can be had: rotation, attraction, their mixtures, with
+    any number of players.
+
+    Args:
+        coefficients: Aₚq, of shape (size of p, size of q), by (p, q); those not named
+            are zero.
+        starts: by player, its point before the first step.
+
+    Raises:
+        InputError: if a player is not in `starts` or a block has another shape.
+
+        >>> from jaxgan.theory.games import quadratic
+        >>> game = quadratic(
+        ...     {("a", "b"): [[1.0]], ("b", "a"): [[-1.0]], ("a", "a"): [[0.5]]},
+        ...     {"a": [1.0], "b": [1.0]},
+        ... )
+        >>> sorted(game.networks)
+        ['a', 'b']
+    """
+    blocks = {pair: np.asarray(block, float) for pair, block in coefficients.items()}
+    for pair, block in blocks.items():
+        unknown = sorted(set(pair) - set(starts))
+        if unknown:
+            raise InputError(
+                f"quadratic: starts has no point for the players {unknown}."
+            )
+        wanted = tuple(len(starts[player]) for player in pair)
+        if block.shape != wanted:
+            raise InputError(
+                f"quadratic: coefficients[{pair}] must be of shape {wanted}, "
+                f"got {block.shape}."
+            )
+
+    def pay(w: Mapping[str, Array]) -> dict[PlayerName, Array]:
+        paid = {player: jnp.zeros((), w[player].dtype) for player in starts}
+        for (p, q), block in blocks.items():
+            matrix = jnp.asarray((block + block.T) / 4 if p == q else block, w[p].dtype)
+            paid[p] += w[p] @ (matrix @ w[q])
+        return paid
+
+    return _game_of_points({name: (name, at) for name, at in starts.items()}, pay)
+
+
+def dirac_gan(
+    loss: Loss, start: tuple[float, float] = (1.0, 1.0), view: View = View()
+) -> Game:
+    """One fake point θ against one real point 0, judged by D(x) = ψx.
+
+    A whole `gan`: it takes any loss, penalty and view, and its batches hold the real
+    points. The equilibrium is θ = ψ = 0, where the minimax loss has the field's
+    eigenvalues ±i/2 and so is not locally convergent; with R1 they are
+    -γ/2 ± √(γ²/4 - 1/4).
+
+    Args:
+        loss: any loss of a `gan`.
+        start: θ and ψ before the first step.
+        view: of the two-player game; instance noise, say.
+
+    Reference: Mescheder et al. 2018, arXiv:1801.04406, sections 2 and 3; its
+    discriminator is large for fakes, so its ψ is -ψ here.
+
+        >>> from jaxgan import chain, minimax, r1
+        >>> from jaxgan.theory.games import dirac_gan
+        >>> game = dirac_gan(chain(minimax(), r1(1.0)))
+    """
+    theta, psi = start
+
+    def place(variables: Variables, latent: Array, **_: object) -> tuple[Array, Tree]:
+        there = jnp.broadcast_to(variables.params, (latent.shape[0], 1))
+        return there, variables.stats
+
+    def slope(variables: Variables, x: Array, **_: object) -> tuple[Array, Tree]:
+        return (x * variables.params[None])[:, 0], variables.stats
+
+    def prior(key: Array, n: int, condition: tuple[Tree, ...]) -> Array:
+        return jnp.zeros((n, 1))
+
+    return gan(_point((theta,), place), _point((psi,), slope), loss, prior, view=view)
+
+
+def _itself(variables: Variables, **_: object) -> tuple[Array, Tree]:
+    return variables.params, variables.stats
+
+
+def _point(start: Sequence[float], apply: Callable[..., Any] = _itself) -> Network:
+    def init(key: Array, *inputs: Tree) -> Variables:
+        return Variables(jnp.asarray(start, jnp.result_type(float)))
+
+    return Network(init, apply)
+
+
+def _game_of_points(
+    points: Mapping[PlayerName, tuple[str, Sequence[float]]],
+    pay: Callable[[Mapping[str, Array]], dict[PlayerName, Array]],
+) -> Game:
+    """A game without data: each player owns a point, and `pay` is of all points."""
+    networks = {name: _point(start) for name, start in points.values()}
+
+    def inputs(batch: Batch, latent: Tree) -> dict[str, tuple[Tree, ...]]:
+        return {name: () for name in networks}
+
+    def prior(key: Array, n: int, condition: tuple[Tree, ...]) -> Array:
+        return jnp.zeros((n, 0))
+
+    def play(variables: Mapping[str, Variables], turn: Turn) -> tuple:
+        where = {name: value.params for name, value in variables.items()}
+        return where, {name: () for name in networks}, turn.view
+
+    def evaluate(record: Mapping[str, Array], state: Tree, key: Array) -> tuple:
+        return pay(record), state
+
+    return Game(
+        networks=networks,
+        players={player: (name,) for player, (name, _) in points.items()},
+        inputs=inputs,
+        prior=prior,
+        play=play,
+        loss=Loss({"cost": Part(lambda variables: (), evaluate)}),
+    )

@@ -95,6 +95,7 @@ def experiment(config: Config) -> Experiment:
         steps=config.steps,
         seed=config.seed,
         measure=judge(images, labels),
+        rank=lambda measured: measured["frechet"],
         samples=len(images),
     )
 

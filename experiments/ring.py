@@ -101,6 +101,7 @@ def experiment(config: Config) -> Experiment:
         seed=config.seed,
         draw=draw,
         measure=measure,
+        rank=lambda measured: measured["reverse_kl"],
         samples=2_500,
         shown=2_500,
     )

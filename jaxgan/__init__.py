@@ -71,10 +71,15 @@ from jaxgan.losses.weight_penalties import orthogonal as orthogonal
 from jaxgan.networks.autoencoding import autoencoding as autoencoding
 from jaxgan.networks.dcgan import dcgan_discriminator as dcgan_discriminator
 from jaxgan.networks.dcgan import dcgan_generator as dcgan_generator
+from jaxgan.networks.fourier import fourier as fourier
 from jaxgan.networks.linen import from_linen as from_linen
 from jaxgan.networks.mlp import mlp as mlp
 from jaxgan.networks.nnx import from_nnx as from_nnx
 from jaxgan.parallel import data_parallel as data_parallel
+from jaxgan.population import crossed as crossed
+from jaxgan.population import diverged as diverged
+from jaxgan.population import member as member
+from jaxgan.population import population as population
 from jaxgan.types import Algorithm as Algorithm
 from jaxgan.types import Batch as Batch
 from jaxgan.types import Game as Game

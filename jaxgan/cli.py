@@ -1,4 +1,4 @@
-"""The command line: train, sample, interpolate, list."""
+"""The command line: train, sweep, sample, interpolate, list."""
 
 import dataclasses
 import inspect
@@ -21,6 +21,8 @@ from jaxgan.heap import keep_freed_memory
 from jaxgan.reporting import read_rows
 from jaxgan.run import changed_versions, create_run, open_run
 from jaxgan.sampling import draw_latents, lerp, sampler, slerp
+from jaxgan.sweep import parse_grid, table
+from jaxgan.sweep import sweep as run_sweep
 from jaxgan.training import Schedule, like_state
 from jaxgan.training import train as train_run
 
@@ -58,6 +60,34 @@ class Train:
 
     devices: int | None = None
     """How many devices share each batch; all by default."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """Train an experiment over seeds and values of its Config, all in one program.
+
+    Leaves in runs/NAME-sweep a table (mean ± standard error over the seeds), curves,
+    every member's measurements, and the best member as a run directory, which the other
+    commands take. Each field of the Config that is not swept is an option too.
+    """
+
+    path: Positional[Path]
+    """An experiment's Python file."""
+
+    seeds: int = 4
+    """How many, from the Config's seed on."""
+
+    grid: tuple[str, ...] = ()
+    """NAME=VALUE,VALUE,… for each field to sweep; every combination is a member."""
+
+    out: Path | None = None
+    """Where it all goes; runs/NAME-sweep by default."""
+
+    log_every: int = 100
+    """Steps between lines of the best run's metrics.jsonl."""
+
+    sequential: bool = False
+    """One member after the other: for convolutions, and where memory is short."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command = _parse(arguments, file)
         if isinstance(command, Train):
             train(command, file)
+        elif isinstance(command, Sweep):
+            sweep(command, file)
         elif isinstance(command, Sample):
             sample(command)
         elif isinstance(command, Interpolate):
@@ -157,6 +189,25 @@ def train(command: Train, file: ExperimentFile | None) -> None:
     for row in read_rows(run.metrics)[-1:]:
         for name, value in row.items():
             print(f"  {name:40} {value}")
+
+
+def sweep(command: Sweep, file: ExperimentFile | None) -> None:
+    """`jaxgan sweep`."""
+    if file is None:
+        raise InputError(f"{command.path} is a directory; give an experiment's file.")
+    keep_freed_memory()
+    out = command.out or RUNS / f"{command.path.stem}-sweep"
+    members = run_sweep(
+        out,
+        file,
+        getattr(command, "config"),  # noqa: B009
+        command.seeds,
+        parse_grid(command.grid, file),
+        log_every=command.log_every,
+        sequential=command.sequential,
+    )
+    print(table(members))
+    print(f"finished: {out} holds this table, curves, and the best run if it ranks.")
 
 
 def sample(command: Sample) -> None:
@@ -225,8 +276,8 @@ def _last_measured(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _experiment_file(arguments: Sequence[str]) -> ExperimentFile | None:
-    """The file that `train` is given: its Config decides what options there are."""
-    if len(arguments) < 2 or arguments[0] != "train":
+    """The file that is trained: its Config decides what options there are."""
+    if len(arguments) < 2 or arguments[0] not in ("train", "sweep"):
         return None
     named = [word for word in arguments[1:] if word.endswith(".py")]
     first = [word for word in arguments[1:2] if not word.startswith("-")]
@@ -235,9 +286,11 @@ def _experiment_file(arguments: Sequence[str]) -> ExperimentFile | None:
 
 
 def _parse(arguments: Sequence[str], file: ExperimentFile | None) -> Any:
-    train_type: Any = Train if file is None else _with_config(file)
+    train_type: Any = Train if file is None else _with_config(Train, file)
+    sweep_type: Any = Sweep if file is None else _with_config(Sweep, file)
     commands = Union[  # noqa: UP007 - built at run time
         Annotated[train_type, subcommand("train")],
+        Annotated[sweep_type, subcommand("sweep")],
         Annotated[Sample, subcommand("sample")],
         Annotated[Interpolate, subcommand("interpolate")],
         Annotated[List, subcommand("list")],
@@ -245,19 +298,20 @@ def _parse(arguments: Sequence[str], file: ExperimentFile | None) -> Any:
     return tyro.cli(commands, args=arguments, prog="jaxgan", description=__doc__)
 
 
-def _with_config(file: ExperimentFile) -> type[Train]:
-    own = {field.name for field in dataclasses.fields(Train)}
+def _with_config(command: type, file: ExperimentFile) -> type:
+    """A command whose options are its own and the Config's."""
+    own = {field.name for field in dataclasses.fields(command)}
     taken = sorted(own & {field.name for field in dataclasses.fields(file.config)})
     if taken:
         raise InputError(f"{file.path}: Config may not have fields named {taken}.")
     made = dataclasses.make_dataclass(
-        "Train",
+        command.__name__,
         [("config", Annotated[file.config, OmitArgPrefixes])],
-        bases=(Train,),
+        bases=(command,),
         frozen=True,
         kw_only=True,
     )
-    made.__doc__ = f"{inspect.cleandoc(file.doc)}\n\n{inspect.getdoc(Train)}"
+    made.__doc__ = f"{inspect.cleandoc(file.doc)}\n\n{inspect.getdoc(command)}"
     return made
 
 

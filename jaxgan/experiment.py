@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 Draw = Callable[[NDArray, int | None], Image.Image]
 Measure = Callable[[NDArray], Mapping[str, float]]
+Rank = Callable[[Mapping[str, float]], float]
 
 
 def _measure_nothing(samples: NDArray) -> Mapping[str, float]:
@@ -44,6 +45,8 @@ class Experiment(NamedTuple):
     seed:     of everything random: weights, data order, latents, noise.
     draw:     `(samples, columns) -> picture`; `columns` is a wish, or None.
     measure:  `(samples) -> {name: number}`, taken whenever samples are drawn.
+    rank:     `(measured) -> number`, the least for the best of several runs; without
+              it a sweep keeps none of them.
     samples:  how many `measure` is given.
     shown:    how many of them `draw` is given.
     """
@@ -55,6 +58,7 @@ class Experiment(NamedTuple):
     seed: int = 0
     draw: Draw = image_grid
     measure: Measure = _measure_nothing
+    rank: Rank | None = None
     samples: int = 64
     shown: int = 64
 

@@ -129,6 +129,40 @@ def scatter(
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
     axes.plot(*marks.T, "x", color="tab:red", markersize=8)
     axes.plot(*points.T, ".", color="black", markersize=2, alpha=0.4)
+    return _rendered(figure)
+
+
+def curves(
+    lines: Mapping[str, Sequence[Mapping[int, Mapping[str, float]]]],
+) -> Image.Image:
+    """What runs measured over their steps: the mean, in a band of its standard error.
+
+    Args:
+        lines: for each line, by its label, `{step: {name: number}}` of some runs; every
+            name has a panel.
+    """
+    from matplotlib.figure import Figure
+
+    first = next(iter(lines.values()))[0]
+    names = list(next(iter(first.values())))
+    figure = Figure(figsize=(3.2 * len(names), 3), dpi=100, layout="constrained")
+    panels = figure.subplots(1, len(names), squeeze=False)[0]
+    for axes, name in zip(panels, names, strict=True):
+        for label, runs in lines.items():
+            steps = sorted(runs[0])
+            values = np.array([[run[step][name] for step in steps] for run in runs])
+            mean = values.mean(axis=0)
+            axes.plot(steps, mean, marker=".", label=label)
+            if len(runs) > 1:
+                with np.errstate(invalid="ignore"):  # an infinite KL has no error
+                    error = values.std(axis=0, ddof=1) / math.sqrt(len(runs))
+                    axes.fill_between(steps, mean - error, mean + error, alpha=0.3)
+        axes.set(title=name, xlabel="step", xscale="log")
+    axes.legend(fontsize=7)
+    return _rendered(figure)
+
+
+def _rendered(figure: Any) -> Image.Image:
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return Image.open(file)

@@ -31,6 +31,7 @@ ALLOWED = {
     "dynamics": BASE | {"networks", "losses", "views", "games"},
     "averaging": BASE | {"networks", "losses", "views", "games", "dynamics"},
     "parallel": BASE | {"networks", "losses", "views", "games", "dynamics"},
+    "population": BASE | {"networks", "losses", "views", "games", "dynamics"},
     "data": BASE,
     "metrics": BASE | {"data"},
     "theory": BASE | {"games"},

@@ -75,4 +75,5 @@ def experiment(config: Config) -> Experiment:
         steps=config.steps,
         seed=config.seed,
         measure=lambda samples: {"mean": float(samples.mean())},
+        rank=lambda measured: measured["mean"],
     )

@@ -22,6 +22,8 @@ from jaxgan.dynamics.simultaneous import substep_key
 from jaxgan.errors import check_positive_int
 from jaxgan.types import Algorithm, Batch, Game, Info, State
 
+RESTARTS = 5  # of GMRES, every 20 products; what it then leaves is in the residual
+
 
 def proximal_point(
     game: Game,
@@ -80,7 +82,7 @@ def proximal_point(
         params = params_of(game, state, everyone)
         for _ in range(iterations):
             left, slope = jax.linearize(residual, params)
-            correction, _ = gmres(slope, left, tol=_tolerance(params), atol=0.0)
+            correction, _ = gmres(slope, left, tol=_tolerance(params), maxiter=RESTARTS)
             params = _minus(params, correction)
         gradient, outcome = field(params)
         moved = descend(setting, state, everyone, gradient)

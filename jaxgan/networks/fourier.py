@@ -1,0 +1,54 @@
+"""Random Fourier features: a network sees details that its inputs would hide."""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxgan.errors import check_positive, check_positive_int, check_seed
+from jaxgan.types import Network, Tree, Variables
+
+
+def fourier(
+    network: Network, features: int = 64, *, scale: float, seed: int = 0
+) -> Network:
+    """Show a network x, cos(2πBx) and sin(2πBx) in place of x, with B ~ N(0, scale²).
+
+    A dense network learns smooth functions of its inputs first; a discriminator of
+    points that lie in many narrow modes then takes long to tell them apart.
+
+    Args:
+        network: takes inputs (b, d); further inputs are passed on as they are.
+        features: rows of B, which is drawn once and not trained.
+        scale: the standard deviation of B, in cycles per unit of x.
+        seed: of B.
+
+    Raises:
+        InputError: if `features` is not an integer of at least 1, `scale` is not above
+            0, or the seed is not one from 0 to 2³² - 1.
+
+    Reference: Tancik et al. 2020, arXiv:2006.10739.
+
+        >>> import jax, jax.numpy as jnp
+        >>> from jaxgan import fourier, mlp
+        >>> network = fourier(mlp(()), features=8, scale=0.5)
+        >>> x = jnp.ones((4, 2))
+        >>> variables = network.init(jax.random.key(0), x)
+        >>> variables.params["Dense_0"]["kernel"].shape
+        (18, 128)
+    """
+    check_positive_int("fourier: features", features)
+    check_positive("fourier: scale", scale)
+    check_seed("fourier: seed", seed)
+
+    def lift(x: Float[Array, "b d"]) -> Float[Array, "b k"]:
+        normal = np.random.default_rng(seed).standard_normal((x.shape[1], features))
+        phase = 2 * np.pi * scale * (x @ jnp.asarray(normal, x.dtype))
+        return jnp.concatenate([x, jnp.cos(phase), jnp.sin(phase)], axis=1)
+
+    def init(key: Array, x: Array, *rest: Tree) -> Variables:
+        return network.init(key, lift(x), *rest)
+
+    def apply(variables: Variables, x: Array, *rest: Tree, **mode: object) -> tuple:
+        return network.apply(variables, lift(x), *rest, **mode)
+
+    return network._replace(init=init, apply=apply)

@@ -1,0 +1,340 @@
+"""Sweeps: an experiment over seeds and a grid of its Config's fields, in one program.
+
+Every member is the run that `jaxgan train` would make of its seed and its values, data
+order and latents included, up to rounding. All are measured, all are reported, and the
+best is kept as a run directory.
+
+sweep.json      what was swept, and each member's last measurement
+table.md        mean ± standard error over the seeds
+curves.png      the same over the steps
+best/           the best member, an ordinary run directory
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from jaxgan.checkpoint import Checkpoints
+from jaxgan.errors import InputError, RunError, check_positive_int, check_seed
+from jaxgan.experiment import Experiment, ExperimentFile, build
+from jaxgan.population import crossed, diverged, member, population
+from jaxgan.reporting import Row, curves, flatten, write_row
+from jaxgan.run import create_run
+from jaxgan.sampling import best_variables, draw_latents, sampler
+from jaxgan.training import IN_FLIGHT, is_milestone
+from jaxgan.types import Algorithm, Batch, Info, State
+
+Values = dict[str, float]
+
+
+class Member(NamedTuple):
+    """One run of a sweep, and what became of it."""
+
+    values: Values  # of the fields swept
+    seed: int
+    config: Any
+    experiment: Experiment
+    log: dict[int, Row]  # by step
+    measured: dict[int, Row]  # by step
+    diverged: list[int]  # the step at which that was seen, if it was
+
+    @property
+    def last(self) -> Row:
+        """The last measurement; nothing if there was none before it diverged."""
+        return self.measured[max(self.measured)] if self.measured else {}
+
+
+def parse_grid(words: Sequence[str], file: ExperimentFile) -> dict[str, list[float]]:
+    """`NAME=VALUE,VALUE,…` for fields of a Config that hold numbers.
+
+    Raises:
+        InputError: if a word is none of that, or a field is unknown, given twice, or
+            holds no number.
+    """
+    grid: dict[str, list[float]] = {}
+    fields = {field.name: field.type for field in dataclasses.fields(file.config)}
+    for word in words:
+        name, equals, listed = word.partition("=")
+        if not equals:
+            raise InputError(f"--grid: {word!r} must be NAME=VALUE,VALUE,….")
+        if name not in fields:
+            raise InputError(
+                f"--grid: Config of {file.path} has no field {name!r}; it has "
+                f"{sorted(fields)}."
+            )
+        if name in grid or name == "seed":
+            cure = "use --seeds" if name == "seed" else "give it once"
+            raise InputError(f"--grid: {name} cannot be given here; {cure}.")
+        try:
+            grid[name] = [float(value) for value in listed.split(",") if value]
+        except ValueError:
+            raise InputError(
+                f"--grid: the values of {name} must be numbers, got {listed!r}."
+            ) from None
+        if not grid[name]:
+            raise InputError(f"--grid: {name} has no values; give at least one.")
+    return grid
+
+
+def sweep(
+    directory: Path,
+    file: ExperimentFile,
+    config: Any,
+    seeds: int,
+    grid: Mapping[str, Sequence[float]],
+    *,
+    log_every: int = 100,
+    sequential: bool = False,
+) -> list[Member]:
+    """Train every member, and leave a table, curves and the best run.
+
+    Args:
+        directory: where they go.
+        file: the experiment.
+        config: of everything that is not swept; its seed is the first.
+        seeds: how many, one after the other.
+        grid: values by field.
+        log_every: steps between lines of the best run's log.
+        sequential: one member after the other; see `population`.
+
+    Raises:
+        InputError: before anything compiles, if the directory is not empty, the Config
+            has no seed, a field cannot be traced, or a member is refused.
+        RunError: if every member diverged.
+    """
+    check_positive_int("--seeds", seeds)
+    check_positive_int("--log-every", log_every)
+    if directory.exists() and any(directory.iterdir()):
+        raise InputError(f"{directory} is not empty; choose another with --out.")
+    members = _members(file, config, seeds, grid)
+    algorithm = _algorithm(file, config, members, grid, sequential)
+    directory.mkdir(parents=True, exist_ok=True)
+    state = _train(algorithm, members, log_every, directory.name)
+    _report(directory, file, members)
+    _keep_best(directory, file, state, members)
+    return members
+
+
+def table(members: Sequence[Member]) -> str:
+    """Mean ± standard error over the seeds that did not diverge, in Markdown."""
+    names = _measured(members)
+    swept = list(members[0].values)
+    lines = [
+        "| " + " | ".join([*swept, "seeds", *names, "diverged"]) + " |",
+        "|" + "---|" * (len(swept) + len(names) + 2),
+    ]
+    for cell in _cells(members):
+        sound = [each for each in cell if not each.diverged]
+        measured = [_mean_and_error([m.last[name] for m in sound]) for name in names]
+        lost = [f"seed {m.seed} by step {m.diverged[0]:,}" for m in cell if m.diverged]
+        values = [f"{value:g}" for value in cell[0].values.values()]
+        row = [*values, f"{len(sound)} of {len(cell)}", *measured, ", ".join(lost)]
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def _members(
+    file: ExperimentFile, config: Any, seeds: int, grid: Mapping[str, Sequence[float]]
+) -> list[Member]:
+    if not hasattr(config, "seed"):
+        raise InputError(f"{file.path}: a sweep needs a Config with a field `seed`.")
+    check_seed("the last seed", config.seed + seeds - 1)
+    cells = crossed(**grid) if grid else {}
+    count = len(next(iter(cells.values()))) if cells else 1
+    made = []
+    for seed in range(config.seed, config.seed + seeds):
+        # The data may depend on the seed, but not on what is swept.
+        seeded = dataclasses.replace(config, seed=seed)
+        experiment = build(file, seeded)
+        for i in range(count):
+            values = {name: column[i].item() for name, column in cells.items()}
+            own = dataclasses.replace(seeded, **_typed(config, values))
+            made.append(Member(values, seed, own, experiment, {}, {}, []))
+    return sorted(made, key=lambda each: [*each.values.values()])
+
+
+def _algorithm(
+    file: ExperimentFile,
+    config: Any,
+    members: Sequence[Member],
+    grid: Mapping[str, Sequence[float]],
+    sequential: bool,
+) -> Algorithm:
+    def build_member(hypers: Mapping[str, Any]) -> Algorithm:
+        swept = {name: hypers[name] for name in grid}
+        swept = _typed(config, swept)
+        experiment = file.experiment(dataclasses.replace(config, **swept))
+        return experiment.dynamics(experiment.game)
+
+    hypers = {name: np.array([m.values[name] for m in members]) for name in grid}
+    hypers["seed"] = np.array([m.seed for m in members], np.uint32)
+    devices = None if sequential else _dividing(len(members))
+    return population(
+        build_member, hypers, devices=devices, sequential=sequential, donate=True
+    )
+
+
+def _train(
+    algorithm: Algorithm, members: Sequence[Member], log_every: int, name: str
+) -> State:
+    experiment = members[0].experiment
+    keys = jnp.stack([jax.random.key(each.seed) for each in members])
+    state = algorithm.init(keys)
+    measure = _measurer(members)
+    unlogged: list[Info] = []
+    for step in tqdm(
+        range(1, experiment.steps + 1),
+        desc=name,
+        unit=" steps",
+        dynamic_ncols=True,
+        smoothing=0.05,
+    ):
+        state, info = algorithm.step(state, _batches(members, step - 1))
+        unlogged.append(info)
+        if len(unlogged) > IN_FLIGHT:
+            jax.block_until_ready(unlogged[-1 - IN_FLIGHT])
+        shows = step == experiment.steps or is_milestone(step)
+        if shows or step % log_every == 0:
+            lost = diverged(state)
+            rows = _rows(unlogged, len(members))
+            unlogged.clear()
+            for i, each in enumerate(members):
+                if lost[i]:
+                    each.diverged.append(step)
+                each.log[step] = rows[i]
+                if shows and not lost[i]:
+                    each.measured[step] = measure(state, i)
+                    each.log[step] |= each.measured[step]
+    return state
+
+
+def _batches(members: Sequence[Member], step: int) -> tuple[Batch, ...]:
+    """Each member's own, as a single run of its seed would see them."""
+    of_seed = {m.seed: m.experiment.source(m.seed, step) for m in members}
+    return jax.tree.map(lambda *x: np.stack(x), *(of_seed[m.seed] for m in members))
+
+
+def _measurer(members: Sequence[Member]) -> Any:
+    experiment = members[0].experiment
+    generate = sampler(experiment.game)
+    latents = {
+        m.seed: draw_latents(experiment.game, experiment.samples, m.seed)
+        for m in members
+    }
+
+    def measure(state: State, i: int) -> Row:
+        each = members[i]
+        samples = generate(best_variables(member(state, i)), latents[each.seed])
+        measured = each.experiment.measure(samples)
+        return {name: float(value) for name, value in measured.items()}
+
+    return measure
+
+
+def _rows(infos: Sequence[Info], count: int) -> list[Row]:
+    """The mean of some steps' reports, for each member."""
+    mean = jax.tree.map(lambda *x: np.mean(x, axis=0), *jax.device_get(list(infos)))
+    return [flatten(jax.tree.map(lambda x, i=i: x[i], mean)) for i in range(count)]
+
+
+def _report(directory: Path, file: ExperimentFile, members: Sequence[Member]) -> None:
+    (directory / "table.md").write_text(table(members) + "\n", encoding="utf-8")
+    about = [
+        {
+            "seed": each.seed,
+            **each.values,
+            "diverged": each.diverged[:1],
+            "measured": _finite(each.last),
+        }
+        for each in members
+    ]
+    told = {"experiment": file.path.stem, "members": about}
+    text = json.dumps(told, indent=2, allow_nan=False)
+    (directory / "sweep.json").write_text(text + "\n", encoding="utf-8")
+    lines = {
+        ", ".join(f"{k} {v:g}" for k, v in cell[0].values.items()) or "all seeds": [
+            each.measured for each in cell if not each.diverged
+        ]
+        for cell in _cells(members)
+    }
+    lines = {name: runs for name, runs in lines.items() if runs}
+    if lines and _measured(members):
+        curves(lines).save(directory / "curves.png")
+
+
+def _keep_best(
+    directory: Path, file: ExperimentFile, state: State, members: Sequence[Member]
+) -> None:
+    """The member of the least rank, as the run that it would have been alone."""
+    sound = [i for i, each in enumerate(members) if not each.diverged]
+    if not sound:
+        raise RunError(f"every member diverged; {directory / 'table.md'} says when.")
+    rank = members[0].experiment.rank
+    if rank is None:
+        return
+    ranks = {i: float(rank(members[i].last)) for i in sound}
+    best = min(ranks, key=lambda i: (math.isnan(ranks[i]), ranks[i]))
+    chosen = members[best]
+    run = create_run(directory / "best", file, chosen.config)
+    for step, row in chosen.log.items():
+        write_row(run.metrics, step, row)
+    own = member(state, best)
+    with Checkpoints(run.checkpoints, 1) as saved:
+        saved.save(own)
+        saved.wait()
+    latents = draw_latents(run.experiment.game, run.experiment.samples, chosen.seed)
+    samples = sampler(run.experiment.game)(best_variables(own), latents)
+    run.samples.mkdir(exist_ok=True)
+    picture = run.experiment.draw(samples[: run.experiment.shown], None)
+    picture.save(run.samples / f"{int(own.step):06d}.png")
+
+
+def _cells(members: Sequence[Member]) -> list[list[Member]]:
+    """The members of each combination of values, which differ in their seeds."""
+    cells: dict[tuple[float, ...], list[Member]] = {}
+    for each in members:
+        cells.setdefault(tuple(each.values.values()), []).append(each)
+    return list(cells.values())
+
+
+def _measured(members: Sequence[Member]) -> list[str]:
+    """The names of what is measured."""
+    return next((list(each.last) for each in members if each.last), [])
+
+
+def _typed(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Whole numbers stay whole where the Config has them."""
+
+    def typed(name: str, value: Any) -> Any:
+        whole = isinstance(value, float) and value.is_integer()
+        return int(value) if whole and isinstance(getattr(config, name), int) else value
+
+    return {name: typed(name, value) for name, value in values.items()}
+
+
+def _mean_and_error(values: Sequence[float]) -> str:
+    if not values:
+        return "—"
+    mean = np.mean(values)
+    if len(values) == 1:
+        return f"{mean:.4g}"
+    return f"{mean:.4g} ± {np.std(values, ddof=1) / math.sqrt(len(values)):.2g}"
+
+
+def _finite(row: Row) -> dict[str, float | None]:
+    return {k: v if math.isfinite(v) else None for k, v in row.items()}
+
+
+def _dividing(members: int) -> list[jax.Device]:
+    """As many devices as divide the members evenly."""
+    devices = jax.local_devices()
+    count = max(n for n in range(1, len(devices) + 1) if members % n == 0)
+    return devices[:count]

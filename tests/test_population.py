@@ -1,0 +1,290 @@
+"""Populations: members are the runs that they would be alone."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgan import (
+    Batch,
+    InputError,
+    alternating,
+    averaged,
+    chain,
+    crossed,
+    dcgan_discriminator,
+    dcgan_generator,
+    diverged,
+    every,
+    extragradient,
+    gan,
+    lookahead,
+    member,
+    non_saturating,
+    population,
+    priors,
+    r1,
+)
+from tests.builders import assert_close, batches, bits, random, reals, small_game
+
+HYPERS = crossed(gamma=[0.1, 1.0], rate=[1e-3, 1e-2])
+SEEDS = (3, 5, 3, 9)
+FORMS = {
+    "vmap": {},
+    "sequential": {"sequential": True},
+    "devices": {"devices": jax.local_devices()[:4]},
+}
+in_every_form = pytest.mark.parametrize("form", FORMS)
+
+
+def keys(seeds=SEEDS):
+    return jnp.stack([jax.random.key(seed) for seed in seeds])
+
+
+def build(hypers, dynamics=alternating):
+    game = small_game(chain(non_saturating(), every(2, r1(hypers["gamma"]))))
+    adam = optax.adam(hypers["rate"], b1=hypers.get("b1", 0.9))
+    optimizers = {player: adam for player in game.players}
+    algorithm = dynamics(game, optimizers, reals(0))
+    return averaged(algorithm, hypers.get("decay", 0.99))
+
+
+def stacked(of_members):
+    return jax.tree.map(lambda *x: jnp.stack(x), *of_members)
+
+
+def batches_of(step, members=4, substeps=2):
+    """Each member's own batches."""
+    return stacked([batches(substeps, seed=10 * step + i) for i in range(members)])
+
+
+def alone(build, hypers, i, steps, substeps=2, seeds=SEEDS, given=batches):
+    own = jax.tree.map(lambda x: x[i].item(), hypers)
+    algorithm = build(own)
+    state, step = algorithm.init(jax.random.key(seeds[i])), jax.jit(algorithm.step)
+    for t in range(steps):
+        state, info = step(state, given(substeps, seed=10 * t + i))
+    return state, info
+
+
+def compared(algorithm, build, hypers, steps=4, substeps=2, atol=1e-6):
+    state = algorithm.init(keys())
+    for t in range(steps):
+        state, info = algorithm.step(state, batches_of(t, substeps=substeps))
+    for i in (0, 3):
+        expected, told = alone(build, hypers, i, steps, substeps)
+        found = member(state, i)
+        assert_close(found.variables, expected.variables, atol=atol)
+        assert_close(found.average, expected.average, atol=atol)
+        assert bits(found.key) == bits(expected.key)
+        assert int(found.step) == int(expected.step) == steps
+        assert_close(jax.tree.map(lambda x, i=i: x[i], info), told, atol=1e-5)
+
+
+@in_every_form
+def test_members_equal_single_runs(form):
+    compared(population(build, HYPERS, **FORMS[form]), build, HYPERS)
+
+
+def ahead(hypers):
+    return build(hypers, lambda *of: lookahead(extragradient(*of), period=2))
+
+
+def test_members_of_dynamics_that_remember_equal_single_runs():
+    compared(population(ahead, HYPERS), ahead, HYPERS)
+
+
+def test_every_kind_of_hyperparameter_may_be_traced():
+    hypers = {
+        **HYPERS,
+        "b1": np.array([0.0, 0.5, 0.9, 0.99]),
+        "decay": np.array([0.0, 0.5, 0.9, 0.99]),
+    }
+    compared(population(build, hypers), build, hypers)
+
+
+def images(substeps, seed):
+    return tuple(
+        Batch(jnp.tanh(random(100 * seed + i, 4, 8, 8, 1))) for i in range(substeps)
+    )
+
+
+def build_convolutional(hypers):
+    game = gan(
+        dcgan_generator((8, 8, 1), channels=4),
+        dcgan_discriminator((8, 8, 1), channels=4),
+        chain(non_saturating(), r1(hypers["gamma"])),
+        priors.normal(4),
+    )
+    optimizers = {player: optax.sgd(hypers["rate"]) for player in game.players}
+    return alternating(game, optimizers, images(1, 0)[0])
+
+
+@pytest.mark.parametrize("form", ["vmap", "sequential"])
+def test_convolutional_members_equal_single_runs(form):
+    hypers = {"gamma": np.array([0.1, 1.0]), "rate": np.array([0.01, 0.02])}
+    algorithm = population(build_convolutional, hypers, **FORMS[form])
+    state = algorithm.init(keys(SEEDS[:2]))
+    for t in range(2):
+        state, _ = algorithm.step(
+            state, stacked([images(2, seed=10 * t + i) for i in range(2)])
+        )
+    for i in range(2):
+        expected, _ = alone(build_convolutional, hypers, i, 2, given=images)
+        assert_close(member(state, i).variables, expected.variables)
+
+
+@in_every_form
+def test_one_trace_serves_two_sweeps(form):
+    traces = []
+
+    def counted(hypers):
+        algorithm = build(hypers)
+
+        def step(state, given):
+            traces.append(1)
+            return algorithm.step(state, given)
+
+        return algorithm._replace(step=step)
+
+    for gammas in ([0.1, 0.2, 0.3, 0.4], [1.0, 2.0, 3.0, 4.0]):
+        hypers = crossed(gamma=gammas, rate=[1e-3])
+        algorithm = population(counted, hypers, **FORMS[form])
+        state = algorithm.init(keys())
+        for t in range(2):
+            state, info = algorithm.step(state, batches_of(t))
+    assert len(traces) == 1
+    # And the second sweep's values were those used.
+    assert float(info.losses["discriminator"]["r1"].min()) >= 0
+
+
+def test_a_step_is_not_computed_both_ways_for_a_lazy_part():
+    """State.step is one number, so that `every`'s conditional stays one."""
+    algorithm = population(build, HYPERS)
+    state = algorithm.init(keys())
+    assert state.step.shape == ()
+    text = str(jax.make_jaxpr(algorithm.step)(state, batches_of(0)))
+    assert "cond[" in text
+
+
+@in_every_form
+def test_a_diverged_member_is_named_and_disturbs_nobody(form):
+    hypers = {**HYPERS, "rate": np.array([1e-3, 1e-3, 1e38, 1e-3])}
+    algorithm = population(build, hypers, **FORMS[form])
+    state = algorithm.init(keys())
+    for t in range(4):
+        state, _ = algorithm.step(state, batches_of(t))
+    assert diverged(state).tolist() == [False, False, True, False]
+    for i in (1, 3):
+        expected, _ = alone(build, hypers, i, 4)
+        assert_close(member(state, i).variables, expected.variables)
+
+
+def test_the_best_member_goes_on_alone():
+    algorithm = population(build, HYPERS)
+    state, _ = algorithm.step(algorithm.init(keys()), batches_of(0))
+    one = build({name: x[2].item() for name, x in HYPERS.items()})
+    on, _ = jax.jit(one.step)(member(state, 2), batches(seed=12))
+    expected, _ = algorithm.step(state, batches_of(1))
+    assert_close(on.variables, member(expected, 2).variables)
+
+
+def test_donated_states_are_used_again():
+    algorithm = population(build, HYPERS, donate=True)
+    state = algorithm.init(keys())
+    after, _ = algorithm.step(state, batches_of(0))
+    assert jax.tree.leaves(state.variables)[0].is_deleted()
+    assert not jax.tree.leaves(after.variables)[0].is_deleted()
+
+
+@pytest.mark.parametrize("form", ["vmap", "sequential"])
+def test_states_are_kept_unless_donated(form):
+    algorithm = population(build, HYPERS, **FORMS[form])
+    state = algorithm.init(keys())
+    before = bits(state)
+    algorithm.step(state, batches_of(0))
+    assert bits(state) == before
+
+
+def test_devices_hold_their_members_and_ask_nothing_of_others():
+    algorithm = population(build, HYPERS, devices=jax.local_devices()[:4])
+    state = algorithm.init(keys())
+    kernel = jax.tree.leaves(state.variables)[0]
+    assert len(kernel.sharding.device_set) == 4
+    assert {shard.data.shape[0] for shard in kernel.addressable_shards} == {1}
+    text = jax.jit(algorithm.step).lower(state, batches_of(0)).compile().as_text()
+    for asking in ("all-reduce", "all-gather", "all-to-all", "collective-permute"):
+        assert asking not in text
+
+
+def test_crossed_has_every_combination():
+    found = crossed(a=(1, 2), b=("x", "y", "z"))
+    assert found["a"].tolist() == [1, 1, 1, 2, 2, 2]
+    assert found["b"].tolist() == ["x", "y", "z"] * 2
+
+
+# Refusals
+
+
+def shaped(hypers):
+    game = small_game(width=hypers["width"])
+    return alternating(
+        game, {player: optax.sgd(0.1) for player in game.players}, reals(0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: crossed(gamma=[]), "crossed: gamma has no values; give at least one"),
+        (lambda: crossed(), "crossed: there is nothing to cross"),
+        (
+            lambda: population(build, {"gamma": np.ones(3), "rate": np.ones(2)}),
+            r"the same number of members in front, got .*'gamma'.*\(3,\).*\(2,\)",
+        ),
+        (lambda: population(build, {"gamma": 1.0, "rate": 1.0}), "the same number of"),
+        (lambda: population(build, {}), "the same number of members"),
+        (
+            lambda: population(build, {"gamma": np.ones(0), "rate": np.ones(0)}),
+            "population: hypers hold no members",
+        ),
+        (
+            lambda: population(shaped, {"width": np.array([4, 8])}),
+            r"hypers\['width'\] cannot be traced, so it cannot differ between members",
+        ),
+        (
+            lambda: population(
+                build, {"gamma": np.array([1.0, -2.0]), "rate": np.ones(2)}
+            ),
+            r"member 1 \(\['gamma'\] -2, .*: r1: gamma must be at least 0, got -2",
+        ),
+        (
+            lambda: population(build, {"gama": np.ones(2), "rate": np.ones(2)}),
+            r"member 0 .*: KeyError: 'gamma'",
+        ),
+        (
+            lambda: population(build, HYPERS, devices=jax.local_devices()[:3]),
+            "4 members do not divide evenly among 3 devices",
+        ),
+        (
+            lambda: population(
+                build, HYPERS, devices=jax.local_devices()[:2], sequential=True
+            ),
+            "sequential members share one device",
+        ),
+        (
+            lambda: population(build, HYPERS).init(keys((1, 2))),
+            r"every leaf of keys needs the 4 members in front, got .*\(2,\)",
+        ),
+        (
+            lambda: population(build, HYPERS).step(
+                population(build, HYPERS).init(keys()), batches()
+            ),
+            r"every leaf of batches needs the 4 members in front, got .*\(8,\)",
+        ),
+    ],
+)
+def test_bad_input_is_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        make()

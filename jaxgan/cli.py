@@ -15,13 +15,14 @@ import tyro
 from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
 from jaxgan.checkpoint import restore_networks, steps
+from jaxgan.comparison import table
 from jaxgan.errors import InputError, Interrupted, RunError, check_positive_int
 from jaxgan.experiment import ExperimentFile, load_file
 from jaxgan.heap import keep_freed_memory
 from jaxgan.reporting import read_rows
 from jaxgan.run import changed_versions, create_run, open_run
 from jaxgan.sampling import draw_latents, lerp, sampler, slerp
-from jaxgan.sweep import parse_grid, table
+from jaxgan.sweep import parse_grid
 from jaxgan.sweep import sweep as run_sweep
 from jaxgan.training import Schedule, like_state
 from jaxgan.training import train as train_run

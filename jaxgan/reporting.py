@@ -61,6 +61,16 @@ def rewind(path: Path, step: int) -> None:
         fresh.replace(path)
 
 
+def mean_and_error(values: Sequence[float]) -> str:
+    """Mean ± standard error, in words: one number has no error, no number a dash."""
+    if not values:
+        return "—"
+    mean = float(np.mean(values))
+    if len(values) == 1 or not math.isfinite(mean):
+        return f"{mean:.4g}"
+    return f"{mean:.4g} ± {np.std(values, ddof=1) / math.sqrt(len(values)):.2g}"
+
+
 def image_grid(
     images: Float[np.ndarray, "n h w c"], columns: int | None = None
 ) -> Image.Image:

@@ -11,11 +11,10 @@ best/           the best member, an ordinary run directory
 """
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,33 +22,15 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxgan.checkpoint import Checkpoints
+from jaxgan.comparison import Member, write_report
 from jaxgan.errors import InputError, RunError, check_positive_int, check_seed
-from jaxgan.experiment import Experiment, ExperimentFile, build
+from jaxgan.experiment import ExperimentFile, build
 from jaxgan.population import crossed, diverged, member, population
-from jaxgan.reporting import Row, curves, flatten, write_row
+from jaxgan.reporting import Row, flatten, write_row
 from jaxgan.run import create_run
 from jaxgan.sampling import best_variables, draw_latents, sampler
 from jaxgan.training import IN_FLIGHT, is_milestone
 from jaxgan.types import Algorithm, Batch, Info, State
-
-Values = dict[str, float]
-
-
-class Member(NamedTuple):
-    """One run of a sweep, and what became of it."""
-
-    values: Values  # of the fields swept
-    seed: int
-    config: Any
-    experiment: Experiment
-    log: dict[int, Row]  # by step
-    measured: dict[int, Row]  # by step
-    diverged: list[int]  # the step at which that was seen, if it was
-
-    @property
-    def last(self) -> Row:
-        """The last measurement; nothing if there was none before it diverged."""
-        return self.measured[max(self.measured)] if self.measured else {}
 
 
 def parse_grid(words: Sequence[str], file: ExperimentFile) -> dict[str, list[float]]:
@@ -118,27 +99,9 @@ def sweep(
     algorithm = _algorithm(file, config, members, grid, sequential)
     directory.mkdir(parents=True, exist_ok=True)
     state = _train(algorithm, members, log_every, directory.name)
-    _report(directory, file, members)
+    write_report(directory, file.path.stem, members)
     _keep_best(directory, file, state, members)
     return members
-
-
-def table(members: Sequence[Member]) -> str:
-    """Mean ± standard error over the seeds that did not diverge, in Markdown."""
-    names = _measured(members)
-    swept = list(members[0].values)
-    lines = [
-        "| " + " | ".join([*swept, "seeds", *names, "diverged"]) + " |",
-        "|" + "---|" * (len(swept) + len(names) + 2),
-    ]
-    for cell in _cells(members):
-        sound = [each for each in cell if not each.diverged]
-        measured = [_mean_and_error([m.last[name] for m in sound]) for name in names]
-        lost = [f"seed {m.seed} by step {m.diverged[0]:,}" for m in cell if m.diverged]
-        values = [f"{value:g}" for value in cell[0].values.values()]
-        row = [*values, f"{len(sound)} of {len(cell)}", *measured, ", ".join(lost)]
-        lines.append("| " + " | ".join(row) + " |")
-    return "\n".join(lines)
 
 
 def _members(
@@ -245,31 +208,6 @@ def _rows(infos: Sequence[Info], count: int) -> list[Row]:
     return [flatten(jax.tree.map(lambda x, i=i: x[i], mean)) for i in range(count)]
 
 
-def _report(directory: Path, file: ExperimentFile, members: Sequence[Member]) -> None:
-    (directory / "table.md").write_text(table(members) + "\n", encoding="utf-8")
-    about = [
-        {
-            "seed": each.seed,
-            **each.values,
-            "diverged": each.diverged[:1],
-            "measured": _finite(each.last),
-        }
-        for each in members
-    ]
-    told = {"experiment": file.path.stem, "members": about}
-    text = json.dumps(told, indent=2, allow_nan=False)
-    (directory / "sweep.json").write_text(text + "\n", encoding="utf-8")
-    lines = {
-        ", ".join(f"{k} {v:g}" for k, v in cell[0].values.items()) or "all seeds": [
-            each.measured for each in cell if not each.diverged
-        ]
-        for cell in _cells(members)
-    }
-    lines = {name: runs for name, runs in lines.items() if runs}
-    if lines and _measured(members):
-        curves(lines).save(directory / "curves.png")
-
-
 def _keep_best(
     directory: Path, file: ExperimentFile, state: State, members: Sequence[Member]
 ) -> None:
@@ -297,19 +235,6 @@ def _keep_best(
     picture.save(run.samples / f"{int(own.step):06d}.png")
 
 
-def _cells(members: Sequence[Member]) -> list[list[Member]]:
-    """The members of each combination of values, which differ in their seeds."""
-    cells: dict[tuple[float, ...], list[Member]] = {}
-    for each in members:
-        cells.setdefault(tuple(each.values.values()), []).append(each)
-    return list(cells.values())
-
-
-def _measured(members: Sequence[Member]) -> list[str]:
-    """The names of what is measured."""
-    return next((list(each.last) for each in members if each.last), [])
-
-
 def _typed(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Whole numbers stay whole where the Config has them."""
 
@@ -318,19 +243,6 @@ def _typed(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         return int(value) if whole and isinstance(getattr(config, name), int) else value
 
     return {name: typed(name, value) for name, value in values.items()}
-
-
-def _mean_and_error(values: Sequence[float]) -> str:
-    if not values:
-        return "—"
-    mean = np.mean(values)
-    if len(values) == 1:
-        return f"{mean:.4g}"
-    return f"{mean:.4g} ± {np.std(values, ddof=1) / math.sqrt(len(values)):.2g}"
-
-
-def _finite(row: Row) -> dict[str, float | None]:
-    return {k: v if math.isfinite(v) else None for k, v in row.items()}
 
 
 def _dividing(members: int) -> list[jax.Device]:

@@ -11,11 +11,14 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_example_runs_and_is_short(capsys):
-    [example] = blocks("python")
-    assert len(example.strip().splitlines()) <= 20
-    exec(compile(example, "README.md", "exec"), {"__name__": "readme"})
+def test_the_examples_run_and_are_short(capsys):
+    """The second goes on from the first."""
+    known = {"__name__": "readme"}
+    for example in blocks("python"):
+        assert len(example.strip().splitlines()) <= 20
+        exec(compile(example, "README.md", "exec"), known)
     assert "non_saturating" in capsys.readouterr().out
+    assert known["info"].losses["discriminator"]["r1"].shape == (9,)
 
 
 def test_two_commands_do_all_the_setting_up():

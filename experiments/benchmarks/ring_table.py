@@ -70,6 +70,7 @@ from jaxgan import (
 )
 from jaxgan.data import synthetic
 from jaxgan.metrics.modes import Modes, count_modes
+from jaxgan.reporting import mean_and_error
 from jaxgan.sampling import best_variables, draw_latents, sampler
 
 Dynamics = Callable[..., Algorithm]
@@ -183,22 +184,14 @@ def kept(row: Row, seeds: int, steps: int, runs: Path) -> list[Modes | None]:
 def line(row: Row, found: list[Modes | None]) -> str:
     """A row of the table."""
     sound = [modes for modes in found if modes is not None]
-    cells = list(row)
-    for values, digits, scale in (
-        ([m.captured for m in sound], 1, 1),
-        ([m.high_quality for m in sound], 1, 100),
-        ([m.reverse_kl for m in sound], 3, 1),
-    ):
-        cells.append(_mean_and_error(np.array(values) * scale, digits))
-    lost = len(found) - len(sound)
-    return "| " + " | ".join([*cells, str(lost or "")]) + " |"
-
-
-def _mean_and_error(values: np.ndarray, digits: int) -> str:
-    if not len(values):
-        return "—"
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-    return f"{values.mean():.{digits}f} ± {error:.{digits}f}"
+    cells = [
+        *row,
+        mean_and_error([modes.captured for modes in sound]),
+        mean_and_error([100 * modes.high_quality for modes in sound]),
+        mean_and_error([modes.reverse_kl for modes in sound]),
+        str(len(found) - len(sound) or ""),
+    ]
+    return "| " + " | ".join(cells) + " |"
 
 
 def main(

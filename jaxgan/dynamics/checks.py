@@ -9,14 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxgan.dynamics.field import (
     Optimizers,
     Outcome,
     Setting,
     init_state,
-    params_of,
     play_out,
 )
 from jaxgan.dynamics.microbatches import check_microbatches
@@ -24,9 +22,8 @@ from jaxgan.errors import (
     InputError,
     check_positive_int,
     check_weights,
-    is_concrete,
 )
-from jaxgan.types import Batch, Game, PartName, PlayerName, State, Tree
+from jaxgan.types import Batch, Game, PartName, PlayerName, State
 
 
 def set_up(
@@ -106,49 +103,6 @@ def check_order(
     if isinstance(order, str) or not order:
         raise InputError(f"{argument} must be a tuple of players, got {order!r}.")
     _check_players(game, argument, order)
-
-
-def check_differentiable(setting: Setting, players: Sequence[PlayerName]) -> None:
-    """Refuse optimisers that dynamics could not differentiate through.
-
-    Each player's `update` is differentiated once, at parameters and gradients of zero,
-    where dead units leave them. Optimisers with traced hyperparameters pass.
-
-    Raises:
-        InputError: if an update cannot be differentiated, or has a derivative there
-            that is not finite.
-    """
-    state = jax.eval_shape(lambda key: init_state(setting, key), jax.random.key(0))
-    for player in players:
-        zeros = jax.tree.map(
-            lambda x: jnp.zeros(x.shape, x.dtype),
-            params_of(setting.game, state, [player]),
-        )
-        optimizer = setting.optimizers[player]
-        start = optimizer.init(zeros)
-
-        def update(
-            gradient: Tree,
-            optimizer: optax.GradientTransformation = optimizer,
-            start: Tree = start,
-            zeros: Tree = zeros,
-        ) -> Tree:
-            return optimizer.update(gradient, start, zeros)[0]
-
-        try:
-            _, slope = jax.jvp(update, (zeros,), (jax.tree.map(jnp.ones_like, zeros),))
-        except Exception as error:  # whatever an optimiser may raise
-            reason = str(error).strip().split("\n")[0]
-            raise InputError(
-                f"optimizers[{player!r}] cannot be differentiated: {reason}"
-            ) from error
-        for x in jax.tree.leaves(slope):
-            if is_concrete(x) and not jnp.isfinite(x).all():
-                raise InputError(
-                    f"optimizers[{player!r}] cannot be differentiated: its update's "
-                    "derivative at gradient zero is not finite; Adam needs eps_root "
-                    "above 0, such as optax.adam(1e-3, eps_root=1e-8)."
-                )
 
 
 def check_batches(substeps: int, batches: Sequence[Batch]) -> None:

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import optax
 from jax.scipy.sparse.linalg import gmres
 
-from jaxgan.dynamics.checks import check_batches, check_differentiable, set_up_together
+from jaxgan.dynamics.checks import check_batches, set_up_together
+from jaxgan.dynamics.differentiable import check_differentiable
 from jaxgan.dynamics.field import (
     Optimizers,
     Params,

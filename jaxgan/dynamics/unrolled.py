@@ -6,7 +6,8 @@ from functools import partial
 import jax
 
 from jaxgan.dynamics.alternating import ORDER, in_turn
-from jaxgan.dynamics.checks import check_differentiable, check_order, set_up
+from jaxgan.dynamics.checks import check_order, set_up
+from jaxgan.dynamics.differentiable import check_differentiable
 from jaxgan.dynamics.field import (
     Optimizers,
     Params,

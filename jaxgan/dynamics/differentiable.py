@@ -1,0 +1,49 @@
+"""Whether optimisers can be differentiated, found out by differentiating them once."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan.dynamics.field import Setting, init_state, params_of
+from jaxgan.errors import InputError, is_concrete
+from jaxgan.types import PlayerName, Tree
+
+
+def check_differentiable(setting: Setting, players: Sequence[PlayerName]) -> None:
+    """Refuse optimisers that dynamics could not differentiate through.
+
+    Each player's `update` is differentiated once, at parameters and gradients of zero,
+    where dead units leave them. Optimisers with traced hyperparameters pass.
+
+    Raises:
+        InputError: if an update cannot be differentiated, or has a derivative there
+            that is not finite.
+    """
+    state = jax.eval_shape(lambda key: init_state(setting, key), jax.random.key(0))
+    for player in players:
+        shapes = params_of(setting.game, state, [player])
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        try:
+            slope = _slope(setting.optimizers[player], zeros)
+        except Exception as error:  # whatever an optimiser may raise
+            reason = str(error).strip().split("\n")[0]
+            raise InputError(
+                f"optimizers[{player!r}] cannot be differentiated: {reason}"
+            ) from error
+        for x in jax.tree.leaves(slope):
+            if is_concrete(x) and not jnp.isfinite(x).all():
+                raise InputError(
+                    f"optimizers[{player!r}] cannot be differentiated: its update's "
+                    "derivative at gradient zero is not finite; Adam needs eps_root "
+                    "above 0, such as optax.adam(1e-3, eps_root=1e-8)."
+                )
+
+
+def _slope(optimizer: optax.GradientTransformation, zeros: Tree) -> Tree:
+    """Of the first update, along a gradient of ones."""
+    start = optimizer.init(zeros)
+    ones = jax.tree.map(jnp.ones_like, zeros)
+    update = lambda gradient: optimizer.update(gradient, start, zeros)[0]  # noqa: E731
+    return jax.jvp(update, (zeros,), (ones,))[1]

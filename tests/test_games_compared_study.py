@@ -1,0 +1,77 @@
+"""The dynamics side by side, by experiments/theory and experiments/benchmarks."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxgan.metrics.modes import Modes
+from jaxgan.theory.games import bilinear
+
+ROOT = Path(__file__).parent.parent / "experiments"
+STUDY = runpy.run_path(str(ROOT / "theory" / "games_compared.py"))
+TABLE = runpy.run_path(str(ROOT / "benchmarks" / "ring_table.py"))
+
+CONVERGING = {
+    "negative\nmomentum",
+    "lookahead",
+    "optimistic",
+    "extragradient",
+    "past\nextragradient",
+    "consensus",
+    "symplectic\nadjustment",
+    "unrolled",
+    "proximal\npoint",
+}
+
+
+@pytest.mark.parametrize("name", STUDY["WAYS"])
+def test_who_converges_on_the_bilinear_game(name):
+    points = STUDY["course"](STUDY["WAYS"][name], bilinear(), 0.3, 100)
+    assert points.shape == (101, 2)
+    np.testing.assert_allclose(points[0], [1, 1])
+    distance = np.linalg.norm(points[-1])
+    if name in CONVERGING:
+        assert distance < 0.5
+    elif name == "alternating":  # between the axes of the ellipse it stays on
+        assert 1 < distance < 2
+    else:
+        assert distance == pytest.approx(np.sqrt(2) * 1.09**50, rel=1e-3)
+
+
+def test_the_radius_is_that_of_the_step():
+    radius = STUDY["radius"](STUDY["WAYS"]["extragradient"], 0.3)
+    assert radius == pytest.approx(0.958175, abs=1e-5)
+
+
+def test_a_short_course_of_the_ring_gives_points():
+    points = STUDY["samples_of"](STUDY["WAYS"]["optimistic"], steps=2)
+    assert points.shape == (2500, 2)
+    assert np.isfinite(points).all()
+
+
+def test_the_table_has_every_loss_penalty_and_dynamics():
+    rows = TABLE["ROWS"]
+    assert len(rows) == len(set(rows)) == 6 * 3 + 9 * 2
+    assert {row.dynamics for row in rows} == set(TABLE["DYNAMICS"])
+    assert {(row.loss, row.penalty) for row in rows[:18]} == {
+        (loss, penalty) for loss in TABLE["LOSSES"] for penalty in TABLE["PENALTIES"]
+    }
+
+
+def test_a_row_is_measured_once_and_then_read(tmp_path):
+    row = TABLE["Row"]("hinge", "GP", "alternating")
+    first = TABLE["kept"](row, 2, 3, tmp_path)
+    [file] = tmp_path.iterdir()
+    written = file.stat().st_mtime_ns
+    assert TABLE["kept"](row, 2, 3, tmp_path) == first
+    assert file.stat().st_mtime_ns == written
+    assert len(first) == 2
+
+
+def test_a_line_has_means_and_standard_errors():
+    row = TABLE["Row"]("hinge", "R1", "alternating")
+    found = [Modes(8, 0.9, 0.01), Modes(6, 0.7, 0.03), None]
+    expected = "| hinge | R1 | alternating | 7 ± 1 | 80 ± 10 | 0.02 ± 0.01 | 1 |"
+    assert TABLE["line"](row, found) == expected

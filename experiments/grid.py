@@ -17,7 +17,15 @@ Command: jaxgan train experiments/grid.py
 
 Cost: about 2 min on one CPU core
 
-Expect: captured 25, high_quality 0.94, reverse_kl 0.005
+Expect: captured 25, high_quality 0.96, reverse_kl 0.006
+
+Seeds 0 to 9, all of them, by jaxgan sweep experiments/grid.py --seeds 10 on jax 0.10.2
+(everything was chosen on other seeds, 100 to 111):
+
+    seed             0    1    2    3    4    5    6    7    8    9   mean
+    captured        25   25   25   25   25   25   25   25   25   25   25
+    high quality, % 95.7 97.4 95.8 95.9 96.7 97.1 97.2 95.8 96.6 96.1 96.4 ± 0.2
+    reverse KL, 1e-4 52   45   66   71   65   37   54   44   68   64   57 ± 4
 """
 
 import dataclasses

@@ -43,6 +43,10 @@ def test_who_converges_on_the_bilinear_game(name):
 def test_the_radius_is_that_of_the_step():
     radius = STUDY["radius"](STUDY["WAYS"]["extragradient"], 0.3)
     assert radius == pytest.approx(0.958175, abs=1e-5)
+    five = np.linalg.matrix_power(np.array([[1 - 0.09, -0.3], [0.3, 1]]), 5)
+    called_back = max(abs(np.linalg.eigvals((np.eye(2) + five) / 2))) ** (1 / 5)
+    radius = STUDY["radius"](STUDY["WAYS"]["lookahead"], 0.3)
+    assert radius == pytest.approx(called_back, abs=1e-5)
 
 
 def test_a_short_course_of_the_ring_gives_points():

@@ -254,6 +254,19 @@ def test_lookahead_calls_back_both_players():
     assert bits(state.optimizers) == bits(plain.optimizers)
 
 
+def test_simultaneous_moves_share_their_forward_pass():
+    """Operations of a step, counted in what is compiled."""
+
+    def operations(dynamics, substeps):
+        algorithm = algorithm_of(small_game(width=64), n=64, dynamics=dynamics)
+        state = algorithm.init(jax.random.key(0))
+        step = jax.jit(algorithm.step).lower(state, batches(substeps, n=64))
+        return step.compile().cost_analysis()["flops"]
+
+    share = operations(simultaneous, 1) / operations(alternating, 2)
+    assert 0.7 < share < 0.95
+
+
 # Laws of all
 
 

@@ -1,0 +1,116 @@
+"""Divergences of two Gaussians, in closed form and float64."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jaxgan.errors import InputError
+
+
+def kl(
+    mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike
+) -> float:
+    """KL(N(μₚ, Σₚ) ‖ N(μ_q, Σ_q)), in nats.
+
+        ½ (Tr Σ_q⁻¹Σₚ + (μ_q - μₚ)ᵀ Σ_q⁻¹ (μ_q - μₚ) - d + log det Σ_q / det Σₚ)
+
+    Args:
+        mean_p, mean_q: (d,).
+        cov_p, cov_q: (d, d), positive definite.
+
+    Raises:
+        InputError: if the shapes do not fit or a covariance is not one.
+
+        >>> from jaxgan.theory.gaussians import kl
+        >>> kl([1.0], [[1.0]], [0.0], [[1.0]])
+        0.5
+    """
+    apart, root_p, root_q = _gaussians("kl", mean_p, cov_p, mean_q, cov_q)
+    spread = np.square(np.linalg.solve(root_q, root_p)).sum()
+    distance = np.square(np.linalg.solve(root_q, apart)).sum()
+    return float((spread + distance - len(apart)) / 2 + _log_det(root_q, root_p))
+
+
+def wasserstein2(
+    mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike
+) -> float:
+    """W₂ of two Gaussians, whose square is the Fréchet distance.
+
+        W₂² = ‖μₚ - μ_q‖² + Tr(Σₚ + Σ_q - 2 (Σₚ Σ_q)^½)
+
+    Args:
+        mean_p, mean_q: (d,).
+        cov_p, cov_q: (d, d), positive definite.
+
+    Raises:
+        InputError: if the shapes do not fit or a covariance is not one.
+
+    Reference: Dowson & Landau 1982, Journal of Multivariate Analysis 12.
+
+        >>> from jaxgan.theory.gaussians import wasserstein2
+        >>> wasserstein2([0.0], [[1.0]], [3.0], [[25.0]])
+        5.0
+    """
+    apart, root_p, root_q = _gaussians("wasserstein2", mean_p, cov_p, mean_q, cov_q)
+    # The trace is the least ‖√Σₚ - √Σ_q·U‖² over rotations U: no digits cancel.
+    left, _, right = np.linalg.svd(root_q.T @ root_p)
+    spread = np.square(root_p - root_q @ (left @ right)).sum()
+    return math.sqrt(np.square(apart).sum() + spread)
+
+
+def squared_hellinger(
+    mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike
+) -> float:
+    """∫ (√p - √q)² of two Gaussians, from 0 to 2; others halve it.
+
+        2 - 2 (det Σₚ det Σ_q)^¼ / (det Σ)^½ · exp(-⅛ (μₚ - μ_q)ᵀ Σ⁻¹ (μₚ - μ_q))
+
+    with Σ = (Σₚ + Σ_q) / 2.
+
+    Args:
+        mean_p, mean_q: (d,).
+        cov_p, cov_q: (d, d), positive definite.
+
+    Raises:
+        InputError: if the shapes do not fit or a covariance is not one.
+
+        >>> from jaxgan.theory.gaussians import squared_hellinger
+        >>> round(squared_hellinger([0.0], [[1.0]], [2.0], [[1.0]]), 6)
+        0.786939
+    """
+    apart, root_p, root_q = _gaussians(
+        "squared_hellinger", mean_p, cov_p, mean_q, cov_q
+    )
+    root = np.linalg.cholesky((root_p @ root_p.T + root_q @ root_q.T) / 2)
+    distance = np.square(np.linalg.solve(root, apart)).sum()
+    overlap = -(_log_det(root, root_p) + _log_det(root, root_q)) / 2 - distance / 8
+    return float(-2 * np.expm1(overlap))
+
+
+def _gaussians(
+    name: str, mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The difference of the means, and the Cholesky roots of both covariances."""
+    means = [np.asarray(mean, np.float64) for mean in (mean_p, mean_q)]
+    covs = [np.asarray(cov, np.float64) for cov in (cov_p, cov_q)]
+    d = means[0].size
+    if {m.shape for m in means} != {(d,)} or {c.shape for c in covs} != {(d, d)}:
+        raise InputError(
+            f"gaussians.{name}: means must be of one shape (d,) and covariances of "
+            f"(d, d), got {[a.shape for a in (*means, *covs)]}."
+        )
+    try:
+        roots = [np.linalg.cholesky(cov) for cov in covs]
+    except np.linalg.LinAlgError:
+        roots = []
+    if not roots or not all(np.allclose(cov, cov.T, rtol=1e-9) for cov in covs):
+        raise InputError(
+            f"gaussians.{name}: covariances must be symmetric positive definite."
+        )
+    return means[0] - means[1], roots[0], roots[1]
+
+
+def _log_det(root: np.ndarray, other: np.ndarray) -> float:
+    """½ log of the ratio of determinants, given Cholesky roots."""
+    return float(np.log(np.diag(root) / np.diag(other)).sum())

@@ -208,7 +208,9 @@ def sweep(command: Sweep, file: ExperimentFile | None) -> None:
         sequential=command.sequential,
     )
     print(table(members))
-    print(f"finished: {out} holds this table, curves, and the best run if it ranks.")
+    kept = out / "best"
+    best = f"the best is the run {kept}" if kept.exists() else "it ranks no run"
+    print(f"finished: {out} holds this table and curves; {best}.")
 
 
 def sample(command: Sample) -> None:
@@ -287,8 +289,12 @@ def _experiment_file(arguments: Sequence[str]) -> ExperimentFile | None:
 
 
 def _parse(arguments: Sequence[str], file: ExperimentFile | None) -> Any:
-    train_type: Any = Train if file is None else _with_config(Train, file)
-    sweep_type: Any = Sweep if file is None else _with_config(Sweep, file)
+    train_type: Any = Train
+    sweep_type: Any = Sweep
+    if file is not None and arguments[0] == "train":
+        train_type = _with_config(Train, file)
+    elif file is not None:
+        sweep_type = _with_config(Sweep, file)
     commands = Union[  # noqa: UP007 - built at run time
         Annotated[train_type, subcommand("train")],
         Annotated[sweep_type, subcommand("sweep")],

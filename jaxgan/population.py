@@ -42,13 +42,15 @@ def population(
     member equals the same run alone, up to rounding.
 
     The step is traced once for a `build` and a number of members, whatever the values.
+    So values are checked beforehand, by building the members at the two ends of each
+    hyperparameter.
 
     Args:
         build: `(one member's hypers) -> algorithm`, a pure function. It is run while
             tracing, so it may not need the value of a hyperparameter.
         hypers: any pytree of arrays with the members' axis in front; see `crossed`.
-        devices: the members are divided among these; by default the first of this
-            process alone.
+        devices: the members are divided among these; by default among as many of this
+            process as divide them evenly.
         sequential: one member after the other, in one compiled program, instead of
             `vmap`. Convolutions with a kernel for each member are no faster together,
             and take longer to compile.
@@ -56,8 +58,8 @@ def population(
 
     Raises:
         InputError: before anything compiles, if there are no members, the leaves differ
-            in how many, a hyperparameter is refused or cannot be traced, or the members
-            do not divide evenly among the devices.
+            in how many or hold no numbers, a hyperparameter is refused or cannot be
+            traced, or the members do not divide evenly among the devices.
 
         >>> import jax, jax.numpy as jnp, optax
         >>> from jaxgan import Batch, alternating, chain, crossed, gan, member, mlp
@@ -75,8 +77,8 @@ def population(
         (4,)
         >>> best = member(state, 2)
     """
-    hypers = jax.tree.map(jnp.asarray, hypers)
     members = _check_hypers(build, hypers)
+    hypers = jax.tree.map(jnp.asarray, hypers)
     if sequential and devices is not None:
         raise InputError("population: sequential members share one device; give none.")
     if sequential:
@@ -90,7 +92,12 @@ def population(
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
         _check_members("batches", batches, members)
-        return step_all(build, mesh, hypers, state, batches)
+        try:
+            return step_all(build, mesh, hypers, state, batches)
+        except TypeError:  # while tracing; named, if by a hyperparameter
+            one = _of(batches, 0)
+            _check_traceable(lambda h: build(h).step(member(state, 0), one), hypers)
+            raise
 
     return Algorithm(init, step)
 
@@ -136,13 +143,17 @@ def _finite(variables: Tree) -> Array:
 # --- All at once, and one after the other ---------------------------------------------
 
 
-def _init(build: Build, mesh: Mesh, hypers: Tree, keys: Array) -> State:
+def _init(build: Build, mesh: Mesh | None, hypers: Tree, keys: Array) -> State:
     start = jax.vmap(lambda h, key: build(h).init(key), out_axes=AXES)
     return _divided(start, mesh, (_SPLIT, _SPLIT), _STATE)(hypers, keys)
 
 
 def _step(
-    build: Build, mesh: Mesh, hypers: Tree, state: State, batches: tuple[Batch, ...]
+    build: Build,
+    mesh: Mesh | None,
+    hypers: Tree,
+    state: State,
+    batches: tuple[Batch, ...],
 ) -> tuple[State, Info]:
     move = jax.vmap(
         lambda h, state, batches: build(h).step(state, batches),
@@ -163,8 +174,10 @@ _step_all = jax.jit(_step, static_argnums=(0, 1))
 _step_donated = jax.jit(_step, static_argnums=(0, 1), donate_argnums=3)
 
 
-def _divided(function: Callable, mesh: Mesh, in_specs: Any, out_specs: Any) -> Any:
-    if mesh.size == 1:
+def _divided(
+    function: Callable, mesh: Mesh | None, in_specs: Any, out_specs: Any
+) -> Any:
+    if mesh is None:
         return function
     # No device asks another for anything, so there is nothing to check.
     return jax.shard_map(
@@ -182,6 +195,7 @@ def _in_sequence(build: Build, hypers: Tree, members: int, donate: bool) -> Algo
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
         _check_members("batches", batches, members)
         moving = state[1:] if donate else jax.tree.map(jnp.copy, state[1:])
+        batches = jax.device_put(batches)  # once, not for every member
         infos = []
         for i in range(members):
             moving, now, info = _step_one(build, hypers, moving, state.step, batches, i)
@@ -211,14 +225,19 @@ def _of(tree: Tree, i: int | Array) -> Any:
     return jax.tree.map(lambda x: x[i], tree)
 
 
-def _mesh(devices: Sequence[jax.Device] | None, members: int) -> Mesh:
-    chosen = list(devices or jax.local_devices()[:1])
-    if members % len(chosen):
+def _mesh(devices: Sequence[jax.Device] | None, members: int) -> Mesh | None:
+    if devices is None:
+        there = jax.local_devices()
+        count = max(n for n in range(1, len(there) + 1) if members % n == 0)
+        if count == 1:
+            return None
+        devices = there[:count]
+    if not len(devices) or members % len(devices):
         raise InputError(
-            f"population: {members} members do not divide evenly among {len(chosen)} "
+            f"population: {members} members do not divide evenly among {len(devices)} "
             "devices; use a multiple, or fewer devices."
         )
-    return Mesh(np.array(chosen), ("members",), axis_types=(AxisType.Auto,))
+    return Mesh(np.array(devices), ("members",), axis_types=(AxisType.Auto,))
 
 
 # --- What is refused ------------------------------------------------------------------
@@ -226,8 +245,16 @@ def _mesh(devices: Sequence[jax.Device] | None, members: int) -> Mesh:
 
 def _check_hypers(build: Build, hypers: Tree) -> int:
     """Refuse what cannot be a population; return how many members it has."""
-    named = jax.tree_util.tree_leaves_with_path(hypers)
-    sizes = {jax.tree_util.keystr(path): x.shape[:1] for path, x in named}
+    named = {
+        jax.tree_util.keystr(path): np.asarray(x)
+        for path, x in jax.tree_util.tree_leaves_with_path(hypers)
+    }
+    for name, x in named.items():
+        if not (np.issubdtype(x.dtype, np.number) or x.dtype == bool):
+            raise InputError(
+                f"population: hypers{name} must hold numbers, got {x.dtype}."
+            )
+    sizes = {name: x.shape[:1] for name, x in named.items()}
     if len({*sizes.values()}) != 1 or not all(sizes.values()):
         raise InputError(
             "population: every leaf of hypers needs the same number of members in "
@@ -236,27 +263,24 @@ def _check_hypers(build: Build, hypers: Tree) -> int:
     [members] = next(iter(sizes.values()))
     if not members:
         raise InputError("population: hypers hold no members; give at least one.")
-    # The members at the ends of each hyperparameter meet the checks of values.
-    flat = [np.asarray(x).reshape(members, -1) for _, x in named]
+    flat = [x.reshape(members, -1) for x in named.values()]
     ends = {int(find(x) // x.shape[1]) for x in flat for find in (np.argmin, np.argmax)}
     for i in sorted({0} | ends):
-        values = _values(hypers, i)
-        named_values = jax.tree_util.tree_leaves_with_path(values)
-        said = ", ".join(f"{jax.tree_util.keystr(p)} {x:.6g}" for p, x in named_values)
-        _try(f"member {i} ({said})", partial(build, values))
-    _check_traceable(build, hypers)
+        said = ", ".join(f"{name} {x[i]}" for name, x in named.items())
+        _try(f"member {i} ({said})", partial(build, _values(hypers, i)))
+    _check_traceable(lambda h: build(h).init(jax.random.key(0)), hypers)
     return members
 
 
-def _check_traceable(build: Build, hypers: Tree) -> None:
-    """Build with one hyperparameter traced at a time, to name one that cannot be."""
+def _check_traceable(use: Callable[[Any], Any], hypers: Tree) -> None:
+    """Trace with one hyperparameter unknown at a time, to name one that cannot be."""
     first = _values(hypers, 0)
     leaves, structure = jax.tree.flatten(first)
     for i, (path, _) in enumerate(jax.tree_util.tree_leaves_with_path(first)):
 
-        def start(leaf: Array, i: int = i) -> State:
+        def start(leaf: Array, i: int = i) -> Any:
             mixed = [*leaves[:i], leaf, *leaves[i + 1 :]]
-            return build(jax.tree.unflatten(structure, mixed)).init(jax.random.key(0))
+            return use(jax.tree.unflatten(structure, mixed))
 
         _try(
             f"hypers{jax.tree_util.keystr(path)} cannot be traced, so it cannot differ "
@@ -276,7 +300,7 @@ def _try(what: str, make: Callable[[], Any]) -> None:
 
 def _values(hypers: Tree, i: int) -> Any:
     """One member's, as plain numbers where they are."""
-    return jax.tree.map(lambda x: x[i].item() if x.ndim == 1 else x[i], hypers)
+    return jax.tree.map(lambda x: x[i].item() if np.ndim(x) == 1 else x[i], hypers)
 
 
 def _check_members(what: str, tree: Tree, members: int) -> None:

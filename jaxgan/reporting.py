@@ -62,13 +62,22 @@ def rewind(path: Path, step: int) -> None:
 
 
 def mean_and_error(values: Sequence[float]) -> str:
-    """Mean ± standard error, in words: one number has no error, no number a dash."""
+    """Mean ± standard error; one number has no error, and none is a dash.
+
+    >>> from jaxgan.reporting import mean_and_error
+    >>> mean_and_error([93.0, 95.5, 91.7]), mean_and_error([8.0, 8.0])
+    ('93.4 ± 1.1', '8 ± 0')
+    """
     if not values:
         return "—"
     mean = float(np.mean(values))
     if len(values) == 1 or not math.isfinite(mean):
         return f"{mean:.4g}"
-    return f"{mean:.4g} ± {np.std(values, ddof=1) / math.sqrt(len(values)):.2g}"
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    if error == 0:
+        return f"{mean:.4g} ± 0"
+    decimals = max(0, 1 - math.floor(math.log10(error)))  # two digits of the error
+    return f"{mean:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def image_grid(

@@ -1,8 +1,9 @@
 """Sweeps: an experiment over seeds and a grid of its Config's fields, in one program.
 
 Every member is the run that `jaxgan train` would make of its seed and its values, data
-order and latents included, up to rounding. All are measured, all are reported, and the
-best is kept as a run directory.
+order and latents included, up to rounding. (But for one thing: all share one program,
+so networks that an experiment itself makes from its Config's seed are those of the
+first seed.) All are measured, all are reported, and the best is kept as a run.
 
 sweep.json      what was swept, and each member's last measurement
 table.md        mean ± standard error over the seeds
@@ -12,7 +13,8 @@ best/           the best member, an ordinary run directory
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,16 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxgan.checkpoint import Checkpoints
-from jaxgan.comparison import Member, write_report
-from jaxgan.errors import InputError, RunError, check_positive_int, check_seed
-from jaxgan.experiment import ExperimentFile, build
+from jaxgan.comparison import Member, Values, write_report
+from jaxgan.errors import (
+    InputError,
+    Interrupted,
+    RunError,
+    check_positive_int,
+    check_seed,
+)
+from jaxgan.experiment import Experiment, ExperimentFile, build
+from jaxgan.interruption import caught_signals
 from jaxgan.population import crossed, diverged, member, population
 from jaxgan.reporting import Row, flatten, write_row
 from jaxgan.run import create_run
@@ -88,8 +97,10 @@ def sweep(
 
     Raises:
         InputError: before anything compiles, if the directory is not empty, the Config
-            has no seed, a field cannot be traced, or a member is refused.
+            has no seed, a field cannot be traced or changes the data or the number of
+            steps, or a member is refused.
         RunError: if every member diverged.
+        Interrupted: if a signal stopped it; what was measured until then is reported.
     """
     check_positive_int("--seeds", seeds)
     check_positive_int("--log-every", log_every)
@@ -98,8 +109,10 @@ def sweep(
     members = _members(file, config, seeds, grid)
     algorithm = _algorithm(file, config, members, grid, sequential)
     directory.mkdir(parents=True, exist_ok=True)
-    state = _train(algorithm, members, log_every, directory.name)
-    write_report(directory, file.path.stem, members)
+    try:
+        state = _train(algorithm, members, log_every, directory)
+    finally:  # what was measured is kept, whatever stops it
+        write_report(directory, file.path.stem, members)
     _keep_best(directory, file, state, members)
     return members
 
@@ -114,14 +127,28 @@ def _members(
     count = len(next(iter(cells.values()))) if cells else 1
     made = []
     for seed in range(config.seed, config.seed + seeds):
-        # The data may depend on the seed, but not on what is swept.
         seeded = dataclasses.replace(config, seed=seed)
-        experiment = build(file, seeded)
+        shared = build(file, seeded)
         for i in range(count):
             values = {name: column[i].item() for name, column in cells.items()}
             own = dataclasses.replace(seeded, **_typed(config, values))
+            experiment = build(file, own)
+            _check_shared(shared, experiment, values)
+            # One copy of the data serves all members of a seed.
+            experiment = experiment._replace(source=shared.source)
             made.append(Member(values, seed, own, experiment, {}, {}, []))
     return sorted(made, key=lambda each: [*each.values.values()])
+
+
+def _check_shared(shared: Experiment, own: Experiment, values: Values) -> None:
+    """Refuse values of which members would need other data or more steps."""
+    leaves = [jax.tree.leaves(e.source(e.seed, 0)) for e in (shared, own)]
+    alike = len(leaves[0]) == len(leaves[1]) and all(map(np.array_equal, *leaves))
+    if shared.steps != own.steps or not alike:
+        raise InputError(
+            f"--grid: {', '.join(values)} must not change the data or the number of "
+            f"steps, as {values} does; make a sweep for each."
+        )
 
 
 def _algorithm(
@@ -139,44 +166,56 @@ def _algorithm(
 
     hypers = {name: np.array([m.values[name] for m in members]) for name in grid}
     hypers["seed"] = np.array([m.seed for m in members], np.uint32)
-    devices = None if sequential else _dividing(len(members))
-    return population(
-        build_member, hypers, devices=devices, sequential=sequential, donate=True
-    )
+    return population(build_member, hypers, sequential=sequential, donate=True)
 
 
 def _train(
-    algorithm: Algorithm, members: Sequence[Member], log_every: int, name: str
+    algorithm: Algorithm, members: Sequence[Member], log_every: int, directory: Path
 ) -> State:
     experiment = members[0].experiment
     keys = jnp.stack([jax.random.key(each.seed) for each in members])
     state = algorithm.init(keys)
     measure = _measurer(members)
     unlogged: list[Info] = []
-    for step in tqdm(
-        range(1, experiment.steps + 1),
-        desc=name,
-        unit=" steps",
-        dynamic_ncols=True,
-        smoothing=0.05,
+    steps = range(1, experiment.steps + 1)
+    with (
+        caught_signals() as caught,
+        tqdm(steps, directory.name, unit=" steps", dynamic_ncols=True) as progress,
     ):
-        state, info = algorithm.step(state, _batches(members, step - 1))
-        unlogged.append(info)
-        if len(unlogged) > IN_FLIGHT:
-            jax.block_until_ready(unlogged[-1 - IN_FLIGHT])
-        shows = step == experiment.steps or is_milestone(step)
-        if shows or step % log_every == 0:
-            lost = diverged(state)
-            rows = _rows(unlogged, len(members))
-            unlogged.clear()
-            for i, each in enumerate(members):
-                if lost[i]:
-                    each.diverged.append(step)
-                each.log[step] = rows[i]
-                if shows and not lost[i]:
-                    each.measured[step] = measure(state, i)
-                    each.log[step] |= each.measured[step]
+        for step in progress:
+            state, info = algorithm.step(state, _batches(members, step - 1))
+            unlogged.append(info)
+            if len(unlogged) > IN_FLIGHT:
+                jax.block_until_ready(unlogged[-1 - IN_FLIGHT])
+            shows = step == experiment.steps or is_milestone(step)
+            if shows or step % log_every == 0:
+                _look(state, step, members, unlogged)
+                unlogged.clear()
+            if shows:
+                for i, each in enumerate(members):
+                    if not each.diverged:
+                        each.measured[step] = measure(state, i)
+                        each.log[step] |= each.measured[step]
+            if (number := caught()) is not None:
+                raise Interrupted(
+                    f"stopped by {signal.Signals(number).name} at step {step:,}; what "
+                    f"was measured until then is in {directory}, and no run was kept.",
+                    number,
+                )
     return state
+
+
+def _look(
+    state: State, step: int, members: Sequence[Member], infos: Sequence[Info]
+) -> None:
+    """Log the mean of some steps' reports, and note who has diverged."""
+    mean = jax.tree.map(lambda *x: np.mean(x, axis=0), *jax.device_get(list(infos)))
+    charged = jax.tree.leaves((mean.losses, mean.gradient_norms))
+    lost = diverged(state) | ~np.isfinite(charged).all(axis=0)
+    for i, each in enumerate(members):
+        each.log[step] = flatten(jax.tree.map(lambda x, i=i: x[i], mean))
+        if lost[i]:
+            each.diverged.append(step)
 
 
 def _batches(members: Sequence[Member], step: int) -> tuple[Batch, ...]:
@@ -185,27 +224,17 @@ def _batches(members: Sequence[Member], step: int) -> tuple[Batch, ...]:
     return jax.tree.map(lambda *x: np.stack(x), *(of_seed[m.seed] for m in members))
 
 
-def _measurer(members: Sequence[Member]) -> Any:
-    experiment = members[0].experiment
-    generate = sampler(experiment.game)
-    latents = {
-        m.seed: draw_latents(experiment.game, experiment.samples, m.seed)
-        for m in members
-    }
+def _measurer(members: Sequence[Member]) -> Callable[[State, int], Row]:
+    """`(state, i) -> what member i measures of its samples`."""
+    generate = sampler(members[0].experiment.game)
 
     def measure(state: State, i: int) -> Row:
-        each = members[i]
-        samples = generate(best_variables(member(state, i)), latents[each.seed])
-        measured = each.experiment.measure(samples)
-        return {name: float(value) for name, value in measured.items()}
+        own = members[i].experiment
+        latents = draw_latents(own.game, own.samples, own.seed)
+        samples = generate(best_variables(member(state, i)), latents)
+        return {name: float(value) for name, value in own.measure(samples).items()}
 
     return measure
-
-
-def _rows(infos: Sequence[Info], count: int) -> list[Row]:
-    """The mean of some steps' reports, for each member."""
-    mean = jax.tree.map(lambda *x: np.mean(x, axis=0), *jax.device_get(list(infos)))
-    return [flatten(jax.tree.map(lambda x, i=i: x[i], mean)) for i in range(count)]
 
 
 def _keep_best(
@@ -243,10 +272,3 @@ def _typed(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         return int(value) if whole and isinstance(getattr(config, name), int) else value
 
     return {name: typed(name, value) for name, value in values.items()}
-
-
-def _dividing(members: int) -> list[jax.Device]:
-    """As many devices as divide the members evenly."""
-    devices = jax.local_devices()
-    count = max(n for n in range(1, len(devices) + 1) if members % n == 0)
-    return devices[:count]

@@ -1,7 +1,10 @@
 """A GAN in the plane, small enough to be swept in tests."""
 
 import dataclasses
+import os
+import signal
 
+import numpy as np
 import optax
 from PIL import Image
 
@@ -30,7 +33,9 @@ class Config:
     width: int = 8
     learning_rate: float = 1e-2
     gamma: float = 0.1
+    shift: float = 0.0  # of the data
     ranks: bool = True
+    fails: bool = False  # in measuring, after step 100
 
 
 def experiment(config: Config) -> Experiment:
@@ -42,7 +47,22 @@ def experiment(config: Config) -> Experiment:
         priors.normal(3),
     )
     optimizers = {p: optax.adam(config.learning_rate) for p in game.players}
-    source = in_memory(Batch(synthetic.ring().sample(64, config.seed)), 8)
+    points = synthetic.ring().sample(64, config.seed) + np.float32(config.shift)
+    batches = in_memory(Batch(points), 8)
+    stop = int(os.environ.get("JAXGAN_TEST_STOP_AT", 0))
+    measurements = []
+
+    def source(seed, step):
+        if stop and step == stop - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return batches(seed, step)
+
+    def measure(samples):
+        measurements.append(1)
+        if config.fails and len(measurements) > 1:
+            raise ZeroDivisionError
+        return {"spread": float(samples.std()), "mean": samples.mean()}
+
     return Experiment(
         game=game,
         dynamics=lambda game: averaged(
@@ -52,9 +72,6 @@ def experiment(config: Config) -> Experiment:
         steps=config.steps,
         seed=config.seed,
         draw=lambda samples, columns: Image.new("RGB", (4, 4)),
-        measure=lambda samples: {
-            "spread": float(samples.std()),
-            "mean": samples.mean(),
-        },
+        measure=measure,
         rank=(lambda measured: measured["spread"]) if config.ranks else None,
     )

@@ -37,6 +37,16 @@ def trained(tmp_path_factory):
     return directory
 
 
+def test_train_takes_fields_that_only_sweep_reserves(tmp_path, capsys):
+    file = tmp_path / "exp.py"
+    text = Path(TINY).read_text(encoding="utf-8")
+    file.write_text(text.replace("bomb: int = 0", "grid: int = 0\n    bomb: int = 0"))
+    assert run("train", file, "--grid", 3, "--batch-size", 99) == 2
+    assert "batch_size is 99" in capsys.readouterr().err
+    assert run("sweep", file) == 2
+    assert "Config may not have fields named ['grid']" in capsys.readouterr().err
+
+
 def test_sample_leaves_a_picture_and_the_same_arrays(trained, capsys):
     assert run("sample", trained, "--count", 5, "--seed", 3) == 0
     arrays = np.load(trained / "samples" / "sample-3.npz")

@@ -77,5 +77,5 @@ def test_a_row_is_measured_once_and_then_read(tmp_path):
 def test_a_line_has_means_and_standard_errors():
     row = TABLE["Row"]("hinge", "R1", "alternating")
     found = [Modes(8, 0.9, 0.01), Modes(6, 0.7, 0.03), None]
-    expected = "| hinge | R1 | alternating | 7 ± 1 | 80 ± 10 | 0.02 ± 0.01 | 1 |"
+    expected = "| hinge | R1 | alternating | 7.0 ± 1.0 | 80 ± 10 | 0.020 ± 0.010 | 1 |"
     assert TABLE["line"](row, found) == expected

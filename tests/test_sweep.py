@@ -1,6 +1,7 @@
 """Sweeps, as a user would type them."""
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +57,9 @@ def test_the_table_is_the_mean_and_its_standard_error(swept):
         if m["gamma"] == 10 and m["learning_rate"] == 0.01
     ]
     error = abs(cell[0] - cell[1]) / 2  # of two: their half distance
-    text = (swept / "table.md").read_text(encoding="utf-8")
-    assert f"| {np.mean(cell):.4g} ± {error:.2g} |" in text
+    line = (swept / "table.md").read_text(encoding="utf-8").splitlines()[4]
+    found = [float(number) for number in line.split(" | ")[3].split(" ± ")]
+    assert found == pytest.approx([np.mean(cell), error], abs=0.06 * error)
 
 
 def test_diverged_members_are_named_and_never_the_best(swept):
@@ -111,6 +113,26 @@ def test_without_a_rank_no_run_is_kept(tmp_path):
     assert (tmp_path / "s" / "table.md").exists()
 
 
+def test_a_signal_keeps_what_was_measured(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "101")
+    out = tmp_path / "s"
+    options = ("--seeds", 1, "--steps", 300, "--out", out)
+    assert run("sweep", PLANE, *options) == 128 + signal.SIGTERM
+    said = capsys.readouterr().err
+    assert f"SIGTERM at step 101; what was measured until then is in {out}" in said
+    assert "no run was kept" in said
+    told = json.loads((out / "sweep.json").read_text(encoding="utf-8"))
+    assert told["members"][0]["measured"]["spread"] > 0  # at step 100
+    assert not (out / "best").exists()
+
+
+def test_what_a_failing_measure_leaves(tmp_path):
+    out = tmp_path / "s"
+    with pytest.raises(ZeroDivisionError):
+        run("sweep", PLANE, "--seeds", 1, "--steps", 101, "--fails", "--out", out)
+    assert (out / "table.md").exists()
+
+
 def test_if_all_diverge_that_is_said(tmp_path, capsys):
     out = tmp_path / "s"
     options = ("--seeds", 2, "--learning-rate", "1e38", "--out", out)
@@ -129,6 +151,8 @@ def test_if_all_diverge_that_is_said(tmp_path, capsys):
         (("--grid", "seed=1,2"), "seed cannot be given here; use --seeds"),
         (("--grid", "gamma=1,-1"), "r1: gamma must be at least 0, got -1"),
         (("--grid", "width=4,8"), "hypers['width'] cannot be traced, so it cannot di"),
+        (("--grid", "steps=4,8"), "steps must not change the data or the number of st"),
+        (("--grid", "shift=0,1"), "shift must not change the data or the number of st"),
         (("--seeds", "0"), "--seeds must be an integer of at least 1, got 0"),
     ],
 )

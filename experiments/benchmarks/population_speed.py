@@ -105,6 +105,7 @@ def serve(name: str, pipe: Any) -> None:
 def apart(name: str, processes: int) -> tuple[Callable[[int], float], Callable]:
     """The same for single runs side by side, and a function that ends them."""
     context = multiprocessing.get_context("spawn")
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # for them to share a GPU
     pipes = []
     for _ in range(processes):
         here, there = context.Pipe()

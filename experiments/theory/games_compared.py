@@ -16,7 +16,21 @@ Command: python experiments/theory/games_compared.py --picture docs/games.png
 
 Cost: about 5 min on one CPU core
 
-Expect: the table below
+Expect: the spectral radius ρ of a step on the bilinear game, the distance from the
+    equilibrium that it leaves there and in the Dirac-GAN, and the ring's samples:
+
+                             ρ    bilinear     Dirac   high quality, reverse KL
+    simultaneous          1.044        105      3.62      42 %  0.08
+    alternating           1.000       1.63      1.53      50 %  0.11
+    negative momentum     0.987       0.40      0.55      52 %  0.04
+    lookahead             0.939     3e-3       0.019      14 %  0.22
+    optimistic            0.949     8e-3       0.046      56 %  0.16
+    extragradient         0.958      0.020     0.053      53 %  0.04
+    past extragradient    0.949     8e-3       0.045      44 %  0.20
+    consensus             0.901     4e-5      6e-4        67 %  0.00
+    symplectic adjustment 0.901     4e-5      6e-4        51 %  0.01
+    unrolled              0.781     8e-11     6e-10       30 %  0.15
+    proximal point        0.958      0.019     0.052
 """
 
 from collections.abc import Callable

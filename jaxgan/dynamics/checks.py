@@ -65,7 +65,7 @@ def set_up(
     )
     charged: dict[PartName, set[PlayerName]] = {name: set() for name in game.loss.parts}
     for player in game.players:
-        outcome = _outcome(setting, state, player)
+        outcome = _outcome(setting, state, [player])
         _check_payments(game, player, outcome)
         _check_stats(game, state, outcome)
         for payer, parts in outcome.paid.items():
@@ -89,7 +89,10 @@ def set_up_together(
     if fakes is not None:
         check_positive_int("fakes", fakes)
     counts = {} if fakes is None else dict.fromkeys(game.players, fakes)
-    return set_up(game, optimizers, example, counts)
+    setting = set_up(game, optimizers, example, counts)
+    state = jax.eval_shape(lambda key: init_state(setting, key), jax.random.key(0))
+    _outcome(setting, state, list(game.players))
+    return setting
 
 
 def check_order(
@@ -119,9 +122,9 @@ def check_batches(substeps: int, batches: Sequence[Batch]) -> None:
         )
 
 
-def _outcome(setting: Setting, state: State, player: PlayerName) -> Outcome:
+def _outcome(setting: Setting, state: State, movers: Sequence[PlayerName]) -> Outcome:
     return jax.eval_shape(
-        lambda *given: play_out(setting, given[0], [player], *given[1:])[1],
+        lambda *given: play_out(setting, given[0], movers, *given[1:])[1],
         state,
         setting.example,
         jax.random.key(0),

@@ -1,6 +1,6 @@
 """Whether optimisers can be differentiated, found out by differentiating them once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +11,19 @@ from jaxgan.errors import InputError, is_concrete
 from jaxgan.types import PlayerName, Tree
 
 
-def check_differentiable(setting: Setting, players: Sequence[PlayerName]) -> None:
+def check_differentiable(
+    setting: Setting, players: Sequence[PlayerName], derive: Callable
+) -> None:
     """Refuse optimisers that dynamics could not differentiate through.
 
     Each player's `update` is differentiated once, at parameters and gradients of zero,
     where dead units leave them. Optimisers with traced hyperparameters pass.
 
+    Args:
+        derive: `jax.vjp` or `jax.linearize`, as the dynamics will.
+
     Raises:
-        InputError: if an update cannot be differentiated, or has a derivative there
+        InputError: if an update cannot be differentiated so, or has a derivative there
             that is not finite.
     """
     state = jax.eval_shape(lambda key: init_state(setting, key), jax.random.key(0))
@@ -26,7 +31,7 @@ def check_differentiable(setting: Setting, players: Sequence[PlayerName]) -> Non
         shapes = params_of(setting.game, state, [player])
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
         try:
-            slope = _slope(setting.optimizers[player], zeros)
+            slope = _slope(setting.optimizers[player], zeros, derive)
         except Exception as error:  # whatever an optimiser may raise
             reason = str(error).strip().split("\n")[0]
             raise InputError(
@@ -41,9 +46,10 @@ def check_differentiable(setting: Setting, players: Sequence[PlayerName]) -> Non
                 )
 
 
-def _slope(optimizer: optax.GradientTransformation, zeros: Tree) -> Tree:
-    """Of the first update, along a gradient of ones."""
+def _slope(
+    optimizer: optax.GradientTransformation, zeros: Tree, derive: Callable
+) -> Tree:
+    """Of the first update, with a one for every parameter."""
     start = optimizer.init(zeros)
-    ones = jax.tree.map(jnp.ones_like, zeros)
     update = lambda gradient: optimizer.update(gradient, start, zeros)[0]  # noqa: E731
-    return jax.jvp(update, (zeros,), (ones,))[1]
+    return derive(update, zeros)[1](jax.tree.map(jnp.ones_like, zeros))

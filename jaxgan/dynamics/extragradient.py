@@ -81,8 +81,9 @@ def past_extragradient(
         w½ = w - η F(w½'),  w ← w - η F(w½)
 
     One gradient and one batch a step, where `extragradient` takes two. The first
-    look-ahead has no past and stays where it is. On min max xy its w½ goes where
-    `optimistic` goes.
+    look-ahead has no past, and its gradient is zero. The look-ahead is an update of the
+    same optimisers, whose state after it is dropped; Adam's moments know its gradient
+    already and see it twice there. On min max xy its w½ goes where `optimistic` goes.
 
     Args:
         game: any number of players.

@@ -23,12 +23,13 @@ def accumulated(game: Game, microbatches: int) -> Game:
     """Play every round in shares, one after the other, and average the gradients.
 
     Whatever the dynamics, each gradient is the mean over so many shares of the batch,
-    and memory is needed for one share only. Latents, and all that is drawn through
-    `round.draw`, are those of the whole batch, so the gradient is the whole batch's,
-    where nothing couples its examples. What does couple them sees a share: BatchNorm,
-    and losses that read `round.mean` or `round.gather` for more than their payment.
-    New statistics and new states of the loss are the mean of what the shares, each
-    from the same beginning, would make of them.
+    and what a forward pass leaves for the backward one is kept for one share only;
+    dynamics that differentiate gradients compute it again. Latents, and all that is
+    drawn through `round.draw`, are those of the whole batch, so the gradient is the
+    whole batch's, where nothing couples its examples. What does couple them sees a
+    share: BatchNorm, and losses that read `round.mean` or `round.gather` for more than
+    their payment. New statistics and new states of the loss are the mean of what the
+    shares, each from the same beginning, would make of them.
 
     The shares run in a `scan`, in which convolutions on a CPU are slow.
 
@@ -54,7 +55,8 @@ def accumulated(game: Game, microbatches: int) -> Game:
 class Share:
     """The examples index, index + count, index + 2·count, … of a batch.
 
-    So each device keeps a part of every share, where devices hold blocks of the batch.
+    So a device that holds a block of the batch keeps a part of every share, without
+    asking others for examples, if the devices divide a share evenly.
     """
 
     index: Array | int
@@ -79,10 +81,14 @@ def accumulate(compute: Callable[[Share], T], count: int) -> T:
     if count == 1:
         return compute(WHOLE)
 
-    def add(total: T, index: Array) -> tuple[T, None]:
-        return jax.tree.map(_plus(count), total, compute(Share(index, count))), None
+    @jax.checkpoint
+    def of_share(index: Array) -> T:
+        return compute(Share(index, count))
 
-    shapes = jax.eval_shape(lambda: compute(Share(jnp.int32(0), count)))
+    def add(total: T, index: Array) -> tuple[T, None]:
+        return jax.tree.map(_plus(count), total, of_share(index)), None
+
+    shapes = jax.eval_shape(of_share, jnp.int32(0))
     start = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
     total, _ = jax.lax.scan(add, start, jnp.arange(count))
     return total

@@ -20,7 +20,8 @@ def optimistic(
     √((1 + √(1-4η²)) / 2) up to η = ½.
 
     It is `optax.scale_by_optimistic_gradient` after each player's optimiser; put it
-    there yourself to be optimistic in `alternating` moves.
+    there yourself to be optimistic in `alternating` moves, or where something must come
+    after it: `clip_weights` before it would no longer keep weights in their set.
 
     Args:
         game: any number of players.

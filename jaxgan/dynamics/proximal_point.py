@@ -69,7 +69,7 @@ def proximal_point(
     check_positive_int("proximal_point: iterations", iterations)
     setting = set_up_together(game, optimizers, example, fakes)
     everyone = list(game.players)
-    check_differentiable(setting, everyone)
+    check_differentiable(setting, everyone, jax.linearize)
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
         check_batches(1, batches)

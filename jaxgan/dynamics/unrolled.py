@@ -40,8 +40,9 @@ def unrolled(
     The derivative is the total one, through all k updates of the others' optimisers,
     momenta included. The others then move as they would have without being foreseen,
     so the foreseen parameters, statistics and states of the loss are dropped. All
-    foreseen moves are played on the batch and the latents of the player's own substep,
-    at once if there are several others.
+    foreseen moves are played on the batch and the key of the player's own substep, so
+    with its latents if `fakes` are alike, and at once if there are several others. In
+    an `accumulated` game they are foreseen anew for every microbatch.
 
     Args:
         game: any number of players.
@@ -77,10 +78,8 @@ def unrolled(
     setting = set_up(game, optimizers, example, fakes)
     others = [other for other in game.players if other != player]
     if not others:
-        raise InputError(
-            f"unrolled: {player!r} plays alone, so nobody's answer counts."
-        )
-    check_differentiable(setting, others)
+        raise InputError(f"unrolled: {player!r} plays alone; nobody answers its moves.")
+    check_differentiable(setting, others, jax.vjp)
 
     def foresee(state: State, batch: Batch, key: jax.Array, params: Params) -> State:
         state = with_params(state, params)

@@ -13,6 +13,7 @@ from jaxgan import (
     InputError,
     Loss,
     Part,
+    View,
     accumulated,
     alternating,
     averaged,
@@ -389,6 +390,79 @@ def test_lazy_parts_are_paid_only_when_due(name):
     assert_close(params(lazy, state), params(never, state), atol=1e-5)
 
 
+def counting_view():
+    """A view whose state counts, and moves what is shown."""
+    return View(
+        init=lambda example: jnp.float32(0),
+        show=lambda state, key, x, step: x + state,
+        adapt=lambda state, record: state + 1,
+    )
+
+
+@of_every_dynamics
+def test_a_views_state_moves_once_a_step(name):
+    dynamics, substeps = DYNAMICS[name]
+    game = small_game(view=counting_view())
+    state, _ = run(algorithm_of(game, dynamics=dynamics), 3, substeps)
+    assert float(state.view) == 3
+
+
+def test_a_pool_is_told_when_all_move_together():
+    movers = []
+
+    def pool(state, fake, key, player):
+        movers.append(player)
+        return fake, state
+
+    algorithm_of(small_game(view=View(pool=pool)), dynamics=simultaneous)
+    assert movers[-1] is None
+    assert set(movers) == {"discriminator", "generator", None}
+
+
+def test_foreseen_moves_leave_no_statistics():
+    """The discriminator's BatchNorm moves in its own substep alone."""
+    game = still_game(normed=("discriminator",))
+    options = {"dynamics": partial(unrolled, moves=3, order=("generator",))}
+    algorithm = algorithm_of(game, optax.sgd(0.1), **options)
+    state = algorithm.init(jax.random.key(0))
+    after, _ = jax.jit(algorithm.step)(state, batches(1))
+    assert bits(after.variables["discriminator"]) == bits(
+        state.variables["discriminator"]
+    )
+    assert bits(after.optimizers["discriminator"]) == bits(
+        state.optimizers["discriminator"]
+    )
+    assert bits(after.variables["generator"]) != bits(state.variables["generator"])
+
+
+def test_several_others_are_foreseen_together():
+    """a pays w·b + w·c; b and c each descend their own cost in w."""
+    game = quadratic(
+        {
+            ("a", "b"): [[1.0]],
+            ("a", "c"): [[1.0]],
+            ("b", "a"): [[2.0]],
+            ("c", "a"): [[-0.5]],
+        },
+        {"a": [1.0], "b": [0.5], "c": [0.25]},
+    )
+    algorithm = unrolled(
+        game,
+        dict.fromkeys("abc", optax.sgd(0.1)),
+        Batch(jnp.zeros((1, 1))),
+        moves=2,
+        player="a",
+        order=("a",),
+    )
+    state, _ = algorithm.step(
+        algorithm.init(jax.random.key(0)), (Batch(jnp.zeros((1, 1))),)
+    )
+    # b₂ = b - 0.4 a and c₂ = c + 0.1 a, so a pays a (b + c) - 0.3 a².
+    expected = 1.0 - 0.1 * (0.75 - 0.6)
+    assert float(state.variables["a"].params[0]) == pytest.approx(expected, rel=1e-6)
+    assert float(state.variables["b"].params[0]) == 0.5
+
+
 # Gradient accumulation
 
 
@@ -518,6 +592,22 @@ def test_an_optimiser_that_cannot_be_differentiated_is_refused(
 ):
     with pytest.raises(InputError, match=message):
         algorithm_of(small_game(), optimizer, dynamics=dynamics)
+
+
+def test_a_loop_can_be_differentiated_forwards_only():
+    """With a `while_loop`: enough for Newton's method, not for unrolling."""
+
+    def halved(gradient, state, params=None):
+        def body(carry):
+            return carry[0] + 1, jax.tree.map(lambda x: x / 2, carry[1])
+
+        _, gradient = jax.lax.while_loop(lambda c: c[0] < 3, body, (0, gradient))
+        return gradient, state
+
+    optimizer = optax.GradientTransformation(lambda params: (), halved)
+    algorithm_of(small_game(), optimizer, dynamics=proximal_point)
+    with pytest.raises(InputError, match="cannot be differentiated: Reverse-mode"):
+        algorithm_of(small_game(), optimizer, dynamics=partial(unrolled, moves=1))
 
 
 def test_only_the_others_optimisers_are_differentiated():

@@ -50,7 +50,8 @@ def population(
             tracing, so it may not need the value of a hyperparameter.
         hypers: any pytree of arrays with the members' axis in front; see `crossed`.
         devices: the members are divided among these; by default among as many of this
-            process as divide them evenly.
+            process as divide them evenly. On a CPU set JAX_NUM_CPU_DEVICES to the
+            number of cores.
         sequential: one member after the other, in one compiled program, instead of
             `vmap`. Convolutions with a kernel for each member are no faster together,
             and take longer to compile.
@@ -245,15 +246,15 @@ def _mesh(devices: Sequence[jax.Device] | None, members: int) -> Mesh | None:
 
 def _check_hypers(build: Build, hypers: Tree) -> int:
     """Refuse what cannot be a population; return how many members it has."""
-    named = {
-        jax.tree_util.keystr(path): np.asarray(x)
-        for path, x in jax.tree_util.tree_leaves_with_path(hypers)
-    }
-    for name, x in named.items():
-        if not (np.issubdtype(x.dtype, np.number) or x.dtype == bool):
+    named = {}
+    for path, given in jax.tree_util.tree_leaves_with_path(hypers):
+        name = jax.tree_util.keystr(path)
+        x = given if hasattr(given, "dtype") else np.asarray(given)
+        if not (jnp.issubdtype(x.dtype, np.number) or x.dtype == bool):
             raise InputError(
                 f"population: hypers{name} must hold numbers, got {x.dtype}."
             )
+        named[name] = np.asarray(x)
     sizes = {name: x.shape[:1] for name, x in named.items()}
     if len({*sizes.values()}) != 1 or not all(sizes.values()):
         raise InputError(

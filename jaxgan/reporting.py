@@ -61,7 +61,7 @@ def rewind(path: Path, step: int) -> None:
         fresh.replace(path)
 
 
-def mean_and_error(values: Sequence[float]) -> str:
+def mean_and_error(values: Sequence[float] | Sequence[int]) -> str:
     """Mean ± standard error; one number has no error, and none is a dash.
 
     >>> from jaxgan.reporting import mean_and_error

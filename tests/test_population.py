@@ -295,7 +295,7 @@ def shaped(hypers):
             lambda: population(
                 build, {"gamma": np.array([1.0, -2.0]), "rate": np.ones(2)}
             ),
-            r"member 1 \(\['gamma'\] -2, .*: r1: gamma must be at least 0, got -2",
+            r"member 1 \(\['gamma'\] -2\.0, .*: r1: gamma must be at least 0, got -2",
         ),
         (
             lambda: population(build, {"gama": np.ones(2), "rate": np.ones(2)}),

@@ -143,7 +143,7 @@ def test_if_all_diverge_that_is_said(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--grid", "gama=1,2"), "has no field 'gama'; it has ['gamma', 'learning_"),
+        (("--grid", "gama=1,2"), "has no field 'gama'; it has ['fails', 'gamma', 'le"),
         (("--grid", "gamma"), "'gamma' must be NAME=VALUE,VALUE"),
         (("--grid", "gamma="), "gamma has no values; give at least one"),
         (("--grid", "gamma=a"), "the values of gamma must be numbers, got 'a'"),

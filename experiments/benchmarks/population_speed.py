@@ -1,16 +1,33 @@
 """What a member's step costs: in a population, one after the other, in processes.
 
-Ring GANs (two hidden layers of 128, batches of 512, non-saturating with R1) and a small
-DCGAN (8×8 images, 8 channels, batches of 32) in populations of 1, 8 and 64, by `vmap`,
-`sequential`, and as single runs in as many processes as there are cores. Rounds are
-interleaved, so that all see the same machine; a number is the median over the rounds of
+Ring GANs (two hidden layers of 128, batches of 512, non-saturating with R1) in
+populations of 1, 8 and 64, and a small DCGAN (8×8 images, 8 channels, batches of 32) in
+1 and 8, since what is compiled for convolutions under `vmap` grows with the members. By
+`vmap`, `sequential`, and as single runs in as many processes as there are cores: more
+could only wait for each other. Rounds are interleaved, so that all see the same
+machine; a number is the median over the rounds, with the least and the greatest, of
 milliseconds for one step of one member, compilation not counted.
 
 Command: python experiments/benchmarks/population_speed.py
 
-Cost: about 10 min on two CPU cores, most of it compiling
+Cost: about a minute on two CPU cores
 
-Expect: the table below; compare its columns, not its numbers with another machine's
+Expect: on two CPU cores, by its side what JAX_NUM_CPU_DEVICES=2 makes of it, when the
+    members are divided between two devices. No GPU was at hand.
+
+                        ms                  two devices
+    ring   processes  2 1.67  1.64–2.36     1.75  1.67–2.21
+    ring   vmap       1 3.29  3.25–3.36     3.35  3.30–3.40
+    ring   sequential 1 3.09  3.04–3.11     3.07  3.03–3.14
+    ring   vmap       8 2.65  2.60–2.83     1.84  1.82–1.85
+    ring   sequential 8 3.12  3.09–3.16     3.23  3.14–3.28
+    ring   vmap      64 3.78  3.72–3.82     2.93  2.77–2.99
+    ring   sequential 64 4.23 4.10–4.36     6.13  4.69–6.65
+    dcgan  processes  2 0.38  0.33–0.46     0.39  0.35–0.55
+    dcgan  vmap       1 0.53  0.52–0.59     0.55  0.54–0.56
+    dcgan  sequential 1 0.69  0.68–0.75     0.68  0.66–0.84
+    dcgan  vmap       8 0.38  0.37–0.43     0.37  0.35–0.40
+    dcgan  sequential 8 0.61  0.60–0.63     0.63  0.59–0.65
 """
 
 import multiprocessing
@@ -40,6 +57,7 @@ from jaxgan import (
     r1,
 )
 
+SIZES = {"ring": (1, 8, 64), "dcgan": (1, 8)}
 SHAPES = {"ring": (512, 2), "dcgan": (32, 8, 8, 1)}
 
 
@@ -129,13 +147,10 @@ def apart(name: str, processes: int) -> tuple[Callable[[int], float], Callable]:
     return run, end
 
 
-def main(
-    sizes: tuple[int, ...] = (1, 8, 64), rounds: int = 5, member_steps: int = 128
-) -> None:
+def main(rounds: int = 5, member_steps: int = 128) -> None:
     """Time everything, and print a table.
 
     Args:
-        sizes: of the populations.
         rounds: measurements of each, interleaved.
         member_steps: steps of a member in a measurement, over all members together.
     """
@@ -144,7 +159,7 @@ def main(
     for name in BUILDS:
         alone, end = apart(name, processes)
         runs = {("processes", processes): (alone, max(1, member_steps // processes))}
-        for members in sizes:
+        for members in SIZES[name]:
             steps = max(2, member_steps // members)
             for sequential in (False, True):
                 form = "sequential" if sequential else "vmap"

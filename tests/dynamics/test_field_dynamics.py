@@ -271,12 +271,32 @@ def test_simultaneous_moves_share_their_forward_pass():
 # Laws of all
 
 
+def counting_loss():
+    """A loss whose state counts how often it moved, and which charges nothing."""
+
+    def evaluate(record, state, key):
+        nothing = 0 * record.mean(record.fake_score.logits)
+        return {"generator": nothing, "discriminator": nothing}, state + 1
+
+    return Loss({"count": Part(lambda variables: jnp.int32(0), evaluate)})
+
+
+def counting_view():
+    """A view whose state counts, and moves what is shown."""
+    return View(
+        init=lambda example: jnp.float32(0),
+        show=lambda state, key, x, step: x + 0.1 * state,
+        adapt=lambda state, record: state + 1,
+    )
+
+
 @of_every_dynamics
-def test_one_trace_and_a_state_of_one_shape(name):
+def test_three_steps_of_everything_at_once(name):
+    """One trace, states of one shape, and every state moved once a step."""
     dynamics, substeps = DYNAMICS[name]
+    loss = chain(non_saturating(), every(2, r1(GAMMA)), lecam(0.1), counting_loss())
+    game = small_game(loss, normed=("generator",), view=counting_view())
     optimizer = optax.adam(1e-3, eps_root=1e-8)
-    loss = chain(non_saturating(), every(2, r1(GAMMA)), lecam(0.1))
-    game = small_game(loss, normed=("generator",))
     algorithm = averaged(algorithm_of(game, optimizer, dynamics=dynamics))
     traces = []
 
@@ -286,24 +306,17 @@ def test_one_trace_and_a_state_of_one_shape(name):
         return algorithm.step(state, given)
 
     state = first = algorithm.init(jax.random.key(0))
+    with pytest.raises(InputError, match=rf"a step of {substeps} substeps takes"):
+        algorithm.step(state, batches(3))
     for i in range(3):
         state, info = step(state, batches(substeps, seed=i))
     assert len(traces) == 1
     assert jax.tree.map(jnp.shape, state) == jax.tree.map(jnp.shape, first)
-    assert int(state.step) == 3
+    assert int(state.step) == int(state.loss["count"]) == int(state.view) == 3
     assert all(bool(jnp.isfinite(x).all()) for x in jax.tree.leaves(info))
-    assert set(info.losses["discriminator"]) == {"non_saturating", "r1", "lecam"}
+    assert set(info.losses["discriminator"]) == set(loss.parts)
     for player in game.players:
         assert float(info.gradient_norms[player]) > 0
-
-
-@of_every_dynamics
-def test_the_wrong_number_of_batches_is_refused(name):
-    dynamics, substeps = DYNAMICS[name]
-    algorithm = algorithm_of(small_game(), dynamics=dynamics)
-    state = algorithm.init(jax.random.key(0))
-    with pytest.raises(InputError, match=rf"a step of {substeps} substeps takes"):
-        algorithm.step(state, batches(3))
 
 
 @pytest.mark.parametrize("name", ["consensus", "extragradient", "unrolled"])
@@ -335,23 +348,6 @@ def test_resume_is_exact_with_what_dynamics_remember(name, tmp_path):
     assert bits(again) == bits(state)
     given = batches(substeps, seed=1)
     assert bits(step(again, given)[0]) == bits(step(state, given)[0])
-
-
-def counting():
-    """A loss whose state counts how often it moved, by whose substeps."""
-
-    def evaluate(record, state, key):
-        amount = record.mean(record.fake_score.logits)
-        return {"generator": -amount, "discriminator": amount}, state + 1
-
-    return Loss({"count": Part(lambda variables: jnp.int32(0), evaluate)})
-
-
-@of_every_dynamics
-def test_states_of_the_loss_move_once_a_step(name):
-    dynamics, substeps = DYNAMICS[name]
-    state, _ = run(algorithm_of(small_game(counting()), dynamics=dynamics), 3, substeps)
-    assert int(state.loss["count"]) == 3
 
 
 @pytest.mark.parametrize("name", [*TOGETHER, "extragradient"])
@@ -388,23 +384,6 @@ def test_lazy_parts_are_paid_only_when_due(name):
     assert_close(params(lazy, state), params(eager, state), atol=1e-5)
     state = state._replace(step=jnp.int32(1))
     assert_close(params(lazy, state), params(never, state), atol=1e-5)
-
-
-def counting_view():
-    """A view whose state counts, and moves what is shown."""
-    return View(
-        init=lambda example: jnp.float32(0),
-        show=lambda state, key, x, step: x + state,
-        adapt=lambda state, record: state + 1,
-    )
-
-
-@of_every_dynamics
-def test_a_views_state_moves_once_a_step(name):
-    dynamics, substeps = DYNAMICS[name]
-    game = small_game(view=counting_view())
-    state, _ = run(algorithm_of(game, dynamics=dynamics), 3, substeps)
-    assert float(state.view) == 3
 
 
 def test_a_pool_is_told_when_all_move_together():
@@ -583,7 +562,7 @@ def rounded(gradient, state, params=None):
         ),
         (
             optax.GradientTransformation(lambda params: (), rounded),
-            r"optimizers\['discriminator'\] cannot be differentiated: Pure callbacks",
+            r"optimizers\['\w+'\] cannot be differentiated: Pure callbacks",
         ),
     ],
 )

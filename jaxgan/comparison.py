@@ -39,7 +39,8 @@ def table(members: Sequence[Member]) -> str:
     ]
     for cell in _cells(members):
         sound = [each for each in cell if not each.diverged]
-        measured = [mean_and_error([m.last[name] for m in sound]) for name in names]
+        rows = [each.last for each in sound if each.last]
+        measured = [mean_and_error([row[name] for row in rows]) for name in names]
         lost = [f"seed {m.seed} by step {m.diverged[0]:,}" for m in cell if m.diverged]
         values = [f"{value:g}" for value in cell[0].values.values()]
         row = [*values, f"{len(sound)} of {len(cell)}", *measured, ", ".join(lost)]
@@ -64,12 +65,12 @@ def write_report(directory: Path, name: str, members: Sequence[Member]) -> None:
     (directory / "sweep.json").write_text(text + "\n", encoding="utf-8")
     lines = {
         ", ".join(f"{k} {v:g}" for k, v in cell[0].values.items()) or "all seeds": [
-            each.measured for each in cell if not each.diverged
+            each.measured for each in cell if each.last and not each.diverged
         ]
         for cell in _cells(members)
     }
     lines = {label: runs for label, runs in lines.items() if runs}
-    if lines and _measured(members):
+    if lines:
         curves(lines).save(directory / "curves.png")
 
 

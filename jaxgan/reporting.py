@@ -168,7 +168,7 @@ def curves(
     panels = figure.subplots(1, len(names), squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         for label, runs in lines.items():
-            steps = sorted(runs[0])
+            steps = sorted(set.intersection(*map(set, runs)))
             values = np.array([[run[step][name] for step in steps] for run in runs])
             mean = values.mean(axis=0)
             axes.plot(steps, mean, marker=".", label=label)

@@ -71,6 +71,8 @@ def parse_grid(words: Sequence[str], file: ExperimentFile) -> dict[str, list[flo
             ) from None
         if not grid[name]:
             raise InputError(f"--grid: {name} has no values; give at least one.")
+        if len({*grid[name]}) < len(grid[name]):
+            raise InputError(f"--grid: {name} has a value twice; give each once.")
     return grid
 
 
@@ -159,8 +161,7 @@ def _algorithm(
     sequential: bool,
 ) -> Algorithm:
     def build_member(hypers: Mapping[str, Any]) -> Algorithm:
-        swept = {name: hypers[name] for name in grid}
-        swept = _typed(config, swept)
+        swept = _typed(config, {name: hypers[name] for name in grid})
         experiment = file.experiment(dataclasses.replace(config, **swept))
         return experiment.dynamics(experiment.game)
 
@@ -173,7 +174,7 @@ def _train(
     algorithm: Algorithm, members: Sequence[Member], log_every: int, directory: Path
 ) -> State:
     experiment = members[0].experiment
-    keys = jnp.stack([jax.random.key(each.seed) for each in members])
+    keys = jnp.stack([jax.random.key(each.experiment.seed) for each in members])
     state = algorithm.init(keys)
     measure = _measurer(members)
     unlogged: list[Info] = []
@@ -220,7 +221,8 @@ def _look(
 
 def _batches(members: Sequence[Member], step: int) -> tuple[Batch, ...]:
     """Each member's own, as a single run of its seed would see them."""
-    of_seed = {m.seed: m.experiment.source(m.seed, step) for m in members}
+    experiments = {each.seed: each.experiment for each in members}
+    of_seed = {seed: e.source(e.seed, step) for seed, e in experiments.items()}
     return jax.tree.map(lambda *x: np.stack(x), *(of_seed[m.seed] for m in members))
 
 

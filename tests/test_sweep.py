@@ -127,10 +127,13 @@ def test_a_signal_keeps_what_was_measured(tmp_path, capsys, monkeypatch):
 
 
 def test_what_a_failing_measure_leaves(tmp_path):
+    """The second seed's first measurement fails: the first one's is kept."""
     out = tmp_path / "s"
     with pytest.raises(ZeroDivisionError):
-        run("sweep", PLANE, "--seeds", 1, "--steps", 101, "--fails", "--out", out)
-    assert (out / "table.md").exists()
+        run("sweep", PLANE, "--seeds", 2, "--steps", 2, "--fails", "--out", out)
+    told = json.loads((out / "sweep.json").read_text(encoding="utf-8"))
+    assert [list(m["measured"]) for m in told["members"]] == [["spread", "mean"], []]
+    assert (out / "curves.png").exists()
 
 
 def test_if_all_diverge_that_is_said(tmp_path, capsys):
@@ -146,6 +149,7 @@ def test_if_all_diverge_that_is_said(tmp_path, capsys):
         (("--grid", "gama=1,2"), "has no field 'gama'; it has ['fails', 'gamma', 'le"),
         (("--grid", "gamma"), "'gamma' must be NAME=VALUE,VALUE"),
         (("--grid", "gamma="), "gamma has no values; give at least one"),
+        (("--grid", "gamma=1,1.0"), "gamma has a value twice; give each once"),
         (("--grid", "gamma=a"), "the values of gamma must be numbers, got 'a'"),
         (("--grid", "gamma=1", "gamma=2"), "gamma cannot be given here; give it once"),
         (("--grid", "seed=1,2"), "seed cannot be given here; use --seeds"),

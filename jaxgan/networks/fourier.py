@@ -9,7 +9,7 @@ from jaxgan.types import Network, Tree, Variables
 
 
 def fourier(
-    network: Network, features: int = 64, *, scale: float, seed: int = 0
+    network: Network, features: int = 64, *, scale: float | Array, seed: int = 0
 ) -> Network:
     """Show a network x, cos(2πBx) and sin(2πBx) in place of x, with B ~ N(0, scale²).
 
@@ -19,7 +19,7 @@ def fourier(
     Args:
         network: takes inputs (b, d); further inputs are passed on as they are.
         features: rows of B, which is drawn once and not trained.
-        scale: the standard deviation of B, in cycles per unit of x.
+        scale: the standard deviation of B, in cycles per unit of x; may be traced.
         seed: of B.
 
     Raises:

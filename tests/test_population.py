@@ -171,7 +171,7 @@ def test_a_step_is_not_computed_both_ways_for_a_lazy_part():
 
 @in_every_form
 def test_a_diverged_member_is_named_and_disturbs_nobody(form):
-    hypers = {**HYPERS, "rate": np.array([1e-3, 1e-3, 1e38, 1e-3])}
+    hypers = {**HYPERS, "rate": np.array([1e-3, 1e-3, 3e38, 1e-3])}
     algorithm = population(build, hypers, **FORMS[form])
     state = algorithm.init(keys())
     for t in range(4):

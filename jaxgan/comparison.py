@@ -1,13 +1,12 @@
 """Several runs compared: their measurements as a table, as curves and as JSON."""
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan.experiment import Experiment
-from jaxgan.reporting import Row, curves, mean_and_error
+from jaxgan.reporting import Row, curves, finite_or_none, mean_and_error
 
 Values = dict[str, float]
 
@@ -56,7 +55,7 @@ def write_report(directory: Path, name: str, members: Sequence[Member]) -> None:
             "seed": each.seed,
             **each.values,
             "diverged": each.diverged[:1],
-            "measured": _finite(each.last),
+            "measured": finite_or_none(each.last),
         }
         for each in members
     ]
@@ -85,7 +84,3 @@ def _cells(members: Sequence[Member]) -> list[list[Member]]:
 def _measured(members: Sequence[Member]) -> list[str]:
     """The names of what is measured."""
     return next((list(each.last) for each in members if each.last), [])
-
-
-def _finite(row: Row) -> dict[str, float | None]:
-    return {k: v if math.isfinite(v) else None for k, v in row.items()}

@@ -35,9 +35,13 @@ def flatten(info: Info) -> Row:
 def write_row(path: Path, step: int, row: Mapping[str, float]) -> None:
     """Append a line to `metrics.jsonl`; values that are not finite become null."""
     numbers = {name: float(value) for name, value in row.items()}
-    finite = {k: v if math.isfinite(v) else None for k, v in numbers.items()}
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": step, **finite}) + "\n")
+        file.write(json.dumps({"step": step, **finite_or_none(numbers)}) + "\n")
+
+
+def finite_or_none(row: Row) -> dict[str, float | None]:
+    """A row as JSON can hold it, which knows no infinity."""
+    return {k: v if math.isfinite(v) else None for k, v in row.items()}
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

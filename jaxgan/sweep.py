@@ -14,7 +14,7 @@ best/           the best member, an ordinary run directory
 import dataclasses
 import math
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,16 @@ from jaxgan.errors import (
 from jaxgan.experiment import Experiment, ExperimentFile, build
 from jaxgan.interruption import caught_signals
 from jaxgan.population import crossed, diverged, member, population
-from jaxgan.reporting import Row, flatten, write_row
+from jaxgan.reporting import flatten, write_row
 from jaxgan.run import create_run
-from jaxgan.sampling import best_variables, draw_latents, sampler
-from jaxgan.training import IN_FLIGHT, is_milestone
+from jaxgan.sampling import sampler
+from jaxgan.training import (
+    IN_FLIGHT,
+    draw_samples,
+    is_milestone,
+    measure,
+    save_picture,
+)
 from jaxgan.types import Algorithm, Batch, Info, State
 
 
@@ -176,7 +182,7 @@ def _train(
     experiment = members[0].experiment
     keys = jnp.stack([jax.random.key(each.experiment.seed) for each in members])
     state = algorithm.init(keys)
-    measure = _measurer(members)
+    generate = sampler(experiment.game)
     unlogged: list[Info] = []
     steps = range(1, experiment.steps + 1)
     with (
@@ -195,7 +201,9 @@ def _train(
             if shows:
                 for i, each in enumerate(members):
                     if not each.diverged:
-                        each.measured[step] = measure(state, i)
+                        own = each.experiment
+                        samples = draw_samples(own, generate, member(state, i))
+                        each.measured[step] = measure(own, samples)
                         each.log[step] |= each.measured[step]
             if (number := caught()) is not None:
                 raise Interrupted(
@@ -226,19 +234,6 @@ def _batches(members: Sequence[Member], step: int) -> tuple[Batch, ...]:
     return jax.tree.map(lambda *x: np.stack(x), *(of_seed[m.seed] for m in members))
 
 
-def _measurer(members: Sequence[Member]) -> Callable[[State, int], Row]:
-    """`(state, i) -> what member i measures of its samples`."""
-    generate = sampler(members[0].experiment.game)
-
-    def measure(state: State, i: int) -> Row:
-        own = members[i].experiment
-        latents = draw_latents(own.game, own.samples, own.seed)
-        samples = generate(best_variables(member(state, i)), latents)
-        return {name: float(value) for name, value in own.measure(samples).items()}
-
-    return measure
-
-
 def _keep_best(
     directory: Path, file: ExperimentFile, state: State, members: Sequence[Member]
 ) -> None:
@@ -259,11 +254,8 @@ def _keep_best(
     with Checkpoints(run.checkpoints, 1) as saved:
         saved.save(own)
         saved.wait()
-    latents = draw_latents(run.experiment.game, run.experiment.samples, chosen.seed)
-    samples = sampler(run.experiment.game)(best_variables(own), latents)
-    run.samples.mkdir(exist_ok=True)
-    picture = run.experiment.draw(samples[: run.experiment.shown], None)
-    picture.save(run.samples / f"{int(own.step):06d}.png")
+    samples = draw_samples(run.experiment, sampler(run.experiment.game), own)
+    save_picture(run, int(own.step), samples)
 
 
 def _typed(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from jaxgan.checkpoint import Checkpoints, last_good, restore, shapes
 from jaxgan.errors import Interrupted, RunError, check_positive_int
+from jaxgan.experiment import Experiment
 from jaxgan.interruption import caught_signals
 from jaxgan.parallel import data_parallel, replicated
 from jaxgan.reporting import Row, contact_strip, flatten, rewind, write_row
@@ -173,17 +175,30 @@ def _show(
 
 
 def _draw_and_measure(run: Run, step: int, generate: Sampler, state: State) -> Row:
-    experiment = run.experiment
-    latents = draw_latents(experiment.game, experiment.samples, experiment.seed)
-    samples = generate(best_variables(state), latents)
-    run.samples.mkdir(exist_ok=True)
-    picture = experiment.draw(samples[: experiment.shown], None)
-    picture.save(run.samples / f"{step:06d}.png")
+    samples = draw_samples(run.experiment, generate, state)
+    save_picture(run, step, samples)
     pictures = (p for p in run.samples.glob("*.png") if p.stem.isdigit())
     series = sorted(pictures, key=lambda path: int(path.stem))
     contact_strip(series).save(run.samples / "strip.png")
-    measured = experiment.measure(samples)
-    return {name: float(value) for name, value in measured.items()}
+    return measure(run.experiment, samples)
+
+
+def draw_samples(experiment: Experiment, generate: Sampler, state: State) -> NDArray:
+    """The samples that are measured, of latents that are the same each time."""
+    latents = draw_latents(experiment.game, experiment.samples, experiment.seed)
+    return generate(best_variables(state), latents)
+
+
+def save_picture(run: Run, step: int, samples: NDArray) -> None:
+    """A step's picture, of those samples that are shown."""
+    run.samples.mkdir(exist_ok=True)
+    picture = run.experiment.draw(samples[: run.experiment.shown], None)
+    picture.save(run.samples / f"{step:06d}.png")
+
+
+def measure(experiment: Experiment, samples: NDArray) -> Row:
+    """What an experiment measures of its samples, in plain numbers."""
+    return {name: float(value) for name, value in experiment.measure(samples).items()}
 
 
 @contextlib.contextmanager

@@ -195,7 +195,7 @@ class Loss(NamedTuple):
 def _rest(part: Part, record: Any, state: Tree, key: Array) -> tuple[Payments, Tree]:
     """Nothing paid, in the types of what would have been, and the state as it is."""
     paid, _ = jax.eval_shape(partial(part.evaluate, record), state, key)
-    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), paid), state
+    return jax.tree.map(jnp.zeros_like, paid), state
 
 
 def _untouched(state: Tree, fake: Tree, key: Array, player: PlayerName | None) -> tuple:

@@ -47,6 +47,7 @@ from jaxgan import (
     minimax,
     wasserstein,
 )
+from jaxgan.theory.divergences import f_divergence as exact_divergence
 
 Density = Callable[[np.ndarray], np.ndarray]
 
@@ -117,8 +118,7 @@ def optimum(loss: Loss, pair: Pair, bound: float = 1e5) -> tuple[float, np.ndarr
 
 def by_definition(divergence: Divergence, pair: Pair) -> float:
     """E_Q f(p/q), by summing over the grid."""
-    ratio = jnp.asarray(pair.real / pair.fake)
-    return float((pair.fake * divergence.function(ratio)).sum())
+    return exact_divergence(divergence.function, pair.real, pair.fake)
 
 
 def jsd(pair: Pair) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from jaxgan.dynamics.checks import check_batches, check_order, set_up
-from jaxgan.dynamics.field import Optimizers, Setting, init_state, move
+from jaxgan.dynamics.field import Optimizers, Setting, init_state, move, substep_key
 from jaxgan.types import Algorithm, Batch, Game, Info, PlayerName, State
 
 Move = Callable[[State, PlayerName, Batch, jax.Array], tuple[State, Info]]
@@ -72,11 +72,9 @@ def in_turn(setting: Setting, order: Sequence[PlayerName], move: Move) -> Algori
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
         check_batches(len(order), batches)
-        key = jax.random.fold_in(state.key, state.step)
         infos = []
         for substep, (player, batch) in enumerate(zip(order, batches, strict=True)):
-            substep_key = jax.random.fold_in(key, substep)
-            state, info = move(state, player, batch, substep_key)
+            state, info = move(state, player, batch, substep_key(state, substep))
             infos.append(info)
         return state._replace(step=state.step + 1), _mean_infos(infos)
 

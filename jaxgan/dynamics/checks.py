@@ -14,8 +14,8 @@ from jaxgan.dynamics.field import (
     Optimizers,
     Outcome,
     Setting,
-    init_state,
     play_out,
+    state_shapes,
 )
 from jaxgan.dynamics.microbatches import check_microbatches
 from jaxgan.errors import (
@@ -56,7 +56,7 @@ def set_up(
     sizes = {player: fakes.get(player, _count(shapes)) for player in game.players}
     setting = Setting(game, optimizers, shapes, sizes, {}, {})
 
-    state = jax.eval_shape(lambda key: init_state(setting, key), jax.random.key(0))
+    state = state_shapes(setting)
     check_microbatches(
         game,
         {"reals": _count(shapes)}
@@ -90,8 +90,7 @@ def set_up_together(
         check_positive_int("fakes", fakes)
     counts = {} if fakes is None else dict.fromkeys(game.players, fakes)
     setting = set_up(game, optimizers, example, counts)
-    state = jax.eval_shape(lambda key: init_state(setting, key), jax.random.key(0))
-    _outcome(setting, state, list(game.players))
+    _outcome(setting, state_shapes(setting), list(game.players))
     return setting
 
 

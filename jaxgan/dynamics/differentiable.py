@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.dynamics.field import Setting, init_state, params_of
+from jaxgan.dynamics.field import Setting, params_of, state_shapes
 from jaxgan.errors import InputError, is_concrete
 from jaxgan.types import PlayerName, Tree
 
@@ -26,10 +26,10 @@ def check_differentiable(
         InputError: if an update cannot be differentiated so, or has a derivative there
             that is not finite.
     """
-    state = jax.eval_shape(lambda key: init_state(setting, key), jax.random.key(0))
+    state = state_shapes(setting)
     for player in players:
         shapes = params_of(setting.game, state, [player])
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        zeros = jax.tree.map(jnp.zeros_like, shapes)
         try:
             slope = _slope(setting.optimizers[player], zeros, derive)
         except Exception as error:  # whatever an optimiser may raise

@@ -11,11 +11,10 @@ from jaxgan.dynamics.field import (
     descend,
     field_of,
     init_state,
+    land,
     params_of,
-    report,
-    settle,
+    substep_key,
 )
-from jaxgan.dynamics.simultaneous import substep_key
 from jaxgan.types import Algorithm, Batch, Game, Info, State
 
 
@@ -66,8 +65,7 @@ def extragradient(
         gradient, _ = here(params_of(game, state, everyone))
         ahead = descend(setting, state, everyone, gradient)
         gradient, outcome = there(params_of(game, ahead, everyone))
-        state = settle(descend(setting, state, everyone, gradient), outcome)
-        info = report(setting, gradient, outcome)
+        state, info = land(setting, state, everyone, gradient, outcome)
         return state._replace(step=state.step + 1), info
 
     return Algorithm(partial(init_state, setting), step)
@@ -117,8 +115,7 @@ def past_extragradient(
         field = field_of(setting, state, everyone, batches[0], substep_key(state, 0))
         ahead = descend(setting, state, everyone, state.memory)
         gradient, outcome = field(params_of(game, ahead, everyone))
-        state = settle(descend(setting, state, everyone, gradient), outcome)
-        info = report(setting, gradient, outcome)
+        state, info = land(setting, state, everyone, gradient, outcome)
         return state._replace(step=state.step + 1, memory=gradient), info
 
     return Algorithm(init, step)

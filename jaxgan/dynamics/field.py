@@ -72,9 +72,10 @@ def init_state(setting: Setting, key: Array) -> State:
     """The state before the first step; each network's key is folded with its name."""
     game = setting.game
     network_key, key = jax.random.split(key)
-    batch = _zeros(setting.example)
+    batch = jax.tree.map(jnp.zeros_like, setting.example)
     count = len(jax.tree.leaves(batch)[0])  # as many as there are conditions
-    latent = _zeros(jax.eval_shape(lambda: game.prior(key, count, batch.condition)))
+    shapes = jax.eval_shape(lambda: game.prior(key, count, batch.condition))
+    latent = jax.tree.map(jnp.zeros_like, shapes)
     variables = {
         name: _init_network(game, name, network_key, inputs)
         for name, inputs in game.inputs(batch, latent).items()
@@ -94,6 +95,16 @@ def init_state(setting: Setting, key: Array) -> State:
         average={},
         key=key,
     )
+
+
+def state_shapes(setting: Setting) -> State:
+    """The shapes of a state, of which nothing is computed."""
+    return jax.eval_shape(lambda key: init_state(setting, key), jax.random.key(0))
+
+
+def substep_key(state: State, substep: int) -> Array:
+    """The key of one of a step's substeps, or rounds."""
+    return jax.random.fold_in(jax.random.fold_in(state.key, state.step), substep)
 
 
 def play_out(
@@ -220,34 +231,46 @@ def descend(setting: Setting, state: State, movers: Players, gradient: Params) -
     return state
 
 
-def settle(state: State, outcome: Outcome) -> State:
-    """What a round leaves besides gradients: statistics, states of loss and view."""
+def land(
+    setting: Setting, state: State, movers: Players, gradient: Params, outcome: Outcome
+) -> tuple[State, Info]:
+    """Where a move along a gradient ends: the state, and what the movers report.
+
+    The state has what the round leaves besides gradients, too: statistics, and states
+    of loss and view. Its step is as it was.
+    """
+    players = setting.game.players
+    state = descend(setting, state, movers, gradient)
     after = {n: state.variables[n]._replace(stats=s) for n, s in outcome.stats.items()}
-    return state._replace(
+    state = state._replace(
         variables=state.variables | after,
         loss=state.loss | outcome.loss,
         view=outcome.view,
     )
-
-
-def report(setting: Setting, gradient: Params, outcome: Outcome) -> Info:
-    """What a move reports of those who made it."""
-    players = setting.game.players
     norms = {
         player: optax.tree.norm({name: gradient[name] for name in players[player]})
-        for player in outcome.paid
+        for player in movers
     }
-    return Info(outcome.paid, norms, outcome.observed)
+    return state, Info(outcome.paid, norms, outcome.observed)
 
 
 def move(
-    setting: Setting, state: State, player: PlayerName, batch: Batch, key: Array
+    setting: Setting,
+    state: State,
+    player: PlayerName,
+    batch: Batch,
+    key: Array,
+    *,
+    at: Callable[[Params], State] | None = None,
 ) -> tuple[State, Info]:
-    """One substep: `player` plays a round and descends what it pays."""
-    field = field_of(setting, state, [player], batch, key)
+    """One substep: `player` plays a round and descends what it pays.
+
+    Args:
+        at: as for `field_of`.
+    """
+    field = field_of(setting, state, [player], batch, key, at=at)
     gradient, outcome = field(params_of(setting.game, state, [player]))
-    moved = settle(descend(setting, state, [player], gradient), outcome)
-    return moved, report(setting, gradient, outcome)
+    return land(setting, state, [player], gradient, outcome)
 
 
 def _of_movers(
@@ -283,10 +306,6 @@ def _init_network(
         raise InputError(
             f"network {name!r} cannot take inputs of shapes {shapes}: {reason}"
         ) from error
-
-
-def _zeros(tree: Tree) -> Tree:
-    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), tree)
 
 
 def _whole(batch: Array) -> Array:

@@ -47,7 +47,7 @@ def add_lazy(
         return Loss({name: loss.parts[name]._replace(interval=1) for name in chosen})
 
     _, asleep = jax.eval_shape(lambda: differentiate(awake(intervals.values())))
-    nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), asleep.paid)
+    nothing = jax.tree.map(jnp.zeros_like, asleep.paid)
     states = {name: state.loss[name] for name in asleep.loss}
 
     def add(due: Collection[int]) -> tuple[Tree, dict, dict]:

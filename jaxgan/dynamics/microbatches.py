@@ -89,7 +89,7 @@ def accumulate(compute: Callable[[Share], T], count: int) -> T:
         return jax.tree.map(_plus(count), total, of_share(index)), None
 
     shapes = jax.eval_shape(of_share, jnp.int32(0))
-    start = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    start = jax.tree.map(jnp.zeros_like, shapes)
     total, _ = jax.lax.scan(add, start, jnp.arange(count))
     return total
 

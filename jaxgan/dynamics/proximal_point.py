@@ -15,11 +15,10 @@ from jaxgan.dynamics.field import (
     descend,
     field_of,
     init_state,
+    land,
     params_of,
-    report,
-    settle,
+    substep_key,
 )
-from jaxgan.dynamics.simultaneous import substep_key
 from jaxgan.errors import check_positive_int
 from jaxgan.types import Algorithm, Batch, Game, Info, State
 
@@ -86,15 +85,14 @@ def proximal_point(
             correction, _ = gmres(slope, left, tol=_tolerance(params), maxiter=RESTARTS)
             params = _minus(params, correction)
         gradient, outcome = field(params)
-        moved = descend(setting, state, everyone, gradient)
-        left = _minus(params, params_of(game, moved, everyone))
+        state, info = land(setting, state, everyone, gradient, outcome)
+        left = _minus(params, params_of(game, state, everyone))
         observed = {
-            player: outcome.observed[player]
+            player: info.observed[player]
             | {"residual": optax.tree.norm({name: left[name] for name in names})}
             for player, names in game.players.items()
         }
-        state = settle(moved, outcome)
-        info = report(setting, gradient, outcome._replace(observed=observed))
+        info = info._replace(observed=observed)
         return state._replace(step=state.step + 1), info
 
     return Algorithm(partial(init_state, setting), step)

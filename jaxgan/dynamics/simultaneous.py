@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 
-import jax
-
 from jaxgan.dynamics.checks import check_batches, set_up_together
 from jaxgan.dynamics.field import (
     Field,
@@ -12,12 +10,11 @@ from jaxgan.dynamics.field import (
     Outcome,
     Params,
     Setting,
-    descend,
     field_of,
     init_state,
+    land,
     params_of,
-    report,
-    settle,
+    substep_key,
 )
 from jaxgan.types import Algorithm, Batch, Game, Info, State
 
@@ -70,13 +67,7 @@ def together(setting: Setting, direction: Direction) -> Algorithm:
         check_batches(1, batches)
         field = field_of(setting, state, everyone, batches[0], substep_key(state, 0))
         gradient, outcome = direction(field, params_of(setting.game, state, everyone))
-        state = settle(descend(setting, state, everyone, gradient), outcome)
-        info = report(setting, gradient, outcome)
+        state, info = land(setting, state, everyone, gradient, outcome)
         return state._replace(step=state.step + 1), info
 
     return Algorithm(partial(init_state, setting), step)
-
-
-def substep_key(state: State, substep: int) -> jax.Array:
-    """The key of one of a step's rounds."""
-    return jax.random.fold_in(jax.random.fold_in(state.key, state.step), substep)

@@ -15,8 +15,6 @@ from jaxgan.dynamics.field import (
     field_of,
     move,
     params_of,
-    report,
-    settle,
     with_params,
 )
 from jaxgan.errors import InputError, check_positive_int
@@ -92,12 +90,7 @@ def unrolled(
     def move_or_foresee(
         state: State, mover: PlayerName, batch: Batch, key: jax.Array
     ) -> tuple[State, Info]:
-        if mover != player:
-            return move(setting, state, mover, batch, key)
-        at = partial(foresee, state, batch, key)
-        field = field_of(setting, state, [player], batch, key, at=at)
-        gradient, outcome = field(params_of(game, state, [player]))
-        state = settle(descend(setting, state, [player], gradient), outcome)
-        return state, report(setting, gradient, outcome)
+        at = partial(foresee, state, batch, key) if mover == player else None
+        return move(setting, state, mover, batch, key, at=at)
 
     return in_turn(setting, order, move_or_foresee)

@@ -1,10 +1,28 @@
 """The settings under which every test and every doctest runs."""
 
 import os
+from pathlib import Path
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax
+import pytest
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def real_data(pytestconfig):
+    """The folder of real data sets: $JAXGAN_TEST_DATA, or shared/data beside this."""
+    beside = pytestconfig.rootpath.parent / "shared" / "data"
+    folder = Path(os.environ.get("JAXGAN_TEST_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"there are no real data in {folder}; set JAXGAN_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """No test writes to the user's cache."""
+    os.environ["JAXGAN_CACHE"] = str(tmp_path_factory.mktemp("cache"))

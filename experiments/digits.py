@@ -45,10 +45,10 @@ from jaxgan import (
     dcgan_discriminator,
     dcgan_generator,
     gan,
-    in_memory,
     non_saturating,
     priors,
     r1,
+    shuffled,
 )
 from jaxgan.data.digits import LEVELS, digits
 from jaxgan.experiment import Experiment
@@ -84,7 +84,7 @@ def experiment(config: Config) -> Experiment:
     )
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
     optimizers = {player: optax.adam(rate, b1=config.beta1) for player in game.players}
-    source = in_memory(Batch(images), config.batch_size)
+    source = shuffled(Batch(images), config.batch_size)
     [example, _] = source(config.seed, 0)
     return Experiment(
         game=game,

@@ -41,13 +41,13 @@ from jaxgan import (
     chain,
     fourier,
     gan,
-    in_memory,
     mlp,
     non_saturating,
     priors,
     r1,
     r2,
     relativistic,
+    shuffled,
 )
 from jaxgan.data import synthetic
 from jaxgan.experiment import Experiment
@@ -86,7 +86,7 @@ def experiment(config: Config) -> Experiment:
     adam = optax.adam(rate, b1=config.beta1, b2=config.beta2)
     optimizers = {player: adam for player in game.players}
     points = grid.sample(config.points, seed=config.seed)
-    source = in_memory(Batch(points), config.batch_size)
+    source = shuffled(Batch(points), config.batch_size)
     [example, _] = source(config.seed, 0)
 
     def measure(samples: NDArray) -> dict[str, float]:

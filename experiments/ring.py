@@ -40,11 +40,11 @@ from jaxgan import (
     averaged,
     chain,
     gan,
-    in_memory,
     mlp,
     non_saturating,
     priors,
     r1,
+    shuffled,
 )
 from jaxgan.data import synthetic
 from jaxgan.experiment import Experiment
@@ -81,7 +81,7 @@ def experiment(config: Config) -> Experiment:
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
     optimizers = {player: optax.adam(rate, b1=config.beta1) for player in game.players}
     points = ring.sample(config.points, seed=config.seed)
-    source = in_memory(Batch(points), config.batch_size)
+    source = shuffled(Batch(points), config.batch_size)
     [example, _] = source(config.seed, 0)
 
     def measure(samples: NDArray) -> dict[str, float]:

@@ -3,7 +3,10 @@
 from jaxgan.averaging import averaged as averaged
 from jaxgan.constraints import clip_weights as clip_weights
 from jaxgan.constraints import orthogonal_weights as orthogonal_weights
-from jaxgan.data.sources import in_memory as in_memory
+from jaxgan.data.sources import augmented as augmented
+from jaxgan.data.sources import read_ahead as read_ahead
+from jaxgan.data.sources import shuffled as shuffled
+from jaxgan.data.sources import unpaired as unpaired
 from jaxgan.dynamics.alternating import alternating as alternating
 from jaxgan.dynamics.consensus import consensus as consensus
 from jaxgan.dynamics.extragradient import extragradient as extragradient
@@ -76,6 +79,7 @@ from jaxgan.networks.linen import from_linen as from_linen
 from jaxgan.networks.mlp import mlp as mlp
 from jaxgan.networks.nnx import from_nnx as from_nnx
 from jaxgan.parallel import data_parallel as data_parallel
+from jaxgan.parallel import placed as placed
 from jaxgan.population import crossed as crossed
 from jaxgan.population import diverged as diverged
 from jaxgan.population import member as member

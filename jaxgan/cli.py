@@ -1,4 +1,4 @@
-"""The command line: train, sweep, sample, interpolate, list."""
+"""The command line: train, sweep, sample, interpolate, list, data."""
 
 import dataclasses
 import inspect
@@ -12,13 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
-from tyro.conf import OmitArgPrefixes, Positional, subcommand
+from tyro.conf import OmitArgPrefixes, subcommand
 
 from jaxgan.checkpoint import restore_networks, steps
+from jaxgan.commands import RUNS, Data, Interpolate, List, Sample, Sweep, Train
 from jaxgan.comparison import table
 from jaxgan.errors import InputError, Interrupted, RunError, check_positive_int
 from jaxgan.experiment import ExperimentFile, load_file
 from jaxgan.heap import keep_freed_memory
+from jaxgan.looking import contact_sheet, open_data, summary
 from jaxgan.reporting import read_rows
 from jaxgan.run import changed_versions, create_run, open_run
 from jaxgan.sampling import draw_latents, lerp, sampler, slerp
@@ -26,118 +28,6 @@ from jaxgan.sweep import parse_grid
 from jaxgan.sweep import sweep as run_sweep
 from jaxgan.training import Schedule, like_state
 from jaxgan.training import train as train_run
-
-RUNS = Path("runs")
-
-
-@dataclasses.dataclass(frozen=True)
-class Train:
-    """Train an experiment, or resume a run.
-
-    With an experiment's file, each field of its Config is an option too; `jaxgan train
-    FILE --help` lists them. The run goes into runs/NAME. The same command again resumes
-    a run that was stopped or killed, to the same bits; so does `jaxgan train RUN`.
-
-    The configuration of a run is fixed: more steps are another run.
-
-    Ctrl-C or SIGTERM ends the step, saves, and exits with status 128 + the signal's
-    number. Bad input exits with 2, a run that had to stop with 1.
-    """
-
-    path: Positional[Path]
-    """An experiment's Python file, or a run directory."""
-
-    run: Path | None = None
-    """Where the run goes; runs/NAME by default."""
-
-    log_every: int = 100
-    """Steps between lines of metrics.jsonl."""
-
-    save_every: int = 1000
-    """Steps between checkpoints."""
-
-    keep: int = 3
-    """How many checkpoints to keep, the latest."""
-
-    devices: int | None = None
-    """How many devices share each batch; all by default."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Sweep:
-    """Train an experiment over seeds and values of its Config, all in one program.
-
-    Leaves in runs/NAME-sweep a table (mean ± standard error over the seeds), curves,
-    every member's measurements, and the best member as a run directory, which the other
-    commands take. Each field of the Config that is not swept is an option too.
-    """
-
-    path: Positional[Path]
-    """An experiment's Python file."""
-
-    seeds: int = 4
-    """How many, from the Config's seed on."""
-
-    grid: tuple[str, ...] = ()
-    """NAME=VALUE,VALUE,… for each field to sweep; every combination is a member."""
-
-    out: Path | None = None
-    """Where it all goes; runs/NAME-sweep by default."""
-
-    log_every: int = 100
-    """Steps between lines of the best run's metrics.jsonl."""
-
-    sequential: bool = False
-    """One member after the other: for convolutions, and where memory is short."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Sample:
-    """Draw samples from a run: a picture and an .npz of the same arrays."""
-
-    run: Positional[Path]
-    """A run directory."""
-
-    count: int = 64
-    """How many samples."""
-
-    seed: int = 0
-    """Of the latents."""
-
-    out: Path | None = None
-    """Name of the two files without ending; RUN/samples/sample-SEED by default."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Interpolate:
-    """Walk between pairs of latents: two pictures, a row for each pair.
-
-    The straight way (lerp) and the way along the sphere (slerp), which keeps the length
-    that normal latents have.
-    """
-
-    run: Positional[Path]
-    """A run directory."""
-
-    pairs: int = 8
-    """How many pairs, a row each."""
-
-    steps: int = 10
-    """Samples on the way, both ends included."""
-
-    seed: int = 0
-    """Of the latents."""
-
-    out: Path | None = None
-    """Beginning of the two files' names; RUN/samples/interpolate by default."""
-
-
-@dataclasses.dataclass(frozen=True)
-class List:
-    """List the runs in a directory, with how far each has come."""
-
-    directory: Positional[Path] = RUNS
-    """Where the runs are."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -155,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sample(command)
         elif isinstance(command, Interpolate):
             interpolate(command)
+        elif isinstance(command, Data):
+            look(command)
         else:
             list_runs(command)
     except KeyboardInterrupt:  # before the first step, or a second one
@@ -176,9 +68,9 @@ def train(command: Train, file: ExperimentFile | None) -> None:
     if file is None:
         if command.run is not None:
             raise InputError("--run: a run directory is resumed where it is.")
-        run = open_run(command.path)
+        run = open_run(command.experiment)
     else:
-        directory = command.run or RUNS / command.path.stem
+        directory = command.run or RUNS / command.experiment.stem
         run = create_run(directory, file, getattr(command, "config"))  # noqa: B009
     for name, (then, now) in changed_versions(run.directory).items():
         print(f"note: the run began with {name} {then}, this is {now}: other bits.")
@@ -195,9 +87,11 @@ def train(command: Train, file: ExperimentFile | None) -> None:
 def sweep(command: Sweep, file: ExperimentFile | None) -> None:
     """`jaxgan sweep`."""
     if file is None:
-        raise InputError(f"{command.path} is a directory; give an experiment's file.")
+        raise InputError(
+            f"{command.experiment} is a directory; give an experiment's file."
+        )
     keep_freed_memory()
-    out = command.out or RUNS / f"{command.path.stem}-sweep"
+    out = command.out or RUNS / f"{command.experiment.stem}-sweep"
     members = run_sweep(
         out,
         file,
@@ -269,6 +163,20 @@ def list_runs(command: List) -> None:
         print(f"{directory!s:32} {logged:10,} {at:10,}  {measured}")
 
 
+def look(command: Data) -> None:
+    """`jaxgan data`."""
+    data = open_data(command)
+    print(summary(data))
+    sheet = contact_sheet(data)
+    if sheet is None:
+        print("no contact sheet: these are no images of 1 or 3 channels")
+        return
+    name = Path(command.spec).stem if Path(command.spec).exists() else command.spec
+    out = command.out or Path(f"{name.replace('/', '-').replace(':', '-')}.png")
+    sheet.save(out)
+    print(f"contact sheet: {out}")
+
+
 def _last_measured(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What the experiment measured last; the names of players' reports have a slash."""
     for row in reversed(rows):
@@ -301,6 +209,7 @@ def _parse(arguments: Sequence[str], file: ExperimentFile | None) -> Any:
         Annotated[Sample, subcommand("sample")],
         Annotated[Interpolate, subcommand("interpolate")],
         Annotated[List, subcommand("list")],
+        Annotated[Data, subcommand("data")],
     ]
     return tyro.cli(commands, args=arguments, prog="jaxgan", description=__doc__)
 

@@ -80,6 +80,34 @@ def data_parallel(
     )
 
 
+def placed(
+    source: Callable[[int, int], tuple[Batch, ...]],
+    devices: Sequence[jax.Device] | None = None,
+) -> Callable[[int, int], tuple[Batch, ...]]:
+    """A source whose batches are on the devices already, split between them.
+
+    Where the devices are those of several processes, each process gives its own rows,
+    and the batches are the global ones.
+
+    Args:
+        devices: as for `data_parallel`.
+
+    Raises:
+        InputError: by the source, if a batch does not split evenly.
+    """
+    mesh = _mesh(devices)
+    split = NamedSharding(mesh, PartitionSpec("data"))
+    own = mesh.local_mesh.size
+
+    def put(leaf: Array | np.ndarray) -> Array:
+        _check_even("a batch", leaf.shape[0], own)
+        if own == mesh.size:
+            return jax.device_put(leaf, split)
+        return jax.make_array_from_process_local_data(split, np.asarray(leaf))
+
+    return lambda seed, step: jax.tree.map(put, source(seed, step))
+
+
 def replicated(devices: Sequence[jax.Device] | None = None) -> NamedSharding:
     """The sharding of the state: a copy on every device."""
     return NamedSharding(_mesh(devices), PartitionSpec())

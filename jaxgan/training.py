@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from jaxgan.checkpoint import Checkpoints, last_good, restore, shapes
+from jaxgan.data.sources import Source, read_ahead
 from jaxgan.errors import Interrupted, RunError, check_positive_int
 from jaxgan.experiment import Experiment
 from jaxgan.interruption import caught_signals
-from jaxgan.parallel import data_parallel, replicated
+from jaxgan.parallel import data_parallel, placed, replicated
 from jaxgan.reporting import Row, contact_strip, flatten, rewind, write_row
 from jaxgan.run import Run, locked
 from jaxgan.sampling import Sampler, best_variables, draw_latents, sampler
@@ -72,6 +73,7 @@ def train(
         experiment.dynamics, experiment.game, devices, donate=True
     )
     generate = sampler(experiment.game)
+    source = _ahead(experiment.source, devices)
     with _told(run), locked(run), caught_signals() as caught:
         init = partial(algorithm.init, jax.random.key(experiment.seed))
         state = restore(run.checkpoints, shapes(init, replicated(devices)))
@@ -83,7 +85,7 @@ def train(
         ):
             unlogged: list[tuple[int, Info]] = []
             for step in range(int(state.step) + 1, experiment.steps + 1):
-                batches = experiment.source(experiment.seed, step - 1)
+                batches = source(experiment.seed, step - 1)
                 state, info = algorithm.step(state, batches)
                 unlogged.append((step, info))
                 _advance(progress, unlogged, len(jax.tree.leaves(batches[0])[0]))
@@ -107,6 +109,13 @@ def train(
                     raise _interrupted(run, step, stopped)
             saved.wait()
     return state
+
+
+def _ahead(source: Source, devices: Sequence[jax.Device] | None) -> Source:
+    """Batches on the devices when they are wanted; a CPU has no transfer to hide."""
+    if (devices or jax.local_devices())[0].platform == "cpu":
+        return source
+    return read_ahead(placed(source, devices))
 
 
 def like_state(run: Run) -> State:

@@ -14,11 +14,11 @@ from jaxgan import (
     averaged,
     chain,
     gan,
-    in_memory,
     mlp,
     non_saturating,
     priors,
     r1,
+    shuffled,
 )
 from jaxgan.data import synthetic
 from jaxgan.experiment import Experiment
@@ -48,7 +48,7 @@ def experiment(config: Config) -> Experiment:
     )
     optimizers = {p: optax.adam(config.learning_rate) for p in game.players}
     points = synthetic.ring().sample(64, config.seed) + np.float32(config.shift)
-    batches = in_memory(Batch(points), 8)
+    batches = shuffled(Batch(points), 8)
     stop = int(os.environ.get("JAXGAN_TEST_STOP_AT", 0))
 
     def source(seed, step):

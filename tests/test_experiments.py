@@ -14,6 +14,20 @@ from jaxgan.training import train
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.py"))
+WITH_TFDS = {"mnist", "fashion_mnist", "wgan_gp"}
+
+
+@pytest.fixture
+def settings(path, request, tmp_path):
+    """What an experiment's Config must be told besides how small a run is wanted."""
+    if path.stem in WITH_TFDS:
+        return {"data_dir": request.getfixturevalue("real_data") / "tfds"}
+    if path.stem == "folder":
+        noise = np.random.default_rng(0).integers(0, 256, (9, 40, 50, 3), np.uint8)
+        for number, pixels in enumerate(noise):
+            Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        return {"path": tmp_path, "mirror": True}
+    return {}
 
 
 def test_there_are_experiments():
@@ -29,9 +43,10 @@ def test_the_docstring_says_paper_command_cost_and_what_to_expect(path):
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
-def test_two_tiny_steps_leave_a_measured_picture(path, tmp_path):
+def test_two_tiny_steps_leave_a_measured_picture(path, tmp_path, settings):
     file = load_file(path)
-    run = create_run(tmp_path / "run", file, file.config(steps=2, batch_size=8))
+    config = file.config(steps=2, batch_size=8, **settings)
+    run = create_run(tmp_path / "run", file, config)
     train(run, devices=jax.devices()[:1])
     [row] = read_rows(run.metrics)
     assert row["step"] == 2

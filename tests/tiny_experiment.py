@@ -18,10 +18,10 @@ from jaxgan import (
     every,
     gan,
     gradient_penalty,
-    in_memory,
     non_saturating,
     priors,
     r1,
+    shuffled,
     stateless,
 )
 from jaxgan.experiment import Experiment
@@ -58,7 +58,7 @@ def experiment(config: Config) -> Experiment:
     )
     optimizers = {player: optax.adam(1e-3, b1=0.5) for player in game.players}
     order = ("discriminator",) * config.discriminator_moves + ("generator",)
-    batches = in_memory(Batch(images), config.batch_size, len(order))
+    batches = shuffled(Batch(images), config.batch_size, len(order))
     stop = int(os.environ.get("JAXGAN_TEST_STOP_AT", 0))
 
     def source(seed, step):

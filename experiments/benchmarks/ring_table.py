@@ -50,7 +50,6 @@ from jaxgan import (
     gan,
     gradient_penalty,
     hinge,
-    in_memory,
     least_squares,
     lookahead,
     member,
@@ -63,6 +62,7 @@ from jaxgan import (
     priors,
     r1,
     relativistic,
+    shuffled,
     simultaneous,
     symplectic_adjustment,
     unrolled,
@@ -141,7 +141,7 @@ def measure(row: Row, seeds: int, steps: int) -> list[Modes | None]:
     """Train all seeds of a row; None where one diverged."""
     ring, way, game = synthetic.ring(), DYNAMICS[row.dynamics], game_of(row)
     sources = [
-        in_memory(Batch(ring.sample(100_000, seed)), 128, way.substeps)
+        shuffled(Batch(ring.sample(100_000, seed)), 128, way.substeps)
         for seed in range(seeds)
     ]
 

@@ -56,7 +56,6 @@ from jaxgan import (
     consensus,
     extragradient,
     gan,
-    in_memory,
     lookahead,
     minimax,
     mlp,
@@ -66,6 +65,7 @@ from jaxgan import (
     priors,
     proximal_point,
     r1,
+    shuffled,
     simultaneous,
     symplectic_adjustment,
     unrolled,
@@ -157,7 +157,7 @@ def samples_of(way: Way, steps: int, seed: int = 0) -> np.ndarray:
         chain(non_saturating(), r1(0.02)),
         priors.normal(8),
     )
-    source = in_memory(Batch(ring.sample(20_000, seed)), 128, way.substeps)
+    source = shuffled(Batch(ring.sample(20_000, seed)), 128, way.substeps)
     rate = optax.cosine_decay_schedule(2e-3, steps)
     adam = optax.adam(rate, b1=way.momentum, b2=0.99, eps_root=1e-8)
     algorithm = algorithm_of(way, game, adam, source(seed, 0)[0])

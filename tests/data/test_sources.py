@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import Batch, InputError, in_memory
+from jaxgan import Batch, InputError, shuffled
 from jaxgan.data.sources import as_float
 
 NUMBERS = Batch(np.arange(12.0))
@@ -16,7 +16,7 @@ def numbers(source, seed, steps):
 @pytest.mark.parametrize("seed", [0, 1, 7])
 @pytest.mark.parametrize(("batch_size", "per_epoch"), [(4, 3), (12, 1), (1, 12)])
 def test_every_epoch_is_a_permutation(seed, batch_size, per_epoch):
-    source = in_memory(NUMBERS, batch_size, substeps=1)
+    source = shuffled(NUMBERS, batch_size, substeps=1)
     epochs = []
     for epoch in range(3):
         steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
@@ -26,14 +26,14 @@ def test_every_epoch_is_a_permutation(seed, batch_size, per_epoch):
 
 
 def test_what_does_not_fill_a_batch_waits_for_the_next_epoch():
-    source = in_memory(NUMBERS, 5, substeps=1)
+    source = shuffled(NUMBERS, 5, substeps=1)
     epochs = [np.concatenate(numbers(source, 0, (2 * e, 2 * e + 1))) for e in range(20)]
     assert all(len(set(epoch)) == 10 for epoch in epochs)
     assert set(np.concatenate(epochs)) == set(range(12))
 
 
 def test_substeps_take_consecutive_batches():
-    by_three, single = in_memory(NUMBERS, 2, substeps=3), in_memory(NUMBERS, 2, 1)
+    by_three, single = shuffled(NUMBERS, 2, substeps=3), shuffled(NUMBERS, 2, 1)
     for step in range(4):
         together = [batch.real.tolist() for batch in by_three(0, step)]
         assert together == numbers(single, 0, range(3 * step, 3 * step + 3))
@@ -42,7 +42,7 @@ def test_substeps_take_consecutive_batches():
 
 
 def test_a_source_is_a_function_of_seed_and_step_alone():
-    source, fresh = in_memory(NUMBERS, 4), in_memory(NUMBERS, 4)
+    source, fresh = shuffled(NUMBERS, 4), shuffled(NUMBERS, 4)
     walked = [numbers(source, 3, [step]) for step in range(20)]
     for step in (19, 0, 7, 12):
         assert numbers(fresh, 3, [step]) == walked[step]
@@ -52,7 +52,7 @@ def test_a_source_is_a_function_of_seed_and_step_alone():
 def test_conditions_and_weights_stay_with_their_images():
     images = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
     data = Batch(images, (np.arange(10) * 2,), np.arange(10.0) * 3)
-    for batch in in_memory(data, 4)(0, 3):
+    for batch in shuffled(data, 4)(0, 3):
         index = np.rint((batch.real.reshape(-1) + 1) * 127.5)
         np.testing.assert_array_equal(batch.condition[0], 2 * index)
         np.testing.assert_array_equal(batch.weight, 3 * index)
@@ -74,9 +74,9 @@ def test_other_types_come_out_as_they_are(kind):
 
 
 def test_arrays_on_the_device_are_a_source_too():
-    source = in_memory(Batch(jnp.arange(12.0)), 4)
+    source = shuffled(Batch(jnp.arange(12.0)), 4)
     np.testing.assert_array_equal(
-        source(0, 1)[1].real, in_memory(NUMBERS, 4)(0, 1)[1].real
+        source(0, 1)[1].real, shuffled(NUMBERS, 4)(0, 1)[1].real
     )
 
 
@@ -95,4 +95,4 @@ def test_arrays_on_the_device_are_a_source_too():
 )
 def test_impossible_sources_are_refused(data, counts, message):
     with pytest.raises(InputError, match=message):
-        in_memory(data, *counts)
+        shuffled(data, *counts)

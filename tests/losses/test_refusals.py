@@ -27,7 +27,6 @@ from jaxgan import (
     gradient_balanced,
     gradient_penalty,
     hinge,
-    in_memory,
     latent_consistency,
     lecam,
     mlp,
@@ -41,6 +40,7 @@ from jaxgan import (
     rational_quadratic,
     relativistic,
     rename,
+    shuffled,
     top_k,
     weighted,
 )
@@ -63,7 +63,7 @@ def test_a_negative_weight_or_nan(wrong):
     weight = jnp.array([1.0, wrong] * 4)
     batch = reals(0)._replace(weight=weight)
     said = "weight must hold finite numbers of at least 0, got"
-    assert said in refusal(lambda: in_memory(batch, 2))
+    assert said in refusal(lambda: shuffled(batch, 2))
     game = small_game()
     optimizers = {player: optax.sgd(0.1) for player in game.players}
     assert f"example.{said}" in refusal(lambda: alternating(game, optimizers, batch))
@@ -161,9 +161,7 @@ def test_weights_of_the_wrong_shape(shape):
 
 def test_weights_that_are_no_numbers():
     batch = Batch(np.zeros((2, 2)), weight=np.array(["heavy", "light"]))
-    assert "data.weight must hold finite numbers" in refusal(
-        lambda: in_memory(batch, 1)
-    )
+    assert "data.weight must hold finite numbers" in refusal(lambda: shuffled(batch, 1))
 
 
 def test_states_follow_their_player_to_another_name():

@@ -1,0 +1,79 @@
+"""Clothes by a DCGAN with the logistic loss and R1.
+
+Fashion-MNIST through TFDS, its 28 pixels framed to 32. There is no BatchNorm in the
+discriminator, since R1 asks for the slope at each image by itself.
+
+Paper: Radford et al. 2015, arXiv:1511.06434 (DCGAN); Mescheder et al. 2018,
+    arXiv:1801.04406 (R1)
+
+Command: jaxgan train experiments/fashion_mnist.py
+
+Cost: COST
+
+Expect: EXPECT
+"""
+
+import dataclasses
+from pathlib import Path
+
+import optax
+
+from jaxgan import (
+    alternating,
+    averaged,
+    chain,
+    data,
+    dcgan_discriminator,
+    dcgan_generator,
+    every,
+    gan,
+    non_saturating,
+    priors,
+    r1,
+    shuffled,
+)
+from jaxgan.experiment import Experiment
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A DCGAN of Fashion-MNIST."""
+
+    data_dir: Path | None = None  # where TFDS sets are; $TFDS_DATA_DIR by default
+    steps: int = 10_000  # one move of each player
+    seed: int = 0
+    batch_size: int = 64
+    latent_size: int = 64
+    channels: int = 32  # of the 16×16 maps; they double as the maps halve
+    learning_rate: float = 5e-4
+    beta1: float = 0.5  # Adam's
+    gamma: float = 1.0  # weight of R1
+    every: int = 4  # moves of the discriminator from one R1 to the next
+    decay: float = 0.999  # of the generator's average
+
+
+def experiment(config: Config) -> Experiment:
+    """Networks, game, dynamics and data."""
+    clothes = data.tfds("fashion_mnist", "train", data_dir=config.data_dir)
+    source = shuffled(data.framed(clothes, 32), config.batch_size)
+    [example, _] = source(config.seed, 0)
+    shape = (32, 32, 1)
+    game = gan(
+        generator=dcgan_generator(shape, config.channels),
+        discriminator=dcgan_discriminator(shape, config.channels, batch_norm=False),
+        loss=chain(non_saturating(), every(config.every, r1(config.gamma))),
+        prior=priors.normal(config.latent_size),
+    )
+    optimizers = {
+        player: optax.adam(config.learning_rate, b1=config.beta1)
+        for player in game.players
+    }
+    return Experiment(
+        game=game,
+        dynamics=lambda game: averaged(
+            alternating(game, optimizers, example), config.decay
+        ),
+        source=source,
+        steps=config.steps,
+        seed=config.seed,
+    )

@@ -1,0 +1,101 @@
+"""A GAN of your own images: any folder of PNG, JPEG and WebP files.
+
+    jaxgan data DIR --size 32              shows what it would be trained on
+    jaxgan train experiments/folder.py --path DIR
+
+The images may have any sizes; sub-folders are read too. Decoded once, they are cached.
+Mirroring gives every second image the other way round: leave it out where left and
+right differ, as in writing.
+
+Paper: Radford et al. 2015, arXiv:1511.06434 (DCGAN); Mescheder et al. 2018,
+    arXiv:1801.04406 (R1)
+
+Command: jaxgan train experiments/folder.py --path DIR
+
+Cost: COST
+
+Expect: EXPECT
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+import optax
+
+from jaxgan import (
+    alternating,
+    augmented,
+    averaged,
+    chain,
+    data,
+    dcgan_discriminator,
+    dcgan_generator,
+    every,
+    gan,
+    non_saturating,
+    priors,
+    r1,
+    shuffled,
+)
+from jaxgan.data.pixels import Filter, Shape
+from jaxgan.experiment import Experiment
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A DCGAN of a folder of images."""
+
+    path: Path  # of the folder
+    size: int = 32  # of the square images, in pixels: 8, 16, 32, 64 or 128
+    shape: Shape = "crop"  # what does not fit a square: crop, pad or stretch it
+    filter: Filter = "lanczos"  # of the resizing
+    channels: Literal[1, 3] = 3  # grey or RGB
+    background: str = "white"  # of transparent images and of padding
+    mirror: bool = False  # every second image the other way round
+    corrupt: Literal["raise", "skip"] = "raise"  # images that cannot be read
+    cache: Path | None = None  # where decoded images are; $JAXGAN_CACHE by default
+    steps: int = 30_000  # one move of each player
+    seed: int = 0
+    batch_size: int = 64
+    latent_size: int = 128
+    width: int = 64  # of the largest maps; they widen as the maps halve
+    learning_rate: float = 2e-4
+    beta1: float = 0.5  # Adam's
+    beta2: float = 0.99
+    gamma: float = 1.0  # weight of R1
+    every: int = 4  # moves of the discriminator from one R1 to the next
+    decay: float = 0.999  # of the generator's average
+
+
+def experiment(config: Config) -> Experiment:
+    """Networks, game, dynamics and data."""
+    fit = data.Fit(
+        *(config.size, config.shape, config.filter),
+        *(config.channels, config.background),
+    )
+    images = data.folder(config.path, fit, corrupt=config.corrupt, cache=config.cache)
+    source = shuffled(images, config.batch_size)
+    if config.mirror:
+        source = augmented(source, data.mirrored)
+    [example, _] = source(config.seed, 0)
+    shape = (config.size, config.size, config.channels)
+    game = gan(
+        generator=dcgan_generator(shape, config.width),
+        discriminator=dcgan_discriminator(shape, config.width, batch_norm=False),
+        loss=chain(non_saturating(), every(config.every, r1(config.gamma))),
+        prior=priors.normal(config.latent_size),
+    )
+    optimizers = {
+        player: optax.adam(config.learning_rate, b1=config.beta1, b2=config.beta2)
+        for player in game.players
+    }
+    return Experiment(
+        game=game,
+        dynamics=lambda game: averaged(
+            alternating(game, optimizers, example), config.decay
+        ),
+        source=source,
+        steps=config.steps,
+        seed=config.seed,
+    )

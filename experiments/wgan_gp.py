@@ -1,0 +1,81 @@
+"""Wasserstein GAN with gradient penalty: five moves of the critic for one of the other.
+
+The critic's slope is drawn to 1 at points between reals and fakes. It has no BatchNorm,
+since the penalty asks for the slope at each image by itself; Adam goes without momentum
+of the first order, as in the paper, which has ResNets where this has DCGAN's layers.
+
+Paper: Gulrajani et al. 2017, arXiv:1704.00028 (algorithm 1)
+
+Command: jaxgan train experiments/wgan_gp.py
+    or, for clothes: jaxgan train experiments/wgan_gp.py --data fashion_mnist
+
+Cost: COST
+
+Expect: EXPECT
+"""
+
+import dataclasses
+from pathlib import Path
+
+import optax
+
+from jaxgan import (
+    alternating,
+    averaged,
+    chain,
+    data,
+    dcgan_discriminator,
+    dcgan_generator,
+    gan,
+    gradient_penalty,
+    priors,
+    shuffled,
+    wasserstein,
+)
+from jaxgan.experiment import Experiment
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """WGAN-GP of 28×28 images that TFDS has."""
+
+    data: str = "mnist"  # its name in TFDS
+    data_dir: Path | None = None  # where TFDS sets are; $TFDS_DATA_DIR by default
+    steps: int = 4_000  # the generator's moves
+    critic_moves: int = 5  # for each of them
+    seed: int = 0
+    batch_size: int = 64
+    latent_size: int = 128
+    channels: int = 32  # of the 16×16 maps; they double as the maps halve
+    learning_rate: float = 2e-4
+    beta2: float = 0.9  # Adam's; its β1 is 0
+    penalty: float = 10.0  # λ
+    decay: float = 0.999  # of the generator's average
+
+
+def experiment(config: Config) -> Experiment:
+    """Networks, game, dynamics and data."""
+    images = data.tfds(config.data, "train", data_dir=config.data_dir)
+    order = ("discriminator",) * config.critic_moves + ("generator",)
+    source = shuffled(data.framed(images, 32), config.batch_size, len(order))
+    example = source(config.seed, 0)[0]
+    shape = example.real.shape[1:]
+    game = gan(
+        generator=dcgan_generator(shape, config.channels),
+        discriminator=dcgan_discriminator(shape, config.channels, batch_norm=False),
+        loss=chain(wasserstein(), gradient_penalty(config.penalty)),
+        prior=priors.normal(config.latent_size),
+    )
+    optimizers = {
+        player: optax.adam(config.learning_rate, b1=0.0, b2=config.beta2)
+        for player in game.players
+    }
+    return Experiment(
+        game=game,
+        dynamics=lambda game: averaged(
+            alternating(game, optimizers, example, order=order), config.decay
+        ),
+        source=source,
+        steps=config.steps,
+        seed=config.seed,
+    )

@@ -1,0 +1,174 @@
+"""What can be asked for at the command line: a record of options for each command."""
+
+import dataclasses
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from jaxgan.data.pixels import Filter, Shape
+
+RUNS = Path("runs")
+
+
+@dataclasses.dataclass(frozen=True)
+class Train:
+    """Train an experiment, or resume a run.
+
+    With an experiment's file, each field of its Config is an option too; `jaxgan train
+    FILE --help` lists them. The run goes into runs/NAME. The same command again resumes
+    a run that was stopped or killed, to the same bits; so does `jaxgan train RUN`.
+
+    The configuration of a run is fixed: more steps are another run.
+
+    Ctrl-C or SIGTERM ends the step, saves, and exits with status 128 + the signal's
+    number. Bad input exits with 2, a run that had to stop with 1.
+    """
+
+    experiment: Positional[Path]
+    """An experiment's Python file, or a run directory."""
+
+    run: Path | None = None
+    """Where the run goes; runs/NAME by default."""
+
+    log_every: int = 100
+    """Steps between lines of metrics.jsonl."""
+
+    save_every: int = 1000
+    """Steps between checkpoints."""
+
+    keep: int = 3
+    """How many checkpoints to keep, the latest."""
+
+    devices: int | None = None
+    """How many devices share each batch; all by default."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """Train an experiment over seeds and values of its Config, all in one program.
+
+    Leaves in runs/NAME-sweep a table (mean ± standard error over the seeds), curves,
+    every member's measurements, and the best member as a run directory, which the other
+    commands take. Each field of the Config that is not swept is an option too.
+    """
+
+    experiment: Positional[Path]
+    """An experiment's Python file."""
+
+    seeds: int = 4
+    """How many, from the Config's seed on."""
+
+    grid: tuple[str, ...] = ()
+    """NAME=VALUE,VALUE,… for each field to sweep; every combination is a member."""
+
+    out: Path | None = None
+    """Where it all goes; runs/NAME-sweep by default."""
+
+    log_every: int = 100
+    """Steps between lines of the best run's metrics.jsonl."""
+
+    sequential: bool = False
+    """One member after the other: for convolutions, and where memory is short."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """Draw samples from a run: a picture and an .npz of the same arrays."""
+
+    run: Positional[Path]
+    """A run directory."""
+
+    count: int = 64
+    """How many samples."""
+
+    seed: int = 0
+    """Of the latents."""
+
+    out: Path | None = None
+    """Name of the two files without ending; RUN/samples/sample-SEED by default."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Interpolate:
+    """Walk between pairs of latents: two pictures, a row for each pair.
+
+    The straight way (lerp) and the way along the sphere (slerp), which keeps the length
+    that normal latents have.
+    """
+
+    run: Positional[Path]
+    """A run directory."""
+
+    pairs: int = 8
+    """How many pairs, a row each."""
+
+    steps: int = 10
+    """Samples on the way, both ends included."""
+
+    seed: int = 0
+    """Of the latents."""
+
+    out: Path | None = None
+    """Beginning of the two files' names; RUN/samples/interpolate by default."""
+
+
+@dataclasses.dataclass(frozen=True)
+class List:
+    """List the runs in a directory, with how far each has come."""
+
+    directory: Positional[Path] = RUNS
+    """Where the runs are."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Look at data: how many examples, shapes, ranges, class counts, a contact sheet.
+
+    A folder's images are decoded and cached as they would be for training; a TFDS set
+    that is not prepared is prepared.
+    """
+
+    spec: Positional[str]
+    """A folder of images, a .npy or .npz file, or the name of a TFDS data set."""
+
+    split: str = "train"
+    """Of a TFDS set."""
+
+    data_dir: Path | None = None
+    """Where TFDS sets are prepared; $TFDS_DATA_DIR or ~/tensorflow_datasets."""
+
+    real: str | None = None
+    """The feature or array that is the example; `image` of a TFDS set."""
+
+    condition: tuple[str, ...] = ()
+    """Features or arrays that go with it; `label` of a TFDS set that has one."""
+
+    size: int | None = None
+    """Fit images to squares of so many pixels; 64 for a folder."""
+
+    shape: Shape = "crop"
+    """What does not fit a square is cut off, padded or stretched."""
+
+    filter: Filter = "lanczos"
+    """Of the resizing."""
+
+    channels: int | None = None
+    """1 for grey, 3 for RGB; as the images are by default."""
+
+    background: str = "white"
+    """Of transparent images and of padding."""
+
+    by_folder: bool = False
+    """The sub-folders are classes."""
+
+    table: Path | None = None
+    """A .csv, .tsv or .jsonl file with a row for each image of a folder."""
+
+    label: str | None = None
+    """The table's column of classes."""
+
+    caption: str | None = None
+    """The table's column of captions."""
+
+    out: Path | None = None
+    """The contact sheet; NAME.png here by default."""

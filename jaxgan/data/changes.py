@@ -1,0 +1,167 @@
+"""Random changes of one example: `(key, example) -> example`, in JAX.
+
+`augmented(source, change)` draws a change anew each time; `fixed(data, change, seed)`
+draws it once for each example, so that dynamically and statically binarised digits, or
+endless and fixed clips, are the same function.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import NDArray
+
+from jaxgan.data.datasets import Dataset, as_dataset
+from jaxgan.data.sources import Change, as_floats
+from jaxgan.errors import InputError, check_positive_int, check_seed
+from jaxgan.types import Batch
+
+
+def fixed(data: Dataset | Batch, change: Change, seed: int = 0) -> Dataset:
+    """A change drawn once for each example, from (seed, its number).
+
+    Images held as uint8 come as float32 in [-1, 1] to the change, as they do in a
+    source.
+
+        >>> import numpy as np
+        >>> from jaxgan import Batch
+        >>> from jaxgan.data import binarized, fixed
+        >>> grey = Batch(np.full((4, 28, 28, 1), 127, np.uint8))
+        >>> digits = fixed(grey, binarized)
+        >>> np.unique(digits.gather(np.arange(2)).real).tolist()
+        [-1.0, 1.0]
+    """
+    data = as_dataset(data)
+    check_seed("fixed: seed", seed)
+
+    @jax.jit
+    def changed(numbers: Array, batch: Batch) -> Batch:
+        keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(numbers)
+        return jax.vmap(change)(keys, batch)
+
+    def gather(indices: NDArray[np.int64]) -> Batch:
+        batch = changed(indices.astype(np.int32), as_floats(data.gather(indices)))
+        return jax.tree.map(np.asarray, batch)
+
+    return Dataset(len(data), gather, classes=data.classes)
+
+
+def mirrored(key: Array, example: Batch) -> Batch:
+    """Left and right exchanged, for every second image."""
+    flipped = jax.random.bernoulli(key)
+    return _changed(example, lambda x: jnp.where(flipped, jnp.flip(x, -2), x))
+
+
+def binarized(key: Array, example: Batch) -> Batch:
+    """Every pixel 1 with probability (x + 1) / 2, else -1.
+
+    Reference: Salakhutdinov and Murray 2008, "On the quantitative analysis of deep
+    belief networks", ICML.
+    """
+
+    def drawn(image: Array) -> Array:
+        ink = jax.random.bernoulli(key, (image + 1) / 2)
+        return jnp.where(ink, 1.0, -1.0).astype(image.dtype)
+
+    return _changed(example, drawn)
+
+
+def coloured(key: Array, example: Batch) -> Batch:
+    """A grey image in one colour of uniform hue: black stays black, white becomes it.
+
+    Raises:
+        InputError: if the image has more than one channel.
+    """
+    # Of full saturation and value: each primary rises and falls along the hue.
+    red, green, blue = jnp.abs(6 * jax.random.uniform(key) - jnp.array([3.0, 2.0, 4.0]))
+    colour = jnp.clip(jnp.stack([red - 1, 2 - green, 2 - blue]), 0, 1)
+
+    def inked(image: Float[Array, "h w c"]) -> Float[Array, "h w 3"]:
+        if image.shape[-1] != 1:
+            raise InputError(
+                f"coloured: the images must be grey, (b, h, w, 1); these have "
+                f"{image.shape[-1]} channels."
+            )
+        return (image + 1) * colour.reshape(1, 1, 3) - 1
+
+    return _changed(example, inked)
+
+
+def stacked(key: Array, example: Batch) -> Batch:
+    """Several images as the channels of one; labels as the digits of one number.
+
+    Without chance, but where tuples come from is not: Stacked MNIST drawn on the fly is
+    `augmented(unpaired(digits, digits, digits), stacked)`, and PacGAN's fixed triples
+    are `fixed(tuples(digits, 3, 128_000), stacked)` of all 70,000 digits. Labels from 0
+    to 9 become 0 … 999.
+
+    Reference: Metz et al. 2017, arXiv:1611.02163; Lin et al. 2018, arXiv:1712.04086.
+    """
+    del key
+    condition = example.condition
+    if condition:
+        places = 10 ** np.arange(len(condition))[::-1]
+        number = sum(int(p) * c for p, c in zip(places, condition, strict=True))
+        condition = (number,)
+    return example._replace(
+        real=jnp.concatenate(example.real, axis=-1), condition=condition
+    )
+
+
+def moving(frames: int = 20, size: int = 64, speed: float = 0.1) -> Change:
+    """Images that move in a square and rebound from its walls: moving MNIST.
+
+    Each starts anywhere, in any direction, and goes `speed` of its free way a frame;
+    where images overlap the brighter pixel is seen. A tuple of images (h, w, c) becomes
+    a clip (frames, size, size, c), its conditions are kept.
+    `augmented(unpaired(digits, digits), moving())` is an endless stream of clips of two
+    digits, `fixed(tuples(digits, 2, 10_000), moving())` a set of 10,000.
+
+    Raises:
+        InputError: if a count is not an integer of at least 1; if the images are
+            larger than the square.
+
+    Reference: Srivastava et al. 2015, arXiv:1502.04681.
+    """
+    check_positive_int("moving: frames", frames)
+    check_positive_int("moving: size", size)
+
+    def change(key: Array, example: Batch) -> Batch:
+        images = example.real if isinstance(example.real, tuple) else (example.real,)
+        keys = jax.random.split(key, len(images))
+        clips = [
+            _clip(one, image, frames, size, speed)
+            for one, image in zip(keys, images, strict=True)
+        ]
+        return example._replace(real=jnp.stack(clips).max(axis=0))
+
+    return change
+
+
+def _clip(
+    key: Array, image: Float[Array, "h w c"], frames: int, size: int, speed: float
+) -> Float[Array, "t size size c"]:
+    height, width, channels = image.shape
+    if max(height, width) > size:
+        raise InputError(
+            f"moving: images of {height}×{width} do not fit in a square of {size}."
+        )
+    where, towards = jax.random.split(key)
+    angle = jax.random.uniform(towards, maxval=2 * jnp.pi)
+    velocity = speed * jnp.stack([jnp.sin(angle), jnp.cos(angle)])
+    way = velocity * jnp.arange(frames).reshape(-1, 1)
+    # Folded into [0, 1], as a ball rebounds.
+    place = jnp.mod(jax.random.uniform(where, (2,)).reshape(1, 2) + way, 2)
+    free = jnp.array([size - height, size - width]).reshape(1, 2)
+    corners = jnp.floor((1 - jnp.abs(place - 1)) * free).astype(jnp.int32)
+    empty = jnp.full((size, size, channels), -1, image.dtype)
+    return jax.vmap(
+        lambda at: jax.lax.dynamic_update_slice(empty, image, (at[0], at[1], 0))
+    )(corners)
+
+
+def _changed(example: Batch, change: Callable[[Array], Array]) -> Batch:
+    return example._replace(real=jax.tree.map(change, example.real))

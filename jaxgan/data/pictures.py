@@ -1,0 +1,110 @@
+"""What is made of images without chance, for tasks from image to image.
+
+Each takes a data set of images held as uint8 (b, h, w, c) and gives another one:
+`paired(edges(photos), photos)` is a task for pix2pix, `paired(downscaled(photos, 4),
+photos)` one for super-resolution.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from jaxgan.data.datasets import Dataset, as_dataset, map
+from jaxgan.errors import InputError, check_positive, check_positive_int
+from jaxgan.types import Batch
+
+LUMA = np.array([0.299, 0.587, 0.114])
+"""Of red, green and blue in grey: ITU-R BT.601, as in Pillow."""
+
+
+def grey(data: Dataset | Batch) -> Dataset:
+    """RGB as one channel, 0.299 R + 0.587 G + 0.114 B; grey as it is."""
+    return _each(data, _grey)
+
+
+def edges(data: Dataset | Batch, sigma: float = 1.0) -> Dataset:
+    """Where an image changes: white lines on black, one channel.
+
+    The length of the gradient of the grey image under a Gaussian of `sigma` pixels,
+    scaled so that each image's steepest edge is white.
+
+    Raises:
+        InputError: if sigma is not positive.
+    """
+    check_positive("edges: sigma", sigma)
+
+    def outlined(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w 1"]:
+        brightness = _grey(images).astype(np.float32)
+        blur = (0, sigma, sigma, 0)
+        down = ndimage.gaussian_filter(brightness, blur, order=(0, 1, 0, 0))
+        right = ndimage.gaussian_filter(brightness, blur, order=(0, 0, 1, 0))
+        slope = np.hypot(down, right)
+        steepest = np.maximum(slope.max(axis=(1, 2, 3), keepdims=True), 1e-6)
+        return np.rint(255 * slope / steepest).astype(np.uint8)
+
+    return _each(data, outlined)
+
+
+def downscaled(data: Dataset | Batch, factor: int) -> Dataset:
+    """Each pixel the mean of a square of factor×factor.
+
+    Raises:
+        InputError: if the factor is not a positive integer that divides the size.
+    """
+    check_positive_int("downscaled: factor", factor)
+
+    def averaged(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w c"]:
+        count, height, width, channels = images.shape
+        if height % factor or width % factor:
+            raise InputError(
+                f"downscaled: a factor of {factor} does not divide images of "
+                f"{height}×{width}."
+            )
+        squares = images.reshape(
+            count, height // factor, factor, width // factor, factor, channels
+        )
+        return np.rint(squares.mean(axis=(2, 4))).astype(np.uint8)
+
+    return _each(data, averaged)
+
+
+def framed(data: Dataset | Batch, size: int, value: int = 0) -> Dataset:
+    """Each image in the middle of a square of one value: 28 pixels as 32, say.
+
+    Raises:
+        InputError: if the images are larger than `size`.
+    """
+    check_positive_int("framed: size", size)
+
+    def padded(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b s s c"]:
+        _, height, width, _ = images.shape
+        if max(height, width) > size:
+            raise InputError(
+                f"framed: images of {height}×{width} do not fit in a square of {size}."
+            )
+        top, left = (size - height) // 2, (size - width) // 2
+        margins = (top, size - height - top), (left, size - width - left)
+        return np.pad(images, ((0, 0), *margins, (0, 0)), constant_values=value)
+
+    return _each(data, padded)
+
+
+def _each(data: Dataset | Batch, change: Callable[[NDArray], NDArray]) -> Dataset:
+    def changed(batch: Batch) -> Batch:
+        if batch.real.dtype != np.uint8 or batch.real.ndim != 4:
+            raise InputError(
+                "data: images must be uint8 of shape (b, h, w, c), got "
+                f"{batch.real.dtype} of {batch.real.shape}."
+            )
+        return batch._replace(real=change(batch.real))
+
+    return map(as_dataset(data), changed)
+
+
+def _grey(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w 1"]:
+    if images.shape[-1] == 1:
+        return images
+    return np.rint(images @ LUMA).astype(np.uint8)[..., None]

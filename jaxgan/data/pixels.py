@@ -1,0 +1,112 @@
+"""One image file, whatever it is, as an array of the size and the colours wanted."""
+
+from pathlib import Path
+from typing import BinaryIO, Literal, NamedTuple, get_args
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageColor, ImageOps
+
+from jaxgan.errors import InputError, check_positive_int
+
+Shape = Literal["crop", "pad", "stretch"]
+Filter = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
+
+GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+class Fit(NamedTuple):
+    """How images of any size and kind become alike.
+
+    An image is turned as its EXIF data say, laid over the background where it is
+    transparent, given its colours, and resized with a filter that does not alias.
+
+    >>> from jaxgan.data import Fit
+    >>> Fit(64, shape="pad", background="black").filter
+    'lanczos'
+    """
+
+    size: int  # of the square that comes out, in pixels
+    shape: Shape = "crop"  # what does not fit a square is cut off, padded or stretched
+    filter: Filter = "lanczos"  # Pillow's, widened by the factor of reduction
+    channels: int | None = None  # 1, grey, or 3, RGB; None: as the images are
+    background: str = "white"  # of transparent images and of padding
+
+    def check(self) -> None:
+        """Refuse what no image can be fitted to.
+
+        Raises:
+            InputError: if a field is none of its values.
+        """
+        check_positive_int("size", self.size)
+        for name, allowed in (("shape", Shape), ("filter", Filter)):
+            values = get_args(allowed)
+            if getattr(self, name) not in values:
+                raise InputError(
+                    f"{name} must be one of {', '.join(values)}, "
+                    f"got {getattr(self, name)!r}."
+                )
+        if self.channels not in (None, 1, 3):
+            raise InputError(
+                f"channels must be 1 (grey), 3 (RGB) or None, got {self.channels!r}."
+            )
+        try:
+            ImageColor.getrgb(self.background)
+        except ValueError as error:
+            raise InputError(
+                f"background must be a colour such as 'white' or '#ff8800', "
+                f"got {self.background!r}."
+            ) from error
+
+
+def is_grey(file: Path) -> bool:
+    """Read from the head of the file; a palette counts as colour.
+
+    Raises:
+        OSError: if it is not an image.
+    """
+    with Image.open(file) as image:
+        return image.mode in GREY_MODES
+
+
+def fitted(file: Path | BinaryIO, fit: Fit) -> UInt8[np.ndarray, "s s c"]:
+    """Read an image file and fit it.
+
+    Raises:
+        Exception: of Pillow's choice, if it is not an image or is damaged.
+    """
+    with Image.open(file) as image:
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+    flat = _opaque(_eight_bit(upright), fit.background)
+    square = _square(flat.convert("L" if fit.channels == 1 else "RGB"), fit)
+    return np.asarray(square).reshape(fit.size, fit.size, -1)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Pillow clips deeper greys at 255; they are scaled instead, rounded."""
+    if image.mode not in DEEP_MODES:
+        return image
+    return Image.fromarray(
+        (
+            (np.asarray(image).astype(np.int64).clip(0, 65535) * 255 + 32767) // 65535
+        ).astype(np.uint8)
+    )
+
+
+def _opaque(image: Image.Image, background: str) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    layer = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, background), layer)
+
+
+def _square(image: Image.Image, fit: Fit) -> Image.Image:
+    size, how = (fit.size, fit.size), Image.Resampling[fit.filter.upper()]
+    if fit.shape == "crop":
+        return ImageOps.fit(image, size, how)
+    if fit.shape == "pad":
+        colour = ImageColor.getcolor(fit.background, image.mode)
+        return ImageOps.pad(image, size, how, colour)
+    return image.resize(size, how)

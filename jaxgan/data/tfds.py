@@ -1,0 +1,168 @@
+"""The data sets of TFDS, read without TensorFlow.
+
+TFDS (TensorFlow Datasets) knows where hundreds of data sets are, checks what it
+downloads, and prepares it on the disk; reading an `array_record` preparation needs
+neither TensorFlow nor a network. Most sets need TensorFlow once, to be prepared.
+"""
+
+import importlib.util
+import io
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from jaxgan.data.datasets import Dataset, fits_in_memory, in_memory
+from jaxgan.data.pixels import Fit, fitted
+from jaxgan.errors import InputError
+from jaxgan.types import Batch
+
+ANSWERS_WITHIN = 5
+"""Seconds in which a server must answer for the network to be there."""
+
+
+def tfds(
+    name: str,
+    split: str = "train",
+    *,
+    real: str = "image",
+    condition: tuple[str, ...] = (),
+    data_dir: Path | str | None = None,
+    fit: Fit | None = None,
+    stream: bool | None = None,
+) -> Dataset:
+    """A split of a TFDS data set.
+
+    A set that is not prepared is prepared first, where TensorFlow is installed.
+
+    Args:
+        name: `"mnist"`, or with a configuration and a version, `"mnist:3.0.1"`.
+        split: `"train"`, or in TFDS's language, `"train[:10%]+test"`.
+        real: the feature that is the example.
+        condition: the features that go with it, `("label",)`.
+        data_dir: where sets are prepared; by default $TFDS_DATA_DIR or, without it,
+            `~/tensorflow_datasets`.
+        fit: how images become alike; needed where their sizes differ.
+        stream: decode examples each time they are gathered, instead of once into
+            memory; by default where they need more than half of what is free.
+
+    Raises:
+        InputError: if there is no such set, split or feature, the set is neither
+            prepared nor can be, or its images differ in size and `fit` is not given.
+
+    Reference: www.tensorflow.org/datasets/catalog/overview
+    """
+    import tensorflow_datasets  # half a second
+
+    if fit is not None:
+        fit.check()
+    builder = _builder(name, data_dir)
+    features = builder.info.features
+    _check_names(builder, name, split, (real, *condition))
+    images = {
+        feature
+        for feature in features
+        if isinstance(features[feature], tensorflow_datasets.features.Image)
+    }
+    if fit is None and real in images and None in features[real].shape:
+        raise InputError(
+            f"fit: the images of {name} differ in size; say which, as in fit=Fit(64)."
+        )
+    # Images are decoded here: without OpenCV, and only those that are wanted.
+    bare = real in images and features[real].np_dtype == np.uint8
+    left = images - set(condition) - (set() if bare else {real})
+    skip = dict.fromkeys(left, tensorflow_datasets.decode.SkipDecoding())
+    records = builder.as_data_source(split, decoders=skip)
+
+    def gather(indices: NDArray[np.int64]) -> Batch:
+        examples = records.__getitems__(indices.tolist())
+        reals = [_image(e[real], fit) if bare else e[real] for e in examples]
+        others = (np.stack([e[column] for e in examples]) for column in condition)
+        return Batch(np.stack(reals), tuple(others))
+
+    classes = getattr(features[condition[0]], "names", None) if condition else None
+    data = Dataset(len(records), gather, classes=tuple(classes or ()))
+    if stream is None:
+        stream = not fits_in_memory(data)
+    return data if stream else in_memory(data)
+
+
+def _image(encoded: bytes, fit: Fit | None) -> NDArray[np.uint8]:
+    if fit is not None:
+        return fitted(io.BytesIO(encoded), fit)
+    with Image.open(io.BytesIO(encoded)) as image:
+        pixels = np.asarray(image)
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
+def _builder(name: str, data_dir: Path | str | None) -> Any:
+    """The builder of a set that is prepared, if need be by preparing it."""
+    import tensorflow_datasets
+
+    where = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    where = Path(where).expanduser()
+    try:
+        builder = tensorflow_datasets.builder(
+            name, data_dir=where, file_format="array_record"
+        )
+    except tensorflow_datasets.core.DatasetNotFoundError as error:
+        raise InputError(
+            f"name: TFDS knows no data set {name!r}, and none is prepared in {where}."
+        ) from error
+    except (ValueError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0].rsplit('": ', 1)[-1]
+        raise InputError(f"name: TFDS refuses {name!r}: {reason}") from error
+    if not builder.is_prepared():
+        _check_preparable(builder, name, where)
+        builder.download_and_prepare()
+    return builder
+
+
+def _check_preparable(builder: Any, name: str, where: Path) -> None:
+    """TFDS would fail late, and without a network try for minutes."""
+    import requests
+
+    if importlib.util.find_spec("tensorflow") is None:
+        raise InputError(
+            f"{name} is not prepared in {where}, and preparing it needs TensorFlow, "
+            f"once: pip install 'jaxgan[tensorflow]' && jaxgan data {name} "
+            f"--data-dir {where}"
+        )
+    manual = where / "downloads" / "manual"
+    if manual.is_dir() and any(manual.iterdir()):
+        return  # files laid out by hand need no network
+    for host in sorted({urlsplit(url).netloc for url in builder.url_infos}):
+        try:
+            requests.head(f"https://{host}", timeout=ANSWERS_WITHIN)
+        except requests.exceptions.SSLError:
+            continue  # somebody answered
+        except requests.exceptions.RequestException as error:
+            raise InputError(
+                f"{name} is not prepared in {where}, and {host}, where it is to be "
+                "had, does not answer; connect to a network, or lay the files that "
+                f"would be downloaded in {manual}."
+            ) from error
+
+
+def _check_names(
+    builder: Any, name: str, split: str, features: tuple[str, ...]
+) -> None:
+    there = builder.info.features
+    for feature in features:
+        if feature not in there:
+            raise InputError(
+                f"{name} has no feature {feature!r}, only {', '.join(sorted(there))}."
+            )
+    try:
+        size = builder.info.splits[split].num_examples
+    except (ValueError, KeyError, AssertionError) as error:
+        raise InputError(
+            f"split: {name} has no {split!r}; its splits are "
+            f"{', '.join(builder.info.splits)}."
+        ) from error
+    if not size:
+        raise InputError(f"split: {split!r} of {name} holds no examples.")

@@ -1,0 +1,122 @@
+"""What a data set is, at a glance: `jaxgan data`."""
+
+from collections import Counter
+from pathlib import Path
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from jaxgan.commands import Data
+from jaxgan.data.datasets import CHUNK, Dataset, array_file
+from jaxgan.data.folder import folder
+from jaxgan.data.labels import Labelling, by_folder, by_table
+from jaxgan.data.pixels import Fit
+from jaxgan.data.sources import as_float
+from jaxgan.data.tfds import tfds
+from jaxgan.errors import InputError
+from jaxgan.reporting import image_grid
+
+SHOWN = 64
+"""Examples on a contact sheet, evenly spaced."""
+
+MOST_CLASSES = 1000
+"""Integers of more different values are not counted as classes."""
+
+
+def open_data(options: Data) -> Dataset:
+    """The data set that is asked for.
+
+    Raises:
+        InputError: as the function that makes it.
+    """
+    path = Path(options.spec)
+    fit = Fit(
+        *(options.size or 64, options.shape, options.filter),
+        *(options.channels, options.background),
+    )
+    if path.is_dir():
+        return folder(path, fit, labels=_labelling(options))
+    if path.suffix in (".npy", ".npz"):
+        return array_file(path, options.real, options.condition)
+    if path.exists() or "." in path.name or path.is_absolute():
+        raise InputError(
+            f"spec: {path} is neither a folder, a .npy or .npz file, nor the name of a "
+            "TFDS data set."
+        )
+    return tfds(
+        options.spec,
+        options.split,
+        real=options.real or "image",
+        condition=options.condition,
+        data_dir=options.data_dir,
+        fit=None if options.size is None else fit,
+    )
+
+
+def summary(data: Dataset) -> str:
+    """Shapes, types and ranges of all arrays, and how often each class is there."""
+    one = data.gather(np.zeros(1, np.int64))
+    leaves = jax.tree_util.tree_leaves_with_path(one)
+    names = [jax.tree_util.keystr(path).lstrip(".") for path, _ in leaves]
+    ranges: dict[str, tuple[float, float]] = {}
+    counts: dict[str, Counter[int]] = {name: Counter() for name in names}
+    starts = range(0, len(data), CHUNK)
+    for start in tqdm(starts, "reading", unit=f"×{CHUNK}", delay=2, leave=False):
+        rows = np.arange(start, min(start + CHUNK, len(data)))
+        for name, leaf in zip(names, jax.tree.leaves(data.gather(rows)), strict=True):
+            if leaf.dtype.kind in "biuf":
+                low, high = ranges.get(name, (np.inf, -np.inf))
+                ranges[name] = (min(low, leaf.min()), max(high, leaf.max()))
+            if leaf.dtype.kind in "iu" and leaf.ndim == 1:
+                counts[name].update(leaf.tolist())
+    lines = [f"{len(data):,} examples"]
+    for name, (_, leaf) in zip(names, leaves, strict=True):
+        least, most = ranges.get(name, (np.nan, np.nan))
+        lines.append(
+            f"  {name:14} {leaf.dtype} {leaf.shape[1:]}, {least:.4g} to {most:.4g}"
+        )
+        if leaf.dtype.kind == "f" and name.startswith("real") and least >= 0:
+            lines.append("    never below 0: the generators here make -1 to 1")
+        if 0 < len(counts[name]) <= MOST_CLASSES:
+            lines.append("    " + _counted(counts[name], data.classes))
+    return "\n".join(lines)
+
+
+def contact_sheet(data: Dataset) -> Image.Image | None:
+    """Some examples, evenly spaced; pairs side by side; None if they are no images."""
+    chosen = np.linspace(0, len(data) - 1, min(SHOWN, len(data))).astype(np.int64)
+    images = [
+        _rgb(as_float(leaf))
+        for leaf in jax.tree.leaves(data.gather(chosen).real)
+        if leaf.ndim == 4 and leaf.shape[-1] in (1, 3)
+    ]
+    heights = {image.shape[1] for image in images}
+    if not images:
+        return None
+    return image_grid(
+        np.concatenate(images if len(heights) == 1 else images[:1], axis=2)
+    )
+
+
+def _labelling(options: Data) -> Labelling | None:
+    if options.table is not None:
+        if options.by_folder:
+            raise InputError("--table: give either a table or --by-folder.")
+        return by_table(options.table, options.label, options.caption)
+    return by_folder if options.by_folder else None
+
+
+def _counted(counts: Counter[int], classes: tuple[str, ...]) -> str:
+    named = [
+        f"{classes[value] if value < len(classes) else value}: {count:,}"
+        for value, count in sorted(counts.items())
+    ]
+    rows = (named[i : i + 8] for i in range(0, len(named), 8))
+    return "\n    ".join("   ".join(row) for row in rows)
+
+
+def _rgb(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.broadcast_to(images, (*images.shape[:-1], 3)).astype(np.float32)

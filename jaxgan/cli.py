@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
+from PIL import Image
 from tyro.conf import OmitArgPrefixes, subcommand
 
 from jaxgan.checkpoint import restore_networks, steps
@@ -165,14 +166,19 @@ def list_runs(command: List) -> None:
 
 def look(command: Data) -> None:
     """`jaxgan data`."""
+    spec = Path(command.spec)
+    name = spec.resolve().stem if spec.exists() else command.spec
+    out = command.out or Path(f"{name.replace('/', '-').replace(':', '-')}.png")
+    if out.suffix.lower() not in Image.registered_extensions():
+        raise InputError(f"--out: {out} must end as a picture does, in .png for one.")
+    if spec.is_dir() and out.resolve().is_relative_to(spec.resolve()):
+        raise InputError(f"--out: {out} would be an image of {spec}; name another.")
     data = open_data(command)
     print(summary(data))
     sheet = contact_sheet(data)
     if sheet is None:
         print("no contact sheet: these are no images of 1 or 3 channels")
         return
-    name = Path(command.spec).stem if Path(command.spec).exists() else command.spec
-    out = command.out or Path(f"{name.replace('/', '-').replace(':', '-')}.png")
     sheet.save(out)
     print(f"contact sheet: {out}")
 

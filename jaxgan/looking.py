@@ -10,12 +10,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from jaxgan.commands import Data
-from jaxgan.data.datasets import CHUNK, Dataset, array_file
+from jaxgan.data.array_files import array_file
+from jaxgan.data.datasets import CHUNK, Dataset
 from jaxgan.data.folder import folder
 from jaxgan.data.labels import Labelling, by_folder, by_table
 from jaxgan.data.pixels import Fit
 from jaxgan.data.sources import as_float
-from jaxgan.data.tfds import tfds
+from jaxgan.data.tfds import feature_names, tfds
 from jaxgan.errors import InputError
 from jaxgan.reporting import image_grid
 
@@ -34,23 +35,25 @@ def open_data(options: Data) -> Dataset:
     """
     path = Path(options.spec)
     fit = Fit(
-        *(options.size or 64, options.shape, options.filter),
+        64 if options.size is None else options.size,
+        *(options.shape, options.filter),
         *(options.channels, options.background),
     )
     if path.is_dir():
         return folder(path, fit, labels=_labelling(options))
     if path.suffix in (".npy", ".npz"):
         return array_file(path, options.real, options.condition)
-    if path.exists() or "." in path.name or path.is_absolute():
+    if path.exists() or "." in path.name.split(":")[0] or path.is_absolute():
         raise InputError(
             f"spec: {path} is neither a folder, a .npy or .npz file, nor the name of a "
             "TFDS data set."
         )
+    there = feature_names(options.spec, options.data_dir)
     return tfds(
         options.spec,
         options.split,
         real=options.real or "image",
-        condition=options.condition,
+        condition=options.condition or (("label",) if "label" in there else ()),
         data_dir=options.data_dir,
         fit=None if options.size is None else fit,
     )
@@ -69,15 +72,15 @@ def summary(data: Dataset) -> str:
         for name, leaf in zip(names, jax.tree.leaves(data.gather(rows)), strict=True):
             if leaf.dtype.kind in "biuf":
                 low, high = ranges.get(name, (np.inf, -np.inf))
-                ranges[name] = (min(low, leaf.min()), max(high, leaf.max()))
+                # NumPy's, which do not pass over what is not a number
+                ranges[name] = np.minimum(low, leaf.min()), np.maximum(high, leaf.max())
             if leaf.dtype.kind in "iu" and leaf.ndim == 1:
                 counts[name].update(leaf.tolist())
     lines = [f"{len(data):,} examples"]
     for name, (_, leaf) in zip(names, leaves, strict=True):
         least, most = ranges.get(name, (np.nan, np.nan))
-        lines.append(
-            f"  {name:14} {leaf.dtype} {leaf.shape[1:]}, {least:.4g} to {most:.4g}"
-        )
+        reach = f", {least:.6g} to {most:.6g}" if name in ranges else ""
+        lines.append(f"  {name:14} {leaf.dtype} {leaf.shape[1:]}{reach}")
         if leaf.dtype.kind == "f" and name.startswith("real") and least >= 0:
             lines.append("    never below 0: the generators here make -1 to 1")
         if 0 < len(counts[name]) <= MOST_CLASSES:
@@ -111,12 +114,12 @@ def _labelling(options: Data) -> Labelling | None:
 
 def _counted(counts: Counter[int], classes: tuple[str, ...]) -> str:
     named = [
-        f"{classes[value] if value < len(classes) else value}: {count:,}"
+        f"{classes[value] if 0 <= value < len(classes) else value}: {count:,}"
         for value, count in sorted(counts.items())
     ]
     rows = (named[i : i + 8] for i in range(0, len(named), 8))
     return "\n    ".join("   ".join(row) for row in rows)
 
 
-def _rgb(images: NDArray[np.float32]) -> NDArray[np.float32]:
+def _rgb(images: NDArray) -> NDArray[np.float32]:
     return np.broadcast_to(images, (*images.shape[:-1], 3)).astype(np.float32)

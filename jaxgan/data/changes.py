@@ -43,51 +43,57 @@ def fixed(data: Dataset | Batch, change: Change, seed: int = 0) -> Dataset:
         return jax.vmap(change)(keys, batch)
 
     def gather(indices: NDArray[np.int64]) -> Batch:
-        batch = changed(indices.astype(np.int32), as_floats(data.gather(indices)))
-        return jax.tree.map(np.asarray, batch)
+        count = len(indices)
+        # Few sizes are compiled: powers of two.
+        numbers = np.resize(indices, 1 << (count - 1).bit_length())
+        batch = changed(numbers.astype(np.int32), as_floats(data.gather(numbers)))
+        return jax.tree.map(lambda x: np.asarray(x)[:count], batch)
 
     return Dataset(len(data), gather, classes=data.classes)
 
 
 def mirrored(key: Array, example: Batch) -> Batch:
-    """Left and right exchanged, for every second image."""
+    """Left and right exchanged, for every second example; images of one together."""
     flipped = jax.random.bernoulli(key)
     return _changed(example, lambda x: jnp.where(flipped, jnp.flip(x, -2), x))
 
 
 def binarized(key: Array, example: Batch) -> Batch:
-    """Every pixel 1 with probability (x + 1) / 2, else -1.
+    """Every pixel 1 with probability (x + 1) / 2, else -1; images of one by themselves.
 
     Reference: Salakhutdinov and Murray 2008, "On the quantitative analysis of deep
     belief networks", ICML.
     """
 
-    def drawn(image: Array) -> Array:
-        ink = jax.random.bernoulli(key, (image + 1) / 2)
+    def drawn(own: Array, image: Array) -> Array:
+        ink = jax.random.bernoulli(own, (image + 1) / 2)
         return jnp.where(ink, 1.0, -1.0).astype(image.dtype)
 
-    return _changed(example, drawn)
+    return _each_changed(key, example, drawn)
 
 
 def coloured(key: Array, example: Batch) -> Batch:
     """A grey image in one colour of uniform hue: black stays black, white becomes it.
 
+    Images of one example have colours of their own.
+
     Raises:
         InputError: if the image has more than one channel.
     """
-    # Of full saturation and value: each primary rises and falls along the hue.
-    red, green, blue = jnp.abs(6 * jax.random.uniform(key) - jnp.array([3.0, 2.0, 4.0]))
-    colour = jnp.clip(jnp.stack([red - 1, 2 - green, 2 - blue]), 0, 1)
 
-    def inked(image: Float[Array, "h w c"]) -> Float[Array, "h w 3"]:
+    def inked(own: Array, image: Float[Array, "h w c"]) -> Float[Array, "h w 3"]:
         if image.shape[-1] != 1:
             raise InputError(
                 f"coloured: the images must be grey, (b, h, w, 1); these have "
                 f"{image.shape[-1]} channels."
             )
+        # Of full saturation and value: each primary rises and falls along the hue.
+        hue = 6 * jax.random.uniform(own)
+        red, green, blue = jnp.abs(hue - jnp.array([3.0, 2.0, 4.0]))
+        colour = jnp.clip(jnp.stack([red - 1, 2 - green, 2 - blue]), 0, 1)
         return (image + 1) * colour.reshape(1, 1, 3) - 1
 
-    return _changed(example, inked)
+    return _each_changed(key, example, inked)
 
 
 def stacked(key: Array, example: Batch) -> Batch:
@@ -98,13 +104,21 @@ def stacked(key: Array, example: Batch) -> Batch:
     are `fixed(tuples(digits, 3, 128_000), stacked)` of all 70,000 digits. Labels from 0
     to 9 become 0 … 999.
 
+    Raises:
+        InputError: if real is not a tuple of images.
+
     Reference: Metz et al. 2017, arXiv:1611.02163; Lin et al. 2018, arXiv:1712.04086.
     """
     del key
+    if not isinstance(example.real, tuple):
+        raise InputError(
+            "stacked: real must be a tuple of images, as `unpaired` and `tuples` make."
+        )
     condition = example.condition
     if condition:
         places = 10 ** np.arange(len(condition))[::-1]
-        number = sum(int(p) * c for p, c in zip(places, condition, strict=True))
+        digits = [c.astype(np.int32) for c in condition]  # a byte holds no 999
+        number = sum(int(p) * c for p, c in zip(places, digits, strict=True))
         condition = (number,)
     return example._replace(
         real=jnp.concatenate(example.real, axis=-1), condition=condition
@@ -151,12 +165,12 @@ def _clip(
         )
     where, towards = jax.random.split(key)
     angle = jax.random.uniform(towards, maxval=2 * jnp.pi)
-    velocity = speed * jnp.stack([jnp.sin(angle), jnp.cos(angle)])
+    velocity = speed * jnp.stack([jnp.sin(angle), jnp.cos(angle)]).reshape(1, 2)
     way = velocity * jnp.arange(frames).reshape(-1, 1)
     # Folded into [0, 1], as a ball rebounds.
     place = jnp.mod(jax.random.uniform(where, (2,)).reshape(1, 2) + way, 2)
     free = jnp.array([size - height, size - width]).reshape(1, 2)
-    corners = jnp.floor((1 - jnp.abs(place - 1)) * free).astype(jnp.int32)
+    corners = jnp.round((1 - jnp.abs(place - 1)) * free).astype(jnp.int32)
     empty = jnp.full((size, size, channels), -1, image.dtype)
     return jax.vmap(
         lambda at: jax.lax.dynamic_update_slice(empty, image, (at[0], at[1], 0))
@@ -165,3 +179,12 @@ def _clip(
 
 def _changed(example: Batch, change: Callable[[Array], Array]) -> Batch:
     return example._replace(real=jax.tree.map(change, example.real))
+
+
+def _each_changed(
+    key: Array, example: Batch, change: Callable[[Array, Array], Array]
+) -> Batch:
+    """With a key for each of the example's images."""
+    images, kind = jax.tree.flatten(example.real)
+    made = [change(jax.random.fold_in(key, i), x) for i, x in enumerate(images)]
+    return example._replace(real=jax.tree.unflatten(kind, made))

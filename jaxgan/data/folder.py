@@ -1,35 +1,17 @@
-"""A folder of images, of any sizes and kinds, made alike and decoded once.
+"""A folder of images, of any sizes and kinds, made alike."""
 
-The decoded images are kept in a cache, one array file for each content and `Fit`. It is
-found again by what the file system says of every file (name, size, times, number), so a
-second start need not read them; where that has changed, by the contents themselves.
-"""
-
-import hashlib
-import json
-import logging
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 import numpy as np
-import PIL
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from jaxgan.data.cache import cached, check_writable, default_cache
-from jaxgan.data.datasets import Dataset, as_dataset, paired
+from jaxgan.data.combine import paired
+from jaxgan.data.datasets import Dataset, as_dataset
+from jaxgan.data.image_files import Files, Trouble, check_trouble, decoded
 from jaxgan.data.labels import Labelling
-from jaxgan.data.pixels import Fit, fitted, is_grey
+from jaxgan.data.pixels import Fit
 from jaxgan.errors import InputError
 from jaxgan.types import Batch
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
-
-Trouble = Literal["raise", "skip"]
 
 
 def folder(
@@ -38,7 +20,7 @@ def folder(
     *,
     labels: Labelling | None = None,
     corrupt: Trouble = "raise",
-    cache: Path | None = None,
+    cache: Path | str | None = None,
     stream: bool = False,
 ) -> Dataset:
     """All PNG, JPEG and WebP images of a folder and its sub-folders, by name.
@@ -51,7 +33,7 @@ def folder(
         fit: how the images become alike.
         labels: `by_folder`, `by_table(…)`, or a function of your own.
         corrupt: what to do about images that cannot be read: stop and name them all, or
-            leave them out and name them.
+            leave them out and name them. Streamed ones can only be named.
         cache: where decoded images are kept; by default in $JAXGAN_CACHE or, without
             it, the user's folder for caches.
         stream: decode images each time they are gathered, and keep nothing.
@@ -72,13 +54,14 @@ def folder(
         ((1, 16, 16, 3), [255, 0, 0])
     """
     files = Files.of(Path(path))
+    # Of all, so that no skipped image lacks its file; and before they are decoded.
+    found = None if labels is None else labels(files.names)
     kept, data = decoded(files, fit, corrupt, cache, stream)
-    if labels is None:
+    if found is None:
         return data
-    found = labels(files.names)  # of all, so that no skipped image lacks its file
     place = {name: i for i, name in enumerate(files.names)}
     rows = np.array([place[name] for name in kept])
-    return with_condition(
+    return _with_condition(
         data, tuple(column[rows] for column in found.columns), found.classes
     )
 
@@ -90,7 +73,7 @@ def paired_folders(
     *,
     unmatched: Trouble = "raise",
     corrupt: Trouble = "raise",
-    cache: Path | None = None,
+    cache: Path | str | None = None,
     stream: bool = False,
 ) -> Dataset:
     """Images of two folders that have the same name, but for the ending.
@@ -102,10 +85,12 @@ def paired_folders(
         unmatched: what to do about images without a partner.
 
     Raises:
-        InputError: as `folder`, and if an image has no partner.
+        InputError: as `folder`, and if an image has no partner, several of a folder
+            could be its partner, or no pair can be read.
     """
+    check_trouble("unmatched", unmatched)
     sides = [Files.of(Path(first)), Files.of(Path(second))]
-    stems = [{_stem(name): name for name in side.names} for side in sides]
+    stems = [_by_stem(side) for side in sides]
     common = sorted(set(stems[0]) & set(stems[1]))
     for side, own, other in zip(sides, stems, reversed(sides), strict=True):
         alone = sorted(set(own) - set(common))
@@ -120,64 +105,15 @@ def paired_folders(
         for side, own in zip(sides, stems, strict=True)
     ]
     whole = set.intersection(*({_stem(name) for name in kept} for kept, _ in parts))
+    if not whole:
+        raise InputError(
+            f"{first} and {second}: there is no pair of which both images can be read; "
+            "mend or replace them."
+        )
     return paired(*(_only(kept, data, whole) for kept, data in parts))
 
 
-class Files(NamedTuple):
-    """Some images of a folder, and what the file system says of each."""
-
-    root: Path
-    names: list[str]  # paths inside the folder, with slashes, sorted
-    states: list[tuple[int, ...]]  # size, times of change, number
-
-    @classmethod
-    def of(cls, root: Path) -> "Files":
-        """All images of a folder and its sub-folders, but for hidden ones.
-
-        Raises:
-            InputError: if there is no folder or no image in it.
-        """
-        if not root.is_dir():
-            raise InputError(f"path: {root} is not a folder.")
-        found = sorted(_walk(root, ""))
-        if not found:
-            raise InputError(
-                f"path: {root} holds no images; they must end in {', '.join(ENDINGS)}."
-            )
-        return cls(root, [name for name, _ in found], [state for _, state in found])
-
-    def only(self, names: Sequence[str]) -> "Files":
-        """Some of them, in the order given."""
-        states = dict(zip(self.names, self.states, strict=True))
-        return Files(self.root, list(names), [states[name] for name in names])
-
-
-def decoded(
-    files: Files, fit: Fit, corrupt: Trouble, cache: Path | None, stream: bool
-) -> tuple[list[str], Dataset]:
-    """The images that can be read, and their names."""
-    fit.check()
-    if stream:
-        return files.names, _streamed(files, _with_channels(files, fit))
-    cache = default_cache() if cache is None else cache
-    images, unread = _from_cache(files, fit, cache)
-    if unread:
-        told = "; ".join(f"{name} ({why})" for name, why in list(unread.items())[:5])
-        more = f"; and {len(unread) - 5:,} more" if len(unread) > 5 else ""
-        if corrupt == "raise" or not len(images):
-            raise InputError(
-                f"{files.root}: {len(unread):,} of {len(files.names):,} images cannot "
-                f"be read: {told}{more}. Mend or remove them, or say corrupt='skip'."
-            )
-        logging.getLogger(__name__).warning(
-            "%s: left out %d images that cannot be read: %s%s",
-            *(files.root, len(unread), told, more),
-        )
-    kept = [name for name in files.names if name not in unread]
-    return kept, as_dataset(Batch(images))
-
-
-def with_condition(
+def _with_condition(
     data: Dataset, columns: tuple[NDArray, ...], classes: tuple[str, ...]
 ) -> Dataset:
     """A set of bare images with what goes with each."""
@@ -190,109 +126,20 @@ def with_condition(
     )
 
 
-def _streamed(files: Files, fit: Fit) -> Dataset:
-    def gather(indices: NDArray[np.int64]) -> Batch:
-        images = []
-        for name in (files.names[i] for i in indices):
-            try:
-                images.append(fitted(files.root / name, fit))
-            except Exception as error:
-                raise InputError(
-                    f"{files.root / name} cannot be read: {error}. Mend or remove it."
-                ) from error
-        return Batch(np.stack(images))
-
-    return Dataset(len(files.names), gather)
-
-
-def _from_cache(
-    files: Files, fit: Fit, cache: Path
-) -> tuple[NDArray[np.uint8], dict[str, str]]:
-    """The images, and those that cannot be read with the reason of each."""
-    known = cache / f"{_digest(files.names, files.states, fit)}.key"
-    if not (known.exists() and (cache / f"{known.read_text()}.npy").exists()):
-        fit = _with_channels(files, fit)
-        check_writable(cache, len(files.names) * fit.size**2 * (fit.channels or 3))
-        contents = [
-            hashlib.sha256((files.root / name).read_bytes()).hexdigest()
-            for name in files.names
-        ]
-        key = _digest(files.names, contents, fit, PIL.__version__)
-        cached(cache, key, lambda path: _decode(files, fit, path, cache / key))
-        known.write_text(key)
-    key = known.read_text()
-    unread = json.loads((cache / f"{key}.json").read_text("utf-8"))
-    return cached(cache, key, lambda path: None), unread
-
-
-def _decode(files: Files, fit: Fit, path: Path, entry: Path) -> None:
-    """Write all images that can be read to `path`, and why others cannot beside it."""
-    shape = (fit.size, fit.size, fit.channels or 3)
-    images = open_memmap(path, "w+", np.uint8, (len(files.names), *shape))
-    unread = {}
-
-    def decode(name: str) -> NDArray[np.uint8] | str:
-        try:
-            return fitted(files.root / name, fit)
-        except Exception as error:  # whatever a decoder says of damaged bytes
-            return str(error) or type(error).__name__
-
-    count = 0
-    with ThreadPoolExecutor() as threads:
-        results = threads.map(decode, files.names)
-        progress = tqdm(
-            results, "decoding", len(files.names), unit=" images", delay=2, leave=False
-        )
-        for name, result in zip(files.names, progress, strict=True):
-            if isinstance(result, str):
-                unread[name] = result.replace(str(files.root) + os.sep, "")
-            else:
-                images[count] = result
-                count += 1
-    images.flush()
-    if unread:
-        whole = path.with_suffix(".whole")
-        path.replace(whole)
-        images = np.load(whole, mmap_mode="r")
-        whole.unlink()
-        with path.open("wb") as file:
-            np.save(file, images[:count])
-    entry.with_suffix(".json").write_text(json.dumps(unread), "utf-8")
-
-
-def _with_channels(files: Files, fit: Fit) -> Fit:
-    """The colours that all images have, where none are asked for."""
-    if fit.channels is not None:
-        return fit
-    kinds: dict[bool, str] = {}
-    for name in files.names:
-        try:
-            kinds.setdefault(is_grey(files.root / name), name)
-        except Exception:  # told with all that cannot be read
-            continue
-    if len(kinds) == 2:
-        raise InputError(
-            f"channels: {files.root} mixes grey images ({kinds[True]}) and colour "
-            f"({kinds[False]}); say channels=1 or channels=3."
-        )
-    return fit._replace(channels=1 if True in kinds else 3)
-
-
-def _walk(root: Path, inside: str) -> Iterator[tuple[str, tuple[int, ...]]]:
-    with os.scandir(root / inside) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from _walk(root, f"{inside}{entry.name}/")
-            elif entry.name.lower().endswith(ENDINGS):
-                seen = entry.stat()
-                state = (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
-                yield inside + entry.name, state
-
-
 def _stem(name: str) -> str:
     return name.rsplit(".", 1)[0]
+
+
+def _by_stem(files: Files) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in files.names:
+        other = found.setdefault(_stem(name), name)
+        if other != name:
+            raise InputError(
+                f"{files.root} holds {other} and {name}, of which either could be a "
+                "partner; remove one."
+            )
+    return found
 
 
 def _only(kept: list[str], data: Dataset, stems: set[str]) -> Dataset:
@@ -301,7 +148,3 @@ def _only(kept: list[str], data: Dataset, stems: set[str]) -> Dataset:
     if len(rows) == len(kept):
         return data
     return Dataset(len(rows), lambda i: data.gather(rows[i]))
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

@@ -80,7 +80,7 @@ def by_table(
             if row.get(column) is None:
                 raise InputError(
                     f"{path}, line {number}: there is no {column!r}; the columns are "
-                    f"{sorted(k for k in row if k is not None)}."
+                    f"{sorted(k for k, value in row.items() if k and value)}."
                 )
 
     def labelling(names: Sequence[str]) -> Labels:
@@ -106,7 +106,8 @@ def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
                 reader = csv.DictReader(lines, delimiter=DELIMITERS[path.suffix])
                 rows = [(reader.line_num, row) for row in reader]
             elif path.suffix == ".jsonl":
-                rows = [_json_row(path, *item) for item in enumerate(lines, start=1)]
+                numbered = enumerate(lines, start=1)
+                rows = [_json_row(path, *item) for item in numbered if item[1].strip()]
             else:
                 raise InputError(f"by_table: {path} must end in .csv, .tsv or .jsonl.")
     except (csv.Error, UnicodeDecodeError) as error:
@@ -120,7 +121,7 @@ def _json_row(path: Path, number: int, line: str) -> tuple[int, dict[str, Any]]:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {number}: {error}.") from error
+        raise InputError(f"{path}, line {number}: {error.msg}.") from error
     if not isinstance(row, dict):
         raise InputError(f"{path}, line {number}: {line.strip()} is not an object.")
     return number, row
@@ -164,3 +165,7 @@ def _classes(values: Sequence[Any]) -> Labels:
     except ValueError:
         classes, counted = np.unique([str(v) for v in values], return_inverse=True)
         return Labels((counted.astype(np.int32),), tuple(map(str, classes)))
+    except OverflowError as error:
+        raise InputError(
+            f"labels: {error}; give classes smaller numbers, or names."
+        ) from error

@@ -7,14 +7,16 @@ photos)` one for super-resolution.
 
 from collections.abc import Callable
 
+import jax
 import numpy as np
 from jaxtyping import UInt8
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from jaxgan.data.datasets import Dataset, as_dataset, map
+from jaxgan.data.combine import map
+from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.errors import InputError, check_positive, check_positive_int
-from jaxgan.types import Batch
+from jaxgan.types import Batch, Tree
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """Of red, green and blue in grey: ITU-R BT.601, as in Pillow."""
@@ -56,7 +58,7 @@ def downscaled(data: Dataset | Batch, factor: int) -> Dataset:
     """
     check_positive_int("downscaled: factor", factor)
 
-    def averaged(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w c"]:
+    def averaged(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b y x c"]:
         count, height, width, channels = images.shape
         if height % factor or width % factor:
             raise InputError(
@@ -75,9 +77,11 @@ def framed(data: Dataset | Batch, size: int, value: int = 0) -> Dataset:
     """Each image in the middle of a square of one value: 28 pixels as 32, say.
 
     Raises:
-        InputError: if the images are larger than `size`.
+        InputError: if the images are larger than `size`, or the value is no byte.
     """
     check_positive_int("framed: size", size)
+    if value not in range(256):
+        raise InputError(f"framed: value must be from 0 to 255, got {value!r}.")
 
     def padded(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b s s c"]:
         _, height, width, _ = images.shape
@@ -94,14 +98,23 @@ def framed(data: Dataset | Batch, size: int, value: int = 0) -> Dataset:
 
 def _each(data: Dataset | Batch, change: Callable[[NDArray], NDArray]) -> Dataset:
     def changed(batch: Batch) -> Batch:
-        if batch.real.dtype != np.uint8 or batch.real.ndim != 4:
+        if not _are_images(batch.real):
+            found = jax.tree.map(lambda x: f"{x.dtype} {x.shape}", batch.real)
             raise InputError(
-                "data: images must be uint8 of shape (b, h, w, c), got "
-                f"{batch.real.dtype} of {batch.real.shape}."
+                f"data: images must be uint8 (b, h, w, 1 or 3), got {found}."
             )
         return batch._replace(real=change(batch.real))
 
     return map(as_dataset(data), changed)
+
+
+def _are_images(real: Tree) -> bool:
+    return (
+        isinstance(real, np.ndarray)
+        and real.dtype == np.uint8
+        and real.ndim == 4
+        and real.shape[-1] in (1, 3)
+    )
 
 
 def _grey(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w 1"]:

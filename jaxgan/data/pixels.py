@@ -1,7 +1,8 @@
 """One image file, whatever it is, as an array of the size and the colours wanted."""
 
+from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import UInt8
@@ -53,7 +54,7 @@ class Fit(NamedTuple):
             )
         try:
             ImageColor.getrgb(self.background)
-        except ValueError as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise InputError(
                 f"background must be a colour such as 'white' or '#ff8800', "
                 f"got {self.background!r}."
@@ -70,7 +71,7 @@ def is_grey(file: Path) -> bool:
         return image.mode in GREY_MODES
 
 
-def fitted(file: Path | BinaryIO, fit: Fit) -> UInt8[np.ndarray, "s s c"]:
+def fitted(file: Path | BytesIO, fit: Fit) -> UInt8[np.ndarray, "s s c"]:
     """Read an image file and fit it.
 
     Raises:
@@ -78,8 +79,8 @@ def fitted(file: Path | BinaryIO, fit: Fit) -> UInt8[np.ndarray, "s s c"]:
     """
     with Image.open(file) as image:
         image.load()
-        upright = ImageOps.exif_transpose(image)
-    flat = _opaque(_eight_bit(upright), fit.background)
+    ImageOps.exif_transpose(image, in_place=True)
+    flat = _opaque(_eight_bit(image), fit.background)
     square = _square(flat.convert("L" if fit.channels == 1 else "RGB"), fit)
     return np.asarray(square).reshape(fit.size, fit.size, -1)
 
@@ -98,7 +99,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 def _opaque(image: Image.Image, background: str) -> Image.Image:
     if not image.has_transparency_data:
         return image
-    layer = image.convert("RGBA")
+    layer = image if image.mode == "RGBA" else image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", layer.size, background), layer)
 
 

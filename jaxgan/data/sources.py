@@ -8,6 +8,7 @@ Where several processes train together, each makes only its own rows of every ba
 batches are the same however many there are.
 """
 
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ import numpy as np
 from jaxtyping import Array
 from numpy.typing import NDArray
 
-from jaxgan.data.datasets import Dataset, as_dataset, together, total_bytes
+from jaxgan.data.combine import together
+from jaxgan.data.datasets import Dataset, as_dataset, total_bytes
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.types import Batch, Tree
 
@@ -27,8 +29,11 @@ Source = Callable[[int, int], tuple[Batch, ...]]
 Change = Callable[[Array, Batch], Batch]
 """`(key, example) -> example`: a random change of one example, in JAX, without b."""
 
-DECODERS = 8
+DECODERS = 1 + (os.cpu_count() or 1)
 """Threads that gather coming batches of examples that are not held in memory."""
+
+SEEDS = 8
+"""Orders in which a source is read ahead: `unpaired` may deal one out several times."""
 
 
 def shuffled(
@@ -75,6 +80,7 @@ def shuffled(
             f"batch_size is {batch_size}, but the data hold only {len(data)} examples."
         )
     _check_numbers(data)
+    own = _own_rows(batch_size)
     gather = _gathering(data, on_device)
     per_epoch = len(data) // batch_size
 
@@ -88,7 +94,7 @@ def shuffled(
         for number in range(step * substeps, (step + 1) * substeps):
             epoch, place = divmod(number, per_epoch)
             chosen = permutation(seed, epoch)[place * batch_size :][:batch_size]
-            batches.append(gather(chosen[_own_rows(batch_size)]))
+            batches.append(gather(chosen[own]))
         return tuple(batches)
 
     return source if data.arrays is not None else read_ahead(source, DECODERS)
@@ -170,7 +176,8 @@ def augmented(source: Source, *changes: Change) -> Source:
 def read_ahead(source: Source, threads: int = 1, depth: int | None = None) -> Source:
     """The same source, of which threads make the coming steps while one is used.
 
-    Steps may be asked for in any order; only the one after the last is made ahead.
+    Steps may be asked for in any order; those after the last one are made ahead, for
+    each of the last few seeds.
 
     Args:
         source: which must bear to be called from another thread.
@@ -183,22 +190,25 @@ def read_ahead(source: Source, threads: int = 1, depth: int | None = None) -> So
     import grain  # a quarter of a second
 
     check_positive_int("threads", threads)
-    ahead = grain.ReadOptions(threads, threads + 1 if depth is None else depth)
-    coming: Iterator[tuple[Batch, ...]] = iter(())
-    expected: tuple[int, int] | None = None
+    depth = threads + 1 if depth is None else depth
+    check_positive_int("depth", depth)
+    ahead = grain.ReadOptions(threads, depth)
+    coming: dict[int, tuple[int, Iterator[tuple[Batch, ...]]]] = {}
 
     def start(seed: int, step: int) -> Iterator[tuple[Batch, ...]]:
         steps = grain.MapDataset.range(step, sys.maxsize)
         return iter(steps.map(partial(source, seed)).to_iter_dataset(ahead))
 
     def made_ahead(seed: int, step: int) -> tuple[Batch, ...]:
-        nonlocal coming, expected
-        if (seed, step) != expected:
-            getattr(coming, "close", lambda: None)()
-            coming = start(seed, step)
-        expected = None  # until this step is there: after an error none is expected
-        batches = next(coming)
-        expected = (seed, step + 1)
+        expected, stream = coming.pop(seed, (None, None))
+        if stream is None or expected != step:
+            getattr(stream, "close", lambda: None)()
+            stream = start(seed, step)
+        batches = next(stream)  # after an error the stream is not used again
+        coming[seed] = step + 1, stream
+        if len(coming) > SEEDS:
+            _, forgotten = coming.pop(next(iter(coming)))
+            getattr(forgotten, "close", lambda: None)()
         return batches
 
     return made_ahead
@@ -209,9 +219,11 @@ def as_float(images: Tree) -> Tree:
 
     By a product and not a quotient, which XLA rounds otherwise than NumPy.
     """
-    if images.dtype == np.uint8:
-        return (images - np.float32(127.5)) * np.float32(1 / 127.5)
-    return images
+    if images.dtype != np.uint8:
+        return images
+    scaled = images - np.float32(127.5)
+    scaled *= np.float32(1 / 127.5)  # in place, where it is NumPy's
+    return scaled
 
 
 def _gathering(
@@ -274,7 +286,8 @@ def _length(batch: Batch) -> int:
 
 def _check_numbers(data: Dataset) -> None:
     for path, leaf in jax.tree.leaves_with_path(data.gather(np.zeros(1, np.int64))):
-        if not (leaf.dtype.kind in "biufc" or jax.dtypes.issubdtype(leaf.dtype, float)):
+        known = leaf.dtype.kind in "biufc"
+        if not (known or jax.dtypes.issubdtype(leaf.dtype, np.floating)):  # bfloat16
             raise InputError(
                 f"data{jax.tree_util.keystr(path)} holds {leaf.dtype}, which no "
                 "network takes; encode it as numbers with data.map."

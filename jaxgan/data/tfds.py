@@ -76,6 +76,19 @@ def tfds(
     bare = real in images and features[real].np_dtype == np.uint8
     left = images - set(condition) - (set() if bare else {real})
     skip = dict.fromkeys(left, tensorflow_datasets.decode.SkipDecoding())
+    if fit is not None and not bare:
+        raise InputError(
+            f"fit: feature {real!r} of {name} is {features[real]}; only images of "
+            "bytes are fitted."
+        )
+    ragged = [c for c in condition if None in features[c].shape]
+    if ragged:
+        raise InputError(
+            f"condition: {ragged} of {name} have no fixed shape, so no batch can be "
+            "made of them."
+        )
+    if fit is not None and fit.channels is None:
+        fit = fit._replace(channels=1 if features[real].shape[-1] == 1 else 3)
     records = builder.as_data_source(split, decoders=skip)
 
     def gather(indices: NDArray[np.int64]) -> Batch:
@@ -91,6 +104,15 @@ def tfds(
     return data if stream else in_memory(data)
 
 
+def feature_names(name: str, data_dir: Path | str | None = None) -> tuple[str, ...]:
+    """What an example of a TFDS data set consists of.
+
+    Raises:
+        InputError: as `tfds`.
+    """
+    return tuple(_builder(name, data_dir).info.features)
+
+
 def _image(encoded: bytes, fit: Fit | None) -> NDArray[np.uint8]:
     if fit is not None:
         return fitted(io.BytesIO(encoded), fit)
@@ -101,32 +123,43 @@ def _image(encoded: bytes, fit: Fit | None) -> NDArray[np.uint8]:
 
 def _builder(name: str, data_dir: Path | str | None) -> Any:
     """The builder of a set that is prepared, if need be by preparing it."""
-    import tensorflow_datasets
-
     where = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     where = Path(where).expanduser()
-    try:
-        builder = tensorflow_datasets.builder(
-            name, data_dir=where, file_format="array_record"
+    builder = _known(name, where)
+    if not builder.is_prepared():
+        builder = _known(name, where, file_format="array_record")
+        _check_preparable(builder, name, where)
+        builder.download_and_prepare()
+    elif builder.info.file_format.value != "array_record":
+        raise InputError(
+            f"data_dir: {builder.data_path} is prepared as "
+            f"{builder.info.file_format.value}, whose examples cannot be read in any "
+            "order; name another folder, where it is prepared as array_record."
         )
+    return builder
+
+
+def _known(name: str, where: Path, **options: str) -> Any:
+    import tensorflow_datasets
+
+    try:
+        return tensorflow_datasets.builder(name, data_dir=where, **options)
     except tensorflow_datasets.core.DatasetNotFoundError as error:
         raise InputError(
             f"name: TFDS knows no data set {name!r}, and none is prepared in {where}."
         ) from error
-    except (ValueError, AssertionError) as error:
+    except (ValueError, TypeError, AssertionError, ImportError) as error:
         reason = str(error).strip().splitlines()[0].rsplit('": ', 1)[-1]
+        reason = reason.split(" Here are ")[0]
         raise InputError(f"name: TFDS refuses {name!r}: {reason}") from error
-    if not builder.is_prepared():
-        _check_preparable(builder, name, where)
-        builder.download_and_prepare()
-    return builder
 
 
 def _check_preparable(builder: Any, name: str, where: Path) -> None:
     """TFDS would fail late, and without a network try for minutes."""
     import requests
 
-    if importlib.util.find_spec("tensorflow") is None:
+    its_own = type(builder).__module__.startswith("tensorflow_datasets.")
+    if its_own and importlib.util.find_spec("tensorflow") is None:
         raise InputError(
             f"{name} is not prepared in {where}, and preparing it needs TensorFlow, "
             f"once: pip install 'jaxgan[tensorflow]' && jaxgan data {name} "
@@ -135,7 +168,7 @@ def _check_preparable(builder: Any, name: str, where: Path) -> None:
     manual = where / "downloads" / "manual"
     if manual.is_dir() and any(manual.iterdir()):
         return  # files laid out by hand need no network
-    for host in sorted({urlsplit(url).netloc for url in builder.url_infos}):
+    for host in sorted({urlsplit(url).netloc for url in builder.url_infos or ()}):
         try:
             requests.head(f"https://{host}", timeout=ANSWERS_WITHIN)
         except requests.exceptions.SSLError:

@@ -1,0 +1,146 @@
+"""Examples a second, beside PyTorch's DataLoader on the same files.
+
+MNIST as TFDS prepared it, and a folder of images reduced to 32 pixels; in shuffled
+batches of 64, float32 in [-1, 1]. jaxgan holds them in memory or on the device, or
+decodes them each time they are drawn (streamed), by threads or in two processes.
+PyTorch decodes them in a Dataset, in its own process or in two others, or holds them in
+memory as a TensorDataset. All take turns in one run, since shared machines drift:
+believe the ratios, turn by turn. Of "files" the faster way of each side counts.
+
+RESULTS
+
+Command: python experiments/benchmarks/data_speed.py --folder DIR --torch-python PYTHON
+    where TFDS_DATA_DIR holds MNIST and PYTHON is the interpreter of an environment
+    that has PyTorch, TFDS and Pillow, as made in CONTRIBUTING.md.
+"""
+
+import itertools
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import tyro
+
+from jaxgan import data, shuffled
+from jaxgan.data import Dataset
+from jaxgan.data.sources import Source
+from jaxgan.heap import keep_freed_memory
+
+BATCH, SIZE = 64, 32
+
+
+def main(folder: Path, torch_python: Path, rounds: int = 5, seconds: float = 2) -> None:
+    """Time the sources.
+
+    Args:
+        folder: of images.
+        torch_python: the interpreter of an environment that has PyTorch.
+        rounds: how many turns each takes.
+        seconds: of a turn.
+    """
+    keep_freed_memory()  # as `jaxgan train` does
+    fit = data.Fit(SIZE, channels=3)
+    with tempfile.TemporaryDirectory() as cache:
+        start_up(folder, fit, Path(cache))
+        held = data.folder(folder, fit, cache=Path(cache))
+        loader = torch_worker(torch_python, folder)
+        compare("mnist", data.tfds("mnist"), data.tfds("mnist", stream=True), loader)(
+            rounds, seconds
+        )
+        compare("folder", held, data.folder(folder, fit, stream=True), loader)(
+            rounds, seconds
+        )
+
+
+def start_up(folder: Path, fit: data.Fit, cache: Path) -> None:
+    """The first call decodes, the second finds what it left."""
+    spent = []
+    for _ in range(2):
+        start = time.perf_counter()
+        images = data.folder(folder, fit, cache=cache)
+        spent.append(time.perf_counter() - start)
+    print(f"start-up of {len(images):,} files: {spent[0]:.2f} s, then {spent[1]:.3f} s")
+    print(f"    the second is 1/{spent[0] / spent[1]:.0f} of the first")
+
+
+def compare(
+    name: str, held: Dataset, streamed: Dataset, loader: Callable[[str, float], float]
+) -> Callable[[int, float], None]:
+    """Time one set in all ways, turn by turn."""
+    ours = {
+        "memory": shuffled(held, BATCH, on_device=False),
+        "device": shuffled(held, BATCH, on_device=True),
+        "streamed 0": shuffled(streamed, BATCH),
+        "streamed 2": shuffled(data.in_processes(streamed, 2), BATCH),
+    }
+
+    def run(rounds: int, seconds: float) -> None:
+        rates: dict[str, list[float]] = {}
+        for _ in range(rounds):
+            for way, source in ours.items():
+                rates.setdefault(way, []).append(rate(source, seconds))
+            for way in ("files 0", "files 2", "memory 0"):
+                theirs = loader(f"{name} {way}", seconds)
+                rates.setdefault(f"torch {way}", []).append(theirs)
+        report(name, rates)
+
+    return run
+
+
+def rate(source: Source, seconds: float) -> float:
+    """Examples a second, once the first batches are there."""
+    jax.block_until_ready(source(0, 0))
+    start = time.perf_counter()
+    for step in itertools.count(1):
+        batches = jax.block_until_ready(source(0, step))
+        if time.perf_counter() - start > seconds:
+            return step * len(batches) * BATCH / (time.perf_counter() - start)
+    raise AssertionError
+
+
+def torch_worker(python: Path, folder: Path) -> Callable[[str, float], float]:
+    """Start PyTorch's side; returns `(what, seconds) -> examples a second`."""
+    script = Path(__file__).with_name("data_speed_torch.py")
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    worker = subprocess.Popen([python, script, folder], text=True, **pipes)
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    print("PyTorch", worker.stdout.readline().strip())
+
+    def run(what: str, seconds: float) -> float:
+        print(what, seconds, file=worker.stdin, flush=True)
+        return float(worker.stdout.readline())
+
+    return run
+
+
+def report(name: str, rates: dict[str, list[float]]) -> None:
+    """The medians, and the ratios turn by turn."""
+    print(name)
+    for way, found in rates.items():
+        print(f"    {way:16} {statistics.median(found):12,.0f} examples/s")
+    streamed = fastest(rates["streamed 0"], rates["streamed 2"])
+    files = fastest(rates["torch files 0"], rates["torch files 2"])
+    for what, ours, theirs in (
+        ("memory / PyTorch's files", rates["memory"], files),
+        ("device / PyTorch's files", rates["device"], files),
+        ("streamed / PyTorch's files", streamed, files),
+        ("memory / PyTorch's memory", rates["memory"], rates["torch memory 0"]),
+    ):
+        ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+        spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
+        print(f"    {what}: {statistics.median(ratios):.2f} {spread}", flush=True)
+
+
+def fastest(*ways: list[float]) -> list[float]:
+    """Of each turn."""
+    return [max(turn) for turn in zip(*ways, strict=True)]
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

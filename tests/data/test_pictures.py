@@ -1,0 +1,189 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan import Batch, InputError
+from jaxgan.data import Dataset, downscaled, edges, framed, grey
+from jaxgan.data.datasets import as_dataset
+
+
+def photos(size=5, height=12, width=16, channels=3):
+    rng = np.random.default_rng(0)
+    shape = (size, height, width, channels)
+    return Batch(rng.integers(256, size=shape).astype(np.uint8), (np.arange(size),))
+
+
+def images_of(dataset):
+    return dataset.gather(np.arange(len(dataset))).real
+
+
+def steps(*heights, at=8, size=16):
+    """Images that are dark on the left and brighter by `heights` on the right."""
+    images = np.full((len(heights), size, size, 1), 10, np.uint8)
+    for image, height in zip(images, heights, strict=True):
+        image[:, at:] += np.uint8(height)
+    return images
+
+
+MADE = {
+    "grey": (grey, (12, 16, 1)),
+    "edges": (edges, (12, 16, 1)),
+    "downscaled": (lambda some: downscaled(some, 4), (3, 4, 3)),
+    "framed": (lambda some: framed(some, 20), (20, 20, 3)),
+}
+
+
+@pytest.mark.parametrize(("make", "shape"), MADE.values(), ids=MADE)
+def test_images_become_images_that_do_not_depend_on_each_other(make, shape):
+    made = make(as_dataset(photos(), tuple("abcde")))
+    whole = images_of(made)
+    assert whole.shape == (5, *shape) and whole.dtype == np.uint8
+    assert made.arrays is None and made.classes == tuple("abcde")
+    some = made.gather(np.array([3, 0, 3]))
+    np.testing.assert_array_equal(some.real, whole[[3, 0, 3]])
+    assert some.condition[0].tolist() == [3, 0, 3]
+
+
+@pytest.mark.parametrize(
+    ("images", "shown"),
+    [
+        (np.zeros((2, 8, 8, 3), np.float32), "float32 (1, 8, 8, 3)"),
+        (np.zeros((2, 8, 8), np.uint8), "uint8 (1, 8, 8)"),
+        (np.zeros((2, 3, 8, 8, 3), np.uint8), "uint8 (1, 3, 8, 8, 3)"),
+    ],
+)
+@pytest.mark.parametrize(
+    "make", [make for make, _ in MADE.values()], ids=[name for name in MADE]
+)
+def test_what_is_no_image_of_bytes_is_refused(make, images, shown):
+    with pytest.raises(InputError) as refused:
+        make(Batch(images))
+    assert str(refused.value) == (
+        f"data: images must be uint8 (b, h, w, 1 or 3), got {shown}."
+    )
+
+
+def test_grey_is_as_pillow_has_it():
+    batch = photos(20)
+    expected = [np.asarray(Image.fromarray(x).convert("L")) for x in batch.real]
+    found = images_of(grey(batch))[..., 0].astype(int)
+    assert abs(found - np.array(expected)).max() <= 1
+    ends = np.repeat(np.array([0, 255], np.uint8), 3).reshape(2, 1, 1, 3)
+    assert images_of(grey(Batch(ends))).ravel().tolist() == [0, 255]
+
+
+def test_grey_images_stay_as_they_are():
+    batch = photos(channels=1)
+    np.testing.assert_array_equal(images_of(grey(batch)), batch.real)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("value", [0, 93, 255])
+def test_a_flat_image_has_no_edges(channels, value):
+    flat = Batch(np.full((2, 9, 11, channels), value, np.uint8))
+    found = images_of(edges(flat))
+    assert found.shape == (2, 9, 11, 1) and not found.any()
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0])
+def test_a_step_has_one_line_along_it(sigma):
+    [found] = images_of(edges(Batch(steps(100)), sigma))[..., 0].astype(int)
+    [line, *others] = found
+    assert all(row.tolist() == line.tolist() for row in others)
+    # Between columns 7 and 8, as steep on both sides, and falling from there.
+    assert line[7] == line[8] == 255 and line.tolist() == line[::-1].tolist()
+    assert (np.diff(line[8:]) <= 0).all()
+    assert not line[8 + int(4 * sigma) + 1 :].any()
+
+
+def test_edges_are_the_same_in_both_directions():
+    batch = photos(3, 16, 16, 1)
+    turned = Batch(batch.real.swapaxes(1, 2))
+    np.testing.assert_array_equal(
+        images_of(edges(turned)), images_of(edges(batch)).swapaxes(1, 2)
+    )
+
+
+def test_a_wider_blur_makes_a_wider_line():
+    photo = Batch(steps(99))
+    narrow, middle, wide = (
+        images_of(edges(photo, sigma)).astype(int).sum() for sigma in (0.5, 1.0, 2.0)
+    )
+    assert narrow < middle < wide
+
+
+def test_the_steepest_edge_of_every_image_is_white():
+    faint, strong = images_of(edges(Batch(steps(16, 128))))
+    np.testing.assert_array_equal(faint, strong)
+    assert (images_of(edges(photos())).max(axis=(1, 2, 3)) == 255).all()
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0, float("nan")])
+def test_a_blur_without_width_is_refused(sigma):
+    with pytest.raises(InputError, match="edges: sigma must be "):
+        edges(photos(), sigma)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4])
+def test_a_pixel_is_the_mean_of_its_square(factor):
+    batch = photos()
+    found = images_of(downscaled(batch, factor))
+    assert found.shape == (5, 12 // factor, 16 // factor, 3)
+    for (n, row, column, channel), value in np.ndenumerate(found):
+        top, left = factor * row, factor * column
+        square = batch.real[n, top : top + factor, left : left + factor, channel]
+        assert value == round(square.astype(int).sum() / factor**2)
+
+
+@pytest.mark.parametrize("factor", [3, 5, 8, 32])
+def test_a_factor_divides_height_and_width(factor):
+    message = f"downscaled: a factor of {factor} does not divide images of 12×16"
+    with pytest.raises(InputError, match=message):
+        downscaled(photos(), factor)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda some: downscaled(some, 0), "downscaled: factor must be an integer of"),
+        (lambda some: framed(some, 0), "framed: size must be an integer of at least 1"),
+    ],
+)
+def test_counts_are_at_least_one(make, message):
+    with pytest.raises(InputError, match=message):
+        make(photos())
+
+
+@pytest.mark.parametrize(
+    ("size", "top", "left"), [(16, 2, 0), (17, 2, 0), (20, 4, 2), (21, 4, 2)]
+)
+@pytest.mark.parametrize("value", [0, 200])
+def test_a_frame_has_the_image_in_its_middle(size, top, left, value):
+    batch = photos()
+    expected = np.full((5, size, size, 3), value, np.uint8)
+    expected[:, top : top + 12, left : left + 16] = batch.real
+    np.testing.assert_array_equal(images_of(framed(batch, size, value)), expected)
+
+
+def test_a_frame_is_not_smaller_than_its_image():
+    with pytest.raises(InputError, match="framed: images of 12×16 do not fit in a squ"):
+        framed(photos(), 15)
+
+
+def test_lazy_images_are_read_when_they_are_gathered():
+    asked = []
+
+    def gather(indices):
+        asked.append(indices.tolist())
+        return Batch(photos().real[indices])
+
+    made = framed(grey(Dataset(5, gather)), 20)
+    asked.clear()
+    made.gather(np.array([4, 1]))
+    assert asked == [[4, 1]]
+
+
+@pytest.mark.parametrize("value", [-1, 256])
+def test_a_frame_is_of_bytes(value):
+    with pytest.raises(InputError, match="framed: value must be from 0 to 255, got"):
+        framed(Batch(np.zeros((1, 4, 4, 1), np.uint8)), 8, value)

@@ -1,0 +1,322 @@
+"""Every kind of image file becomes the array that it should.
+
+Files are made with Pillow, and as large as they are asked for wherever pixels are to be
+equal: then nothing is resampled.
+"""
+
+import io
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan import InputError
+from jaxgan.data import Fit
+from jaxgan.data.pixels import fitted, is_grey
+
+RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
+NOISE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+
+LOSSLESS = {".png": {}, ".webp": {"lossless": True, "exact": True}}
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes an image, and returns its path."""
+
+    def write(image, ending=".png", **options):
+        path = tmp_path / f"image{ending}"
+        if isinstance(image, np.ndarray):
+            image = Image.fromarray(image)
+        image.save(path, **LOSSLESS.get(ending, {}), **options)
+        return path
+
+    return write
+
+
+def with_alpha(colours, alpha):
+    return np.concatenate([colours, np.full((16, 16, 1), alpha, np.uint8)], axis=-1)
+
+
+def over(colours, alpha, background):
+    """The rounded mixture."""
+    mixed = colours.astype(int) * alpha + np.array(background) * (255 - alpha)
+    return (2 * mixed + 255) // (2 * 255)
+
+
+@pytest.mark.parametrize("ending", LOSSLESS)
+def test_colours_are_kept(file, ending):
+    found = fitted(file(NOISE, ending), Fit(16, channels=3))
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, NOISE)
+
+
+def test_greys_are_kept_and_repeated_where_colour_is_wanted(file):
+    path = file(RAMP)
+    np.testing.assert_array_equal(fitted(path, Fit(16, channels=1)), RAMP[..., None])
+    np.testing.assert_array_equal(
+        fitted(path, Fit(16, channels=3)), np.stack([RAMP] * 3, axis=-1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("colour", "grey"), [("white", 255), ("red", 76), ("lime", 150), ("blue", 29)]
+)
+def test_colour_becomes_grey_by_its_brightness(file, colour, grey):
+    path = file(Image.new("RGB", (4, 4), colour))
+    np.testing.assert_array_equal(fitted(path, Fit(4, channels=1)), grey)
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("L", 1), ("L", 3)])
+def test_a_jpeg_is_what_its_decoder_makes_of_it(file, mode, channels):
+    path = file(Image.fromarray(NOISE).convert(mode), ".jpg")
+    with Image.open(path) as image:
+        pixels = np.asarray(image).reshape(16, 16, -1)
+    np.testing.assert_array_equal(
+        fitted(path, Fit(16, channels=channels)),
+        np.broadcast_to(pixels, (16, 16, channels)),
+    )
+
+
+@pytest.mark.parametrize("ending", LOSSLESS)
+@pytest.mark.parametrize("alpha", [0, 1, 128, 254, 255])
+@pytest.mark.parametrize(
+    ("background", "rgb"),
+    [("white", (255,) * 3), ("black", (0,) * 3), ("#ff8800", (255, 136, 0))],
+)
+def test_transparent_colours_lie_over_the_background(
+    file, ending, alpha, background, rgb
+):
+    path = file(with_alpha(NOISE, alpha), ending)
+    np.testing.assert_array_equal(
+        fitted(path, Fit(16, background=background)), over(NOISE, alpha, rgb)
+    )
+
+
+@pytest.mark.parametrize("alpha", [0, 128, 255])
+@pytest.mark.parametrize(("background", "value"), [("white", 255), ("black", 0)])
+def test_transparent_greys_lie_over_the_background(file, alpha, background, value):
+    path = file(with_alpha(RAMP[..., None], alpha))
+    expected = over(RAMP[..., None], alpha, value)
+    np.testing.assert_array_equal(
+        fitted(path, Fit(16, channels=1, background=background)), expected
+    )
+
+
+def test_colours_that_nothing_shows_do_not_bleed_into_what_is_seen(file):
+    alpha = np.where(np.arange(16) < 8, 255, 0).astype(np.uint8)
+    red = np.broadcast_to(np.array([255, 0, 0], np.uint8), (16, 16, 3))
+    white = np.full_like(red, 255)
+    seen = np.where(alpha[:, None] == 255, white, red)
+    path = file(np.concatenate([seen, np.broadcast_to(alpha[:, None], (16, 16, 1))], 2))
+    np.testing.assert_array_equal(fitted(path, Fit(5)), 255)
+
+
+def paletted():
+    """Pixel i has entry i % 3: orange, green, blue."""
+    image = Image.fromarray((np.arange(256) % 3).astype(np.uint8).reshape(16, 16), "P")
+    image.putpalette([255, 136, 0, 0, 128, 0, 0, 0, 255])
+    return image
+
+
+def test_a_palette_is_looked_up(file):
+    found = fitted(file(paletted()), Fit(16)).reshape(-1, 3)
+    colours = [[255, 136, 0], [0, 128, 0], [0, 0, 255]]
+    np.testing.assert_array_equal(found, np.resize(colours, (256, 3)))
+
+
+def test_a_transparent_entry_of_a_palette_shows_the_background(file):
+    path = file(paletted(), transparency=1)
+    found = fitted(path, Fit(16, background="#102030")).reshape(-1, 3)
+    colours = [[255, 136, 0], [16, 32, 48], [0, 0, 255]]
+    np.testing.assert_array_equal(found, np.resize(colours, (256, 3)))
+
+
+def test_the_transparencies_of_a_palette_may_be_in_between(file):
+    path = file(paletted(), transparency=bytes([255, 128, 0]))
+    found = fitted(path, Fit(16, background="white")).reshape(-1, 3)
+    colours = [[255, 136, 0], [127, 191, 127], [255, 255, 255]]
+    np.testing.assert_array_equal(found, np.resize(colours, (256, 3)))
+
+
+def test_single_bits_are_black_and_white(file):
+    path = file(Image.fromarray(RAMP > 99))
+    found = fitted(path, Fit(16, channels=1))[..., 0]
+    np.testing.assert_array_equal(found, np.where(RAMP > 99, 255, 0))
+
+
+def test_sixteen_bits_are_scaled_to_eight_and_rounded(file):
+    deep = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    path = file(deep)
+    with Image.open(path) as image:
+        assert image.mode == "I;16"
+    found = fitted(path, Fit(256, channels=1)).ravel()
+    assert [found[v] for v in (0, 128, 129, 32896, 65535)] == [0, 0, 1, 128, 255]
+    np.testing.assert_array_equal(found[::257], np.arange(256))
+    np.testing.assert_array_equal(found, np.rint(np.arange(65536) / 257))
+
+
+@pytest.mark.parametrize(
+    ("ink", "colour"),
+    [
+        ((0, 0, 0, 0), (255, 255, 255)),
+        ((0, 255, 255, 0), (255, 0, 0)),
+        ((0, 0, 0, 255), (0, 0, 0)),
+        ((255, 0, 0, 0), (0, 255, 255)),
+    ],
+)
+def test_inks_are_not_taken_for_lights(file, ink, colour):
+    path = file(Image.new("CMYK", (8, 8), ink), ".jpg", quality=100)
+    found = fitted(path, Fit(8))
+    np.testing.assert_array_equal(found, np.broadcast_to(colour, (8, 8, 3)))
+
+
+@pytest.mark.parametrize(
+    ("image", "grey"),
+    [
+        (Image.new("L", (2, 2)), True),
+        (Image.new("LA", (2, 2)), True),
+        (Image.new("1", (2, 2)), True),
+        (Image.new("I;16", (2, 2)), True),
+        (Image.new("RGB", (2, 2)), False),
+        (Image.new("RGBA", (2, 2)), False),
+        (Image.new("P", (2, 2)), False),
+    ],
+    ids=lambda x: getattr(x, "mode", ""),
+)
+def test_which_files_are_grey(file, image, grey):
+    assert is_grey(file(image)) is grey
+
+
+# Where the first row and the first column of the stored pixels are seen, as EXIF has
+# it, and so what turns them upright.
+UPRIGHT = {
+    1: lambda x: x,  # top, left
+    2: lambda x: x[:, ::-1],  # top, right
+    3: lambda x: x[::-1, ::-1],  # bottom, right
+    4: lambda x: x[::-1],  # bottom, left
+    5: lambda x: x.swapaxes(0, 1),  # left, top
+    6: lambda x: x[::-1].swapaxes(0, 1),  # right, top
+    7: lambda x: x[::-1, ::-1].swapaxes(0, 1),  # right, bottom
+    8: lambda x: x[:, ::-1].swapaxes(0, 1),  # left, bottom
+}
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".webp"])
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_images_are_turned_upright(file, orientation, ending):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = file(NOISE, ending, exif=exif)
+    with Image.open(path) as image:
+        stored = np.asarray(image)
+    np.testing.assert_array_equal(fitted(path, Fit(16)), UPRIGHT[orientation](stored))
+
+
+def test_an_image_is_cut_after_it_is_turned(file):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    wide = NOISE[:8]
+    path = file(wide, exif=exif)
+    upright = UPRIGHT[6](wide)
+    np.testing.assert_array_equal(fitted(path, Fit(8)), upright[4:12])
+
+
+def test_cropping_keeps_the_middle(file):
+    landscape, portrait = NOISE[:8], NOISE[:, :8]
+    np.testing.assert_array_equal(fitted(file(landscape), Fit(8)), landscape[:, 4:12])
+    np.testing.assert_array_equal(fitted(file(portrait), Fit(8)), portrait[4:12])
+
+
+@pytest.mark.parametrize("portrait", [False, True])
+def test_padding_keeps_everything_and_puts_background_around(file, portrait):
+    part = (slice(None), slice(0, 8)) if portrait else (slice(0, 8),)
+    place = (slice(None), slice(4, 12)) if portrait else (slice(4, 12),)
+    expected = np.broadcast_to(np.array([255, 136, 0], np.uint8), (16, 16, 3)).copy()
+    expected[place] = NOISE[part]
+    found = fitted(file(NOISE[part]), Fit(16, shape="pad", background="#ff8800"))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_grey_images_are_padded_with_the_grey_of_the_background(file):
+    fit = Fit(16, shape="pad", background="red", channels=1)
+    found = fitted(file(RAMP[:8]), fit)[..., 0]
+    np.testing.assert_array_equal(found[4:12], RAMP[:8])
+    np.testing.assert_array_equal(found[[0, 3, 12, 15]], 76)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_stretching_keeps_everything_and_changes_the_aspect(file, axis):
+    twice = NOISE[:8, :8].repeat(2, axis)
+    fit = Fit(8, shape="stretch", filter="box")
+    np.testing.assert_array_equal(fitted(file(twice), fit), NOISE[:8, :8])
+
+
+@pytest.mark.parametrize("shape", ["crop", "pad", "stretch"])
+@pytest.mark.parametrize("size", [5, 23])
+@pytest.mark.parametrize("name", ["box", "bilinear", "hamming", "bicubic", "lanczos"])
+def test_a_filter_is_pillows_of_that_name(file, name, size, shape):
+    found = fitted(file(NOISE), Fit(size, shape=shape, filter=name))
+    own = Image.fromarray(NOISE).resize((size, size), Image.Resampling[name.upper()])
+    np.testing.assert_array_equal(found, np.asarray(own))
+
+
+def test_no_two_filters_are_the_same(file):
+    path = file(NOISE)
+    names = ["box", "bilinear", "hamming", "bicubic", "lanczos"]
+    made = sorted(fitted(path, Fit(5, filter=name)).tobytes() for name in names)
+    assert all(one != other for one, other in pairwise(made))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", ["box", "bilinear", "hamming", "bicubic", "lanczos"])
+def test_a_fine_checkerboard_becomes_grey(file, name, channels):
+    board = (255 * (np.indices((64, 64)).sum(0) % 2)).astype(np.uint8)
+    found = fitted(file(board), Fit(8, filter=name, channels=channels))
+    assert found.shape == (8, 8, channels)
+    assert np.abs(found - 127.5).max() <= 2
+
+
+def test_an_open_file_will_do(file):
+    path = file(NOISE)
+    np.testing.assert_array_equal(
+        fitted(io.BytesIO(path.read_bytes()), Fit(7)), fitted(path, Fit(7))
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"size": 0}, "size must be an integer of at least 1, got 0"),
+        ({"size": 8.0}, "size must be an integer of at least 1, got 8.0"),
+        (
+            {"shape": "squeeze"},
+            "shape must be one of crop, pad, stretch, got 'squeeze'",
+        ),
+        (
+            {"filter": "nearest"},
+            "filter must be one of box, bilinear, hamming, bicubic, lanczos, "
+            "got 'nearest'",
+        ),
+        ({"channels": 4}, "channels must be 1 (grey), 3 (RGB) or None, got 4"),
+        (
+            {"background": "mist"},
+            "background must be a colour such as 'white' or '#ff8800', got 'mist'",
+        ),
+        (
+            {"background": (0, 0, 0)},
+            "background must be a colour such as 'white' or '#ff8800', got (0, 0, 0)",
+        ),
+    ],
+)
+def test_what_no_image_can_be_fitted_to_is_refused(given, message):
+    with pytest.raises(InputError) as refused:
+        Fit(**{"size": 8, **given}).check()
+    assert str(refused.value) == f"{message}."
+
+
+@pytest.mark.parametrize("background", ["white", "#fff", "rgb(1, 2, 3)"])
+@pytest.mark.parametrize("channels", [None, 1, 3])
+def test_what_can_be_fitted_to_is_not_refused(background, channels):
+    Fit(1, channels=channels, background=background).check()

@@ -92,14 +92,16 @@ def decoded(
 
 
 def _streamed(files: Files, fit: Fit) -> Dataset:
+    paths = [os.path.join(files.root, name) for name in files.names]
+
     def gather(indices: NDArray[np.int64]) -> Batch:
         images = []
-        for name in (files.names[i] for i in indices):
+        for path in (paths[i] for i in indices):
             try:
-                images.append(fitted(files.root / name, fit))
+                images.append(fitted(path, fit))
             except Exception as error:
                 raise InputError(
-                    f"{files.root / name} cannot be read; mend or remove it: {error}"
+                    f"{path} cannot be read; mend or remove it: {error}"
                 ) from error
         return Batch(np.stack(images))
 

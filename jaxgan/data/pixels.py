@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageColor, ImageOps
+from PIL import ExifTags, Image, ImageColor, ImageOps
 
 from jaxgan.errors import InputError, check_positive_int
 
@@ -71,7 +71,7 @@ def is_grey(file: Path) -> bool:
         return image.mode in GREY_MODES
 
 
-def fitted(file: Path | BytesIO, fit: Fit) -> UInt8[np.ndarray, "s s c"]:
+def fitted(file: Path | str | BytesIO, fit: Fit) -> UInt8[np.ndarray, "s s c"]:
     """Read an image file and fit it.
 
     Raises:
@@ -79,9 +79,11 @@ def fitted(file: Path | BytesIO, fit: Fit) -> UInt8[np.ndarray, "s s c"]:
     """
     with Image.open(file) as image:
         image.load()
-    ImageOps.exif_transpose(image, in_place=True)
+    if ExifTags.Base.Orientation in image.getexif():
+        ImageOps.exif_transpose(image, in_place=True)
     flat = _opaque(_eight_bit(image), fit.background)
-    square = _square(flat.convert("L" if fit.channels == 1 else "RGB"), fit)
+    colours = "L" if fit.channels == 1 else "RGB"
+    square = _square(flat if flat.mode == colours else flat.convert(colours), fit)
     return np.asarray(square).reshape(fit.size, fit.size, -1)
 
 
@@ -100,7 +102,9 @@ def _opaque(image: Image.Image, background: str) -> Image.Image:
     if not image.has_transparency_data:
         return image
     layer = image if image.mode == "RGBA" else image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layer.size, background), layer)
+    flat = Image.new("RGB", layer.size, background)
+    flat.paste(layer, mask=layer)
+    return flat
 
 
 def _square(image: Image.Image, fit: Fit) -> Image.Image:

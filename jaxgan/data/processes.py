@@ -6,6 +6,7 @@ started afresh (by loky) and import nothing of the script that starts them, so i
 no `if __name__ == "__main__"`, and no device is touched in them.
 """
 
+import weakref
 from collections.abc import Callable
 
 import cloudpickle
@@ -34,11 +35,12 @@ def in_processes(data: Dataset, count: int) -> Dataset:
     pool = ProcessPoolExecutor(
         count, initializer=_begin, initargs=(cloudpickle.dumps(data.gather),)
     )
-    return Dataset(
-        len(data),
-        lambda indices: pool.submit(_gather, indices).result(),
-        classes=data.classes,
-    )
+
+    def gather(indices: NDArray[np.int64]) -> Batch:
+        return pool.submit(_gather, indices).result()
+
+    weakref.finalize(gather, pool.shutdown, kill_workers=True)
+    return Dataset(len(data), gather, classes=data.classes)
 
 
 _own: list[Callable[[NDArray[np.int64]], Batch]] = []

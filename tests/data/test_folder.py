@@ -61,7 +61,7 @@ def decodes(monkeypatch):
     names = []
 
     def counted(file, fit, own=MODULE.fitted):
-        names.append(file.name)
+        names.append(Path(file).name)
         return own(file, fit)
 
     monkeypatch.setattr(MODULE, "fitted", counted)
@@ -928,5 +928,5 @@ def test_streamed_images_cannot_be_left_out(images):
 
 
 def test_trouble_is_dealt_with_in_ways_that_there_are():
-    with pytest.raises(InputError, match="^unmatched must be 'raise' or 'skip', got"):
+    with pytest.raises(InputError, match=r"^unmatched must be 'raise' or 'skip', got"):
         MODULE.check_trouble("unmatched", "ignore")

@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+import jaxgan
+import jaxgan.data
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -46,3 +49,20 @@ def test_files_that_the_readme_names_exist():
     for link in re.findall(r"\]\(([^)#]+)\)", README):
         if not link.startswith("http"):
             assert (ROOT / link).exists(), link
+
+
+def test_the_example_of_the_data_page_runs():
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    known = {"__name__": "page"}
+    exec(compile(example, "docs/data.md", "exec"), known)
+    assert known["discriminators"].real.shape == (16, 32, 32, 1)
+
+
+def test_what_the_data_page_names_is_there():
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    rows = [row for row in page.splitlines() if row.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(?:data\.)?(\w+)", row)}
+    there = {*dir(jaxgan), *dir(jaxgan.data), "trajectories", "key", "set", "source"}
+    assert len(named) > 25
+    assert named <= there, named - there

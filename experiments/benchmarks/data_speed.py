@@ -24,9 +24,9 @@ On two CPU cores, jax 0.10.2 and PyTorch 2.13.0, five turns of 1.5 s; the folder
     streamed / PyTorch's files   1.23 (1.17 to 1.25)   1.07 (1.03 to 1.12)
     memory / PyTorch's memory    4.1 (4.1 to 4.2)      1.9 (1.8 to 2.0)
 
-The folder's first start takes 5.65 s, the second, which finds its cache, 0.054 s: 1/105.
-Threads do not decode images as small as these side by side: most of the work is
-Python's. Several processes do.
+The folder's first start takes 5.65 s, and the second, which finds the cache, 0.054 s:
+1/105. Threads do not decode images as small as these side by side, since most of the
+work is Python's; processes do.
 
 Command: python experiments/benchmarks/data_speed.py --folder DIR --torch-python PYTHON
     where TFDS_DATA_DIR holds MNIST and PYTHON is the interpreter of an environment

@@ -56,11 +56,16 @@ def as_dataset(data: Dataset | Batch, classes: tuple[str, ...] = ()) -> Dataset:
     """Arrays as a data set; a data set as it is.
 
     Raises:
-        InputError: if the arrays differ in length or hold nothing, or a weight is
-            negative or not finite.
+        InputError: if it is neither, the arrays differ in length or hold nothing, or a
+            weight is negative or not finite.
     """
     if isinstance(data, Dataset):
         return data
+    if not isinstance(data, Batch):
+        raise InputError(
+            f"data must be a Dataset or a Batch of arrays, got {type(data).__name__}; "
+            "wrap arrays as Batch(images) or Batch(images, (labels,))."
+        )
     if data.weight is not None:
         check_weights("data.weight", data.weight)
     sizes = lengths(data)

@@ -1,3 +1,4 @@
+import inspect
 from types import SimpleNamespace
 
 import jax
@@ -490,3 +491,9 @@ def test_the_condition_of_a_tuple_is_that_of_each_member_in_turn():
 def test_tuples_need_counts(k, n, name):
     with pytest.raises(InputError, match=f"tuples: {name} must be an integer of at le"):
         tuples(pictures(), k, n)
+
+
+def test_bare_arrays_are_told_to_be_wrapped():
+    unchecked = inspect.unwrap(as_dataset)  # without beartype, as users have it
+    with pytest.raises(InputError, match=r"^data must be a Dataset or a Batch of"):
+        unchecked(np.zeros(3))

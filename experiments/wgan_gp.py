@@ -9,9 +9,9 @@ Paper: Gulrajani et al. 2017, arXiv:1704.00028 (algorithm 1)
 Command: jaxgan train experiments/wgan_gp.py
     or, for clothes: jaxgan train experiments/wgan_gp.py --data fashion_mnist
 
-Cost: COST
+Cost: about ten minutes on two CPU cores
 
-Expect: EXPECT
+Expect: to be measured
 """
 
 import dataclasses

@@ -168,8 +168,8 @@ def look(command: Data) -> None:
     """`jaxgan data`."""
     spec = Path(command.spec)
     name = spec.resolve().stem if spec.exists() else command.spec
-    out = command.out or Path(f"{name.replace('/', '-').replace(':', '-')}.png")
-    if out.suffix.lower() not in Image.registered_extensions():
+    out = command.out or RUNS / f"{name.replace('/', '-').replace(':', '-')}-data.png"
+    if Image.registered_extensions().get(out.suffix.lower()) not in Image.SAVE:
         raise InputError(f"--out: {out} must end as a picture does, in .png for one.")
     if spec.is_dir() and out.resolve().is_relative_to(spec.resolve()):
         raise InputError(f"--out: {out} would be an image of {spec}; name another.")
@@ -179,6 +179,7 @@ def look(command: Data) -> None:
     if sheet is None:
         print("no contact sheet: these are no images of 1 or 3 channels")
         return
+    out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(out)
     print(f"contact sheet: {out}")
 

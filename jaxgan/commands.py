@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from jaxgan.data.image_files import Trouble
 from jaxgan.data.pixels import Filter, Shape
 
 RUNS = Path("runs")
@@ -164,11 +165,20 @@ class Data:
     table: Path | None = None
     """A .csv, .tsv or .jsonl file with a row for each image of a folder."""
 
+    file: str | None = None
+    """The table's column of the files' names; `file` by default."""
+
     label: str | None = None
     """The table's column of classes."""
 
     caption: str | None = None
     """The table's column of captions."""
 
+    corrupt: Trouble = "raise"
+    """What to do about images of a folder that cannot be read: stop, or skip them."""
+
+    cache: Path | None = None
+    """Where the decoded images of a folder are kept."""
+
     out: Path | None = None
-    """The contact sheet; NAME.png here by default."""
+    """The contact sheet; runs/NAME-data.png by default."""

@@ -104,6 +104,16 @@ def check_function(name: str, value: Any, example: str) -> None:
         )
 
 
+def check_names(name: str, value: Any) -> None:
+    """Refuse a single name where a tuple of them is wanted.
+
+    Raises:
+        InputError: if `value` is a string.
+    """
+    if isinstance(value, str):
+        raise InputError(f"{name} must be a tuple of names, ({value!r},).")
+
+
 def check_weights(name: str, values: Any) -> None:
     """Refuse example weights that are not finite numbers of at least 0.
 

@@ -1,5 +1,6 @@
 """What a data set is, at a glance: `jaxgan data`."""
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 
@@ -27,6 +28,16 @@ MOST_CLASSES = 1000
 """Integers of more different values are not counted as classes."""
 
 
+ENDINGS = (".npy", ".npz")
+
+FITTING = {"size", "shape", "filter", "channels", "background"}
+TABLE = {"table", "file", "label", "caption"}
+FOLDER = FITTING | TABLE | {"by_folder", "corrupt", "cache"}
+FILE = {"real", "condition"}
+TFDS = FITTING | {"split", "data_dir", "real", "condition"}
+"""The options that apply to each kind of data, besides `spec` and `out`."""
+
+
 def open_data(options: Data) -> Dataset:
     """The data set that is asked for.
 
@@ -34,14 +45,21 @@ def open_data(options: Data) -> Dataset:
         InputError: as the function that makes it.
     """
     path = Path(options.spec)
+    kind = FOLDER if path.is_dir() else FILE if path.suffix in ENDINGS else TFDS
+    _check_apply(options, kind)
     fit = Fit(
         64 if options.size is None else options.size,
         *(options.shape, options.filter),
         *(options.channels, options.background),
     )
     if path.is_dir():
-        return folder(path, fit, labels=_labelling(options))
-    if path.suffix in (".npy", ".npz"):
+        return folder(
+            *(path, fit),
+            labels=_labelling(options),
+            corrupt=options.corrupt,
+            cache=options.cache,
+        )
+    if path.suffix in ENDINGS:
         return array_file(path, options.real, options.condition)
     if path.exists() or "." in path.name.split(":")[0] or path.is_absolute():
         raise InputError(
@@ -84,7 +102,8 @@ def summary(data: Dataset) -> str:
         if leaf.dtype.kind == "f" and name.startswith("real") and least >= 0:
             lines.append("    never below 0: the generators here make -1 to 1")
         if 0 < len(counts[name]) <= MOST_CLASSES:
-            lines.append("    " + _counted(counts[name], data.classes))
+            classes = data.classes if name == "condition[0]" else ()
+            lines.append("    " + _counted(counts[name], classes))
     return "\n".join(lines)
 
 
@@ -104,12 +123,27 @@ def contact_sheet(data: Dataset) -> Image.Image | None:
     )
 
 
+def _check_apply(options: Data, kind: set[str]) -> None:
+    for field in dataclasses.fields(options):
+        given = getattr(options, field.name) != field.default
+        if given and field.name not in kind | {"spec", "out"}:
+            name = field.name.replace("_", "-")
+            raise InputError(f"--{name}: does not apply to {options.spec}.")
+
+
 def _labelling(options: Data) -> Labelling | None:
-    if options.table is not None:
-        if options.by_folder:
-            raise InputError("--table: give either a table or --by-folder.")
-        return by_table(options.table, options.label, options.caption)
-    return by_folder if options.by_folder else None
+    columns = (options.file, options.label, options.caption)
+    if options.table is None:
+        if any(columns):
+            raise InputError("--table: name the file that has the columns.")
+        return by_folder if options.by_folder else None
+    if options.by_folder:
+        raise InputError("--table: give either a table or --by-folder.")
+    if not any(columns[1:]):
+        raise InputError("--table: name one of its columns by --label or --caption.")
+    return by_table(
+        *(options.table, options.label, options.caption), options.file or "file"
+    )
 
 
 def _counted(counts: Counter[int], classes: tuple[str, ...]) -> str:

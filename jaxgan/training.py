@@ -113,7 +113,8 @@ def train(
 
 def _ahead(source: Source, devices: Sequence[jax.Device] | None) -> Source:
     """Batches on the devices when they are wanted; a CPU has no transfer to hide."""
-    if (devices or jax.local_devices())[0].platform == "cpu":
+    here = (devices or jax.local_devices())[0].platform == "cpu"
+    if here and jax.process_count() == 1:
         return source
     return read_ahead(placed(source, devices))
 

@@ -1,6 +1,7 @@
 """`jaxgan data`, in this process, as a user would type it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,9 +66,9 @@ def test_a_folder_is_counted_and_laid_out(look, painted, tmp_path):
         0,
         "3 examples\n"
         "  real           uint8 (64, 64, 3), 0 to 200\n"
-        "contact sheet: painted.png\n",
+        "contact sheet: runs/painted-data.png\n",
     )
-    with Image.open("painted.png") as sheet:
+    with Image.open("runs/painted-data.png") as sheet:
         assert sheet.size == sheet_size(2, 2, 64, 64)
         first, second = sheet.getpixel((GAP, GAP)), sheet.getpixel((64 + 2 * GAP, GAP))
         nothing = sheet.getpixel((64 + 2 * GAP, 64 + 2 * GAP))
@@ -118,9 +119,9 @@ def test_the_arrays_of_a_file_are_looked_at(look, tmp_path):
         "  condition[0]   int64 (), 1 to 3",
         "    1: 2   3: 3",
         "  condition[1]   float64 (), 1 to 1",
-        "contact sheet: arrays.png",
+        "contact sheet: runs/arrays-data.png",
     ]
-    with Image.open("arrays.png") as sheet:
+    with Image.open("runs/arrays-data.png") as sheet:
         assert sheet.size == sheet_size(2, 3, 32, 32)  # small images are enlarged
         assert sheet.getpixel((GAP, GAP)) == (0, 0, 0)
 
@@ -142,9 +143,9 @@ def test_a_set_of_tfds_is_counted_by_its_label(look, prepared, arguments):
         "  real           uint8 (8, 8, 1), 0 to 90",
         "  condition[0]   int64 (), 0 to 1",
         "    even: 5   odd: 5",
-        "contact sheet: tiny_set.png",
+        "contact sheet: runs/tiny_set-data.png",
     ]
-    with Image.open("tiny_set.png") as sheet:
+    with Image.open("runs/tiny_set-data.png") as sheet:
         assert sheet.size == sheet_size(3, 4, 32, 32)
 
 
@@ -157,7 +158,7 @@ def test_other_features_of_a_set_of_tfds_are_looked_at(look, prepared):
         "3 examples",
         "  real           uint8 (6, 6, 3), 0 to 120",
         "  condition[0]   |S12 ()",
-        "contact sheet: tiny_set-1.0.0.png",
+        "contact sheet: runs/tiny_set-1.0.0-data.png",
     ]
 
 
@@ -181,12 +182,18 @@ def test_what_is_no_image_says_so(look, prepared, tmp_path):
         (("../one", "--channels", "2"), "channels must be 1 (grey), 3 (RGB) or None"),
         (("../one", "--size", "0"), "size must be an integer of at least 1, got 0"),
         (("../one", "--table", "t.csv", "--by-folder"), "either a table or"),
-        (("../one", "--table", "t.csv"), "name a column as label, as caption, or both"),
+        (
+            ("../one", "--table", "t.csv"),
+            "--table: name one of its columns by ",
+        ),
         (("../one", "--table", "t.csv", "--label", "n"), "t.csv is not a file"),
         (("../one", "--shape", "squeeze"), "squeeze"),
         (("../one", "--out", "sheet"), "--out: sheet must end as a picture does, in "),
         (("../empty",), "path: ../empty holds no images"),
-        ((".",), "--out: here.png would be an image of .; name another"),
+        ((".",), "--out: runs/here-data.png would be an image of .; name another"),
+        (("../one", "--split", "test"), "--split: does not apply to ../one"),
+        (("../one", "--label", "breed"), "--table: name the file that has the columns"),
+        (("../one", "--out", "a.psd"), "--out: a.psd must end as a picture does, in "),
         (("..", "--out", "a.png"), "--out: a.png would be an image of ..; name"),
         ((), "STR"),
     ],
@@ -208,10 +215,11 @@ def test_a_set_that_is_not_prepared_is_one_sentence(look, tmp_path):
 
 
 def test_a_sheet_that_cannot_be_written_is_one_sentence(look, painted):
-    status, said = look(painted, "--out", "nowhere/sheet.png")
+    Path("taken").write_text("a file")
+    status, said = look(painted, "--out", "taken/sheet.png")
     assert (status, said) == (
         1,
-        "jaxgan: nowhere/sheet.png: No such file or directory.\n",
+        "jaxgan: taken: File exists.\n",
     )
 
 
@@ -268,7 +276,15 @@ def test_every_example_is_counted_and_measured(tmp_path):
 def test_labels_without_a_class_are_counted_by_their_number():
     labels = np.array([-1, 1, 0, 1, 2, -1])
     data = Dataset(6, lambda i: Batch(labels[i]), classes=("no", "yes"))
-    assert summary(data).splitlines()[-1] == "    -1: 2   no: 1   yes: 2   2: 1"
+    assert summary(data).splitlines()[-1] == "    -1: 2   0: 1   1: 2   2: 1"
+
+
+def test_only_the_first_condition_has_the_classes_names():
+    labels = np.array([-1, 1, 0, 1, 2, -1])
+    data = Dataset(6, lambda i: Batch(i, (labels[i], labels[i])), classes=("no", "yes"))
+    told = summary(data).splitlines()
+    assert "    -1: 2   no: 1   yes: 2   2: 1" in told
+    assert told[-1] == "    -1: 2   0: 1   1: 2   2: 1"
 
 
 def test_integers_of_too_many_values_are_not_counted(tmp_path):

@@ -17,6 +17,7 @@ from jaxgan.data.datasets import Dataset as Dataset
 from jaxgan.data.datasets import in_memory as in_memory
 from jaxgan.data.folder import folder as folder
 from jaxgan.data.folder import paired_folders as paired_folders
+from jaxgan.data.labels import Labels as Labels
 from jaxgan.data.labels import by_folder as by_folder
 from jaxgan.data.labels import by_table as by_table
 from jaxgan.data.pictures import downscaled as downscaled

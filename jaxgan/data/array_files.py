@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_names
 from jaxgan.types import Batch
 
 
@@ -30,6 +30,7 @@ def array_file(
             named, or holds several and none is named.
     """
     path = Path(path)
+    check_names("condition", condition)
     if not path.is_file():
         raise InputError(f"path: {path} is not a file; give a .npy or .npz file.")
     try:

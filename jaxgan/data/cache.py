@@ -6,6 +6,7 @@ processes on one machine share it. It is made under a lock and renamed when it i
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,9 +35,7 @@ def check_writable(cache: Path, needed: int) -> None:
     cure = "name another folder, there or in JAXGAN_CACHE, or stream the images"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        probe = cache / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        tempfile.TemporaryFile(dir=cache).close()
     except OSError as error:
         raise InputError(
             f"cache: {cache} cannot be written ({error.strerror or error}); {cure}."
@@ -66,4 +65,9 @@ def cached(cache: Path, key: str, compute: Callable[[Path], None]) -> NDArray[np
                     unfinished.replace(entry)
                 finally:
                     unfinished.unlink(missing_ok=True)
-    return np.asarray(np.load(entry, mmap_mode="r"))
+    try:
+        return np.asarray(np.load(entry, mmap_mode="r"))
+    except (ValueError, EOFError) as error:
+        raise InputError(
+            f"cache: {entry} is damaged; remove it, and it is made anew: {error}"
+        ) from error

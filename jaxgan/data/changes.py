@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.data.sources import Change, as_floats
-from jaxgan.errors import InputError, check_positive_int, check_seed
+from jaxgan.errors import (
+    InputError,
+    check_positive,
+    check_positive_int,
+    check_seed,
+)
 from jaxgan.types import Batch
 
 
@@ -49,13 +54,29 @@ def fixed(data: Dataset | Batch, change: Change, seed: int = 0) -> Dataset:
         batch = changed(numbers.astype(np.int32), as_floats(data.gather(numbers)))
         return jax.tree.map(lambda x: np.asarray(x)[:count], batch)
 
-    return Dataset(len(data), gather, classes=data.classes)
+    one = as_floats(data.gather(np.zeros(1, np.int64)))
+    made = jax.eval_shape(changed, np.zeros(1, np.int32), one)
+    names_hold = len(made.condition) == len(one.condition)
+    return Dataset(len(data), gather, classes=data.classes if names_hold else ())
 
 
 def mirrored(key: Array, example: Batch) -> Batch:
-    """Left and right exchanged, for every second example; images of one together."""
+    """Left and right exchanged, for every second example.
+
+    All images of an example are, those of its condition too: whatever has the axes
+    (…, h, w, c).
+
+    Raises:
+        InputError: if real is no image.
+    """
     flipped = jax.random.bernoulli(key)
-    return _changed(example, lambda x: jnp.where(flipped, jnp.flip(x, -2), x))
+    if any(x.ndim < 3 for x in jax.tree.leaves(example.real)):
+        raise InputError("mirrored: real must be images, (b, h, w, c).")
+
+    def turned(x: Array) -> Array:
+        return x if x.ndim < 3 else jnp.where(flipped, jnp.flip(x, -2), x)
+
+    return jax.tree.map(turned, example)
 
 
 def binarized(key: Array, example: Batch) -> Batch:
@@ -114,6 +135,11 @@ def stacked(key: Array, example: Batch) -> Batch:
         raise InputError(
             "stacked: real must be a tuple of images, as `unpaired` and `tuples` make."
         )
+    if example.condition and len(example.condition) != len(example.real):
+        raise InputError(
+            f"stacked: each of the {len(example.real)} images may have one label, got "
+            f"{len(example.condition)} conditions in all."
+        )
     condition = example.condition
     if condition:
         places = 10 ** np.arange(len(condition))[::-1]
@@ -135,13 +161,14 @@ def moving(frames: int = 20, size: int = 64, speed: float = 0.1) -> Change:
     digits, `fixed(tuples(digits, 2, 10_000), moving())` a set of 10,000.
 
     Raises:
-        InputError: if a count is not an integer of at least 1; if the images are
-            larger than the square.
+        InputError: if a count is not an integer of at least 1, or the speed not a
+            positive number; if the images are larger than the square.
 
     Reference: Srivastava et al. 2015, arXiv:1502.04681.
     """
     check_positive_int("moving: frames", frames)
     check_positive_int("moving: size", size)
+    check_positive("moving: speed", speed)
 
     def change(key: Array, example: Batch) -> Batch:
         images = example.real if isinstance(example.real, tuple) else (example.real,)
@@ -175,10 +202,6 @@ def _clip(
     return jax.vmap(
         lambda at: jax.lax.dynamic_update_slice(empty, image, (at[0], at[1], 0))
     )(corners)
-
-
-def _changed(example: Batch, change: Callable[[Array], Array]) -> Batch:
-    return example._replace(real=jax.tree.map(change, example.real))
 
 
 def _each_changed(

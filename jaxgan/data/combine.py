@@ -1,4 +1,8 @@
-"""Data sets made of data sets, without chance: all are lazy."""
+"""Data sets made of data sets, without chance.
+
+All are lazy, but for `take` of arrays: `in_memory` computes them once, and lets them
+be held on a device.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset, lengths
-from jaxgan.errors import InputError, check_positive_int, check_seed
+from jaxgan.errors import InputError, check_positive_int, check_seed, check_share
 from jaxgan.types import Batch
 
 
@@ -44,6 +48,7 @@ def split(
     """
     data = as_dataset(data)
     check_seed("split: seed", seed)
+    check_share("split: share", share)
     first = round(share * len(data)) if 0 < share < 1 else 0
     if not 0 < first < len(data):
         raise InputError(
@@ -64,12 +69,17 @@ def concatenate(*parts: Dataset | Batch) -> Dataset:
     if not parts:
         raise InputError("concatenate: give at least one data set.")
     sets = [as_dataset(part) for part in parts]
-    kinds = [(_kind(part), part.classes) for part in sets]
-    for number, kind in enumerate(kinds):
-        if kind != kinds[0]:
+    first = _kind(sets[0])
+    for number, part in enumerate(sets[1:], start=1):
+        if (kind := _kind(part)) != first:
             raise InputError(
                 f"concatenate: examples of part {number} are {kind}, those of part 0 "
-                f"{kinds[0]}; make them alike with `map`."
+                f"{first}; make them alike with `map`."
+            )
+        if part.classes != sets[0].classes:
+            raise InputError(
+                f"concatenate: part {number} has the classes {part.classes}, part 0 "
+                f"{sets[0].classes}; labels would mean two things."
             )
     ends = np.cumsum([len(part) for part in sets])
 
@@ -105,13 +115,21 @@ def map(data: Dataset | Batch, change: Callable[[Batch], Batch]) -> Dataset:
             examples.
     """
     data = as_dataset(data)
-    one = change(data.gather(np.zeros(1, np.int64)))
-    if not isinstance(one, Batch) or lengths(one) != [1]:
-        raise InputError(
-            "map: change must give a Batch of as many examples as it is given; of one "
-            f"it made {type(one).__name__} of lengths {lengths(one)}."
-        )
-    return Dataset(len(data), lambda i: change(data.gather(i)), classes=data.classes)
+
+    def gather(indices: NDArray[np.int64]) -> Batch:
+        made = change(data.gather(indices))
+        if not isinstance(made, Batch) or lengths(made) != [len(indices)]:
+            raise InputError(
+                "map: change must give a Batch of as many examples as it is given; of "
+                f"{len(indices)} it made {type(made).__name__} of lengths "
+                f"{lengths(made)}."
+            )
+        return made
+
+    one = np.zeros(1, np.int64)
+    before, after = data.gather(one).condition, gather(one).condition
+    classes = data.classes if len(before) == len(after) else ()
+    return Dataset(len(data), gather, classes=classes)
 
 
 def paired(first: Dataset | Batch, second: Dataset | Batch) -> Dataset:
@@ -186,7 +204,9 @@ def _lazy(
 
 
 def _kind(data: Dataset) -> str:
-    """Structure, types and shapes of the examples, to be compared and read."""
-    one = data.gather(np.zeros(1, np.int64))
-    described = jax.tree.map(lambda x: f"{x.dtype}{list(x.shape[1:])}", one)
-    return str(jax.tree.map(str, described))
+    """Names, types and shapes of an example's arrays, to be compared and read."""
+    one = jax.tree_util.tree_leaves_with_path(data.gather(np.zeros(1, np.int64)))
+    return ", ".join(
+        f"{jax.tree_util.keystr(path).lstrip('.')} {leaf.dtype} {leaf.shape[1:]}"
+        for path, leaf in one
+    )

@@ -77,12 +77,13 @@ def as_dataset(data: Dataset | Batch, classes: tuple[str, ...] = ()) -> Dataset:
     return Dataset(size, lambda indices: _rows(data, indices), data, classes)
 
 
-def in_memory(data: Dataset) -> Dataset:
+def in_memory(data: Dataset | Batch) -> Dataset:
     """The same examples, computed once and held as arrays.
 
     Raises:
         InputError: if they need more than half of the memory that is free.
     """
+    data = as_dataset(data)
     if data.arrays is not None:
         return data
     if not fits_in_memory(data):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from jaxgan.data.combine import paired
 from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.data.image_files import Files, Trouble, check_trouble, decoded
-from jaxgan.data.labels import Labelling
+from jaxgan.data.labels import Labelling, Labels
 from jaxgan.data.pixels import Fit
 from jaxgan.errors import InputError
 from jaxgan.types import Batch
@@ -31,9 +31,11 @@ def folder(
     Args:
         path: of the folder.
         fit: how the images become alike.
-        labels: `by_folder`, `by_table(…)`, or a function of your own.
-        corrupt: what to do about images that cannot be read: stop and name them all, or
-            leave them out and name them. Streamed ones can only be named.
+        labels: `by_folder`, `by_table(…)`, or a function of your own from the names
+            of all images, in order, to `Labels`.
+        corrupt: what to do about images that cannot be read: stop and name them, or
+            leave them out and name them: the first five, and a file that lists all.
+            Streamed ones stop when they are gathered.
         cache: where decoded images are kept; by default in $JAXGAN_CACHE or, without
             it, the user's folder for caches.
         stream: decode images each time they are gathered, and keep nothing.
@@ -56,6 +58,8 @@ def folder(
     files = Files.of(Path(path))
     # Of all, so that no skipped image lacks its file; and before they are decoded.
     found = None if labels is None else labels(files.names)
+    if found is not None:
+        _check_labels(found, len(files.names))
     kept, data = decoded(files, fit, corrupt, cache, stream)
     if found is None:
         return data
@@ -111,6 +115,18 @@ def paired_folders(
             "mend or replace them."
         )
     return paired(*(_only(kept, data, whole) for kept, data in parts))
+
+
+def _check_labels(found: object, count: int) -> None:
+    if not isinstance(found, Labels):
+        raise InputError(
+            f"labels must return Labels((array, …)), got {type(found).__name__}."
+        )
+    for column in found.columns:
+        if len(column) != count:
+            raise InputError(
+                f"labels returned {len(column):,} values for {count:,} images."
+            )
 
 
 def _with_condition(

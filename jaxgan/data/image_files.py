@@ -5,6 +5,7 @@ found again by what the file system says of every file (name, size, times, numbe
 second start need not read them; where that has changed, by the contents themselves.
 """
 
+import errno
 import hashlib
 import json
 import logging
@@ -29,6 +30,12 @@ from jaxgan.types import Batch
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 Trouble = Literal["raise", "skip"]
+
+FORMAT = 1
+"""Of what the cache holds: to be raised when the same files decode otherwise."""
+
+LASTING = (None, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP)
+"""Errors of a file that will be there the next time too; None is the decoder's."""
 
 
 class Files(NamedTuple):
@@ -64,6 +71,8 @@ def decoded(
     files: Files, fit: Fit, corrupt: Trouble, cache: Path | str | None, stream: bool
 ) -> tuple[list[str], Dataset]:
     """The images that can be read, and their names."""
+    if not isinstance(fit, Fit):
+        raise InputError(f"fit must be a Fit, such as Fit(64), got {fit!r}.")
     fit.check()
     check_trouble("corrupt", corrupt)
     if stream and corrupt == "skip":
@@ -74,10 +83,10 @@ def decoded(
     if stream:
         return files.names, _streamed(files, _with_channels(files, fit))
     cache = default_cache() if cache is None else Path(cache)
-    images, unread = _from_cache(files, fit, cache)
+    images, unread, listed = _from_cache(files, fit, cache)
     if unread:
         told = "; ".join(f"{name} ({why})" for name, why in list(unread.items())[:5])
-        more = f"; and {len(unread) - 5:,} more" if len(unread) > 5 else ""
+        more = f"; all of them are listed in {listed}" if len(unread) > 5 else ""
         if corrupt == "raise" or not len(images):
             raise InputError(
                 f"{files.root}: {len(unread):,} of {len(files.names):,} images cannot "
@@ -110,19 +119,23 @@ def _streamed(files: Files, fit: Fit) -> Dataset:
 
 def _from_cache(
     files: Files, fit: Fit, cache: Path
-) -> tuple[NDArray[np.uint8], dict[str, str]]:
-    """The images, and those that cannot be read with the reason of each."""
-    known = cache / f"{_digest(files.names, files.states, fit, PIL.__version__)}.key"
+) -> tuple[NDArray[np.uint8], dict[str, str], Path]:
+    """The images, those that cannot be read with the reason of each, and their list."""
+    known = cache / f"{_digest(files.names, files.states, fit)}.key"
     key = known.read_text() if known.exists() else ""
-    if not (cache / f"{key}.npy").exists():
+    if not all((cache / f"{key}{end}").exists() for end in (".npy", ".json")):
         fit = _with_channels(files, fit)
         check_writable(cache, len(files.names) * fit.size**2 * (fit.channels or 3))
-        contents = [_content(files.root / name) for name in files.names]
-        key = _digest(files.names, contents, fit, PIL.__version__)
+        names = tqdm(files.names, "hashing", unit=" files", delay=2, leave=False)
+        contents = [_content(files.root / name) for name in names]
+        key = _digest(files.names, contents, fit)
+        if not (cache / f"{key}.json").exists():
+            (cache / f"{key}.npy").unlink(missing_ok=True)
         cached(cache, key, lambda path: _decode(files, fit, path, cache / key))
         known.write_text(key)
-    unread = json.loads((cache / f"{key}.json").read_text("utf-8"))
-    return cached(cache, key, lambda path: None), unread
+    listed = cache / f"{key}.json"
+    unread = json.loads(listed.read_text("utf-8"))
+    return cached(cache, key, lambda path: None), unread, listed
 
 
 def _decode(files: Files, fit: Fit, path: Path, entry: Path) -> None:
@@ -135,6 +148,9 @@ def _decode(files: Files, fit: Fit, path: Path, entry: Path) -> None:
         try:
             return fitted(files.root / name, fit)
         except Exception as error:  # whatever a decoder says of damaged bytes
+            passing = isinstance(error, OSError) and error.errno not in LASTING
+            if passing or isinstance(error, MemoryError):
+                raise
             return str(error) or type(error).__name__
 
     count = 0
@@ -216,4 +232,5 @@ def _content(file: Path) -> str:
 
 
 def _digest(*parts: object) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+    known = (FORMAT, PIL.__version__, *parts)
+    return hashlib.sha256(repr(known).encode()).hexdigest()[:32]

@@ -26,7 +26,9 @@ Labelling = Callable[[Sequence[str]], Labels]
 
 
 def by_folder(names: Sequence[str]) -> Labels:
-    """A class for each sub-folder: int32, in the order of the folders' names.
+    """A class for each sub-folder: int32, 0, 1, … in the order of the folders' names.
+
+    Names that are all integers are in the order of the integers.
 
     Raises:
         InputError: if a file lies in no sub-folder.
@@ -42,7 +44,8 @@ def by_folder(names: Sequence[str]) -> Labels:
                 f"labels: {name} lies in no sub-folder; give every class a folder of "
                 "its own."
             )
-    return _classes([name.split("/")[0] for name in names])
+    folders = [name.split("/")[0] for name in names]
+    return _counted(folders, key=int if all(map(_is_integer, folders)) else None)
 
 
 def by_table(
@@ -59,16 +62,17 @@ def by_table(
 
     Args:
         path: of the table.
-        label: the column of classes: integers are kept, names become int32 in
-            alphabetical order.
+        label: the column of classes: int32, either integers, which are kept, or names,
+            which are counted in alphabetical order.
         caption: the column of texts; they come out as NumPy strings, which `map` must
             encode before they are trained on.
         file: the column of the files' names.
 
     Raises:
         InputError: if the table is missing, empty or cannot be read, lacks a column,
-            or neither label nor caption is asked for; when the folder is read, if a row
-            has no file or a file no row.
+            a row has more or fewer values than there are columns, labels are blank or
+            mix integers and names, or neither label nor caption is asked for; when the
+            folder is read, if a row has no file or a file no row.
     """
     path = Path(path)
     wanted = [name for name in (label, caption) if name is not None]
@@ -83,11 +87,15 @@ def by_table(
                     f"{sorted(k for k, value in row.items() if k and value)}."
                 )
 
+    if label is not None:
+        _check_labels(path, [(number, row[label]) for number, row in rows])
+
     def labelling(names: Sequence[str]) -> Labels:
         found = _by_file(path, file, rows, names)
         made = Labels(())
         if label is not None:
-            made = _classes([found[name][label] for name in names])
+            values = [str(found[name][label]) for name in names]
+            made = _integers(values) if _is_integer(values[0]) else _counted(values)
         if caption is not None:
             texts = np.array([str(found[name][caption]) for name in names])
             made = made._replace(columns=(*made.columns, texts))
@@ -105,6 +113,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
             if path.suffix in DELIMITERS:
                 reader = csv.DictReader(lines, delimiter=DELIMITERS[path.suffix])
                 rows = [(reader.line_num, row) for row in reader]
+                _check_columns(path, reader.fieldnames or (), rows)
             elif path.suffix == ".jsonl":
                 numbered = enumerate(lines, start=1)
                 rows = [_json_row(path, *item) for item in numbered if item[1].strip()]
@@ -158,14 +167,54 @@ def _by_file(
     return found
 
 
-def _classes(values: Sequence[Any]) -> Labels:
-    """Integers as they are; anything else as classes, counted by name."""
+def _check_columns(
+    path: Path, columns: Sequence[str], rows: Iterable[tuple[int, dict[str, Any]]]
+) -> None:
+    twice = {name for name in columns if list(columns).count(name) > 1}
+    if twice:
+        raise InputError(f"{path}: two columns are named {min(twice)!r}.")
+    for number, row in rows:
+        if None in row:  # where DictReader puts what is left over
+            raise InputError(
+                f"{path}, line {number}: there are more values than the "
+                f"{len(columns)} columns; put texts that hold a delimiter in quotes."
+            )
+
+
+def _check_labels(path: Path, values: Sequence[tuple[int, Any]]) -> None:
+    first = values[0][1]
+    for number, value in values:
+        if not isinstance(value, int | str) or not str(value).strip():
+            raise InputError(
+                f"{path}, line {number}: a label must be an integer or a name, "
+                f"got {value!r}."
+            )
+        if _is_integer(value) != _is_integer(first):
+            raise InputError(
+                f"{path}, line {number}: labels must be all integers or all names, got "
+                f"{first!r} and {value!r}."
+            )
+
+
+def _is_integer(value: Any) -> bool:
+    """As it is written by Python: 01 and 1_0 are names."""
     try:
-        return Labels((np.array([int(str(value)) for value in values], np.int32),))
+        return str(int(value)) == str(value)
     except ValueError:
-        classes, counted = np.unique([str(v) for v in values], return_inverse=True)
-        return Labels((counted.astype(np.int32),), tuple(map(str, classes)))
+        return False
+
+
+def _integers(values: Sequence[str]) -> Labels:
+    try:
+        return Labels((np.array([int(value) for value in values], np.int32),))
     except OverflowError as error:
         raise InputError(
             f"labels: {error}; give classes smaller numbers, or names."
         ) from error
+
+
+def _counted(values: Sequence[str], key: Callable[[str], int] | None = None) -> Labels:
+    classes = sorted(set(values), key=key)
+    places = {name: place for place, name in enumerate(classes)}
+    counted = np.array([places[value] for value in values], np.int32)
+    return Labels((counted,), tuple(classes))

@@ -1,6 +1,7 @@
 """What is made of images without chance, for tasks from image to image.
 
-Each takes a data set of images held as uint8 (b, h, w, c) and gives another one:
+Each takes a data set of images (b, h, w, c), uint8 or floats in [-1, 1], and gives one
+of uint8:
 `paired(edges(photos), photos)` is a task for pix2pix, `paired(downscaled(photos, 4),
 photos)` one for super-resolution.
 """
@@ -101,9 +102,10 @@ def _each(data: Dataset | Batch, change: Callable[[NDArray], NDArray]) -> Datase
         if not _are_images(batch.real):
             found = jax.tree.map(lambda x: f"{x.dtype} {x.shape}", batch.real)
             raise InputError(
-                f"data: images must be uint8 (b, h, w, 1 or 3), got {found}."
+                "data: real must be images (b, h, w, 1 or 3), uint8 or floats in "
+                f"[-1, 1], got {found}; make them so with `map`."
             )
-        return batch._replace(real=change(batch.real))
+        return batch._replace(real=change(_as_bytes(batch.real)))
 
     return map(as_dataset(data), changed)
 
@@ -111,10 +113,16 @@ def _each(data: Dataset | Batch, change: Callable[[NDArray], NDArray]) -> Datase
 def _are_images(real: Tree) -> bool:
     return (
         isinstance(real, np.ndarray)
-        and real.dtype == np.uint8
+        and (real.dtype == np.uint8 or real.dtype.kind == "f")
         and real.ndim == 4
         and real.shape[-1] in (1, 3)
     )
+
+
+def _as_bytes(images: NDArray) -> NDArray[np.uint8]:
+    if images.dtype == np.uint8:
+        return images
+    return np.rint((images.clip(-1, 1) + 1) * 127.5).astype(np.uint8)
 
 
 def _grey(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w 1"]:

@@ -13,7 +13,7 @@ from jaxgan.errors import InputError, check_positive_int
 Shape = Literal["crop", "pad", "stretch"]
 Filter = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
 
-GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 

@@ -3,7 +3,8 @@
 Threads decode large images side by side, since Pillow lets go of Python's lock while it
 works; small ones spend most of their time in Python, and need processes. They are
 started afresh (by loky) and import nothing of the script that starts them, so it needs
-no `if __name__ == "__main__"`, and no device is touched in them.
+no `if __name__ == "__main__"`. What is gathered in them should be NumPy's: JAX would
+start on their devices too.
 """
 
 import weakref
@@ -14,12 +15,12 @@ import numpy as np
 from loky import ProcessPoolExecutor
 from numpy.typing import NDArray
 
-from jaxgan.data.datasets import Dataset
+from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.errors import check_positive_int
 from jaxgan.types import Batch
 
 
-def in_processes(data: Dataset, count: int) -> Dataset:
+def in_processes(data: Dataset | Batch, count: int) -> Dataset:
     """The same examples, gathered by some other processes; one gathers a batch.
 
     The processes end with this one, or when the set is no longer used.
@@ -31,6 +32,7 @@ def in_processes(data: Dataset, count: int) -> Dataset:
     Raises:
         InputError: if the count is not an integer of at least 1.
     """
+    data = as_dataset(data)
     check_positive_int("in_processes: count", count)
     pool = ProcessPoolExecutor(
         count, initializer=_begin, initargs=(cloudpickle.dumps(data.gather),)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from jaxgan.data.combine import together
 from jaxgan.data.datasets import Dataset, as_dataset, total_bytes
-from jaxgan.errors import InputError, check_positive_int, check_seed
+from jaxgan.errors import InputError, check_function, check_positive_int, check_seed
 from jaxgan.types import Batch, Tree
 
 Source = Callable[[int, int], tuple[Batch, ...]]
@@ -47,7 +47,8 @@ def shuffled(
     Batch i of step s is number s·substeps + i of an endless sequence in which each
     epoch is a permutation of the examples, drawn from (seed, epoch); the few examples
     left at the end of an epoch wait for the next. Images held as uint8 come out as
-    float32 in [-1, 1], (x - 127.5) / 127.5; everything else as it is.
+    float32 in [-1, 1], (x - 127.5) / 127.5; everything else as it is, in the types that
+    JAX has: float32 and int32 for 64 bits, unless x64 is enabled.
 
     The batches do not depend on where the examples are: on the device, in memory, or
     nowhere, to be computed when they are gathered, which some threads then do ahead.
@@ -77,7 +78,8 @@ def shuffled(
     data = as_dataset(data)
     if batch_size > len(data):
         raise InputError(
-            f"batch_size is {batch_size}, but the data hold only {len(data)} examples."
+            f"batch_size is {batch_size}, but the data hold only {len(data)} examples; "
+            f"use at most {len(data)}."
         )
     _check_numbers(data)
     own = _own_rows(batch_size)
@@ -90,6 +92,8 @@ def shuffled(
 
     def source(seed: int, step: int) -> tuple[Batch, ...]:
         check_seed("seed", seed)
+        if step < 0:
+            raise InputError(f"step must be at least 0, got {step}.")
         batches = []
         for number in range(step * substeps, (step + 1) * substeps):
             epoch, place = divmod(number, per_epoch)
@@ -119,6 +123,8 @@ def unpaired(*sources: Source) -> Source:
     """
     if not sources:
         raise InputError("unpaired: give at least one source.")
+    for part in sources:
+        check_function("unpaired: a source", part, "shuffled(data, 64)")
 
     def source(seed: int, step: int) -> tuple[Batch, ...]:
         check_seed("seed", seed)
@@ -153,6 +159,10 @@ def augmented(source: Source, *changes: Change) -> Source:
         (4, 2)
     """
 
+    check_function("augmented: source", source, "shuffled(data, 64)")
+    for change in changes:
+        check_function("augmented: a change", change, "data.mirrored")
+
     @jax.jit
     def changed(key: Array, rows: Array, batch: Batch) -> Batch:
         for number, change in enumerate(changes):
@@ -181,7 +191,8 @@ def read_ahead(source: Source, threads: int = 1, depth: int | None = None) -> So
 
     Args:
         source: which must bear to be called from another thread.
-        threads: how many make steps at once.
+        threads: how many make steps at once; one for a source that reads ahead itself,
+            as those do whose examples are not held.
         depth: how many steps to be ahead; by default one more than threads.
 
     Raises:
@@ -256,11 +267,15 @@ def _has_room(size: int) -> bool:
 
 def as_floats(batch: Batch) -> Batch:
     """Of the condition only what has the axes of images (b, h, w, c) or more."""
-    return batch._replace(
+    floats = batch._replace(
         real=jax.tree.map(as_float, batch.real),
         condition=jax.tree.map(
             lambda x: as_float(x) if x.ndim >= 4 else x, batch.condition
         ),
+    )
+    # On the device it would be so anyway; the batches are the same from anywhere.
+    return jax.tree.map(
+        lambda x: x.astype(jax.dtypes.canonicalize_dtype(x.dtype), copy=False), floats
     )
 
 
@@ -285,7 +300,8 @@ def _length(batch: Batch) -> int:
 
 
 def _check_numbers(data: Dataset) -> None:
-    for path, leaf in jax.tree.leaves_with_path(data.gather(np.zeros(1, np.int64))):
+    one = data.gather(np.zeros(1, np.int64))
+    for path, leaf in jax.tree_util.tree_leaves_with_path(one):
         known = leaf.dtype.kind in "biufc"
         if not (known or jax.dtypes.issubdtype(leaf.dtype, np.floating)):  # bfloat16
             raise InputError(

@@ -7,7 +7,9 @@ neither TensorFlow nor a network. Most sets need TensorFlow once, to be prepared
 
 import importlib.util
 import io
+import logging
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +20,7 @@ from PIL import Image
 
 from jaxgan.data.datasets import Dataset, fits_in_memory, in_memory
 from jaxgan.data.pixels import Fit, fitted
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_names
 from jaxgan.types import Batch
 
 ANSWERS_WITHIN = 5
@@ -58,6 +60,7 @@ def tfds(
     """
     import tensorflow_datasets  # half a second
 
+    check_names("condition", condition)
     if fit is not None:
         fit.check()
     builder = _builder(name, data_dir)
@@ -142,6 +145,9 @@ def _builder(name: str, data_dir: Path | str | None) -> Any:
 def _known(name: str, where: Path, **options: str) -> Any:
     import tensorflow_datasets
 
+    told = logging.getLogger("absl")  # that a set is not prepared is told below
+    level = told.level
+    told.setLevel(logging.ERROR)
     try:
         return tensorflow_datasets.builder(name, data_dir=where, **options)
     except tensorflow_datasets.core.DatasetNotFoundError as error:
@@ -152,6 +158,8 @@ def _known(name: str, where: Path, **options: str) -> Any:
         reason = str(error).strip().splitlines()[0].rsplit('": ', 1)[-1]
         reason = reason.split(" Here are ")[0]
         raise InputError(f"name: TFDS refuses {name!r}: {reason}") from error
+    finally:
+        told.setLevel(level)
 
 
 def _check_preparable(builder: Any, name: str, where: Path) -> None:
@@ -163,14 +171,15 @@ def _check_preparable(builder: Any, name: str, where: Path) -> None:
         raise InputError(
             f"{name} is not prepared in {where}, and preparing it needs TensorFlow, "
             f"once: pip install 'jaxgan[tensorflow]' && jaxgan data {name} "
-            f"--data-dir {where}"
+            f"--data-dir {shlex.quote(str(where))}"
         )
+    urls = [urlsplit(url) for url in builder.url_infos or ()]
     manual = where / "downloads" / "manual"
-    if manual.is_dir() and any(manual.iterdir()):
+    if any((manual / Path(url.path).name).is_file() for url in urls):
         return  # files laid out by hand need no network
-    for host in sorted({urlsplit(url).netloc for url in builder.url_infos or ()}):
+    for scheme, host in sorted({(url.scheme, url.netloc) for url in urls}):
         try:
-            requests.head(f"https://{host}", timeout=ANSWERS_WITHIN)
+            requests.head(f"{scheme}://{host}", timeout=ANSWERS_WITHIN)
         except requests.exceptions.SSLError:
             continue  # somebody answered
         except requests.exceptions.RequestException as error:

@@ -312,7 +312,8 @@ def test_a_fixed_change_sees_images_as_floats_and_gathers_them_late():
         return Batch(digits().real[indices])
 
     once = fixed(Dataset(40, gather), lambda key, example: example)
-    assert asked == []
+    assert asked == [[0]]  # to see its kind
+    asked.clear()
     found = once.gather(np.array([4, 0])).real
     assert asked == [[4, 0]]
     expected = (digits().real[[4, 0]] - np.float32(127.5)) * np.float32(1 / 127.5)
@@ -322,6 +323,36 @@ def test_a_fixed_change_sees_images_as_floats_and_gathers_them_late():
 def test_a_fixed_change_needs_a_seed():
     with pytest.raises(InputError, match="fixed: seed must be an integer from 0 to"):
         fixed(digits(), binarized, seed=2**32)
+
+
+def test_pairs_and_image_conditions_are_mirrored_together():
+    images = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), np.uint8)
+    source = augmented(
+        shuffled(Batch(images, (images, np.arange(40))), 40, 1), mirrored
+    )
+    [batch] = source(0, 0)
+    np.testing.assert_array_equal(batch.real, batch.condition[0])
+    assert sorted(batch.condition[1].tolist()) == list(range(40))
+
+
+def test_labels_that_change_lose_their_names():
+    labelled = as_dataset(
+        Batch(np.zeros((5, 4, 4, 1), np.uint8), (np.arange(5),)), tuple("abcde")
+    )
+    assert fixed(tuples(labelled, 3, 6), stacked).classes == ()
+    assert fixed(labelled, binarized).classes == tuple("abcde")
+
+
+def test_one_label_goes_with_each_image_that_is_stacked():
+    with pytest.raises(InputError, match="stacked: each of the 2 images may have one"):
+        image = jnp.zeros((4, 4, 1))
+        stacked(jax.random.key(0), Batch((image, image), (jnp.zeros(()),)))
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, float("nan")])
+def test_what_moves_has_a_speed(speed):
+    with pytest.raises(InputError, match="moving: speed must be "):
+        moving(speed=speed)
 
 
 def test_only_tuples_are_stacked():

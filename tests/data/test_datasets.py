@@ -319,7 +319,13 @@ def test_a_split_is_a_partition_at_random(share, sizes):
     assert parts != [reals(part) for part in split(whole, share, seed=1)]
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0, -0.5, 1.5, 0.01, 0.99, float("nan")])
+@pytest.mark.parametrize("share", [-0.5, 1.5, float("nan")])
+def test_a_share_is_one(share):
+    with pytest.raises(InputError, match="split: share must be "):
+        split(pictures(), share)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, 0.01, 0.99])
 def test_a_part_without_examples_is_refused(share):
     message = f"split: a share of {share} of 10 examples leaves a part empty"
     with pytest.raises(InputError, match=message):
@@ -371,9 +377,9 @@ def test_only_the_sets_asked_for_are_gathered():
 )
 def test_sets_that_differ_are_not_joined(other):
     alike = Batch(np.zeros(4))
-    with pytest.raises(InputError, match="concatenate: examples of part 2 are "):
+    with pytest.raises(InputError, match=r"concatenate: .*part 2 (are|has)"):
         concatenate(alike, alike, other)
-    with pytest.raises(InputError, match="concatenate: examples of part 1 are "):
+    with pytest.raises(InputError, match=r"concatenate: .*part 1 (are|has)"):
         concatenate(other, alike)
 
 
@@ -411,7 +417,7 @@ def test_examples_are_changed_when_they_are_gathered():
     ],
 )
 def test_a_change_gives_a_batch_of_as_many_examples(change, made):
-    with pytest.raises(InputError, match=f"map: .* of one it made {made}"):
+    with pytest.raises(InputError, match=f"map: .* of 1 it made {made}"):
         data.map(numbers(5, 6, 7), change)
 
 

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from jaxgan import InputError, shuffled
-from jaxgan.data import Fit, by_folder, by_table, folder, paired_folders
+from jaxgan.data import Fit, Labels, by_folder, by_table, folder, paired_folders
 
 MODULE = import_module("jaxgan.data.image_files")
 FIT = Fit(4)
@@ -178,10 +178,74 @@ def test_sub_folders_are_classes_by_name(images):
     assert label.tolist() == [0, 1, 2, 2] and label.dtype == np.int32
 
 
-def test_sub_folders_named_by_integers_are_those(images):
+def test_sub_folders_named_by_integers_are_in_their_order(images):
     data = folder(images(**{"7/a": 1, "10/b": 2}), FIT, labels=by_folder)
-    assert data.arrays.condition[0].tolist() == [10, 7]
+    assert data.arrays.condition[0].tolist() == [1, 0]
+    assert data.classes == ("7", "10")
     assert numbers(data) == [2, 1]
+
+
+def test_names_that_only_look_like_one_integer_are_classes_of_their_own(images):
+    root = images(**{"1/a": 1, "01/b": 2})
+    data = folder(root, FIT, labels=by_folder)
+    assert data.classes == ("01", "1") and data.arrays.condition[0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "file,text\na.png,a dog, running\n",
+            "line 2: there are more values than",
+        ),
+        ("file,text,text\na.png,x,y\n", "two columns are named 'text'"),
+        ("file,text\na.png,\n", "line 2: a label must be an integer or a name"),
+        ("file,text\na.png,1\nb.png,x\n", "line 3: labels must be all integers or all"),
+    ],
+)
+def test_a_table_that_could_be_misread_is_refused(tmp_path, text, said):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(InputError, match=said):
+        by_table(tmp_path / "t.csv", label="text")
+
+
+def test_labels_of_json_are_integers_or_names(tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"file": "a.png", "text": ["x", "y"]}\n')
+    with pytest.raises(InputError, match="line 1: a label must be an integer or a nam"):
+        by_table(tmp_path / "t.jsonl", label="text")
+
+
+def test_own_labels_are_as_many_as_the_images(images):
+    root = images(a=1, b=2)
+    for labels in (lambda names: np.arange(2), lambda names: Labels((np.arange(3),))):
+        with pytest.raises(InputError, match=r"^labels (must )?return"):
+            folder(root, FIT, labels=labels)
+
+
+def test_a_passing_error_is_not_remembered(images, monkeypatch):
+    root, own = images(a=1, b=2), MODULE.fitted
+
+    def unlucky(file, fit):
+        if "b" in Path(file).name:
+            raise MemoryError
+        return own(file, fit)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MODULE, "fitted", unlucky)
+        with pytest.raises(MemoryError):
+            folder(root, FIT)
+    assert len(folder(root, FIT)) == 2
+
+
+def test_a_damaged_cache_says_so_or_is_made_anew(images, tmp_path):
+    root, cache = images(a=1, b=2), tmp_path / "kept"
+    folder(root, FIT, cache=cache)
+    [listed], [entry] = cache.glob("*.json"), cache.glob("*.npy")
+    listed.unlink()
+    assert numbers(folder(root, FIT, cache=str(cache))) == [1, 2]
+    entry.write_bytes(entry.read_bytes()[:80])
+    with pytest.raises(InputError, match=r"^cache: .*npy is damaged; remove it"):
+        folder(root, FIT, cache=cache)
 
 
 def test_a_file_in_no_sub_folder_has_no_class(images, decodes):
@@ -458,7 +522,7 @@ def test_all_that_cannot_be_read_are_named_up_to_five(images):
     scribble(root / "6.png")
     with pytest.raises(InputError) as refused:
         folder(root, FIT)
-    assert f": 7 of 8 images cannot be read: {told}; and 2 more. Mend" in str(
+    assert f": 7 of 8 images cannot be read: {told}; all of them are listed in" in str(
         refused.value
     )
 

@@ -47,7 +47,7 @@ def test_images_become_images_that_do_not_depend_on_each_other(make, shape):
 @pytest.mark.parametrize(
     ("images", "shown"),
     [
-        (np.zeros((2, 8, 8, 3), np.float32), "float32 (1, 8, 8, 3)"),
+        (np.zeros((2, 8, 8, 3), np.int32), "int32 (1, 8, 8, 3)"),
         (np.zeros((2, 8, 8), np.uint8), "uint8 (1, 8, 8)"),
         (np.zeros((2, 3, 8, 8, 3), np.uint8), "uint8 (1, 3, 8, 8, 3)"),
     ],
@@ -59,8 +59,19 @@ def test_what_is_no_image_of_bytes_is_refused(make, images, shown):
     with pytest.raises(InputError) as refused:
         make(Batch(images))
     assert str(refused.value) == (
-        f"data: images must be uint8 (b, h, w, 1 or 3), got {shown}."
+        "data: real must be images (b, h, w, 1 or 3), uint8 or floats in [-1, 1], got "
+        f"{shown}; make them so with `map`."
     )
+
+
+@pytest.mark.parametrize(
+    "make", [make for make, _ in MADE.values()], ids=[name for name in MADE]
+)
+def test_floats_between_minus_one_and_one_are_images_too(make):
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
+    floats = images.astype(np.float32) / 127.5 - 1
+    found = [make(Batch(x)).gather(np.arange(3)).real for x in (images, floats)]
+    np.testing.assert_array_equal(*found)
 
 
 def test_grey_is_as_pillow_has_it():

@@ -129,8 +129,9 @@ def _from_cache(
         names = tqdm(files.names, "hashing", unit=" files", delay=2, leave=False)
         contents = [_content(files.root / name) for name in names]
         key = _digest(files.names, contents, fit)
-        if not (cache / f"{key}.json").exists():
-            (cache / f"{key}.npy").unlink(missing_ok=True)
+        entry = cache / f"{key}.npy"  # written after its list
+        if entry.exists() and not entry.with_suffix(".json").exists():
+            entry.unlink()
         cached(cache, key, lambda path: _decode(files, fit, path, cache / key))
         known.write_text(key)
     listed = cache / f"{key}.json"

@@ -308,3 +308,15 @@ def _check_numbers(data: Dataset) -> None:
                 f"data{jax.tree_util.keystr(path)} holds {leaf.dtype}, which no "
                 "network takes; encode it as numbers with data.map."
             )
+    for path, leaf in jax.tree_util.tree_leaves_with_path(data.arrays):
+        kind = jax.dtypes.canonicalize_dtype(leaf.dtype)
+        if kind != leaf.dtype and kind.kind in "iu" and not _fits(leaf, kind):
+            raise InputError(
+                f"data{jax.tree_util.keystr(path)} holds integers that {kind} cannot; "
+                "make them smaller with data.map, or enable x64."
+            )
+
+
+def _fits(integers: NDArray, kind: np.dtype) -> bool:
+    held = np.iinfo(kind)
+    return bool(held.min <= integers.min() and integers.max() <= held.max)

@@ -509,3 +509,12 @@ def test_a_lazy_source_dealt_out_twice_is_read_ahead_in_both_orders():
         source(0, step)
     ahead = 2 * (DECODERS + 2)  # steps of two orders
     assert 60 <= len(made) <= 60 + ahead
+
+
+def test_integers_that_jax_would_cut_are_refused():
+    data = Batch(np.zeros((3, 2)), (np.array([0, 1, 2**40]),))
+    message = r"data\.condition\[0\] holds integers that int32 cannot"
+    with pytest.raises(InputError, match=message):
+        shuffled(data, 2)
+    with jax.enable_x64(True):
+        assert shuffled(data, 3, substeps=1)(0, 0)[0].condition[0].max() == 2**40

@@ -8,9 +8,10 @@ Paper: Radford et al. 2015, arXiv:1511.06434 (DCGAN); Mescheder et al. 2018,
 
 Command: jaxgan train experiments/fashion_mnist.py
 
-Cost: about ten minutes on two CPU cores
+Cost: 7 minutes on two CPU cores, at 750 images/s (those of mnist.py, which differs in
+    the data alone)
 
-Expect: to be measured
+Expect: not run to the end yet
 """
 
 import dataclasses

@@ -12,9 +12,13 @@ Paper: Radford et al. 2015, arXiv:1511.06434 (DCGAN); Mescheder et al. 2018,
 
 Command: jaxgan train experiments/folder.py --path DIR
 
-Cost: about ten minutes on two CPU cores
+Cost: 53 minutes on two CPU cores, at 405 images/s
 
-Expect: to be measured
+Expect: with --mirror, of the 4,146 colour emoji of OpenMoji (72 pixels, transparent;
+    openmoji.org, CC BY-SA 4.0), seed 0, the only one run: docs/emoji.png, on its right.
+    People, faces, flags and some things are recognisable; about half of the samples are
+    drawn like emoji and show nothing. The discriminator tells 97 % of reals and fakes
+    apart at the end (90 % at step 3,000), so it learns the few images by heart.
 """
 
 import dataclasses

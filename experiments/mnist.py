@@ -8,9 +8,10 @@ Paper: Radford et al. 2015, arXiv:1511.06434 (DCGAN); Mescheder et al. 2018,
 
 Command: jaxgan train experiments/mnist.py
 
-Cost: about ten minutes on two CPU cores
+Cost: 7 minutes on two CPU cores, at 750 images/s
 
-Expect: to be measured
+Expect: digits; of 64 samples some four are none, by eye (seed 0, the only one run).
+    They are not measured yet.
 """
 
 import dataclasses

@@ -9,9 +9,10 @@ Paper: Gulrajani et al. 2017, arXiv:1704.00028 (algorithm 1)
 Command: jaxgan train experiments/wgan_gp.py
     or, for clothes: jaxgan train experiments/wgan_gp.py --data fashion_mnist
 
-Cost: about ten minutes on two CPU cores
+Cost: 8 minutes on two CPU cores, at 261 images/s of the generator's batches
 
-Expect: to be measured
+Expect: of 64 samples some 55 are clear digits, by eye (seed 0, the only one run). They
+    are not measured yet.
 """
 
 import dataclasses

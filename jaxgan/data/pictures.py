@@ -1,9 +1,8 @@
 """What is made of images without chance, for tasks from image to image.
 
 Each takes a data set of images (b, h, w, c), uint8 or floats in [-1, 1], and gives one
-of uint8:
-`paired(edges(photos), photos)` is a task for pix2pix, `paired(downscaled(photos, 4),
-photos)` one for super-resolution.
+of uint8: `paired(edges(photos), photos)` is a task for pix2pix,
+`paired(downscaled(photos, 4), photos)` one for super-resolution.
 """
 
 from collections.abc import Callable
@@ -12,7 +11,6 @@ import jax
 import numpy as np
 from jaxtyping import UInt8
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from jaxgan.data.combine import map
 from jaxgan.data.datasets import Dataset, as_dataset
@@ -37,6 +35,8 @@ def edges(data: Dataset | Batch, sigma: float = 1.0) -> Dataset:
     Raises:
         InputError: if sigma is not positive.
     """
+    from scipy import ndimage  # as long to import as a third of jaxgan
+
     check_positive("edges: sigma", sigma)
 
     def outlined(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w 1"]:

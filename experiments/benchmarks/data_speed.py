@@ -35,15 +35,14 @@ Command: python experiments/benchmarks/data_speed.py --folder DIR --torch-python
 
 import itertools
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import tyro
+from torch_side import spread, torch_worker
 
 from jaxgan import data, shuffled
 from jaxgan.data import Dataset
@@ -67,13 +66,13 @@ def main(folder: Path, torch_python: Path, rounds: int = 5, seconds: float = 2) 
     with tempfile.TemporaryDirectory() as cache:
         start_up(folder, fit, Path(cache))
         held = data.folder(folder, fit, cache=Path(cache))
-        loader = torch_worker(torch_python, folder)
-        compare("mnist", data.tfds("mnist"), data.tfds("mnist", stream=True), loader)(
-            rounds, seconds
-        )
-        compare("folder", held, data.folder(folder, fit, stream=True), loader)(
-            rounds, seconds
-        )
+        loader = torch_worker(torch_python, "data_speed_torch.py", folder)
+        for name, kept, streamed in (
+            ("mnist", data.tfds("mnist"), data.tfds("mnist", stream=True)),
+            ("folder", held, data.folder(folder, fit, stream=True)),
+        ):
+            ours = sources(kept, streamed)
+            report(name, compare(name, ours, loader, rounds, seconds))
 
 
 def start_up(folder: Path, fit: data.Fit, cache: Path) -> None:
@@ -87,28 +86,32 @@ def start_up(folder: Path, fit: data.Fit, cache: Path) -> None:
     print(f"    the second is 1/{spent[0] / spent[1]:.0f} of the first")
 
 
-def compare(
-    name: str, held: Dataset, streamed: Dataset, loader: Callable[[str, float], float]
-) -> Callable[[int, float], None]:
-    """Time one set in all ways, turn by turn."""
-    ours = {
+def sources(held: Dataset, streamed: Dataset) -> dict[str, Source]:
+    """One set in all ways."""
+    return {
         "memory": shuffled(held, BATCH, on_device=False),
         "device": shuffled(held, BATCH, on_device=True),
         "streamed 0": shuffled(streamed, BATCH),
         "streamed 2": shuffled(data.in_processes(streamed, 2), BATCH),
     }
 
-    def run(rounds: int, seconds: float) -> None:
-        rates: dict[str, list[float]] = {}
-        for _ in range(rounds):
-            for way, source in ours.items():
-                rates.setdefault(way, []).append(rate(source, seconds))
-            for way in ("files 0", "files 2", "memory 0"):
-                theirs = loader(f"{name} {way}", seconds)
-                rates.setdefault(f"torch {way}", []).append(theirs)
-        report(name, rates)
 
-    return run
+def compare(
+    name: str,
+    ours: dict[str, Source],
+    loader: Callable[[str, float], float],
+    rounds: int,
+    seconds: float,
+) -> dict[str, list[float]]:
+    """Examples a second of every way, turn by turn."""
+    rates: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for way, source in ours.items():
+            rates.setdefault(way, []).append(rate(source, seconds))
+        for way in ("files 0", "files 2", "memory 0"):
+            theirs = loader(f"{name} {way}", seconds)
+            rates.setdefault(f"torch {way}", []).append(theirs)
+    return rates
 
 
 def rate(source: Source, seconds: float) -> float:
@@ -120,22 +123,6 @@ def rate(source: Source, seconds: float) -> float:
         if time.perf_counter() - start > seconds:
             return step * len(batches) * BATCH / (time.perf_counter() - start)
     raise AssertionError
-
-
-def torch_worker(python: Path, folder: Path) -> Callable[[str, float], float]:
-    """Start PyTorch's side; returns `(what, seconds) -> examples a second`."""
-    script = Path(__file__).with_name("data_speed_torch.py")
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    worker = subprocess.Popen([python, script, folder], text=True, **pipes)
-    assert worker.stdin is not None
-    assert worker.stdout is not None
-    print("PyTorch", worker.stdout.readline().strip())
-
-    def run(what: str, seconds: float) -> float:
-        print(what, seconds, file=worker.stdin, flush=True)
-        return float(worker.stdout.readline())
-
-    return run
 
 
 def report(name: str, rates: dict[str, list[float]]) -> None:
@@ -151,9 +138,7 @@ def report(name: str, rates: dict[str, list[float]]) -> None:
         ("streamed / PyTorch's files", streamed, files),
         ("memory / PyTorch's memory", rates["memory"], rates["torch memory 0"]),
     ):
-        ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-        spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
-        print(f"    {what}: {statistics.median(ratios):.2f} {spread}", flush=True)
+        print(f"    {what}: {spread(ours, theirs)}", flush=True)
 
 
 def fastest(*ways: list[float]) -> list[float]:

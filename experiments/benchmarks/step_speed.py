@@ -19,15 +19,13 @@ Command: python experiments/benchmarks/step_speed.py --torch-python PYTHON
 """
 
 import statistics
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import optax
 import tyro
+from torch_side import spread, torch_worker
 
 from jaxgan import (
     Batch,
@@ -81,22 +79,6 @@ class Variant:
         return time.perf_counter() - start
 
 
-def torch_worker(python: Path) -> Callable[[str, int], float]:
-    """Start PyTorch's side; returns `(variant, steps) -> seconds`."""
-    script = Path(__file__).with_name("step_speed_torch.py")
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    worker = subprocess.Popen([python, script], text=True, **pipes)
-    assert worker.stdin is not None
-    assert worker.stdout is not None
-    print("PyTorch", worker.stdout.readline().strip())
-
-    def run(variant: str, steps: int) -> float:
-        print(variant, steps, file=worker.stdin, flush=True)
-        return float(worker.stdout.readline())
-
-    return run
-
-
 def matmul_rate(size: int = 4096, repeats: int = 3) -> float:
     """The device's own rate, in FLOP/s: the best of a few square products."""
     matrix = jax.random.normal(jax.random.key(0), (size, size))
@@ -130,7 +112,9 @@ def main(
         "non_saturating": Variant(non_saturating(), batch_norm=True),
         "wgan_gp": Variant(chain(wasserstein(), gradient_penalty(10.0)), False),
     }
-    torch_run = torch_worker(torch_python) if torch_python else None
+    torch_run = (
+        torch_worker(torch_python, "step_speed_torch.py") if torch_python else None
+    )
     rate = matmul_rate()
     print(f"jax {jax.__version__} on {jax.devices()[0].device_kind}")
     print(f"matrix products run at {rate / 1e9:.0f} GFLOP/s")
@@ -152,10 +136,8 @@ def report(name: str, ours: list[float], theirs: list[float], ideal: float) -> N
     line = f"{name}: jaxgan {BATCH / step:.0f} images/s"
     line += f" ({ideal / step:.0%} of the matmul rate)"
     if theirs:
-        ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
         line += f", PyTorch {BATCH / statistics.median(theirs):.0f}"
-        line += f", ratio {statistics.median(ratios):.2f}"
-        line += f" ({min(ratios):.2f} to {max(ratios):.2f})"
+        line += f", ratio {spread(theirs, ours)}"
     print(line, flush=True)
 
 

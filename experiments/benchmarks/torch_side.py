@@ -1,0 +1,34 @@
+"""PyTorch's side of a benchmark: a worker in an environment of its own, and ratios."""
+
+import statistics
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def torch_worker(
+    python: Path, script: str, *arguments: Path
+) -> Callable[[str, float], float]:
+    """Start a script of this folder; returns `(what, how much) -> its answer`.
+
+    The script prints PyTorch's version, then answers each line with a number.
+    """
+    path = Path(__file__).with_name(script)
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    worker = subprocess.Popen([python, path, *arguments], text=True, **pipes)
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    print("PyTorch", worker.stdout.readline().strip())
+
+    def ask(what: str, how_much: float) -> float:
+        print(what, how_much, file=worker.stdin, flush=True)
+        return float(worker.stdout.readline())
+
+    return ask
+
+
+def spread(above: Sequence[float], below: Sequence[float]) -> str:
+    """The ratio turn by turn: the median (least to greatest)."""
+    ratios = [a / b for a, b in zip(above, below, strict=True)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"

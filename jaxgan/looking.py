@@ -8,11 +8,10 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from jaxgan.commands import Data
 from jaxgan.data.array_files import array_file
-from jaxgan.data.datasets import CHUNK, Dataset
+from jaxgan.data.datasets import Dataset, chunks
 from jaxgan.data.folder import folder
 from jaxgan.data.labels import Labelling, by_folder, by_table
 from jaxgan.data.pixels import Fit
@@ -26,7 +25,6 @@ SHOWN = 64
 
 MOST_CLASSES = 1000
 """Integers of more different values are not counted as classes."""
-
 
 ENDINGS = (".npy", ".npz")
 
@@ -45,14 +43,13 @@ def open_data(options: Data) -> Dataset:
         InputError: as the function that makes it.
     """
     path = Path(options.spec)
-    kind = FOLDER if path.is_dir() else FILE if path.suffix in ENDINGS else TFDS
-    _check_apply(options, kind)
     fit = Fit(
         64 if options.size is None else options.size,
         *(options.shape, options.filter),
         *(options.channels, options.background),
     )
     if path.is_dir():
+        _check_apply(options, FOLDER)
         return folder(
             *(path, fit),
             labels=_labelling(options),
@@ -60,7 +57,9 @@ def open_data(options: Data) -> Dataset:
             cache=options.cache,
         )
     if path.suffix in ENDINGS:
+        _check_apply(options, FILE)
         return array_file(path, options.real, options.condition)
+    _check_apply(options, TFDS)
     if path.exists() or "." in path.name.split(":")[0] or path.is_absolute():
         raise InputError(
             f"spec: {path} is neither a folder, a .npy or .npz file, nor the name of a "
@@ -84,10 +83,8 @@ def summary(data: Dataset) -> str:
     names = [jax.tree_util.keystr(path).lstrip(".") for path, _ in leaves]
     ranges: dict[str, tuple[float, float]] = {}
     counts: dict[str, Counter[int]] = {name: Counter() for name in names}
-    starts = range(0, len(data), CHUNK)
-    for start in tqdm(starts, "reading", unit=f"×{CHUNK}", delay=2, leave=False):
-        rows = np.arange(start, min(start + CHUNK, len(data)))
-        for name, leaf in zip(names, jax.tree.leaves(data.gather(rows)), strict=True):
+    for _, part in chunks(data, "reading"):
+        for name, leaf in zip(names, jax.tree.leaves(part), strict=True):
             if leaf.dtype.kind in "biuf":
                 low, high = ranges.get(name, (np.inf, -np.inf))
                 # NumPy's, which do not pass over what is not a number

@@ -47,24 +47,31 @@ def check_writable(cache: Path, needed: int) -> None:
         )
 
 
-def cached(cache: Path, key: str, compute: Callable[[Path], None]) -> NDArray[np.uint8]:
-    """The array of a key, computed unless it is there.
+def make_once(entry: Path, compute: Callable[[Path], None]) -> None:
+    """Make an entry of a cache, unless it is there.
 
     Args:
-        cache: the folder, which must be writable.
-        key: of letters and digits, a function of all that the array depends on.
+        entry: in a writable folder; its name is a function of all that it depends on.
         compute: `(path)`, writes the array as `.npy`.
     """
-    entry = cache / f"{key}.npy"
-    if not entry.exists():
-        with FileLock(cache / f"{key}.lock"):
-            if not entry.exists():  # another process may have made it meanwhile
-                unfinished = entry.with_suffix(".tmp")
-                try:
-                    compute(unfinished)
-                    unfinished.replace(entry)
-                finally:
-                    unfinished.unlink(missing_ok=True)
+    if entry.exists():
+        return
+    with FileLock(entry.with_suffix(".lock")):
+        if not entry.exists():  # another process may have made it meanwhile
+            unfinished = entry.with_suffix(".tmp")
+            try:
+                compute(unfinished)
+                unfinished.replace(entry)
+            finally:
+                unfinished.unlink(missing_ok=True)
+
+
+def read(entry: Path) -> NDArray[np.uint8]:
+    """The array of an entry, memory-mapped.
+
+    Raises:
+        InputError: if it is damaged.
+    """
     try:
         return np.asarray(np.load(entry, mmap_mode="r"))
     except (ValueError, EOFError) as error:

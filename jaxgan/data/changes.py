@@ -14,14 +14,9 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from jaxgan.data.datasets import Dataset, as_dataset
+from jaxgan.data.datasets import Dataset, as_dataset, classes_after
 from jaxgan.data.sources import Change, as_floats
-from jaxgan.errors import (
-    InputError,
-    check_positive,
-    check_positive_int,
-    check_seed,
-)
+from jaxgan.errors import InputError, check_positive, check_positive_int, check_seed
 from jaxgan.types import Batch
 
 
@@ -56,8 +51,8 @@ def fixed(data: Dataset | Batch, change: Change, seed: int = 0) -> Dataset:
 
     one = as_floats(data.gather(np.zeros(1, np.int64)))
     made = jax.eval_shape(changed, np.zeros(1, np.int32), one)
-    names_hold = len(made.condition) == len(one.condition)
-    return Dataset(len(data), gather, classes=data.classes if names_hold else ())
+    classes = classes_after(data.classes, one, made)
+    return Dataset(len(data), gather, classes=classes)
 
 
 def mirrored(key: Array, example: Batch) -> Batch:

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxgan.data.datasets import Dataset, as_dataset, lengths
+from jaxgan.data.datasets import Dataset, as_dataset, classes_after, lengths
 from jaxgan.errors import InputError, check_positive_int, check_seed, check_share
 from jaxgan.types import Batch
 
@@ -56,7 +56,7 @@ def split(
             "give a share between 0 and 1."
         )
     order = np.random.default_rng(seed).permutation(len(data))
-    return _chosen(data, order[:first]), _chosen(data, order[first:])
+    return chosen(data, order[:first]), chosen(data, order[first:])
 
 
 def concatenate(*parts: Dataset | Batch) -> Dataset:
@@ -127,8 +127,7 @@ def map(data: Dataset | Batch, change: Callable[[Batch], Batch]) -> Dataset:
         return made
 
     one = np.zeros(1, np.int64)
-    before, after = data.gather(one).condition, gather(one).condition
-    classes = data.classes if len(before) == len(after) else ()
+    classes = classes_after(data.classes, data.gather(one), gather(one))
     return Dataset(len(data), gather, classes=classes)
 
 
@@ -191,8 +190,9 @@ def together(batches: list[Batch]) -> Batch:
     )
 
 
-def _chosen(data: Dataset, chosen: NDArray[np.int64]) -> Dataset:
-    return Dataset(len(chosen), lambda i: data.gather(chosen[i]), classes=data.classes)
+def chosen(data: Dataset, rows: NDArray[np.int64]) -> Dataset:
+    """Some examples, in the order given."""
+    return Dataset(len(rows), lambda i: data.gather(rows[i]), classes=data.classes)
 
 
 def _lazy(

@@ -7,7 +7,7 @@ computes all of them once. A data set knows no order and no chance; `sources` ad
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
@@ -15,10 +15,7 @@ import psutil
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from jaxgan.errors import (
-    InputError,
-    check_weights,
-)
+from jaxgan.errors import InputError, check_weights
 from jaxgan.types import Batch, Tree
 
 CHUNK = 256
@@ -98,19 +95,30 @@ def in_memory(data: Dataset | Batch) -> Dataset:
     arrays = jax.tree.map(
         lambda x, k: np.empty((len(data), *x.shape[1:]), k), one, kinds
     )
-    starts = range(0, len(data), CHUNK)
-    for start in tqdm(starts, "into memory", unit=f"×{CHUNK}", delay=2, leave=False):
-        part = data.gather(np.arange(start, min(start + CHUNK, len(data))))
+    for rows, part in chunks(data, "into memory"):
         jax.tree.map(
-            lambda whole, some, at=start: np.copyto(whole[at : at + len(some)], some),
-            arrays,
-            part,
+            lambda whole, some, at=rows: np.copyto(whole[at], some), arrays, part
         )
     arrays = jax.tree.map(
         lambda x, k, whole: whole.astype(x.dtype.kind) if k is object else whole,
         *(one, kinds, arrays),
     )
     return as_dataset(arrays, data.classes)
+
+
+def chunks(data: Dataset, doing: str) -> Iterator[tuple[slice, Batch]]:
+    """All examples, some at a time, with the rows they are; a bar if it takes long."""
+    starts = range(0, len(data), CHUNK)
+    for start in tqdm(starts, doing, unit=f"×{CHUNK}", delay=2, leave=False):
+        rows = slice(start, min(start + CHUNK, len(data)))
+        yield rows, data.gather(np.arange(rows.start, rows.stop))
+
+
+def classes_after(
+    classes: tuple[str, ...], before: Batch, after: Batch
+) -> tuple[str, ...]:
+    """The classes' names, unless a change made something else of the conditions."""
+    return classes if len(before.condition) == len(after.condition) else ()
 
 
 def fits_in_memory(data: Dataset) -> bool:

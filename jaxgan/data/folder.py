@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxgan.data.combine import paired
+from jaxgan.data.combine import chosen, paired
 from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.data.image_files import Files, Trouble, check_trouble, decoded
 from jaxgan.data.labels import Labelling, Labels
@@ -163,4 +163,4 @@ def _only(kept: list[str], data: Dataset, stems: set[str]) -> Dataset:
     rows = np.array([i for i, name in enumerate(kept) if _stem(name) in stems])
     if len(rows) == len(kept):
         return data
-    return Dataset(len(rows), lambda i: data.gather(rows[i]))
+    return chosen(data, rows)

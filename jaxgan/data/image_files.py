@@ -21,7 +21,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from jaxgan.data.cache import cached, check_writable, default_cache
+from jaxgan.data.cache import check_writable, default_cache, make_once, read
 from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.data.pixels import Fit, fitted, is_grey
 from jaxgan.errors import InputError
@@ -122,24 +122,22 @@ def _from_cache(
 ) -> tuple[NDArray[np.uint8], dict[str, str], Path]:
     """The images, those that cannot be read with the reason of each, and their list."""
     known = cache / f"{_digest(files.names, files.states, fit)}.key"
-    key = known.read_text() if known.exists() else ""
-    if not all((cache / f"{key}{end}").exists() for end in (".npy", ".json")):
+    entry = cache / f"{known.read_text() if known.exists() else ''}.npy"
+    if not (entry.exists() and entry.with_suffix(".json").exists()):
         fit = _with_channels(files, fit)
         check_writable(cache, len(files.names) * fit.size**2 * (fit.channels or 3))
         names = tqdm(files.names, "hashing", unit=" files", delay=2, leave=False)
         contents = [_content(files.root / name) for name in names]
-        key = _digest(files.names, contents, fit)
-        entry = cache / f"{key}.npy"  # written after its list
+        entry = cache / f"{_digest(files.names, contents, fit)}.npy"
         if entry.exists() and not entry.with_suffix(".json").exists():
-            entry.unlink()
-        cached(cache, key, lambda path: _decode(files, fit, path, cache / key))
-        known.write_text(key)
-    listed = cache / f"{key}.json"
-    unread = json.loads(listed.read_text("utf-8"))
-    return cached(cache, key, lambda path: None), unread, listed
+            entry.unlink()  # it is written after its list, which somebody removed
+        make_once(entry, lambda path: _decode(files, fit, path))
+        known.write_text(entry.stem)
+    listed = entry.with_suffix(".json")
+    return read(entry), json.loads(listed.read_text("utf-8")), listed
 
 
-def _decode(files: Files, fit: Fit, path: Path, entry: Path) -> None:
+def _decode(files: Files, fit: Fit, path: Path) -> None:
     """Write all images that can be read to `path`, and why others cannot beside it."""
     shape = (fit.size, fit.size, fit.channels or 3)
     images = open_memmap(path, "w+", np.uint8, (len(files.names), *shape))
@@ -174,7 +172,7 @@ def _decode(files: Files, fit: Fit, path: Path, entry: Path) -> None:
         whole.unlink()
         with path.open("wb") as file:
             np.save(file, images[:count])
-    entry.with_suffix(".json").write_text(json.dumps(unread), "utf-8")
+    path.with_suffix(".json").write_text(json.dumps(unread), "utf-8")
 
 
 def _with_channels(files: Files, fit: Fit) -> Fit:

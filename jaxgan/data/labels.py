@@ -86,7 +86,6 @@ def by_table(
                     f"{path}, line {number}: there is no {column!r}; the columns are "
                     f"{sorted(k for k, value in row.items() if k and value)}."
                 )
-
     if label is not None:
         _check_labels(path, [(number, row[label]) for number, row in rows])
 

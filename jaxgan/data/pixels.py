@@ -13,8 +13,8 @@ from jaxgan.errors import InputError, check_positive_int
 Shape = Literal["crop", "pad", "stretch"]
 Filter = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
 
-GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+GREY_MODES = ("1", "L", "LA", "La", *DEEP_MODES)
 
 
 class Fit(NamedTuple):

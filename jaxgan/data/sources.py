@@ -11,7 +11,7 @@ batches are the same however many there are.
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache, partial
 
 import jax
@@ -82,7 +82,7 @@ def shuffled(
             f"use at most {len(data)}."
         )
     _check_numbers(data)
-    own = _own_rows(batch_size)
+    own = _own_rows(_check_share(batch_size))
     gather = _gathering(data, on_device)
     per_epoch = len(data) // batch_size
 
@@ -157,8 +157,10 @@ def augmented(source: Source, *changes: Change) -> Source:
         >>> source = augmented(shuffled(Batch(np.zeros((10, 2))), 4), noisy)
         >>> source(0, 0)[0].real.shape
         (4, 2)
-    """
 
+    Raises:
+        InputError: if the source or a change is not a function.
+    """
     check_function("augmented: source", source, "shuffled(data, 64)")
     for change in changes:
         check_function("augmented: a change", change, "data.mirrored")
@@ -176,7 +178,7 @@ def augmented(source: Source, *changes: Change) -> Source:
         key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(b"augmented"))
         key = jax.random.fold_in(key, step)
         return tuple(
-            changed(jax.random.fold_in(key, i), _global_rows(_length(batch)), batch)
+            changed(jax.random.fold_in(key, i), _own_rows(_length(batch)), batch)
             for i, batch in enumerate(batches)
         )
 
@@ -204,22 +206,23 @@ def read_ahead(source: Source, threads: int = 1, depth: int | None = None) -> So
     depth = threads + 1 if depth is None else depth
     check_positive_int("depth", depth)
     ahead = grain.ReadOptions(threads, depth)
-    coming: dict[int, tuple[int, Iterator[tuple[Batch, ...]]]] = {}
+    coming: dict[int, tuple[int, grain.DatasetIterator]] = {}
 
-    def start(seed: int, step: int) -> Iterator[tuple[Batch, ...]]:
+    def start(seed: int, step: int) -> grain.DatasetIterator:
         steps = grain.MapDataset.range(step, sys.maxsize)
         return iter(steps.map(partial(source, seed)).to_iter_dataset(ahead))
 
     def made_ahead(seed: int, step: int) -> tuple[Batch, ...]:
-        expected, stream = coming.pop(seed, (None, None))
-        if stream is None or expected != step:
-            getattr(stream, "close", lambda: None)()
-            stream = start(seed, step)
+        expected, stream = coming.pop(seed, (step, None))
+        if stream is not None and expected != step:
+            stream.close()
+            stream = None
+        stream = start(seed, step) if stream is None else stream
         batches = next(stream)  # after an error the stream is not used again
         coming[seed] = step + 1, stream
         if len(coming) > SEEDS:
             _, forgotten = coming.pop(next(iter(coming)))
-            getattr(forgotten, "close", lambda: None)()
+            forgotten.close()
         return batches
 
     return made_ahead
@@ -279,19 +282,19 @@ def as_floats(batch: Batch) -> Batch:
     )
 
 
-def _own_rows(batch_size: int) -> slice:
-    """Which rows of a batch this process makes."""
+def _check_share(batch_size: int) -> int:
+    """How many rows of a batch this process makes."""
     processes = jax.process_count()
     if batch_size % processes:
         raise InputError(
             f"batch_size of {batch_size} does not split evenly over {processes} "
             f"processes; use a multiple of {processes}."
         )
-    own = batch_size // processes
-    return slice(jax.process_index() * own, (jax.process_index() + 1) * own)
+    return batch_size // processes
 
 
-def _global_rows(own: int) -> NDArray[np.int64]:
+def _own_rows(own: int) -> NDArray[np.int64]:
+    """Where the rows of this process are in the whole batch."""
     return jax.process_index() * own + np.arange(own)
 
 

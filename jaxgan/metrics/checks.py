@@ -1,0 +1,67 @@
+"""What every metric asks of the features it is given."""
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from numpy.typing import NDArray
+
+from jaxgan.errors import InputError
+
+
+def checked(
+    name: str, features: Shaped[np.ndarray, "..."], least: int = 2
+) -> Float[np.ndarray, "n d"]:
+    """Features in float64, C-contiguous, if they are rows of finite numbers.
+
+    Args:
+        name: of the argument, for the message.
+        features: one row an example.
+        least: how many rows the metric needs.
+
+    Raises:
+        InputError: if they are not of shape (n, d) with n ≥ `least` and d ≥ 1, or one
+            of them is not finite.
+    """
+    features = np.asarray(features)
+    if features.ndim != 2 or not features.shape[1] or features.dtype.kind not in "fiub":
+        raise InputError(
+            f"{name} must be features of shape (n, d), a row of numbers an example, "
+            f"got {features.dtype} of shape {features.shape}."
+        )
+    if len(features) < least:
+        raise InputError(
+            f"{name} has {len(features)} examples; this metric needs at least {least}."
+        )
+    wide = np.ascontiguousarray(features, np.float64)
+    finite = np.isfinite(wide).all(axis=1)
+    if not finite.all():
+        raise InputError(
+            f"{name} holds numbers that are not finite, in {np.sum(~finite)} of "
+            f"{len(wide)} rows, first in row {int(finite.argmin())}."
+        )
+    return wide
+
+
+def checked_pair(
+    real: NDArray, fake: NDArray, least: int = 2
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]]:
+    """Two sets of features in one space, of which the real ones are not all the same.
+
+    Fakes that are all the same are let through: that is what a collapsed generator
+    makes, and a metric is there to say so.
+
+    Raises:
+        InputError: if a set is refused by `checked`, the dimensions differ, or all
+            reals are one point.
+    """
+    real, fake = checked("real", real, least), checked("fake", fake, least)
+    if real.shape[1] != fake.shape[1]:
+        raise InputError(
+            f"real and fake must have one number of dimensions, got {real.shape[1]} "
+            f"and {fake.shape[1]}: take both from one extractor."
+        )
+    if (real == real[0]).all():
+        raise InputError(
+            f"real: all {len(real)} rows of features are the same, so nothing can be "
+            "compared with them; look at the images and at the extractor."
+        )
+    return real, fake

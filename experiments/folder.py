@@ -44,6 +44,11 @@ from jaxgan import (
 )
 from jaxgan.data.pixels import Filter, Shape
 from jaxgan.experiment import Experiment
+from jaxgan.types import View
+from jaxgan.views.augmentation import augmented as augmented_view
+from jaxgan.views.augmentation import brightened, cut_out, shifted
+
+CHANGES = (shifted(1 / 8), cut_out(1 / 3), brightened(0.25))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Config:
     gamma: float = 1.0  # weight of R1
     every: int = 4  # moves of the discriminator from one R1 to the next
     decay: float = 0.999  # of the generator's average
+    augment: bool = True  # the discriminator sees images shifted, cut and brightened
 
 
 def experiment(config: Config) -> Experiment:
@@ -89,6 +95,7 @@ def experiment(config: Config) -> Experiment:
         discriminator=dcgan_discriminator(shape, config.width, batch_norm=False),
         loss=chain(non_saturating(), every(config.every, r1(config.gamma))),
         prior=priors.normal(config.latent_size),
+        view=augmented_view(*CHANGES) if config.augment else View(),
     )
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
     optimizers = {

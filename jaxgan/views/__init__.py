@@ -1,0 +1,1 @@
+"""Views: what the discriminator is shown, in every use of it."""

@@ -1,0 +1,158 @@
+"""What the discriminator is shown is changed at random, and differentiably."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.test_util import check_grads
+
+from jaxgan import (
+    Batch,
+    alternating,
+    chain,
+    dcgan_discriminator,
+    dcgan_generator,
+    gan,
+    mlp,
+    non_saturating,
+    priors,
+    r1,
+)
+from jaxgan.errors import InputError
+from jaxgan.views.augmentation import augmented, brightened, cut_out, shifted
+
+KEY = jax.random.key(0)
+
+
+def images(count=200, height=8, width=12, channels=3):
+    """None of whose pixels is 0."""
+    shape = (count, height, width, channels)
+    return jax.random.uniform(jax.random.key(1), shape, minval=0.1, maxval=1.0)
+
+
+def test_every_shift_within_reach_comes_up_and_no_other():
+    given = np.asarray(images())
+    moved = np.asarray(shifted(1 / 4)(KEY, jnp.asarray(given)))
+    seen = set()
+    for before, after in zip(given, moved, strict=True):
+        for down in range(-8, 9):
+            for right in range(-12, 13):
+                there = np.zeros_like(before)
+                rows = slice(max(down, 0), 8 + min(down, 0))
+                columns = slice(max(right, 0), 12 + min(right, 0))
+                from_rows = slice(max(-down, 0), 8 + min(-down, 0))
+                from_columns = slice(max(-right, 0), 12 + min(-right, 0))
+                there[rows, columns] = before[from_rows, from_columns]
+                if np.array_equal(there, after) and after.any():
+                    seen.add((down, right))
+    # 35 moves: 200 images miss one of them with a chance of 35·(34/35)²⁰⁰ = 11 %.
+    assert len(seen) >= 34
+    assert {d for d, _ in seen} == {-2, -1, 0, 1, 2}
+    assert {r for _, r in seen} == {-3, -2, -1, 0, 1, 2, 3}
+
+
+def test_no_reach_is_no_shift():
+    np.testing.assert_array_equal(shifted(0.0)(KEY, images()), images())
+    np.testing.assert_array_equal(cut_out(0.0)(KEY, images()), images())
+    np.testing.assert_array_equal(brightened(0.0)(KEY, images()), images())
+
+
+def test_a_rectangle_is_blank_and_the_rest_is_as_it_was():
+    given, holed = np.asarray(images()), np.asarray(cut_out(1 / 2)(KEY, images()))
+    blank = (holed == 0).all(axis=-1)
+    np.testing.assert_array_equal(holed[~blank], given[~blank])
+    for hole in blank:
+        rows, columns = np.flatnonzero(hole.any(1)), np.flatnonzero(hole.any(0))
+        assert hole.sum() == len(rows) * len(columns) > 0
+        assert np.ptp(rows) == len(rows) - 1 < 4
+        assert np.ptp(columns) == len(columns) - 1 < 6
+    heights = blank.any(axis=2).sum(axis=1)
+    assert heights.max() == 4
+    assert heights.min() == 2  # cut in half at the edge
+    # A pixel of the middle is blank with chance 1/2·1/2.
+    np.testing.assert_allclose(blank[:, 4, 6].mean(), 1 / 4, atol=0.1)
+
+
+def test_brightness_is_one_number_an_image_and_uniform():
+    by = np.asarray(brightened(0.5)(KEY, images(4000)) - images(4000))
+    np.testing.assert_allclose(by, by[:, :1, :1, :1] * np.ones_like(by), atol=1e-6)
+    numbers = by[:, 0, 0, 0]
+    assert abs(numbers.mean()) < 4 * 0.5 / np.sqrt(3 * 4000)
+    np.testing.assert_allclose(numbers.std(), 0.5 / np.sqrt(3), rtol=0.05)
+    assert 0.49 < np.abs(numbers).max() <= 0.5
+
+
+@pytest.mark.parametrize("change", [shifted(), cut_out(), brightened()])
+def test_gradients_pass_through(change):
+    x = images(3, channels=1)
+    def cubes(x):
+        return jnp.sum(change(KEY, jnp.asarray(x)) ** 3)
+
+    check_grads(cubes, (x,), order=2, rtol=2e-2)
+
+
+@pytest.mark.parametrize("change", [shifted(), cut_out(), brightened()])
+def test_types_and_shapes_stay(change):
+    half = images().astype(jnp.bfloat16)
+    assert change(KEY, half).dtype == jnp.bfloat16
+    assert change(KEY, half).shape == half.shape
+
+
+def test_changes_follow_each_other_with_randomness_of_their_own():
+    view = augmented(brightened(), brightened())
+    x = images(50)
+    twice = view.show((), KEY, x, jnp.int32(0)) - x
+    once = brightened()(jax.random.fold_in(KEY, 0), x) - x
+    again = brightened()(jax.random.fold_in(KEY, 1), x) - x
+    np.testing.assert_allclose(twice, once + again, atol=1e-6)
+    assert not np.allclose(once, again)
+
+
+def test_a_game_is_played_under_it_and_penalised_through_it():
+    view = augmented(shifted(), cut_out(), brightened())
+    shape = (8, 8, 1)
+    batch = Batch(images(8, 8, 8, 1))
+    info = {}
+    for name, chosen in {"plain": {}, "augmented": {"view": view}}.items():
+        game = gan(
+            dcgan_generator(shape, 4, base=2),
+            dcgan_discriminator(shape, 4, base=2, batch_norm=False),
+            chain(non_saturating(), r1(1.0)),
+            priors.normal(4),
+            **chosen,
+        )
+        sgd = {player: optax.sgd(0.1) for player in game.players}
+        algorithm = alternating(game, sgd, batch)
+        state = algorithm.init(jax.random.key(0))
+        _, info[name] = jax.jit(algorithm.step)(state, (batch, batch))
+    for player, part in (("discriminator", "r1"), ("generator", "non_saturating")):
+        plain, shown = (info[n].losses[player][part] for n in ("plain", "augmented"))
+        assert np.isfinite(shown)
+        assert shown != plain
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: shifted(1.5), "shifted: share must be from 0 to 1, got 1.5"),
+        (lambda: cut_out(-0.5), "cut_out: share must be from 0 to 1, got -0.5"),
+        (lambda: brightened(float("inf")), "brightened: reach must be a finite number"),
+    ],
+)
+def test_what_is_no_change_is_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
+
+
+def test_points_of_the_plane_are_refused_when_the_game_is_built():
+    game = gan(
+        mlp((2,)),
+        mlp(()),
+        non_saturating(),
+        priors.normal(4),
+        view=augmented(shifted()),
+    )
+    sgd = {player: optax.sgd(0.1) for player in game.players}
+    with pytest.raises(InputError, match=r"images \(b, h, w, c\), got \(8, 2\)"):
+        alternating(game, sgd, Batch(jnp.ones((8, 2))))

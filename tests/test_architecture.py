@@ -33,7 +33,7 @@ ALLOWED = {
     "parallel": BASE | {"networks", "losses", "views", "games", "dynamics"},
     "population": BASE | {"networks", "losses", "views", "games", "dynamics"},
     "data": BASE,
-    "metrics": BASE | {"data"},
+    "metrics": BASE | {"data", "networks"},
     "theory": BASE | {"games"},
     "checkpoint": BASE,
 }

@@ -6,11 +6,11 @@ passes through uint8, the samples of a generator too: `as_uint8` rounds them as 
 them to a file would.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -26,6 +26,20 @@ class Features(NamedTuple):
     features: Float[np.ndarray, "n d"]
     probabilities: Float[np.ndarray, "n k"] | None = None  # of classes, if it has any
 
+    def classes(self) -> Int[np.ndarray, " n"]:
+        """The likeliest class of each image.
+
+        Raises:
+            InputError: if the extractor knows no classes.
+        """
+        if self.probabilities is None:
+            raise InputError("extractor: it knows no classes; use a classifier.")
+        return self.probabilities.argmax(axis=1)
+
+
+Images = NDArray | Sequence[NDArray]
+"""uint8 images, as one array (n, h, w, c), or one by one where their sizes differ."""
+
 
 class Extractor(NamedTuple):
     """A function from images to features.
@@ -33,29 +47,56 @@ class Extractor(NamedTuple):
     name:    of the network, with its data set if it was trained on one.
     weights: the SHA-256 of its weights; empty if it has none.
     resizer: how images reach the size it wants; "none" if they are taken as they are.
-    apply:   `(uint8 images (n, h, w, c)) -> Features`, for any n.
+    apply:   `(resized images (n, h, w, c)) -> Features`.
+    resize:  `(uint8 images (n, h, w, c)) -> resized images`.
     """
 
     name: str
     weights: str
     resizer: str
-    apply: Callable[[UInt8[np.ndarray, "n h w c"]], Features]
+    apply: Callable[[Shaped[np.ndarray, "n h w c"]], Features]
+    resize: Callable[[UInt8[np.ndarray, "n h w c"]], NDArray] = lambda images: images
 
-    def __call__(self, images: UInt8[np.ndarray, "n h w c"]) -> Features:
+    def __call__(self, images: Images) -> Features:
         """The features of many images, some at a time; a bar if it takes long.
 
         Raises:
-            InputError: if the images are not uint8 of shape (n, h, w, 1 or 3), n ≥ 1.
+            InputError: if there are none, they are not uint8 images of 1 or 3 channels,
+                or their sizes differ and the extractor does not resize.
         """
-        check_images(images)
         starts = range(0, len(images), CHUNK)
         bar = tqdm(starts, f"{self.name} features", delay=2, leave=False)
-        parts = [self.apply(images[start : start + CHUNK]) for start in bar]
-        first = parts[0].probabilities
-        return Features(
-            np.concatenate([part.features for part in parts]),
-            None if first is None else np.concatenate([p.probabilities for p in parts]),
-        )
+        return joined([self.part(images[start : start + CHUNK]) for start in bar])
+
+    def part(self, images: Images) -> Features:
+        """The features of a few images, all at once."""
+        if isinstance(images, np.ndarray):
+            check_images(images)
+            return self.apply(self.resize(images))
+        for image in images:
+            check_images(image[None])
+        shapes = {image.shape for image in images}
+        if len(shapes) > 1 and self.resizer == "none":
+            raise InputError(
+                f"images have several sizes, {sorted(shapes)[:3]}, and {self.name} "
+                "does not resize; make them alike."
+            )
+        return self.apply(np.concatenate([self.resize(x[None]) for x in images]))
+
+
+def joined(parts: Sequence[Features]) -> Features:
+    """The features of several sets of images as those of one.
+
+    Raises:
+        InputError: if there are none.
+    """
+    if not parts:
+        raise InputError("images: there are none, and features are wanted of some.")
+    features, probabilities = zip(*parts, strict=True)
+    known = probabilities[0] is not None
+    return Features(
+        np.concatenate(features), np.concatenate(probabilities) if known else None
+    )
 
 
 def pixels() -> Extractor:

@@ -1,0 +1,161 @@
+"""The features that FID, KID and the inception score are published with.
+
+A score is comparable with a published one only if four things are the same: the
+weights, the resizing, the range of the network's input, and how logits become
+probabilities. Here
+
+* the weights are TensorFlow's of 2015-12-05, in any of three files;
+* images are resized as TensorFlow 1 did, or as clean-fid does (`metrics.resizers`);
+* the network is given (x - 128) / 128, as in TensorFlow's graph, torch-fidelity and
+  clean-fid, where pytorch-fid gives 2 x / 255 - 1, up to 1/128 more;
+* probabilities are the softmax of all 1008 logits without their bias, as in the first
+  inception score.
+
+The network has been checked layer by layer with random weights against torch-fidelity,
+the resizing against TensorFlow, torch-fidelity and clean-fid, and the reading of files
+against what PyTorch and TensorFlow write. The public weights were not at hand: numbers
+with them have not been checked.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float32, UInt8
+from numpy.typing import NDArray
+
+from jaxgan.metrics.extractors import Extractor, Features
+from jaxgan.metrics.resizers import tf1_bilinear
+from jaxgan.metrics.weight_files import load
+from jaxgan.networks.inception import (
+    BLOCKS,
+    SIZE,
+    STEM,
+    TO_TORCH,
+    Conv,
+    Layer,
+    inception_v3,
+    inception_variables,
+)
+from jaxgan.types import Variables
+
+URL = (
+    "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+    "pt_inception-2015-12-05-6726825d.pth"
+)
+# Eight digits are in the file's name; all are published in snap-research/discoscene.
+SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+
+BATCH = 32
+"""Images that pass through the network at once."""
+
+Resizer = Callable[[UInt8[np.ndarray, "n h w c"], int], Float32[np.ndarray, "n s s c"]]
+
+
+def inception(
+    weights: Path | str | None = None,
+    resizer: Resizer = tf1_bilinear,
+    sha256: str | None = None,
+) -> Extractor:
+    """Features of pool_3, 2048 numbers, and the probabilities of 1008 classes.
+
+    Args:
+        weights: a path or URL of a file that `weight_files.load` reads; None downloads
+            pytorch-fid's, 96 MB, once. torch-fidelity's file has the same hash, and
+            TensorFlow's `inception-2015-12-05.tgz` is the source of both.
+        resizer: `tf1_bilinear` for FID as it was first published, `pil_bicubic` for
+            that of clean-fid; or any `(images, side) -> images`.
+        sha256: of the file, or how it begins.
+
+    Raises:
+        InputError: if the file cannot be had, has another hash, cannot be read, or is
+            of another network.
+
+    Reference: Heusel et al. 2017, arXiv:1706.08500; Salimans et al. 2016,
+    arXiv:1606.03498.
+
+        >>> from jaxgan.metrics.inception import inception
+        >>> extractor = inception("pt_inception.pth")  # doctest: +SKIP
+        >>> extractor(images).features.shape  # doctest: +SKIP
+        (10000, 2048)
+    """
+    if weights is None:
+        weights, sha256 = URL, sha256 or SHA256
+    file = load(weights, sha256)
+    arrays = file.arrays
+    if "softmax/weights" in arrays:
+        arrays = _with_names_of_torch(arrays)
+    variables = inception_variables(arrays)
+
+    def resize(images: UInt8[np.ndarray, "n h w c"]) -> Float32[np.ndarray, "n s s 3"]:
+        return np.broadcast_to(resizer(images, SIZE), (len(images), SIZE, SIZE, 3))
+
+    def apply(images: Float32[np.ndarray, "n s s 3"]) -> Features:
+        size = min(BATCH, len(images))  # one shape, so that it is compiled once
+        results = []
+        for start in range(0, len(images), size):
+            batch = images[start : start + size]
+            more = [(0, size - len(batch))] + [(0, 0)] * 3
+            results.append(_forward(variables, np.pad(batch, more)))
+        whole = (np.concatenate(parts) for parts in zip(*results, strict=True))
+        return Features(*(part[: len(images)] for part in whole))
+
+    resizing = f"{resizer.__name__} to {SIZE}x{SIZE}, (x - 128) / 128"
+    return Extractor("inception-v3-2015", file.sha256, resizing, apply, resize)
+
+
+@jax.jit
+def _forward(
+    variables: Variables, images: Float32[Array, "n h w 3"]
+) -> tuple[Float32[Array, "n 2048"], Float32[Array, "n 1008"]]:
+    """Features and probabilities of images in 0 .. 255."""
+    output, _ = inception_v3().apply(variables, (images - 128) / 128, train=False)
+    return output.pool, jax.nn.softmax(output.logits)
+
+
+def _with_names_of_torch(constants: dict[str, NDArray]) -> dict[str, NDArray]:
+    """The weights among a graph's constants, named and turned as in a state dict."""
+    names = {"softmax/weights": "fc.weight"}
+    for module, scope in _scopes():
+        names[f"{scope}/conv2d_params"] = f"{module}.conv.weight"
+        names[f"{scope}/batchnorm/gamma"] = f"{module}.bn.weight"
+        names[f"{scope}/batchnorm/beta"] = f"{module}.bn.bias"
+        names[f"{scope}/batchnorm/moving_mean"] = f"{module}.bn.running_mean"
+        names[f"{scope}/batchnorm/moving_variance"] = f"{module}.bn.running_var"
+    return {
+        name: constants[theirs].transpose(TO_TORCH[constants[theirs].ndim])
+        for theirs, name in names.items()
+        if theirs in constants
+    }
+
+
+def _scopes() -> Iterator[tuple[str, str]]:
+    """Each convolution's module, and its scope in the graph of 2015.
+
+    The graph numbers what has one name: `conv`, `conv_1`, …. Its blocks are `mixed`, …
+    and their branches `tower`, …, but for those of one convolution and those of none.
+    """
+    yield from _scopes_along(STEM, "", "")
+    for i, (block, branches) in enumerate(BLOCKS.items()):
+        scope, towers = f"{_numbered('mixed', i)}/", count()
+        for branch in branches:
+            alone = len(branch) == 1
+            inside = "" if alone else f"{_numbered('tower', next(towers))}/"
+            yield from _scopes_along(branch, f"{block}.", scope + inside)
+
+
+def _scopes_along(
+    layers: tuple[Layer, ...], block: str, scope: str
+) -> Iterator[tuple[str, str]]:
+    convolutions = (layer for layer in layers if not callable(layer))
+    for i, layer in enumerate(convolutions):
+        if isinstance(layer, Conv):
+            yield block + layer.name, scope + _numbered("conv", i)
+        else:
+            yield from _scopes_along(layer, block, f"{scope}mixed/")
+
+
+def _numbered(name: str, i: int) -> str:
+    return f"{name}_{i}" if i else name

@@ -1,0 +1,154 @@
+"""Weights in PyTorch's files, read without PyTorch.
+
+A `.pth` file is a pickle, and a pickle may run any code. This reader knows the few
+names that a dictionary of tensors is made of, and stops where a file asks for another.
+Both layouts are read: since PyTorch 1.6 a zip archive, with a member for each storage;
+before, five pickles in a row, of which the fourth is the dictionary and the last the
+order of the storages, whose bytes follow.
+"""
+
+import io
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Shaped
+from numpy.typing import NDArray
+
+ZIP = b"PK\3\4"
+PICKLE = b"\x80"
+"""What the files of the two layouts begin with."""
+
+MAGIC = 0x1950A86A20F9469CFC6C
+"""The first pickle of the older layout."""
+
+TYPES = {
+    "DoubleStorage": "<f8",
+    "FloatStorage": "<f4",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+}
+
+
+class _Storage(NamedTuple):
+    type: np.dtype
+    key: str
+    length: int
+
+
+class _Tensor(NamedTuple):
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def read_torch(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """The tensors of a state dict, by name.
+
+    The arrays are views of what was read, in the order of memory that the file gives.
+
+    Args:
+        path: a file that `torch.save(module.state_dict(), path)` wrote, in either
+            layout, with tensors of floats or integers.
+
+    Raises:
+        Exception: of one kind or another, if the file is anything else or is damaged;
+            `weight_files.load` says it in a sentence.
+
+        >>> from jaxgan.metrics.torch_files import read_torch
+        >>> read_torch(Path("state.pth"))["fc.weight"].shape  # doctest: +SKIP
+        (1008, 2048)
+    """
+    with path.open("rb") as file:
+        zipped = file.read(len(ZIP)) == ZIP
+        file.seek(0)
+        state, content = _from_zip(file) if zipped else _from_pickles(file)
+    for name, tensor in state.items():
+        if not isinstance(tensor, _Tensor):
+            raise TypeError(f"{name!r} is no tensor; it must be a state dict alone")
+    return {name: _array(tensor, content) for name, tensor in state.items()}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Makes records of tensors, and nothing but tensors and dictionaries."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        # A pickle may set attributes of what it gets: new functions for every file.
+        known: dict[str, Callable] = {
+            "collections.OrderedDict": OrderedDict,
+            "torch._utils._rebuild_tensor_v2": lambda *fields: _Tensor(*fields[:4]),
+            "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
+        }
+        if module == "torch" and name in TYPES:
+            return name
+        if f"{module}.{name}" not in known:
+            raise pickle.UnpicklingError(
+                f"it asks for {module}.{name}, which no state dict of floats and "
+                "integers needs and which may run code"
+            )
+        return known[f"{module}.{name}"]
+
+    def persistent_load(self, pid: tuple) -> _Storage:
+        _, kind, key, _, length, *view = pid
+        if any(part is not None for part in view):
+            raise pickle.UnpicklingError("it has views of storages")
+        return _Storage(np.dtype(TYPES[kind]), key, length)
+
+
+def _from_zip(file: IO[bytes]) -> tuple[dict, dict[str, bytes]]:
+    """The state dict, and the bytes of each storage."""
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        pickled = next((name for name in names if name.endswith("/data.pkl")), None)
+        if pickled is None:
+            raise pickle.UnpicklingError("it is a zip archive, but not PyTorch's")
+        state = _Unpickler(io.BytesIO(archive.read(pickled))).load()
+        data = pickled.removesuffix(".pkl") + "/"
+        content = {
+            name.removeprefix(data): archive.read(name)
+            for name in names
+            if name.startswith(data)
+        }
+    return state, content
+
+
+def _from_pickles(file: IO[bytes]) -> tuple[dict, dict[str, bytes]]:
+    """The same from the older layout."""
+    if _Unpickler(file).load() != MAGIC:
+        raise pickle.UnpicklingError("it is a pickle, but not PyTorch's")
+    _protocol, _system, state, keys = (_Unpickler(file).load() for _ in range(4))
+    sizes = {
+        tensor.storage.key: tensor.storage.type.itemsize
+        for tensor in state.values()
+        if isinstance(tensor, _Tensor)
+    }
+    content = {}
+    for key in keys:
+        length = int.from_bytes(_exactly(file, 8), "little")
+        content[key] = _exactly(file, length * sizes[key])
+    return state, content
+
+
+def _exactly(file: IO[bytes], count: int) -> bytes:
+    content = file.read(count)
+    if len(content) < count:
+        raise EOFError("it is cut short")
+    return content
+
+
+def _array(tensor: _Tensor, content: dict[str, bytes]) -> NDArray:
+    """A view, which NumPy refuses if it would reach beyond the storage."""
+    size = tensor.storage.type.itemsize
+    return np.ndarray(
+        tensor.shape,
+        tensor.storage.type,
+        content[tensor.storage.key],
+        tensor.offset * size,
+        [stride * size for stride in tensor.strides],
+    )

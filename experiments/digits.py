@@ -112,7 +112,7 @@ def judge(
         pixels = raw_pixels(samples)
         shares = np.bincount(classifier.predict(pixels), minlength=10) / len(pixels)
         return {
-            "frechet": frechet_distance(pixels, real),
+            "frechet": frechet_distance(real, pixels).value,
             "perfect": perfect,
             "smallest_share": float(shares.min()),
             **{f"share_of_{digit}": float(share) for digit, share in enumerate(shares)},
@@ -127,7 +127,7 @@ def perfect_score(real: NDArray, splits: int = 20) -> float:
     half = len(real) // 2
     orders = [rng.permutation(len(real)) for _ in range(splits)]
     distances = [
-        frechet_distance(real[order[:half]], real[order[half : 2 * half]])
+        frechet_distance(real[order[:half]], real[order[half : 2 * half]]).value
         for order in orders
     ]
     return float(np.mean(distances)) / 2

@@ -15,11 +15,13 @@ Expect: not run to the end yet
 """
 
 import dataclasses
+from functools import cache
 from pathlib import Path
 
 import optax
 
 from jaxgan import (
+    Batch,
     alternating,
     averaged,
     chain,
@@ -33,6 +35,7 @@ from jaxgan import (
     r1,
     shuffled,
 )
+from jaxgan.evaluation import by_classifier
 from jaxgan.experiment import Experiment
 
 
@@ -55,9 +58,15 @@ class Config:
 
 def experiment(config: Config) -> Experiment:
     """Networks, game, dynamics and data."""
-    clothes = data.tfds("fashion_mnist", "train", data_dir=config.data_dir)
-    framed = data.in_memory(data.framed(clothes, 32))
-    source = shuffled(framed, config.batch_size)
+
+    @cache
+    def framed(split: str) -> data.Dataset:
+        images = data.tfds(
+            "fashion_mnist", split, condition=("label",), data_dir=config.data_dir
+        )
+        return data.in_memory(data.framed(images, 32))
+
+    source = shuffled(Batch(framed("train").arrays.real), config.batch_size)
     [example, _] = source(config.seed, 0)
     shape = (32, 32, 1)
     game = gan(
@@ -76,4 +85,5 @@ def experiment(config: Config) -> Experiment:
         source=source,
         steps=config.steps,
         seed=config.seed,
+        evaluation=by_classifier("fashion_mnist framed to 32 pixels", framed),
     )

@@ -16,11 +16,13 @@ Expect: of 64 samples some 55 are clear digits, by eye (seed 0, the only one run
 """
 
 import dataclasses
+from functools import cache
 from pathlib import Path
 
 import optax
 
 from jaxgan import (
+    Batch,
     alternating,
     averaged,
     chain,
@@ -33,6 +35,7 @@ from jaxgan import (
     shuffled,
     wasserstein,
 )
+from jaxgan.evaluation import by_classifier
 from jaxgan.experiment import Experiment
 
 
@@ -56,10 +59,15 @@ class Config:
 
 def experiment(config: Config) -> Experiment:
     """Networks, game, dynamics and data."""
-    images = data.tfds(config.data, "train", data_dir=config.data_dir)
-    framed = data.in_memory(data.framed(images, 32))
+
+    @cache
+    def framed(split: str) -> data.Dataset:
+        wanted = {"condition": ("label",), "data_dir": config.data_dir}
+        return data.in_memory(data.framed(data.tfds(config.data, split, **wanted), 32))
+
     order = ("discriminator",) * config.critic_moves + ("generator",)
-    source = shuffled(framed, config.batch_size, len(order))
+    images = Batch(framed("train").arrays.real)
+    source = shuffled(images, config.batch_size, len(order))
     example = source(config.seed, 0)[0]
     shape = example.real.shape[1:]
     game = gan(
@@ -85,4 +93,5 @@ def experiment(config: Config) -> Experiment:
         source=source,
         steps=config.steps,
         seed=config.seed,
+        evaluation=by_classifier(f"{config.data} framed to 32 pixels", framed),
     )

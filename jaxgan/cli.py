@@ -1,4 +1,4 @@
-"""The command line: train, sweep, sample, interpolate, list, data."""
+"""The command line: one function for each command."""
 
 import dataclasses
 import inspect
@@ -15,8 +15,19 @@ import tyro
 from PIL import Image
 from tyro.conf import OmitArgPrefixes, subcommand
 
+from jaxgan import scoring
 from jaxgan.checkpoint import restore_networks, steps
-from jaxgan.commands import RUNS, Data, Interpolate, List, Sample, Sweep, Train
+from jaxgan.commands import (
+    RUNS,
+    Compare,
+    Data,
+    Evaluate,
+    Interpolate,
+    List,
+    Sample,
+    Sweep,
+    Train,
+)
 from jaxgan.comparison import table
 from jaxgan.errors import InputError, Interrupted, RunError, check_positive_int
 from jaxgan.experiment import ExperimentFile, load_file
@@ -25,6 +36,7 @@ from jaxgan.looking import contact_sheet, open_data, summary
 from jaxgan.reporting import read_rows
 from jaxgan.run import changed_versions, create_run, open_run
 from jaxgan.sampling import draw_latents, lerp, sampler, slerp
+from jaxgan.score_table import read_compared, score_curves, score_table
 from jaxgan.sweep import parse_grid
 from jaxgan.sweep import sweep as run_sweep
 from jaxgan.training import Schedule, like_state
@@ -46,6 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sample(command)
         elif isinstance(command, Interpolate):
             interpolate(command)
+        elif isinstance(command, Evaluate):
+            evaluate(command)
+        elif isinstance(command, Compare):
+            compare(command)
         elif isinstance(command, Data):
             look(command)
         else:
@@ -75,10 +91,12 @@ def train(command: Train, file: ExperimentFile | None) -> None:
         run = create_run(directory, file, getattr(command, "config"))  # noqa: B009
     for name, (then, now) in changed_versions(run.directory).items():
         print(f"note: the run began with {name} {then}, this is {now}: other bits.")
-    schedule = Schedule(command.log_every, command.save_every, command.keep)
+    schedule = Schedule(
+        command.log_every, command.save_every, command.evaluate_every, command.keep
+    )
     if begun := steps(run.checkpoints):
         print(f"resuming {run.directory}, which has come to step {begun[-1]:,}")
-    train_run(run, schedule, _devices(command.devices))
+    train_run(run, schedule, _devices(command.devices), command.tensorboard)
     print(f"finished: {run.samples / 'strip.png'} shows how it learned.")
     for row in read_rows(run.metrics)[-1:]:
         for name, value in row.items():
@@ -140,6 +158,26 @@ def interpolate(command: Interpolate) -> None:
         picture = f"{out}-{path.__name__}.png"
         run.experiment.draw(samples, command.steps).save(picture)
         print(f"{command.pairs} ways of step {step:,}: {picture}")
+
+
+def evaluate(command: Evaluate) -> None:
+    """`jaxgan evaluate`."""
+    report = scoring.evaluate(command)
+    protocol = report.scores[0].protocol
+    print(
+        f"{protocol.fakes:,} images of {protocol.images} against {protocol.reals:,} of "
+        f"{protocol.reference}, by {protocol.extractor}"
+    )
+    print(scoring.table(report))
+
+
+def compare(command: Compare) -> None:
+    """`jaxgan compare`."""
+    compared = read_compared(command.runs, command.metrics)
+    print(score_table(compared))
+    command.out.parent.mkdir(parents=True, exist_ok=True)
+    score_curves(compared).save(command.out)
+    print(f"curves: {command.out}")
 
 
 def list_runs(command: List) -> None:
@@ -215,6 +253,8 @@ def _parse(arguments: Sequence[str], file: ExperimentFile | None) -> Any:
         Annotated[sweep_type, subcommand("sweep")],
         Annotated[Sample, subcommand("sample")],
         Annotated[Interpolate, subcommand("interpolate")],
+        Annotated[Evaluate, subcommand("evaluate")],
+        Annotated[Compare, subcommand("compare")],
         Annotated[List, subcommand("list")],
         Annotated[Data, subcommand("data")],
     ]

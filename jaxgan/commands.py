@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 from tyro.conf import Positional
 
@@ -36,6 +37,12 @@ class Train:
 
     save_every: int = 1000
     """Steps between checkpoints."""
+
+    evaluate_every: int = 1000
+    """Steps between scores, where the experiment has an evaluation; 0 for none."""
+
+    tensorboard: bool = False
+    """Write the log for TensorBoard too, in RUN/tensorboard."""
 
     keep: int = 3
     """How many checkpoints to keep, the latest."""
@@ -111,6 +118,80 @@ class Interpolate:
 
     out: Path | None = None
     """Beginning of the two files' names; RUN/samples/interpolate by default."""
+
+
+MetricName = Literal[
+    "frechet",
+    "kid",
+    "precision_recall",
+    "density_coverage",
+    "inception_score",
+    "class_shares",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluate:
+    """Score a run's samples, or anyone's images in two folders.
+
+    Prints every score with its standard error and, of a run, what as many real images
+    score. The scores of a run are kept in RUN/scores.jsonl with all that they depend
+    on: extractor, weights, resizing, reference, numbers of images, seed, versions.
+    """
+
+    run: Positional[Path | None] = None
+    """A run directory."""
+
+    fake: Path | None = None
+    """Instead of a run: the folder of images to be scored."""
+
+    real: Path | None = None
+    """The folder of real images that --fake is scored against."""
+
+    metrics: tuple[MetricName, ...] = ()
+    """Which; by default the experiment's, or all that the extractor serves."""
+
+    samples: int | None = None
+    """How many fakes; the experiment's by default, else 10,000, or the whole folder."""
+
+    against: str | None = None
+    """A split of the experiment's data, or a folder of images; its test split else."""
+
+    extractor: Literal["own", "inception", "pixels"] = "own"
+    """Of the features: the experiment's, Inception-v3, or the pixels themselves."""
+
+    weights: str | None = None
+    """Inception's: a file or URL; by default the public ones are downloaded once."""
+
+    sha256: str | None = None
+    """What the file's SHA-256 must be, or how it must begin."""
+
+    resizer: Literal["tf1", "clean"] = "tf1"
+    """Inception's: TensorFlow 1's bilinear, as published, or clean-fid's bicubic."""
+
+    seed: int = 0
+    """Of the latents."""
+
+    best: bool = False
+    """Take the checkpoint of the best score instead of the latest."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Compare:
+    """Put the scores of several runs side by side: a table, and curves over the steps.
+
+    Scores that were not taken by one protocol are not compared; the message says in
+    what they differ.
+    """
+
+    runs: Positional[tuple[Path, ...]]
+    """Run directories."""
+
+    metrics: tuple[str, ...] = ()
+    """Names of scores; by default all but the shares of classes."""
+
+    out: Path = RUNS / "compare.png"
+    """The curves."""
 
 
 @dataclasses.dataclass(frozen=True)

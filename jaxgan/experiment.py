@@ -19,6 +19,7 @@ from PIL import Image
 
 from jaxgan.data.sources import Source
 from jaxgan.errors import InputError, check_positive_int, check_seed
+from jaxgan.evaluation import Evaluation, check_evaluation
 from jaxgan.reporting import image_grid
 from jaxgan.types import Algorithm, Game
 
@@ -47,6 +48,8 @@ class Experiment(NamedTuple):
     measure:  `(samples) -> {name: number}`, taken whenever samples are drawn.
     rank:     `(measured) -> number`, the least for the best of several runs; without
               it a sweep keeps none of them.
+    evaluation: what samples are scored against at intervals, each score with its
+              protocol; None for nothing.
     samples:  how many `measure` is given.
     shown:    how many of them `draw` is given.
     """
@@ -59,6 +62,7 @@ class Experiment(NamedTuple):
     draw: Draw = image_grid
     measure: Measure = _measure_nothing
     rank: Rank | None = None
+    evaluation: Evaluation | None = None
     samples: int = 64
     shown: int = 64
 
@@ -107,6 +111,8 @@ def build(file: ExperimentFile, config: Any) -> Experiment:
     check_positive_int("samples", built.samples)
     check_positive_int("shown", built.shown)
     check_seed("seed", built.seed)
+    if built.evaluation is not None:
+        check_evaluation(built.evaluation)
     _or_refused(file.path, lambda: built.dynamics(built.game))
     if built.source(built.seed, 0)[0].condition:
         raise InputError(

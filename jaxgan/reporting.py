@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from jaxgan.errors import InputError
 from jaxgan.types import Info
 
 Row = dict[str, float]
+
+Log = Callable[[int, Row], None]
+"""`(step, row)`, writes a row somewhere."""
 
 GAP = 5
 """Pixels between the images of a grid."""
@@ -65,6 +68,30 @@ def rewind(path: Path, step: int) -> None:
         fresh.replace(path)
 
 
+@contextlib.contextmanager
+def event_file(directory: Path, step: int) -> Iterator[Log]:
+    """TensorBoard's log, a scalar for each name; what it had after `step` is forgotten.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from jaxgan.reporting import event_file
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     with event_file(Path(name), step=0) as log:
+    ...         log(100, {"generator/loss": 0.7})
+    ...     len([*Path(name).glob("events.out.tfevents.*")])
+    1
+    """
+    from tensorboardX import SummaryWriter
+
+    with SummaryWriter(str(directory), purge_step=step + 1) as writer:
+
+        def log(step: int, row: Row) -> None:
+            for name, value in row.items():
+                writer.add_scalar(name, value, step)
+
+        yield log
+
+
 def mean_and_error(values: Sequence[float] | Sequence[int]) -> str:
     """Mean ± standard error; one number has no error, and none is a dash.
 
@@ -77,11 +104,22 @@ def mean_and_error(values: Sequence[float] | Sequence[int]) -> str:
     mean = float(np.mean(values))
     if len(values) == 1 or not math.isfinite(mean):
         return f"{mean:.4g}"
-    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return with_error(mean, float(np.std(values, ddof=1)) / math.sqrt(len(values)))
+
+
+def with_error(value: float, error: float) -> str:
+    """A number to two digits of its standard error; four digits if that is unknown.
+
+    >>> from jaxgan.reporting import with_error
+    >>> with_error(0.97318, 0.0016), with_error(8.475, float("nan"))
+    ('0.9732 ± 0.0016', '8.475')
+    """
+    if not math.isfinite(error) or not math.isfinite(value):
+        return f"{value:.4g}"
     if error == 0:
-        return f"{mean:.4g} ± 0"
-    decimals = max(0, 1 - math.floor(math.log10(error)))  # two digits of the error
-    return f"{mean:.{decimals}f} ± {error:.{decimals}f}"
+        return f"{value:.4g} ± 0"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def image_grid(

@@ -3,14 +3,14 @@
 experiment.py   the experiment file as it was
 run.json        its name, the full configuration, the versions it ran on
 metrics.jsonl   a line each so many steps
+scores.jsonl    what it scored, each score with its protocol
 checkpoints/    the latest few
+best/           the checkpoint of the best score, where the experiment evaluates
 samples/        a picture for each milestone, and strip.png, the series of them
 """
 
 import contextlib
-import importlib.metadata
 import json
-import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,8 +22,7 @@ from filelock import FileLock, Timeout
 
 from jaxgan.errors import InputError, RunError
 from jaxgan.experiment import Experiment, ExperimentFile, build, load_file
-
-PACKAGES = ("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+from jaxgan.versions import versions
 
 
 class _About(pydantic.BaseModel):
@@ -48,9 +47,19 @@ class Run(NamedTuple):
         return self.directory / "metrics.jsonl"
 
     @property
+    def scores(self) -> Path:
+        """The file of scores."""
+        return self.directory / "scores.jsonl"
+
+    @property
     def checkpoints(self) -> Path:
         """The directory of checkpoints."""
         return self.directory / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        """The directory of the best checkpoint."""
+        return self.directory / "best"
 
     @property
     def samples(self) -> Path:
@@ -116,10 +125,13 @@ def locked(run: Run) -> Iterator[None]:
         raise RunError(f"another process is training in {run.directory}.") from error
 
 
-def versions() -> dict[str, str]:
-    """Of Python and of the packages that decide a run's bits."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), **found}
+def name_of(directory: Path) -> str:
+    """The name of a run's experiment, without building it.
+
+    Raises:
+        InputError: if it is not a run directory.
+    """
+    return _read_about(directory).name
 
 
 def changed_versions(directory: Path) -> dict[str, tuple[str, str]]:

@@ -11,7 +11,8 @@ checkpoint is written: networks that are not finite are never saved.
 import contextlib
 import math
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import NamedTuple
 
@@ -23,10 +24,20 @@ from tqdm import tqdm
 from jaxgan.checkpoint import Checkpoints, last_good, restore, shapes
 from jaxgan.data.sources import Source, read_ahead
 from jaxgan.errors import Interrupted, RunError, check_positive_int
+from jaxgan.evaluation import evaluator, is_best
 from jaxgan.experiment import Experiment
 from jaxgan.interruption import caught_signals
+from jaxgan.metrics.protocol import read_scores, write_scores
 from jaxgan.parallel import data_parallel, placed, replicated
-from jaxgan.reporting import Row, contact_strip, flatten, rewind, write_row
+from jaxgan.reporting import (
+    Log,
+    Row,
+    contact_strip,
+    event_file,
+    flatten,
+    rewind,
+    write_row,
+)
 from jaxgan.run import Run, locked
 from jaxgan.sampling import Sampler, best_variables, draw_latents, sampler
 from jaxgan.types import Info, State
@@ -40,22 +51,36 @@ class Schedule(NamedTuple):
 
     log_every: int = 100  # a line of metrics.jsonl
     save_every: int = 1000  # a checkpoint
+    evaluate_every: int = 1000  # scores, where the experiment evaluates; 0: never
     keep: int = 3  # checkpoints
+
+    def check(self) -> None:
+        """Refuse what is no schedule.
+
+        Raises:
+            InputError: if an interval is not an integer of at least 1.
+        """
+        for name, count in self._asdict().items():
+            if (name, count) != ("evaluate_every", 0):
+                check_positive_int(name, count)
 
 
 def train(
     run: Run,
     schedule: Schedule = Schedule(),
     devices: Sequence[jax.Device] | None = None,
+    tensorboard: bool = False,
 ) -> State:
     """Train a run to its last step, from its newest checkpoint if it has one.
 
     Samples are drawn at steps 100, 300, 1000, 3000, … and at the end. A line of the log
     is the mean over the steps since the line before it (or since the run was resumed,
-    if that was between two lines).
+    if that was between two lines). Scores are those of the averaged networks, and the
+    state of the best is kept beside the latest.
 
     Args:
         devices: to share each batch between; by default all of this process.
+        tensorboard: write the log for TensorBoard too, in RUN/tensorboard.
 
     Returns:
         The state after the last step.
@@ -66,8 +91,7 @@ def train(
             last good checkpoint.
         Interrupted: if a signal stopped the run, after saving it.
     """
-    for name, count in schedule._asdict().items():
-        check_positive_int(name, count)
+    schedule.check()
     experiment = run.experiment
     algorithm = data_parallel(
         experiment.dynamics, experiment.game, devices, donate=True
@@ -79,8 +103,14 @@ def train(
         state = restore(run.checkpoints, shapes(init, replicated(devices)))
         state = init() if state is None else state
         rewind(run.metrics, int(state.step))
+        rewind(run.scores, int(state.step))
+        evaluates = schedule.evaluate_every if experiment.evaluation else 0
+        if int(state.step) == experiment.steps:
+            return state
         with (
             Checkpoints(run.checkpoints, schedule.keep) as saved,
+            _scoring(run, generate, evaluates > 0) as score,
+            _board(run, int(state.step), tensorboard) as board,
             _progress(run, state) as progress,
         ):
             unlogged: list[tuple[int, Info]] = []
@@ -93,15 +123,20 @@ def train(
                 stopped = caught()
                 last = step == experiment.steps
                 shows = last or is_milestone(step)
-                logs = shows or step % schedule.log_every == 0
+                scores = evaluates and (last or step % evaluates == 0)
+                logs = shows or scores or step % schedule.log_every == 0
                 saves = last or step % schedule.save_every == 0 or stopped is not None
                 if logs or saves:
                     row = _look(unlogged, saved)
                 if logs:
                     unlogged.clear()
-                    if shows:
-                        row |= _show(run, step, generate, state, saved)
+                    with _saved_if_it_fails(state, saved):
+                        if shows:
+                            row |= _draw_and_measure(run, step, generate, state)
+                        if scores:
+                            row |= score(step, state)
                     write_row(run.metrics, step, row)
+                    board(step, row)
                 if saves:
                     _save(state, saved)
                 if stopped is not None and not last:
@@ -109,6 +144,13 @@ def train(
                     raise _interrupted(run, step, stopped)
             saved.wait()
     return state
+
+
+def _board(run: Run, step: int, wanted: bool) -> AbstractContextManager[Log]:
+    """TensorBoard's log, or none."""
+    if wanted:
+        return event_file(run.directory / "tensorboard", step)
+    return contextlib.nullcontext(lambda step, row: None)
 
 
 def _ahead(source: Source, devices: Sequence[jax.Device] | None) -> Source:
@@ -170,21 +212,42 @@ def _interrupted(run: Run, step: int, number: int) -> Interrupted:
     )
 
 
-def _show(
-    run: Run, step: int, generate: Sampler, state: State, saved: Checkpoints
-) -> Row:
-    """Draw samples from latents that are the same each time, and measure them.
-
-    An experiment's `draw` or `measure` may fail; then the step is saved first.
-    """
+@contextlib.contextmanager
+def _saved_if_it_fails(state: State, saved: Checkpoints) -> Iterator[None]:
+    """An experiment's `draw` or `measure` may fail; then the step is saved first."""
     try:
-        return _draw_and_measure(run, step, generate, state)
+        yield
     except Exception:
         _save(state, saved)
         raise
 
 
+@contextlib.contextmanager
+def _scoring(
+    run: Run, generate: Sampler, wanted: bool
+) -> Iterator[Callable[[int, State], Row]]:
+    """`(step, state) -> row`: scores a state, and keeps it if it is the best yet."""
+    evaluation = run.experiment.evaluation
+    if evaluation is None or not wanted:
+        yield lambda step, state: {}
+        return
+    seed = run.experiment.seed
+    evaluate = evaluator(evaluation, seed=seed)
+    latents = draw_latents(run.experiment.game, evaluation.samples, seed)
+    with Checkpoints(run.best, 1) as best:
+
+        def score(step: int, state: State) -> Row:
+            scores = evaluate(generate(best_variables(state), latents), step)
+            if is_best(scores, read_scores(run.scores)):
+                _save(state, best)
+            write_scores(run.scores, scores)
+            return {score.name: score.value for score in scores}
+
+        yield score
+
+
 def _draw_and_measure(run: Run, step: int, generate: Sampler, state: State) -> Row:
+    """Draw samples from latents that are the same each time, and measure them."""
     samples = draw_samples(run.experiment, generate, state)
     save_picture(run, step, samples)
     pictures = (p for p in run.samples.glob("*.png") if p.stem.isdigit())

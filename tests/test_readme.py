@@ -1,5 +1,6 @@
 """What the README says is what is done."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -66,3 +67,25 @@ def test_what_the_data_page_names_is_there():
     there = {*dir(jaxgan), *dir(jaxgan.data), "trajectories", "key", "set", "source"}
     assert len(named) > 25
     assert named <= there, named - there
+
+
+def test_the_example_of_the_metrics_page_runs(capsys):
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for example in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(example, "docs/metrics.md", "exec"), {"__name__": "page"})
+    assert "PrecisionRecall(precision=Estimate(" in capsys.readouterr().out
+
+
+def test_what_the_metrics_page_names_is_there():
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    rows = [row for row in page.splitlines() if row.startswith("| `")]
+    named = [name for row in rows for name in re.findall(r"`(\w+\.\w+)", row)]
+    assert len(named) > 20
+    for name in named:
+        module, function = name.split(".")
+        found = importlib.import_module(f"jaxgan.metrics.{module}")
+        assert callable(getattr(found, function)), name
+    files = {path.stem for path in (ROOT / "jaxgan" / "metrics").glob("*.py")}
+    helpers = {"__init__", "estimate", "checks", "protocol", "resizers", "neighbours"}
+    helpers |= {"balls", "torch_files", "graph_files", "weight_files"}
+    assert files - helpers == {name.split(".")[0] for name in named}

@@ -77,14 +77,25 @@ def fitted(file: Path | str | BytesIO, fit: Fit) -> UInt8[np.ndarray, "s s c"]:
     Raises:
         Exception: of Pillow's choice, if it is not an image or is damaged.
     """
+    image = upright(file, fit.channels or 3, fit.background)
+    return np.asarray(_square(image, fit)).reshape(fit.size, fit.size, -1)
+
+
+def upright(
+    file: Path | str | BytesIO, channels: int, background: str = "white"
+) -> Image.Image:
+    """Read an image file in its own size: upright, opaque, with the colours wanted.
+
+    Raises:
+        Exception: of Pillow's choice, if it is not an image or is damaged.
+    """
     with Image.open(file) as image:
         image.load()
     if ExifTags.Base.Orientation in image.getexif():
         ImageOps.exif_transpose(image, in_place=True)
-    flat = _opaque(_eight_bit(image), fit.background)
-    colours = "L" if fit.channels == 1 else "RGB"
-    square = _square(flat if flat.mode == colours else flat.convert(colours), fit)
-    return np.asarray(square).reshape(fit.size, fit.size, -1)
+    flat = _opaque(_eight_bit(image), background)
+    colours = "L" if channels == 1 else "RGB"
+    return flat if flat.mode == colours else flat.convert(colours)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -1,60 +1,257 @@
-"""The Fréchet distance between two sets of features, each taken for a Gaussian."""
+"""The Fréchet distance between two sets of features, each taken for a Gaussian.
+
+Of Inception features it is the FID. Only means and covariances are seen. They are kept
+as `Statistics`: a mean, and a root of the scatter instead of a covariance. Square roots
+of products of covariances lose digits, ten of sixteen with fewer samples than
+dimensions; from roots the distance is exact to rounding. Roots of parts merge into that
+of the whole: over batches, devices and processes.
+
+The distance between two samples of one distribution is not 0 but about `bias`, which
+falls as 1/n: compare scores of one sample size only, or use `frechet_infinity`.
+"""
+
+import math
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
-from numpy.typing import NDArray
+from jaxtyping import Float, Real
 
 from jaxgan.errors import InputError
+from jaxgan.metrics.checks import checked
 
 
-def frechet_distance(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]) -> float:
+class Statistics(NamedTuple):
+    """What the Fréchet distance needs of a set of features.
+
+    count: how many there are.
+    mean:  of shape (d,).
+    root:  R of shape (r, d) with RᵀR = Σ (x - μ)(x - μ)ᵀ, their scatter.
+    """
+
+    count: int  # type: ignore[assignment]  # tuples have a method of this name
+    mean: Float[np.ndarray, " d"]
+    root: Float[np.ndarray, "r d"]
+
+
+class Frechet(NamedTuple):
+    """A Fréchet distance.
+
+    value: the squared distance, in squared units of the features.
+    error: its standard error, for Gaussian features.
+    bias:  the expected distance of two samples of these sizes from the real Gaussian.
+    """
+
+    value: float
+    error: float
+    bias: float
+
+
+def statistics(features: Real[np.ndarray, "n d"]) -> Statistics:
+    """The mean of features and a root of their scatter, in float64.
+
+        X - μ = Q R,  hence RᵀR = Σ (x - μ)(x - μ)ᵀ
+
+    Raises:
+        InputError: if they are not n ≥ 1 rows of finite numbers.
+
+        >>> import numpy as np
+        >>> from jaxgan.metrics.frechet import statistics
+        >>> x = np.random.default_rng(0).normal(size=(500, 3))
+        >>> found = statistics(x)
+        >>> np.allclose(found.root.T @ found.root / 499, np.cov(x.T))
+        True
+    """
+    x = checked("features", features, least=1)
+    centred = x - x[0]  # so that equal rows have a scatter of exactly 0
+    shift = centred.mean(axis=0)
+    centred -= shift
+    return Statistics(len(x), x[0] + shift, _triangle(centred))
+
+
+def merged(*parts: Statistics) -> Statistics:
+    """The statistics of all parts together, exact to rounding.
+
+        R = the triangle of a QR of all roots Rₚ and all rows √nₚ (μₚ - μ)
+
+    Whatever the order and the grouping, RᵀR is the same. The work is that of a QR of
+    all those rows, so merge parts of more examples than dimensions, or many at once.
+
+    Raises:
+        InputError: if there are none, or they differ in dimension.
+
+        >>> import numpy as np
+        >>> from jaxgan.metrics.frechet import merged, statistics
+        >>> x = np.random.default_rng(0).normal(size=(500, 3))
+        >>> whole = merged(statistics(x[:100]), statistics(x[100:]))
+        >>> np.allclose(whole.mean, x.mean(axis=0))
+        True
+    """
+    dimensions = {part.mean.size for part in parts}
+    if len(dimensions) != 1:
+        raise InputError(
+            "merged: parts must be at least one and have one number of dimensions, "
+            f"got {len(parts)} with {sorted(dimensions)}."
+        )
+    counts = np.array([part.count for part in parts])
+    apart = np.stack([part.mean for part in parts]) - parts[0].mean
+    shift = counts @ apart / counts.sum()
+    between = np.sqrt(counts)[:, None] * (apart - shift)
+    rows = np.concatenate([part.root for part in parts] + [between])
+    return Statistics(int(counts.sum()), parts[0].mean + shift, _triangle(rows))
+
+
+def frechet_distance(
+    real: Real[np.ndarray, "n d"] | Statistics,
+    fake: Real[np.ndarray, "m d"] | Statistics,
+) -> Frechet:
     """The squared Wasserstein-2 distance between the fitted Gaussians.
 
         ‖μₓ - μᵧ‖² + Tr(Σₓ + Σᵧ - 2 (Σₓ Σᵧ)^½),  covariances over n - 1
 
-    The last trace is computed without a matrix square root: with X̄ = Q R the centred
-    features, Tr (Σₓ Σᵧ)^½ is the nuclear norm of Rₓ Rᵧᵀ / √((n-1)(m-1)). That is exact
-    to rounding in float64, also for fewer samples than dimensions, where square roots
-    of singular products lose ten digits.
+    With Σ = RᵀR, the last trace is the nuclear norm of Rₓ Rᵧᵀ = U S V.
 
-    Between two sets of n drawn from one Gaussian its expectation is not 0: for d
-    dimensions of unit variance it is about (d(d+1)/2 + 2d) / n. So compare scores of
-    one sample size only.
+    The error is to first order, from moments of Gaussians; with A the optimal linear
+    map from x to y and Δ = μₓ - μᵧ,
+
+        error² = (4 Δᵀ Σₓ Δ + 2 Tr[((I - A) Σₓ)²]) / n + the same of y / m
+        Tr[((I - A) Σₓ)²] = ‖Rₓ Rₓᵀ - U S Uᵀ‖²
+
+    For Gaussians it was 0.95 to 1.1 of the true one where n ≥ 5d and the distance was
+    several times the bias; it grows to √2 of it for equal distributions, because noise
+    in A counts twice there. Heavy tails make it too small: for features of random ReLU
+    networks, with kurtoses from 5 to 50, it was 0.6 to 0.75 of the true error.
+
+    With λ the eigenvalues of Σₓ, to second order in 1/√n,
+
+        bias = (1/n + 1/m) (Σᵢ λᵢ + ½ Σᵢⱼ λᵢλⱼ / (λᵢ + λⱼ) + ¼ Σᵢ λᵢ)
+
+    For Gaussians that was 97 % or more of the true bias where n ≥ 20d, 90 % with 5d,
+    80 to 85 % with 2d and half with d/2; for the random networks 65 to 90 %.
 
     Args:
-        x: features, any float type; computed in float64.
-        y: likewise.
+        real: features, any numbers, computed in float64; or their `Statistics`.
+        fake: likewise.
 
     Raises:
-        InputError: if the shapes do not fit or a set has fewer than two features.
+        InputError: if a set has fewer than 2 examples or one that is not finite, the
+            dimensions differ, or all reals are one point.
 
     Reference: Heusel et al. 2017, arXiv:1706.08500.
 
         >>> import numpy as np
         >>> from jaxgan.metrics.frechet import frechet_distance
         >>> x = np.random.default_rng(0).normal(size=(500, 3))
-        >>> round(frechet_distance(x, x + 1), 6)
+        >>> round(frechet_distance(x, x + 1).value, 6)
         3.0
     """
-    if (
-        x.ndim != 2
-        or y.ndim != 2
-        or x.shape[1] != y.shape[1]
-        or min(len(x), len(y)) < 2
-    ):
+    x, y = fitted_pair(real, fake)
+    left, overlap, right = _singular(_root(x) @ _root(y).T)
+    variance = _variance(x, y, (left * overlap) @ left.T)
+    variance += _variance(y, x, (right.T * overlap) @ right)
+    return Frechet(_value(x, y, overlap), math.sqrt(variance), _bias(x, y))
+
+
+def squared_distance(x: Statistics, y: Statistics) -> float:
+    """The value of `frechet_distance` alone, in about half the time."""
+    return _value(x, y, _singular(_root(x) @ _root(y).T)[1])
+
+
+def fitted_pair(
+    real: Real[np.ndarray, "n d"] | Statistics,
+    fake: Real[np.ndarray, "m d"] | Statistics,
+) -> tuple[Statistics, Statistics]:
+    """The statistics of two sets that a Fréchet distance can compare.
+
+    Raises:
+        InputError: as `frechet_distance`.
+    """
+    x, y = _fitted("real", real), _fitted("fake", fake)
+    if x.mean.size != y.mean.size:
         raise InputError(
-            "x and y must be of shapes (n, d) and (m, d) with n, m ≥ 2, "
-            f"got {x.shape} and {y.shape}."
+            f"real and fake must have one number of dimensions, got {x.mean.size} and "
+            f"{y.mean.size}: take both from one extractor."
         )
-    mean_x, root_x = _mean_and_root(x)
-    mean_y, root_y = _mean_and_root(y)
-    overlap = np.linalg.svd(root_x @ root_y.T, compute_uv=False).sum()
-    spread = np.square(root_x).sum() + np.square(root_y).sum() - 2 * overlap
-    return float(np.square(mean_x - mean_y).sum() + spread)
+    if not x.root.any():
+        raise InputError(
+            f"real: all {x.count} rows of features are the same, so nothing can be "
+            "compared with them; look at the images and at the extractor."
+        )
+    return x, y
 
 
-def _mean_and_root(x: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The mean and a matrix R with RᵀR the covariance."""
-    x = x.astype(np.float64)
-    mean = x.mean(axis=0)
-    return mean, np.linalg.qr(x - mean, mode="r") / np.sqrt(len(x) - 1)
+def _fitted(name: str, side: Real[np.ndarray, "n d"] | Statistics) -> Statistics:
+    if not isinstance(side, Statistics):
+        return statistics(checked(name, side))
+    if side.count < 2:
+        raise InputError(
+            f"{name} has {side.count} examples; this metric needs at least 2."
+        )
+    return side
+
+
+def _triangle(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "r d"]:
+    """R with RᵀR = rowsᵀ rows: from a QR, or Cholesky's in a quarter of the time.
+
+    Cholesky's is as exact if no column is nearly a combination of those before it.
+    """
+    if len(rows) > rows.shape[1]:
+        gram = rows.T @ rows
+        try:
+            root = np.linalg.cholesky(gram, upper=True)
+        except np.linalg.LinAlgError:  # some column is exactly one
+            pass
+        else:
+            if (np.diag(root) ** 2 > 1e-6 * np.diag(gram)).all():
+                return root
+    return np.asarray(np.linalg.qr(rows, mode="r"))
+
+
+def _singular(
+    product: Float[np.ndarray, "r s"],
+) -> tuple[Float[np.ndarray, "r k"], Float[np.ndarray, " k"], Float[np.ndarray, "k s"]]:
+    """The singular value decomposition C = U S V, in half of LAPACK's time.
+
+    The eigenvectors of C Cᵀ turn C into orthogonal rows. Those whose norm is under
+    1e-4 of the largest are so to fewer digits: what they share with the others is
+    taken away, and only they go to LAPACK.
+    """
+    squares, left = np.linalg.eigh(product @ product.T)
+    rows = left.T @ product
+    small = np.searchsorted(squares, 1e-8 * squares[-1], side="right")
+    norms = np.linalg.norm(rows[small:], axis=1)
+    right = rows[small:] / norms[:, None]
+    rest = rows[:small] - rows[:small] @ right.T @ right
+    turn, values, last = np.linalg.svd(rest, full_matrices=False)
+    return (
+        np.concatenate([left[:, :small] @ turn, left[:, small:]], axis=1),
+        np.concatenate([values, norms]),
+        np.concatenate([last, right]),
+    )
+
+
+def _root(side: Statistics) -> Float[np.ndarray, "r d"]:
+    """R with RᵀR the covariance."""
+    return side.root / math.sqrt(side.count - 1)
+
+
+def _value(x: Statistics, y: Statistics, overlap: Float[np.ndarray, " k"]) -> float:
+    spread = np.square(_root(x)).sum() + np.square(_root(y)).sum() - 2 * overlap.sum()
+    return max(float(np.square(x.mean - y.mean).sum() + spread), 0.0)
+
+
+def _variance(
+    side: Statistics, other: Statistics, mapped: Float[np.ndarray, "r r"]
+) -> float:
+    """What the sampling of one side adds to the variance; `mapped` is R A Rᵀ."""
+    root = _root(side)
+    along = np.square(root @ (side.mean - other.mean)).sum()
+    excess = np.square(root @ root.T - mapped).sum()
+    return float(4 * along + 2 * excess) / side.count
+
+
+def _bias(x: Statistics, y: Statistics) -> float:
+    root = _root(x)
+    powers = np.linalg.eigvalsh(root @ root.T)
+    powers = powers[powers > 0]
+    pairs = (powers[:, None] * powers / (powers[:, None] + powers)).sum()
+    return float(1.25 * powers.sum() + pairs / 2) * (1 / x.count + 1 / y.count)

@@ -1,18 +1,23 @@
-"""Mode counting, where the modes are known.
+"""Mode counting, where the modes are known: the means of a mixture, or classes.
 
 "Modes captured" counts a mode for a single good sample, so a badly unbalanced sampler
 can score full marks: read it beside the reverse KL divergence. A perfect sampler of a
 mixture in the plane has a high-quality share of 1 - exp(-4.5) = 98.89 % within three
 standard deviations, and, from n samples of K modes, a reverse KL of (K - 1) / 2n.
+
+Where modes are classes, a classifier says which one a sample shows. It errs, and what
+it takes for a rare class counts as that class: a few errors add modes.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer, Real
+from numpy.typing import NDArray
 
 from jaxgan.data.synthetic import Mixture
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_positive_int
+from jaxgan.metrics.estimate import Estimate
 
 
 class Modes(NamedTuple):
@@ -21,6 +26,15 @@ class Modes(NamedTuple):
     captured: int  # modes with at least one high-quality sample
     high_quality: float  # share of samples within 3σ of the nearest mean
     reverse_kl: float  # nats, of high-quality samples over modes against uniform
+
+
+class ClassModes(NamedTuple):
+    """How samples lie in K classes that stand for modes; divergences in nats."""
+
+    captured: int  # classes with at least one sample
+    kl: float  # of samples over classes against uniform
+    kl_reference: float  # the same against the reference's shares; NaN without any
+    floor: float  # what kl is on average for a uniform sampler, if n is well above K
 
 
 def count_modes(
@@ -64,3 +78,114 @@ def count_modes(
         high_quality=float(good.mean()),
         reverse_kl=float((p * np.log(p * modes)).sum()),
     )
+
+
+def class_modes(
+    labels: Integer[np.ndarray, " n"],
+    classes: int,
+    reference: Real[np.ndarray, " k"] | None = None,
+) -> ClassModes:
+    """Count the classes that samples fall into, and how unevenly.
+
+        KL = Σ p log(p / q),  p the samples' shares, q = 1/K or the reference's shares
+
+    Sampled from q, n labels have a KL of about (K - 1) / 2n, the floor. For Stacked
+    MNIST K is 1,000, and its published tables take 26,000 samples, or 25,600, and
+    q = 1/K; there real triples have 0.0236, since digits are not equally frequent.
+
+    Args:
+        labels: the class of each sample.
+        classes: K.
+        reference: the share of each class in the data; a sample of a class that has
+            none there makes the divergence infinite.
+
+    Raises:
+        InputError: if there are no labels, one is not from 0 to classes - 1, or the
+            reference is not K numbers of at least 0 that sum to 1.
+
+    Reference: protocol of Srivastava et al. 2017, arXiv:1705.07761; Metz et al. 2017,
+    arXiv:1611.02163 (25,600 samples).
+
+        >>> import numpy as np
+        >>> from jaxgan.metrics.modes import class_modes
+        >>> found = class_modes(np.arange(1000), 1000)
+        >>> found.captured, found.kl
+        (1000, 0.0)
+    """
+    p = _counts(labels, classes) / len(labels)
+    against = np.nan if reference is None else _kl(p, _checked(reference, classes))
+    return ClassModes(
+        captured=int((p > 0).sum()),
+        kl=_kl(p, np.full(classes, 1 / classes)),
+        kl_reference=against,
+        floor=(classes - 1) / (2 * len(labels)),
+    )
+
+
+def class_shares(labels: Integer[np.ndarray, " n"], classes: int) -> list[Estimate]:
+    """The share of each class among samples, with its binomial error √(p (1 - p) / n).
+
+    A class without samples has an error of 0, although its share may be up to 3 / n
+    (with 95 % confidence).
+
+    Raises:
+        InputError: as `class_modes`.
+
+        >>> import numpy as np
+        >>> from jaxgan.metrics.modes import class_shares
+        >>> class_shares(np.array([0, 0, 1, 1]), 2)[0]
+        Estimate(value=0.5, error=0.25)
+    """
+    shares = _counts(labels, classes) / len(labels)
+    errors = np.sqrt(shares * (1 - shares) / len(labels))
+    pairs = zip(shares.tolist(), errors.tolist(), strict=True)
+    return [Estimate(*pair) for pair in pairs]
+
+
+def stacked_label(digits: Integer[np.ndarray, "n 3"]) -> Integer[np.ndarray, " n"]:
+    """The class of a stacked image, 0 … 999, from those of its three channels.
+
+    The first channel is the hundreds, as `jaxgan.data.stacked` has it.
+
+    Raises:
+        InputError: if they are not of shape (n, 3), each from 0 to 9.
+
+        >>> import numpy as np
+        >>> from jaxgan.metrics.modes import stacked_label
+        >>> stacked_label(np.array([[3, 1, 4], [0, 0, 7]])).tolist()
+        [314, 7]
+    """
+    if digits.ndim != 2 or digits.shape[1] != 3 or not np.isin(digits, range(10)).all():
+        raise InputError(
+            "digits must be whole numbers from 0 to 9 of shape (n, 3), got "
+            f"{digits.dtype} of shape {digits.shape}."
+        )
+    return digits.astype(np.int64) @ np.array([100, 10, 1])
+
+
+def _counts(labels: NDArray, classes: int) -> NDArray[np.int64]:
+    check_positive_int("classes", classes)
+    if not labels.size or labels.min() < 0 or labels.max() >= classes:
+        found = f"{labels.min()} to {labels.max()}" if labels.size else "none"
+        raise InputError(
+            f"labels must be some, each from 0 to {classes - 1}, got {found}."
+        )
+    return np.bincount(labels, minlength=classes)
+
+
+def _checked(reference: NDArray, classes: int) -> NDArray[np.float64]:
+    shares = reference.astype(np.float64)
+    possible = shares.shape == (classes,) and (shares >= 0).all()
+    if not possible or abs(shares.sum() - 1) > 1e-6:
+        raise InputError(
+            f"reference must be {classes} shares of at least 0 that sum to 1, got "
+            f"shape {shares.shape} and sum {shares.sum():g}."
+        )
+    return shares
+
+
+def _kl(p: NDArray, q: NDArray) -> float:
+    """KL(p ‖ q); infinite where q has nothing and p something."""
+    seen = p > 0
+    with np.errstate(divide="ignore"):
+        return float((p[seen] * np.log(p[seen] / q[seen])).sum())

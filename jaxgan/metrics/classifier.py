@@ -1,0 +1,170 @@
+"""A classifier of a data set's own classes as its feature extractor.
+
+Inception sees photographs; of digits, clothes or emoji its features say little. A small
+network trained on the data set itself sees what matters there. It is trained once, in
+minutes, and kept with its accuracy and hash: scores by other weights are others.
+"""
+
+import hashlib
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Shaped, UInt8
+from tqdm import tqdm
+
+from jaxgan.data.cache import check_writable, default_cache, make_once
+from jaxgan.data.datasets import Dataset, in_memory
+from jaxgan.data.sources import as_float, shuffled
+from jaxgan.errors import InputError
+from jaxgan.metrics.extractors import CHUNK, Extractor, Features, check_images
+from jaxgan.networks.classifier import classifier
+from jaxgan.types import Batch, Network, Tree, Variables
+
+BATCH_SIZE = 128
+LEARNING_RATE = 2e-3
+SMOOTHING = 0.1
+
+
+class Trained(NamedTuple):
+    """A classifier and how good it is."""
+
+    extractor: Extractor
+    accuracy: float  # share of the test images that it classifies rightly
+
+
+def trained_classifier(
+    name: str,
+    train: Dataset,
+    test: Dataset,
+    *,
+    epochs: int = 8,
+    seed: int = 0,
+    cache: Path | None = None,
+) -> Trained:
+    """A classifier trained on labelled images, unless the cache holds it already.
+
+    Adam along a cosine from 2·10⁻³, batches of 128, cross-entropy with labels smoothed
+    by 0.1. Rounding differs between machines, and so do the weights and their hash:
+    for scores that compare, copy the file in `cache/classifiers` to the other machine.
+
+    Args:
+        name: of the data, for the extractor's name.
+        train: uint8 images with an integer label as their first condition.
+        test: likewise; the accuracy on them is kept beside the weights.
+        epochs: passes over `train`.
+        seed: of the weights, the order and the dropout.
+        cache: by default $JAXGAN_CACHE or the user's folder for caches.
+
+    Raises:
+        InputError: if the images are not uint8, have no integer labels, or are fewer
+            than a batch, or the cache cannot be written.
+    """
+    taught, asked = _labelled("train", train), _labelled("test", test)
+    recipe = [epochs, seed, BATCH_SIZE, LEARNING_RATE, SMOOTHING]
+    made_from = _hash([*map(np.asarray, recipe), *jax.tree.leaves((taught, asked))])
+    entry = (cache or default_cache()) / "classifiers" / f"{made_from[:32]}.npz"
+    check_writable(entry.parent, 0)
+    network = classifier(int(taught.condition[0].max()) + 1)
+
+    def compute(path: Path) -> None:
+        variables = _train(network, taught, epochs, seed)
+        accuracy = _accuracy(_extractor(name, network, variables), asked)
+        leaves = map(np.asarray, jax.tree.leaves(variables))
+        with path.open("wb") as file:
+            np.savez(file, *leaves, accuracy=np.float64(accuracy))
+
+    make_once(entry, compute)
+    try:
+        with entry.open("rb") as file, np.load(file) as saved:
+            leaves = [saved[key] for key in saved.files if key != "accuracy"]
+            accuracy = float(saved["accuracy"])
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"cache: {entry} is damaged; remove it, and it is made anew: {error}"
+        ) from error
+    example = as_float(taught.real[:1])
+    like = jax.eval_shape(network.init, jax.random.key(0), example)
+    variables = jax.tree.unflatten(jax.tree.structure(like), leaves)
+    return Trained(_extractor(name, network, variables), accuracy)
+
+
+def _train(network: Network, data: Batch, epochs: int, seed: int) -> Variables:
+    source = shuffled(data, BATCH_SIZE, substeps=1)
+    steps = epochs * len(data.real) // BATCH_SIZE
+    optimizer = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, steps))
+
+    def cost(params: Tree, stats: Tree, batch: Batch, key: Array) -> tuple:
+        variables = Variables(params, stats)
+        output, stats = network.apply(variables, batch.real, key=key, train=True)
+        wanted = jax.nn.one_hot(batch.condition[0], output.logits.shape[-1])
+        wanted = optax.smooth_labels(wanted, SMOOTHING)
+        return optax.softmax_cross_entropy(output.logits, wanted).mean(), stats
+
+    @jax.jit
+    def step(variables: Variables, state: Tree, batch: Batch, key: Array) -> tuple:
+        grads, stats = jax.grad(cost, has_aux=True)(*variables, batch, key)
+        updates, state = optimizer.update(grads, state)
+        params = optax.apply_updates(variables.params, updates)
+        return Variables(params, stats), state
+
+    init_key, key = jax.random.split(jax.random.key(seed))
+    [first] = source(seed, 0)
+    variables = jax.jit(network.init)(init_key, first.real)
+    state = optimizer.init(variables.params)
+    for i in tqdm(range(steps), "training a classifier", delay=2, leave=False):
+        [batch] = source(seed, i)
+        variables, state = step(variables, state, batch, jax.random.fold_in(key, i))
+    return variables
+
+
+def _extractor(name: str, network: Network, variables: Variables) -> Extractor:
+    @jax.jit
+    def classify(
+        variables: Variables, images: Float[Array, "b h w c"]
+    ) -> tuple[Array, Array]:
+        output, _ = network.apply(variables, images, train=False)
+        return output.features, jax.nn.softmax(output.logits)
+
+    def apply(images: UInt8[np.ndarray, "b h w c"]) -> Features:
+        more = [(0, -len(images) % CHUNK)] + [(0, 0)] * 3  # one shape, one compilation
+        outputs = classify(variables, as_float(np.pad(images, more)))
+        return Features(*(np.asarray(output)[: len(images)] for output in outputs))
+
+    weights = _hash(jax.tree.leaves(variables))
+    return Extractor(f"classifier of {name}", weights, "none", apply)
+
+
+def _accuracy(extractor: Extractor, data: Batch) -> float:
+    predicted = extractor(data.real).classes()
+    return float((predicted == data.condition[0]).mean())
+
+
+def _labelled(split: str, data: Dataset) -> Batch:
+    """All examples, if they can teach a classifier."""
+    batch = in_memory(data).gather(np.arange(len(data)))
+    check_images(batch.real)
+    labels = batch.condition[0] if batch.condition else None
+    if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{split}: a classifier needs an integer label as the first condition of "
+            'each image, as tfds(…, condition=("label",)) gives.'
+        )
+    if len(data) < BATCH_SIZE:
+        raise InputError(
+            f"{split} has {len(data)} images; a classifier needs at least {BATCH_SIZE}."
+        )
+    return batch
+
+
+def _hash(arrays: Iterable[Shaped[np.ndarray | Array, "..."]]) -> str:
+    """SHA-256 of arrays, with their shapes and types."""
+    digest = hashlib.sha256()
+    for array in map(np.ascontiguousarray, arrays):
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()

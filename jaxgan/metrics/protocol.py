@@ -1,0 +1,106 @@
+"""Scores that carry the protocol by which they were taken.
+
+The same images score differently by another extractor, resizing, reference or number of
+samples: CIFAR-10's Fréchet distances move by a factor of two. So a score is saved with
+all of these, and scores that differ in one of them are not compared.
+"""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pydantic
+
+from jaxgan.errors import InputError
+from jaxgan.metrics.estimate import Estimate
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """How a score was taken: scores compare if all of this is alike."""
+
+    metric: str  # with its parameters
+    extractor: str  # the network that made the features
+    weights: str  # SHA-256 of its weights
+    resizer: str  # how images reached its size
+    images: str  # size and channels as they were given to it
+    reference: str  # data set and split of the reals
+    reals: int  # how many
+    fakes: int  # how many
+    quantised: bool  # were the fakes rounded to uint8?
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """A measured number, by what protocol, and what made this one.
+
+    Seed and versions are told and do not stop a comparison: runs that are compared
+    differ in them.
+    """
+
+    name: str
+    value: float
+    error: float  # standard error; NaN where it is not known
+    protocol: Protocol
+    step: int  # of the run that made the fakes; 0 where there is none
+    seed: int  # of the fakes
+    versions: dict[str, str]
+
+    # JSON has no infinity: it is written as a string, and read back.
+    __pydantic_config__ = pydantic.ConfigDict(ser_json_inf_nan="strings")
+
+
+_SCORE: pydantic.TypeAdapter[Score] = pydantic.TypeAdapter(Score)
+
+
+def check_alike(scores: Iterable[Score]) -> None:
+    """Refuse to compare scores that were not taken alike.
+
+    Raises:
+        InputError: if they differ in a field of their protocols, which it names.
+    """
+    scores = list(scores)
+    for score in scores[1:]:
+        first, other = (dataclasses.asdict(s.protocol) for s in (scores[0], score))
+        for field, value in first.items():
+            if other[field] != value:
+                raise InputError(
+                    f"{scores[0].name}: scores taken by unlike protocols do not "
+                    f"compare; {field} is {value!r} of one and {other[field]!r} of "
+                    "another."
+                )
+
+
+def difference(one: Score, other: Score) -> Estimate:
+    """`one - other`, with the standard error of a difference of independent scores.
+
+    Raises:
+        InputError: if they were not taken by one protocol.
+
+        >>> import dataclasses
+        >>> from jaxgan.metrics.protocol import Protocol, Score, difference
+        >>> how = Protocol("fd", "pixels", "", "none", "8×8×1", "digits", 9, 9, True)
+        >>> a = Score("fd", 8.0, 0.3, how, 100, 0, {})
+        >>> difference(a, dataclasses.replace(a, value=7.0, error=0.4))
+        Estimate(value=1.0, error=0.5)
+    """
+    check_alike([one, other])
+    return Estimate(one.value - other.value, math.hypot(one.error, other.error))
+
+
+def write_scores(path: Path, scores: Sequence[Score]) -> None:
+    """Append scores to a file, a line of JSON each."""
+    with path.open("ab") as file:
+        for score in scores:
+            file.write(_SCORE.dump_json(score) + b"\n")
+
+
+def read_scores(path: Path) -> list[Score]:
+    """All whole lines of a file of scores; a torn or damaged line is left out."""
+    scores = []
+    for line in path.read_bytes().splitlines() if path.exists() else []:
+        with contextlib.suppress(pydantic.ValidationError):
+            scores.append(_SCORE.validate_json(line))
+    return scores

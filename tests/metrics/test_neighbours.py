@@ -1,0 +1,88 @@
+import jax
+import numpy as np
+import pytest
+
+from jaxgan.metrics import neighbours
+from jaxgan.metrics.neighbours import measure, nearest, radii
+
+
+def points(seed, n, d):
+    return np.random.default_rng(seed).normal(size=(n, d))
+
+
+def all_distances(x, y):
+    """The matrix of them all, without tricks."""
+    return np.linalg.norm(x[:, None] - y[None], axis=2)
+
+
+# One block; many groups of rows; several blocks with a rest; one point.
+SIZES = [(9, 4, 3, 9), (150, 40, 5, 3), (1030, 1100, 2, 12), (1, 2, 3, 1)]
+
+
+@pytest.mark.parametrize(("n", "m", "d", "k"), SIZES)
+def test_the_nearest_are_those_of_all_distances(n, m, d, k):
+    x, y = points(0, n, d), points(1, m, d)
+    every = all_distances(x, y)
+    found = nearest(x, y, k)
+    np.testing.assert_array_equal(found.indices, every.argsort(axis=0)[:k].T)
+    np.testing.assert_allclose(found.distances, np.sort(every, axis=0)[:k].T, 1e-12)
+
+
+@pytest.mark.parametrize(("n", "ks"), [(9, (1, 8)), (150, (3,)), (2100, (5, 2))])
+def test_radii_are_those_of_all_distances_to_others(n, ks):
+    x = points(2, n, 3)
+    every = all_distances(x, x)
+    np.fill_diagonal(every, np.inf)
+    expected = np.sort(every, axis=0)[[k - 1 for k in ks]]
+    np.testing.assert_allclose(radii(x, ks), expected, 1e-12)
+
+
+def test_duplicates_are_neighbours_and_a_point_is_not_its_own():
+    x = np.repeat(points(3, 100, 4), 3, axis=0)
+    once = radii(x[::3], (1,))[0].repeat(3)
+    np.testing.assert_array_equal(radii(x, (1, 2)), 0)
+    np.testing.assert_allclose(radii(x, (3,))[0], once, 1e-12)
+
+
+def test_copies_are_found_at_distance_zero():
+    x = points(4, 300, 7) + 1000
+    found = nearest(x, x[::-1], 2)
+    np.testing.assert_array_equal(found.indices[:, 0], np.arange(300)[::-1])
+    np.testing.assert_array_equal(found.distances[:, 0], 0)
+    assert (found.distances[:, 1] > 0.1).all()
+
+
+def test_points_far_from_the_origin_keep_their_digits():
+    x = points(5, 200, 3)
+    far = np.round(x * 2**20) / 2**20 + 2.0**26  # exact in float64
+    np.testing.assert_allclose(radii(far, (3,)), radii(far - 2.0**26, (3,)), 1e-12)
+
+
+def test_nearest_come_first_also_when_they_are_closer_than_rounding():
+    # Of unit norms, squares of 1e-18 are lost in the product, but not in differences.
+    y = np.array([[1.0, 0.0]])
+    x = np.array([[1.0, 3e-9], [1.0, 1e-9], [1.0, 2e-9], [-3.0, 0.0]])
+    found = nearest(x, y, 3)
+    np.testing.assert_array_equal(found.indices, [[1, 2, 0]])
+    np.testing.assert_allclose(found.distances, [[1e-9, 2e-9, 3e-9]], 1e-12)
+
+
+def test_blocks_do_not_change_what_is_found(monkeypatch):
+    x, y = points(6, 300, 5), points(7, 210, 5)
+    whole, reach = nearest(x, y, 4), radii(x, (4,))
+    monkeypatch.setattr(neighbours, "BLOCK", 50)
+    parts = nearest(x, y, 4)
+    np.testing.assert_array_equal(parts.indices, whole.indices)
+    np.testing.assert_array_equal(parts.distances, whole.distances)
+    np.testing.assert_array_equal(radii(x, (4,)), reach)
+
+
+def test_measure_is_the_distance_of_chosen_pairs():
+    x, y = np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([[0.0, 0.0], [3.0, 0.0]])
+    found = measure(x, y, np.array([[0, 1], [0, 1]]))
+    np.testing.assert_array_equal(found, [[0, 5], [3, 4]])
+
+
+def test_float64_is_left_behind():
+    radii(points(8, 20, 2), (1,))
+    assert not jax.config.jax_enable_x64

@@ -1,0 +1,90 @@
+"""Scores keep their protocol, and only those that were taken alike are compared."""
+
+import dataclasses
+import math
+
+import pytest
+
+from jaxgan.errors import InputError
+from jaxgan.metrics.protocol import (
+    Protocol,
+    Score,
+    check_alike,
+    difference,
+    read_scores,
+    write_scores,
+)
+
+PROTOCOL = Protocol(
+    metric="frechet (ddof 1)",
+    extractor="pixels",
+    weights="",
+    resizer="none",
+    images="8×8×1",
+    reference="digits, test",
+    reals=100,
+    fakes=50,
+    quantised=True,
+)
+SCORE = Score("frechet", 8.5, 0.3, PROTOCOL, 1000, 0, {"jaxgan": "0.1.0"})
+
+OTHERS = {
+    "metric": "frechet (ddof 0)",
+    "extractor": "inception-v3-2015",
+    "weights": "abc",
+    "resizer": "tf1_bilinear",
+    "images": "16×16×1",
+    "reference": "digits, train",
+    "reals": 99,
+    "fakes": 51,
+    "quantised": False,
+}
+
+
+def test_every_field_of_a_protocol_is_tried_here():
+    assert set(OTHERS) == {field.name for field in dataclasses.fields(Protocol)}
+
+
+@pytest.mark.parametrize("field", OTHERS)
+def test_scores_that_differ_in_one_field_are_not_compared(field):
+    unlike = dataclasses.replace(PROTOCOL, **{field: OTHERS[field]})
+    other = dataclasses.replace(SCORE, protocol=unlike)
+    message = f"frechet: scores taken by unlike protocols do not compare; {field} is"
+    with pytest.raises(InputError, match=message) as refusal:
+        difference(SCORE, other)
+    assert repr(OTHERS[field]) in str(refusal.value)
+    with pytest.raises(InputError, match=field):
+        check_alike([SCORE, SCORE, other])
+
+
+def test_seed_step_and_versions_may_differ():
+    other = dataclasses.replace(
+        SCORE, value=7.5, error=0.4, seed=3, step=9, versions={}
+    )
+    found = difference(SCORE, other)
+    assert found.value == 1.0
+    assert math.isclose(found.error, 0.5)
+
+
+@pytest.mark.parametrize("value", [8.5, 1e-300, math.inf, -math.inf])
+def test_scores_are_read_as_they_were_written(value, tmp_path):
+    path = tmp_path / "scores.jsonl"
+    scores = [SCORE, dataclasses.replace(SCORE, name="kid", value=value, step=2000)]
+    write_scores(path, scores[:1])
+    write_scores(path, scores[1:])
+    assert read_scores(path) == scores
+
+
+def test_an_unknown_error_stays_unknown(tmp_path):
+    path = tmp_path / "scores.jsonl"
+    write_scores(path, [dataclasses.replace(SCORE, error=math.nan)])
+    [score] = read_scores(path)
+    assert math.isnan(score.error)
+
+
+def test_a_torn_line_is_left_out(tmp_path):
+    path = tmp_path / "scores.jsonl"
+    write_scores(path, [SCORE, SCORE])
+    path.write_bytes(path.read_bytes()[:-20] + b"\nnot JSON\n[1]\n")
+    assert read_scores(path) == [SCORE]
+    assert read_scores(tmp_path / "none.jsonl") == []

@@ -1,0 +1,200 @@
+"""`jaxgan evaluate` and `jaxgan compare`, as a user would type them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan.evaluation import FRECHET, score, seen
+from jaxgan.metrics.extractors import pixels
+from jaxgan.metrics.protocol import read_scores, write_scores
+from jaxgan.reporting import with_error
+from jaxgan.scoring import seen_folder
+from tests.test_cli import TINY, a_wide_terminal, run  # noqa: F401
+from tests.tiny_evaluation import EVALUATED as SAMPLES
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("runs") / "tiny"
+    options = ["--run", directory, "--steps", 4, "--devices", 1, "--evaluated"]
+    assert run("train", TINY, *options, "--evaluate-every", 2) == 0
+    return directory
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Real and fake images of 8×8 pixels, in files."""
+    made = []
+    for name, seed in (("real", 0), ("fake", 1)):
+        folder = tmp_path / name
+        folder.mkdir()
+        rng = np.random.default_rng(seed)
+        for i, image in enumerate(rng.integers(0, 256, (12, 8, 8, 3), np.uint8)):
+            Image.fromarray(image).save(folder / f"{i:02}.png")
+        made.append(folder)
+    return made
+
+
+def test_a_run_is_scored_and_the_scores_are_kept(trained, capsys):
+    before = read_scores(trained / "scores.jsonl")
+    assert run("evaluate", trained, "--seed", 5, "--samples", 40) == 0
+    told = capsys.readouterr().out
+    assert "40 images of 8×8×1 against 60 of noise, test, by halves" in told
+    new = read_scores(trained / "scores.jsonl")[len(before) :]
+    assert [s.name for s in new] == ["frechet", "kid", "share_of_0", "share_of_1"]
+    assert {(s.step, s.seed, s.protocol.fakes) for s in new} == {(4, 5, 40)}
+    for each in new:
+        assert f"| {each.name} | {with_error(each.value, each.error)} |" in told
+
+
+def test_training_scores_what_evaluate_does(trained):
+    assert run("evaluate", trained) == 0
+    scores = read_scores(trained / "scores.jsonl")
+    last = [s for s in scores if s.step == 4 and s.protocol.fakes == SAMPLES]
+    names = [s.name for s in last]
+    half = len(last) // 2
+    assert names[:half] == names[half:]
+    assert last[:half] == last[half:]
+
+
+def test_reals_are_scored_like_samples_beside_them(trained, capsys):
+    assert run("evaluate", trained, "--metrics", "frechet") == 0
+    [row] = [r for r in capsys.readouterr().out.splitlines() if "| frechet" in r]
+    value, floor = (float(cell.split()[0]) for cell in row.strip("| ").split("|")[1:])
+    assert 0 < floor < value
+
+
+def test_another_split_or_folder_is_another_reference(trained, folders, capsys):
+    assert run("evaluate", trained, "--against", "train", "--metrics", "kid") == 0
+    assert "against 60 of noise, train" in capsys.readouterr().out
+    real, _ = folders
+    assert run("evaluate", trained, "--against", real, "--metrics", "kid") == 0
+    assert "against 12 of real, by halves" in capsys.readouterr().out
+    assert read_scores(trained / "scores.jsonl")[-1].protocol.reference == "real"
+
+
+def test_the_best_checkpoint_can_be_scored(trained, capsys):
+    assert run("evaluate", trained, "--best") == 0
+    last = read_scores(trained / "scores.jsonl")[-1]
+    assert str(last.step) in {path.name for path in (trained / "best").iterdir()}
+    capsys.readouterr()
+
+
+def test_two_folders_are_scored(folders, capsys):
+    real, fake = folders
+    options = ("--extractor", "pixels", "--metrics", "frechet", "precision_recall")
+    assert run("evaluate", "--real", real, "--fake", fake, *options) == 0
+    told = capsys.readouterr().out
+    assert "12 images of 8×8×3 against 12 of real, by pixels" in told
+    arrays = [
+        np.stack([np.asarray(Image.open(p)) for p in sorted(f.iterdir())])
+        for f in folders
+    ]
+    extractor = pixels()
+    a, b = (seen(str(i), x, extractor) for i, x in enumerate(arrays))
+    for found, array in zip(folders, (a, b), strict=True):
+        features = seen_folder(found, extractor).features.features
+        np.testing.assert_array_equal(features, array.features.features)
+    [expected] = score(a, b, extractor, [FRECHET])
+    assert f"| frechet | {with_error(expected.value, expected.error)} | — |" in told
+
+
+def test_a_folder_against_itself_has_no_distance(folders, capsys):
+    real, _ = folders
+    options = ("--extractor", "pixels", "--metrics", "frechet")
+    assert run("evaluate", "--real", real, "--fake", real, *options) == 0
+    [row] = [r for r in capsys.readouterr().out.splitlines() if "frechet" in r]
+    assert abs(float(row.split("|")[2].split()[0])) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["evaluate"], "give either a run or --fake DIR and --real DIR"),
+        (["evaluate", "RUN", "--fake", "REAL"], "give either a run or --fake DIR"),
+        (["evaluate", "--fake", "REAL"], "give both folders"),
+        (["evaluate", "RUN", "--samples", "1"], "frechet needs at least 2 images"),
+        (["evaluate", "RUN", "--samples", "0"], "--samples must be an integer of at"),
+        (["evaluate", "RUN", "--seed", "-1"], "--seed must be an integer from 0"),
+        (["evaluate", "RUN", "--against", "nowhere"], "split: there is no 'nowhere'"),
+        (["evaluate", "RUN", "--against", "EMPTY"], "holds no images"),
+        (["evaluate", "RUN", "--weights", "x.pth"], "--weights: they are Inception's"),
+        (["evaluate", "PLAIN"], "no experiment declares an evaluation here; say"),
+        (["evaluate", "EMPTY"], "is not a run directory: it has no run.json"),
+        (
+            ["evaluate", "RUN", "--extractor", "pixels", "--metrics", "class_shares"],
+            "class_shares needs an extractor that knows classes",
+        ),
+        (
+            ["evaluate", "RUN", "--extractor", "inception", "--weights", "none.pth"],
+            "none.pth",
+        ),
+        (["evaluate", "--real", "REAL", "--fake", "EMPTY", "P"], "holds no images"),
+        (["evaluate", "--real", "REAL", "--fake", "none", "P"], "is not a folder"),
+        (
+            ["evaluate", "--real", "REAL", "--fake", "BAD", "P"],
+            "bad.png cannot be read",
+        ),
+        (["evaluate", "--real", "REAL", "--fake", "MIXED", "P"], "of several sizes"),
+        (["evaluate", "--real", "REAL", "--fake", "BIG", "P"], "does not resize"),
+        (["evaluate", "--real", "REAL", "--fake", "ONE", "P"], "at least 2 images"),
+        (
+            ["evaluate", "--real", "REAL", "--fake", "REAL"],
+            "--extractor: no experiment",
+        ),
+        (["evaluate", "--real", "REAL", "--fake", "REAL", "--best"], "are of runs"),
+        (["compare"], "name at least one run"),
+        (["compare", "PLAIN"], "has no scores; take some by `jaxgan evaluate"),
+        (["compare", "EMPTY"], "is not a run directory"),
+        (["compare", "RUN", "--metrics", "fid"], "not every run has a score 'fid'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_scored_is_told_in_a_sentence(
+    words, message, trained, folders, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    real, _ = folders
+    for name in ("empty", "bad", "mixed", "big", "one"):
+        (tmp_path / name).mkdir()
+    for name, size in (("mixed/a", 8), ("mixed/b", 9), ("big/a", 9), ("one/a", 8)):
+        Image.new("RGB", (size, size)).save(tmp_path / f"{name}.png")
+    Image.new("RGB", (9, 9), "red").save(tmp_path / "big" / "b.png")
+    (tmp_path / "bad" / "bad.png").write_text("no image")
+    if "PLAIN" in words:
+        assert run("train", TINY, "--run", "plain", "--steps", 1, "--devices", 1) == 0
+    places = {"RUN": trained, "REAL": real, "PLAIN": "plain", "EMPTY": "empty"}
+    places |= {"BAD": "bad", "MIXED": "mixed", "BIG": "big", "ONE": "one"}
+    given = [places.get(word, word) for word in words if word != "P"]
+    given += ["--extractor", "pixels", "--metrics", "frechet"] if "P" in words else []
+    capsys.readouterr()
+    assert run(*given) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.startswith("jaxgan: ")
+    assert told.count("\n") == 1
+
+
+def test_runs_are_compared_where_they_were_scored_alike(trained, tmp_path, capsys):
+    other = tmp_path / "other"
+    options = ["--run", other, "--steps", 4, "--devices", 1, "--evaluated"]
+    assert run("train", TINY, *options, "--evaluate-every", 2, "--seed", 1) == 0
+    assert run("evaluate", trained, "--samples", SAMPLES) == 0
+    capsys.readouterr()
+    out = tmp_path / "curves.png"
+    assert run("compare", trained, other, "--out", out) == 0
+    told = capsys.readouterr().out
+    names = ["run", "step", "frechet", "kid"]
+    assert told.splitlines()[0] == "| " + " | ".join(names) + " |"
+    assert "mean of 2 tiny_experiment" in told
+    with Image.open(out) as picture:
+        assert np.asarray(picture).std() > 0
+    last = read_scores(other / "scores.jsonl")
+    unlike = dataclasses.replace(
+        last[0], protocol=dataclasses.replace(last[0].protocol, fakes=49)
+    )
+    write_scores(other / "scores.jsonl", [unlike])
+    assert run("compare", trained, other, "--out", out) == 2
+    assert "fakes is 50 of one and 49 of another" in capsys.readouterr().err

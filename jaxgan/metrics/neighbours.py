@@ -11,6 +11,7 @@ features are centred first, and the distances handed out are computed again from
 differences: a copy is at distance 0.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -105,10 +106,10 @@ def measure(
 ) -> Float[np.ndarray, "m k"]:
     """How far each point of y is from the points of x with the indices beside it."""
     found = np.empty(of.shape)
-    for start in range(0, len(y), BLOCK):
+    for start, rank in itertools.product(range(0, len(y), BLOCK), range(of.shape[1])):
         part = slice(start, start + BLOCK)
-        apart = x[of[part]] - y[part, None]
-        found[part] = np.sqrt(np.einsum("mkd,mkd->mk", apart, apart))
+        apart = x[of[part, rank]] - y[part]
+        found[part, rank] = np.sqrt(np.einsum("md,md->m", apart, apart))
     return found
 
 

@@ -77,8 +77,9 @@ def perceptual_path_length(
     """
     check_positive("epsilon", epsilon)
     check_seed("seed", seed)
-    for name, value in (("generate", generate), ("distance", distance), ("path", path)):
-        check_function(name, value, "jaxgan.sampling.slerp, for the path")
+    check_function("generate", generate, "lambda z: sample(variables, z)")
+    check_function("distance", distance, "lambda a, b: ((a - b) ** 2).sum((1, 2, 3))")
+    check_function("path", path, "jaxgan.sampling.slerp")
     if start.ndim != 2 or start.shape != end.shape or len(start) < 2:
         raise InputError(
             "start and end must be latents of one shape (n, d) with n ≥ 2, got "

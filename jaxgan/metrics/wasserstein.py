@@ -79,8 +79,8 @@ def earth_movers_distance(
         W_p = (min over plans π of Σ π_ij ‖xᵢ - yⱼ‖^p)^(1/p)
 
     where a plan has row sums 1/n and column sums 1/m. Sets of one size are matched one
-    to one (2,000 against 2,000 take half a minute at worst), others by a linear
-    program, which is slower. Read the bias above before the number.
+    to one (2,000 in the plane took 12 s of one core, in ten dimensions 1 s), others by
+    a linear program, which is slower. Read the bias above before the number.
 
     Args:
         real: rows of features.

@@ -54,17 +54,17 @@ def test_authenticity_is_that_of_all_distances():
     assert authenticity(real, fake).value == authentic(real, fake)
 
 
-@pytest.mark.parametrize(("d", "expected"), [(1, 1 / 3), (2, 0.378495), (3, 11 / 27)])
+@pytest.mark.parametrize(("d", "expected"), [(1, 1 / 3), (3, 11 / 27)])
 def test_a_perfect_sampler_is_authentic_as_often_as_it_should(d, expected):
     # 1 - |ball| / |two balls, each with its centre on the other's edge|, exactly so on
     # a torus: the unit cube among copies of itself.
     rng = np.random.default_rng(2)
     shifts = np.stack(np.meshgrid(*[[-1, 0, 1]] * d), axis=-1).reshape(-1, d)
     shares = []
-    for _ in range(30):
-        real = np.concatenate(rng.random((60, d)) + shifts[:, None])
+    for _ in range(100):
+        real = np.concatenate(rng.random((20, d)) + shifts[:, None])
         shares.append(authenticity(real, rng.random((300, d))).value)
-    error = np.std(shares, ddof=1) / np.sqrt(30)
+    error = np.std(shares, ddof=1) / np.sqrt(100)
     assert 4 * error < 0.06
     assert np.mean(shares) == pytest.approx(expected, abs=4 * error)
 

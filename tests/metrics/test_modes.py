@@ -1,11 +1,18 @@
 import math
 
+import jax
 import numpy as np
 import pytest
 
-from jaxgan import InputError
+from jaxgan import Batch, InputError
+from jaxgan.data import stacked
 from jaxgan.data.synthetic import Mixture, ring
-from jaxgan.metrics.modes import count_modes
+from jaxgan.metrics.modes import (
+    class_modes,
+    class_shares,
+    count_modes,
+    stacked_label,
+)
 from tests.builders import unchecked
 
 LINE = Mixture(np.array([[0.0, 0.0], [10.0, 0.0], [20.0, 0.0], [30.0, 0.0]]), 1.0)
@@ -76,3 +83,111 @@ def test_a_ring_of_seven_modes_does_not_pass_for_eight():
 def test_samples_of_other_shapes_are_refused(shape):
     with unchecked(), pytest.raises(InputError, match=r"samples must be .* \(n, 2\)"):
         count_modes(np.zeros(shape), LINE)
+
+
+@pytest.mark.parametrize(
+    ("labels", "captured", "kl"),
+    [
+        ([0, 1, 2, 3], 4, 0.0),
+        ([2, 2, 2], 1, math.log(4)),
+        ([0, 0, 3, 3], 2, math.log(2)),
+        ([1, 1, 1, 0], 2, 0.75 * math.log(3) + 0.25 * math.log(1)),
+    ],
+    ids=["all", "collapsed", "two", "unbalanced"],
+)
+def test_classes_are_counted_as_by_hand(labels, captured, kl):
+    found = class_modes(np.array(labels), 4)
+    assert found.captured == captured
+    assert found.kl == pytest.approx(kl, abs=1e-12)
+    assert math.isnan(found.kl_reference)
+    assert found.floor == 3 / (2 * len(labels))
+
+
+def test_the_reference_replaces_the_uniform_shares():
+    labels = np.array([0, 0, 0, 1])
+    shares = np.array([0.75, 0.25, 0.0])
+    assert class_modes(labels, 3, shares).kl_reference == pytest.approx(0, abs=1e-12)
+    other = class_modes(labels, 3, np.array([0.5, 0.25, 0.25]))
+    assert other.kl_reference == pytest.approx(0.75 * math.log(0.75 / 0.5))
+    uniform = class_modes(labels, 3, np.full(3, 1 / 3))
+    assert uniform.kl_reference == pytest.approx(uniform.kl)
+    # Class 1 is not in this reference, but sampled.
+    assert class_modes(labels, 3, np.array([1.0, 0, 0])).kl_reference == math.inf
+
+
+def floors(shares, n, repeats):
+    rng = np.random.default_rng(0)
+    return [class_modes(rng.choice(1000, n, p=shares), 1000) for _ in range(repeats)]
+
+
+def test_a_perfect_sampler_of_stacked_digits_has_the_known_divergence():
+    n, repeats = 26_000, 40
+    found = floors(np.full(1000, 1e-3), n, repeats)
+    # 2n·KL is about χ² of 999 degrees, and the next term is K² / 12n².
+    error = math.sqrt(2 * 999 / repeats) / (2 * n)
+    expected = 999 / (2 * n) + 1000**2 / (12 * n**2)
+    assert np.mean([f.kl for f in found]) == pytest.approx(expected, abs=5 * error)
+    assert {f.captured for f in found} == {1000}
+    assert found[0].floor == pytest.approx(0.0192, abs=5e-5)
+
+
+# How often each digit is among the 70,000 of MNIST.
+DIGITS = np.array([6903, 7877, 6990, 7141, 6824, 6313, 6876, 7293, 6825, 6958]) / 70_000
+
+
+def test_the_imbalance_of_digits_is_part_of_the_divergence():
+    shares = np.einsum("i,j,k->ijk", DIGITS, DIGITS, DIGITS).ravel()
+    imbalance = (shares * np.log(shares * 1000)).sum()
+    assert imbalance == pytest.approx(0.0043, abs=5e-5)
+    found = [f.kl for f in floors(shares, 26_000, 40)]
+    assert np.mean(found) == pytest.approx(0.0236, abs=5e-4)
+    assert np.std(found) == pytest.approx(0.001, rel=0.4)
+    labels = np.random.default_rng(1).choice(1000, 26_000, p=shares)
+    own = class_modes(labels, 1000, shares)
+    assert own.kl_reference == pytest.approx(own.floor, rel=0.15)
+
+
+def test_shares_have_binomial_errors():
+    shares = np.array([0.7, 0.25, 0.05])
+    rng = np.random.default_rng(0)
+    found = np.array(
+        [class_shares(rng.choice(3, 200, p=shares), 3) for _ in range(400)]
+    )
+    np.testing.assert_allclose(found[:, :, 0].mean(axis=0), shares, atol=0.008)
+    spread = found[:, :, 0].std(axis=0, ddof=1)
+    np.testing.assert_allclose(found[:, :, 1].mean(axis=0), spread, rtol=0.15)
+    assert class_shares(np.array([1, 1]), 3)[1] == (1.0, 0.0)
+
+
+def test_stacked_labels_are_those_of_the_data():
+    digits = np.random.default_rng(0).integers(0, 10, (20, 3))
+    images = tuple(np.zeros((20, 4, 4, 1), np.float32) for _ in range(3))
+    batch = stacked(jax.random.key(0), Batch(images, tuple(digits.T)))
+    np.testing.assert_array_equal(stacked_label(digits), batch.condition[0])
+    every = np.stack(np.unravel_index(np.arange(1000), (10, 10, 10)), axis=1)
+    np.testing.assert_array_equal(stacked_label(every.astype(np.uint8)), range(1000))
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"), [([], "none"), ([-1, 2], "-1 to 2"), ([0, 4], "0 to 4")]
+)
+def test_labels_outside_the_classes_are_refused(labels, found):
+    message = f"labels must be some, each from 0 to 3, got {found}"
+    for counted in (class_modes, class_shares):
+        with pytest.raises(InputError, match=message):
+            counted(np.array(labels, int), 4)
+        with pytest.raises(InputError, match="classes must be an integer of at least"):
+            counted(np.array([0]), 0)
+
+
+@pytest.mark.parametrize("shares", [[0.5, 0.5], [0.5, 0.4, 0.0], [1.5, -0.5, 0.0]])
+def test_a_reference_that_is_no_shares_is_refused(shares):
+    message = "reference must be 3 shares of at least 0 that sum to 1"
+    with pytest.raises(InputError, match=message):
+        class_modes(np.array([0, 1]), 3, np.array(shares))
+
+
+@pytest.mark.parametrize("digits", [np.zeros((4, 2), int), np.full((4, 3), 10), [0, 1]])
+def test_what_are_no_digits_is_refused(digits):
+    with unchecked(), pytest.raises(InputError, match="digits must be whole numbers"):
+        stacked_label(np.asarray(digits))

@@ -15,8 +15,13 @@ def all_distances(x, y):
     return np.linalg.norm(x[:, None] - y[None], axis=2)
 
 
-# One block; many groups of rows; several blocks with a rest; one point.
-SIZES = [(9, 4, 3, 9), (150, 40, 5, 3), (1030, 1100, 2, 12), (1, 2, 3, 1)]
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(neighbours, "BLOCK", 64)
+
+
+# A point; a block; groups of rows in it; blocks and a rest; too few rows for groups.
+SIZES = [(1, 2, 3, 1), (9, 4, 3, 9), (64, 40, 5, 3), (130, 150, 2, 3), (130, 9, 2, 12)]
 
 
 @pytest.mark.parametrize(("n", "m", "d", "k"), SIZES)
@@ -28,7 +33,7 @@ def test_the_nearest_are_those_of_all_distances(n, m, d, k):
     np.testing.assert_allclose(found.distances, np.sort(every, axis=0)[:k].T, 1e-12)
 
 
-@pytest.mark.parametrize(("n", "ks"), [(9, (1, 8)), (150, (3,)), (2100, (5, 2))])
+@pytest.mark.parametrize(("n", "ks"), [(9, (1, 8)), (64, (3,)), (200, (5, 2))])
 def test_radii_are_those_of_all_distances_to_others(n, ks):
     x = points(2, n, 3)
     every = all_distances(x, x)
@@ -69,9 +74,9 @@ def test_nearest_come_first_also_when_they_are_closer_than_rounding():
 
 def test_blocks_do_not_change_what_is_found(monkeypatch):
     x, y = points(6, 300, 5), points(7, 210, 5)
-    whole, reach = nearest(x, y, 4), radii(x, (4,))
-    monkeypatch.setattr(neighbours, "BLOCK", 50)
-    parts = nearest(x, y, 4)
+    parts, reach = nearest(x, y, 4), radii(x, (4,))
+    monkeypatch.setattr(neighbours, "BLOCK", 1024)
+    whole = nearest(x, y, 4)
     np.testing.assert_array_equal(parts.indices, whole.indices)
     np.testing.assert_array_equal(parts.distances, whole.distances)
     np.testing.assert_array_equal(radii(x, (4,)), reach)

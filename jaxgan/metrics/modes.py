@@ -72,11 +72,10 @@ def count_modes(
     counts = np.bincount(nearest[good], minlength=modes)
     if not good.any():
         return Modes(0, 0.0, float("inf"))
-    p = counts[counts > 0] / counts.sum()
     return Modes(
         captured=int((counts > 0).sum()),
         high_quality=float(good.mean()),
-        reverse_kl=float((p * np.log(p * modes)).sum()),
+        reverse_kl=_kl(counts / counts.sum(), np.full(modes, 1 / modes)),
     )
 
 

@@ -1,0 +1,142 @@
+"""Metrics of 10,000 × 2,048 features in float64, beside torch-fidelity and prdc.
+
+The same features on both sides, each in a process of its own:
+
+    frechet     the Fréchet distance
+    kid         the KID over 100 subsets of 1,000, which are the same subsets
+    neighbours  precision and recall with k = 3 by torch-fidelity, density and coverage
+                with k = 5 by prdc; jaxgan reads all four from the same distances
+    all pairs   the KID without subsets, by jaxgan alone
+
+jaxgan's have their standard errors too. Sides take turns in one run, since shared
+machines drift: believe the ratios, turn by turn. The first turn includes compilation.
+Peak memory is that of the whole process, features included.
+
+On one CPU core of a busy machine (`taskset -c 1`), one turn; jax 0.10.2, PyTorch
+2.13.0, torch-fidelity 0.4.0, prdc 0.2:
+
+                jaxgan    other     other / jaxgan
+    frechet      7.6 s      6.4 s   0.84
+    kid         18.2 s     21.8 s   1.19
+    neighbours  56.9 s    207.0 s   3.6
+    together    82.8 s    235.2 s   2.8
+    all pairs   44.3 s
+    peak memory  0.89 GiB   2.86 GiB
+
+All values agree: the shares in every count, the others in the nine digits printed.
+
+Command: python experiments/benchmarks/metrics_speed.py --torch-python PYTHON
+    where PYTHON is the interpreter of an environment that has torch-fidelity 0.4.0 and
+    prdc 0.2.
+"""
+
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tyro
+from torch_side import spread, torch_worker
+
+from jaxgan.metrics.balls import overlaps
+from jaxgan.metrics.density_coverage import density_coverage_of
+from jaxgan.metrics.frechet import frechet_distance
+from jaxgan.metrics.kid import kid
+from jaxgan.metrics.precision_recall import precision_recall_of
+
+Values = dict[str, float]
+
+
+def main(torch_python: Path, n: int = 10_000, d: int = 2048, rounds: int = 3) -> None:
+    """Time both sides.
+
+    Args:
+        torch_python: the interpreter of the other side's environment.
+        n: examples of each set, at least 1,000.
+        d: dimensions.
+        rounds: how many turns each side takes.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        # Started while this process is small: a child's peak begins with its parent's.
+        other = torch_worker(torch_python, "metrics_speed_reference.py", Path(folder))
+        real, fake = features(n, d, seed=0), features(n, d, seed=1)
+        fake *= 0.95
+        np.save(Path(folder, "real"), real)
+        np.save(Path(folder, "fake"), fake)
+        other("load", 0)
+        values: Values = {}
+        ours: dict[str, list[float]] = {name: [] for name in TASKS}
+        theirs: dict[str, list[float]] = {name: [] for name in COMPARED}
+        for _ in range(rounds):
+            for name, task in TASKS.items():
+                start = time.perf_counter()
+                values |= task(real, fake)
+                ours[name].append(time.perf_counter() - start)
+                if name in theirs:
+                    theirs[name].append(other(name, 0))
+        report(ours, theirs)
+        for name in ("frechet", "kid", *NEIGHBOURS):
+            print(f"    {name:12} {values[name]:.9g}, other {other(name, 1):.9g}")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(f"    peak memory  {peak:.2f} GiB, other {other('peak', 0):.2f} GiB")
+
+
+def features(n: int, d: int, seed: int) -> np.ndarray:
+    """Gaussian features, few of them wide; made without temporary arrays."""
+    made = np.random.default_rng(seed).standard_normal((n, d))
+    made *= np.arange(1, d + 1) ** -0.5
+    return made
+
+
+def frechet(real: np.ndarray, fake: np.ndarray) -> Values:
+    """The Fréchet distance."""
+    return {"frechet": frechet_distance(real, fake).value}
+
+
+def subsets(real: np.ndarray, fake: np.ndarray) -> Values:
+    """The KID over the published subsets."""
+    return {"kid": kid(real, fake, subsets=100).value}
+
+
+def neighbours(real: np.ndarray, fake: np.ndarray) -> Values:
+    """All four shares from the distances made once."""
+    near, wide = overlaps(real, fake, (3, 5))
+    found = (*precision_recall_of(near), *density_coverage_of(wide))
+    return {n: share.value for n, share in zip(NEIGHBOURS, found, strict=True)}
+
+
+def all_pairs(real: np.ndarray, fake: np.ndarray) -> Values:
+    """The KID without subsets."""
+    return {"all pairs": kid(real, fake).value}
+
+
+def report(ours: dict[str, list[float]], theirs: dict[str, list[float]]) -> None:
+    """The medians, and the ratios turn by turn."""
+    for side in (ours, theirs):
+        turns = zip(*(side[name] for name in COMPARED), strict=True)
+        side["together"] = [sum(turn) for turn in turns]
+    for name, found in ours.items():
+        line = f"    {name:12} {statistics.median(found):8.2f} s"
+        if name in theirs:
+            line += f", other {statistics.median(theirs[name]):8.2f} s"
+            line += f", other / jaxgan {spread(theirs[name], found)}"
+        print(line, flush=True)
+
+
+NEIGHBOURS = ("precision", "recall", "density", "coverage")
+
+COMPARED = ("frechet", "kid", "neighbours")
+
+TASKS: dict[str, Callable[[np.ndarray, np.ndarray], Values]] = {
+    "frechet": frechet,
+    "kid": subsets,
+    "neighbours": neighbours,
+    "all pairs": all_pairs,
+}
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -13,13 +13,13 @@ Paper: Radford et al. 2015, arXiv:1511.06434 (DCGAN); Mescheder et al. 2018,
 
 Command: jaxgan train experiments/folder.py --path DIR
 
-Cost: 53 minutes on two CPU cores, at 400 images/s
+Cost: 53 minutes on two quiet CPU cores, at 400 images/s
 
 Expect: with --mirror, of the 4,146 colour emoji of OpenMoji (72 pixels, transparent;
-    openmoji.org, CC BY-SA 4.0), seed 0: docs/emoji.png, on its right. Of 64 samples
-    some 35 can be named, by eye: people, faces, couples, flags, a shield. The others are
-    drawn like emoji and show nothing. The discriminator tells 85 % of reals and fakes
-    apart at the end. Without the augmentation, in the only such run of seed 0, it told
+    openmoji.org, CC BY-SA 4.0), seed 0, the only one run to its end: docs/emoji.png,
+    on its right. Of 64 samples some 35 can be named, by eye: people, faces, couples,
+    flags, a shield. The others are drawn like emoji and show nothing. The discriminator
+    tells 85 % of reals and fakes apart at the end. Without the augmentation it told
     97 % apart, and about half as many samples could be named.
 """
 

@@ -3,7 +3,10 @@
 import importlib.metadata
 import platform
 
-PACKAGES = ("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+PACKAGES = (
+    *("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint"),
+    *("numpy", "scipy", "pillow"),
+)
 
 
 def versions() -> dict[str, str]:

@@ -116,11 +116,16 @@ def pixels() -> Extractor:
 def as_uint8(images: Float[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h w c"]:
     """Images in [-1, 1] as bytes, rounded to the nearest; what lies outside is cut.
 
+    Raises:
+        InputError: if a pixel is not finite.
+
     >>> import numpy as np
     >>> from jaxgan.metrics.extractors import as_uint8
     >>> as_uint8(np.array([-1.0, 0.0, 1.0, 1.5]).reshape(1, 2, 2, 1)).ravel()
     array([  0, 128, 255, 255], dtype=uint8)
     """
+    if not np.isfinite(images).all():
+        raise InputError("images: some pixels are not finite; look at the generator.")
     return np.clip(images * 127.5 + 128, 0, 255).astype(np.uint8)
 
 

@@ -92,7 +92,9 @@ def difference(one: Score, other: Score) -> Estimate:
 
 def write_scores(path: Path, scores: Sequence[Score]) -> None:
     """Append scores to a file, a line of JSON each."""
-    with path.open("ab") as file:
+    with path.open("a+b") as file:
+        if file.tell() and path.read_bytes()[-1:] != b"\n":
+            file.write(b"\n")  # after a line that a kill has torn
         for score in scores:
             file.write(_SCORE.dump_json(score) + b"\n")
 

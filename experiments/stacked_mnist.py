@@ -46,9 +46,8 @@ from jaxgan import (
     relativistic,
     shuffled,
 )
-from jaxgan.evaluation import Evaluation, Metric
+from jaxgan.evaluation import Evaluation, Metric, by_classifier
 from jaxgan.experiment import Experiment
-from jaxgan.metrics.classifier import trained_classifier
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.extractors import Extractor, Features
 from jaxgan.metrics.modes import class_modes
@@ -109,14 +108,12 @@ def experiment(config: Config) -> Experiment:
         "triples of mnist framed to 32 pixels",
         lambda split: data.take(stacked(split), SAMPLES),
         lambda: channels_apart(
-            trained_classifier(
-                "mnist framed to 32 pixels", digits("train"), digits("test")
-            ).extractor
+            by_classifier("mnist framed to 32 pixels", digits).extractor()
         ),
         split=BOTH,
-        floor=BOTH,
+        floor="test",
         samples=SAMPLES,
-        metrics=(Metric("modes", "of 1,000, nats against uniform", 1, modes),),
+        metrics=(Metric("modes", "of 1,000; nats against uniform", 1, modes, True),),
     )
     return Experiment(
         game=game,

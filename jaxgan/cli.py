@@ -162,17 +162,12 @@ def interpolate(command: Interpolate) -> None:
 
 def evaluate(command: Evaluate) -> None:
     """`jaxgan evaluate`."""
-    report = scoring.evaluate(command)
-    protocol = report.scores[0].protocol
-    print(
-        f"{protocol.fakes:,} images of {protocol.images} against {protocol.reals:,} of "
-        f"{protocol.reference}, by {protocol.extractor}"
-    )
-    print(scoring.table(report))
+    print(scoring.told(scoring.evaluate(command)))
 
 
 def compare(command: Compare) -> None:
     """`jaxgan compare`."""
+    check_picture("--out", command.out)
     compared = read_compared(command.runs, command.metrics)
     print(score_table(compared))
     command.out.parent.mkdir(parents=True, exist_ok=True)
@@ -207,8 +202,7 @@ def look(command: Data) -> None:
     spec = Path(command.spec)
     name = spec.resolve().stem if spec.exists() else command.spec
     out = command.out or RUNS / f"{name.replace('/', '-').replace(':', '-')}-data.png"
-    if Image.registered_extensions().get(out.suffix.lower()) not in Image.SAVE:
-        raise InputError(f"--out: {out} must end as a picture does, in .png for one.")
+    check_picture("--out", out)
     if spec.is_dir() and out.resolve().is_relative_to(spec.resolve()):
         raise InputError(f"--out: {out} would be an image of {spec}; name another.")
     data = open_data(command)
@@ -220,6 +214,16 @@ def look(command: Data) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(out)
     print(f"contact sheet: {out}")
+
+
+def check_picture(name: str, path: Path) -> None:
+    """Refuse a file that no picture can be saved in.
+
+    Raises:
+        InputError: if its ending is not that of a picture.
+    """
+    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
+        raise InputError(f"{name}: {path} must end as a picture does, in .png for one.")
 
 
 def _last_measured(rows: list[dict[str, Any]]) -> dict[str, Any]:

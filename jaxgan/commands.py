@@ -120,23 +120,14 @@ class Interpolate:
     """Beginning of the two files' names; RUN/samples/interpolate by default."""
 
 
-MetricName = Literal[
-    "frechet",
-    "kid",
-    "precision_recall",
-    "density_coverage",
-    "inception_score",
-    "class_shares",
-]
-
-
 @dataclasses.dataclass(frozen=True)
 class Evaluate:
     """Score a run's samples, or anyone's images in two folders.
 
-    Prints every score with its standard error and, of a run, what as many real images
-    score. The scores of a run are kept in RUN/scores.jsonl with all that they depend
-    on: extractor, weights, resizing, reference, numbers of images, seed, versions.
+    Prints every score with its standard error and, where the experiment has some, what
+    other real images score. The scores are kept in RUN/evaluations.jsonl with all that
+    they depend on: extractor, weights, resizing, reference, numbers of images, seed,
+    versions.
     """
 
     run: Positional[Path | None] = None
@@ -148,14 +139,14 @@ class Evaluate:
     real: Path | None = None
     """The folder of real images that --fake is scored against."""
 
-    metrics: tuple[MetricName, ...] = ()
-    """Which; by default the experiment's, or all that the extractor serves."""
+    metrics: tuple[str, ...] = ()
+    """Which: by default the experiment's; frechet, kid, neighbours, class_shares, …"""
 
     samples: int | None = None
     """How many fakes; the experiment's by default, else 10,000, or the whole folder."""
 
     against: str | None = None
-    """A split of the experiment's data, or a folder of images; its test split else."""
+    """A split of the experiment's data; or a folder, with a / in it, as in ./photos."""
 
     extractor: Literal["own", "inception", "pixels"] = "own"
     """Of the features: the experiment's, Inception-v3, or the pixels themselves."""
@@ -175,13 +166,16 @@ class Evaluate:
     best: bool = False
     """Take the checkpoint of the best score instead of the latest."""
 
+    out: Path = RUNS / "evaluations.jsonl"
+    """Where the scores of folders are kept; those of a run are kept in it."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Compare:
     """Put the scores of several runs side by side: a table, and curves over the steps.
 
-    Scores that were not taken by one protocol are not compared; the message says in
-    what they differ.
+    They are the scores taken while the runs trained. Scores that were not taken by one
+    protocol are not compared; the message says in what they differ.
     """
 
     runs: Positional[tuple[Path, ...]]

@@ -3,7 +3,8 @@
 experiment.py   the experiment file as it was
 run.json        its name, the full configuration, the versions it ran on
 metrics.jsonl   a line each so many steps
-scores.jsonl    what it scored, each score with its protocol
+scores.jsonl    what it scored while it trained, each score with its protocol
+evaluations.jsonl   what it scored when `jaxgan evaluate` was asked
 checkpoints/    the latest few
 best/           the checkpoint of the best score, where the experiment evaluates
 samples/        a picture for each milestone, and strip.png, the series of them
@@ -50,6 +51,11 @@ class Run(NamedTuple):
     def scores(self) -> Path:
         """The file of scores."""
         return self.directory / "scores.jsonl"
+
+    @property
+    def evaluations(self) -> Path:
+        """The file of scores that `jaxgan evaluate` took."""
+        return self.directory / "evaluations.jsonl"
 
     @property
     def checkpoints(self) -> Path:
@@ -125,13 +131,15 @@ def locked(run: Run) -> Iterator[None]:
         raise RunError(f"another process is training in {run.directory}.") from error
 
 
-def name_of(directory: Path) -> str:
-    """The name of a run's experiment, without building it.
+def kind_of(directory: Path) -> str:
+    """A run's experiment and configuration, but for the seed, without building it.
 
     Raises:
         InputError: if it is not a run directory.
     """
-    return _read_about(directory).name
+    about = _read_about(directory)
+    fixed = {name: value for name, value in about.config.items() if name != "seed"}
+    return f"{about.name} {fixed}"
 
 
 def changed_versions(directory: Path) -> dict[str, tuple[str, str]]:

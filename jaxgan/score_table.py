@@ -9,93 +9,106 @@ from PIL import Image
 from jaxgan.errors import InputError
 from jaxgan.metrics.protocol import Score, check_alike, read_scores
 from jaxgan.reporting import curves, mean_and_error, with_error
-from jaxgan.run import name_of
+from jaxgan.run import kind_of
 
 
 class Compared(NamedTuple):
     """A run's scores that are compared."""
 
     directory: Path
-    experiment: str
-    scores: dict[str, list[Score]]  # by name, of one protocol, the last one last
+    kind: str  # experiment and configuration, but for the seed
+    scores: dict[int, dict[str, Score]]  # by step and name
 
-    def last(self, name: str) -> Score:
-        """The latest score of a name."""
-        return self.scores[name][-1]
+    @property
+    def step(self) -> int:
+        """The last."""
+        return max(self.scores)
 
 
 def read_compared(runs: Sequence[Path], names: Sequence[str] = ()) -> list[Compared]:
-    """Read the scores of runs.
+    """Read the scores that runs had while they trained.
 
     Args:
         runs: directories.
         names: of scores; by default all that every run has, but for shares of classes.
 
     Raises:
-        InputError: if no run is named, one has no scores or lacks one of the names, or
-            their latest scores were not taken by one protocol.
+        InputError: if no run is named, one has no scores, no score is common to all or
+            one of the names is not, or they were not taken by one protocol.
     """
     if not runs:
         raise InputError("runs: name at least one run directory.")
     found = [_read(run) for run in runs]
-    common = [n for n in found[0].scores if all(n in each.scores for each in found)]
+    lasts = [each.scores[each.step] for each in found]
+    common = [name for name in lasts[0] if all(name in last for last in lasts)]
     wanted = names or [name for name in common if not name.startswith("share_of_")]
     for name in wanted:
         if name not in common:
             raise InputError(
                 f"--metrics: not every run has a score {name!r}; all have {common}."
             )
-        check_alike(each.last(name) for each in found)
+        check_alike({str(e.directory): e.scores[e.step][name] for e in found})
+    if not wanted:
+        raise InputError(f"runs: they have no score in common, of {common}.")
     return [
-        each._replace(scores={name: each.scores[name] for name in wanted})
+        each._replace(
+            scores={
+                step: {name: row[name] for name in wanted}
+                for step, row in each.scores.items()
+                if set(wanted) <= set(row)
+            }
+        )
         for each in found
     ]
 
 
 def score_table(compared: Sequence[Compared]) -> str:
-    """A row a run, with standard errors, and one for each experiment of several runs.
+    """A row a run, with standard errors, and one for runs that differ in their seed.
 
     The error of a run is that of its samples; the error of several is that of the runs.
     """
-    names = list(compared[0].scores)
-    head = ["run", "step", *names]
+    lasts = [each.scores[each.step] for each in compared]
+    names = list(lasts[0])
     rows = [
-        [
-            str(each.directory),
-            f"{each.last(names[0]).step:,}",
-            *(with_error(each.last(n).value, each.last(n).error) for n in names),
-        ]
-        for each in compared
+        [str(each.directory), f"{each.step:,}"]
+        + [with_error(last[name].value, last[name].error) for name in names]
+        for each, last in zip(compared, lasts, strict=True)
     ]
-    for experiment in dict.fromkeys(each.experiment for each in compared):
-        group = [each for each in compared if each.experiment == experiment]
+    for kind in dict.fromkeys(each.kind for each in compared):
+        group = [
+            last for e, last in zip(compared, lasts, strict=True) if e.kind == kind
+        ]
         if len(group) > 1:
-            means = [mean_and_error([e.last(n).value for e in group]) for n in names]
-            rows.append([f"mean of {len(group)} {experiment}", "", *means])
+            means = [mean_and_error([last[n].value for last in group]) for n in names]
+            rows.append([f"mean of {len(group)} seeds", "", *means])
+    head = ["run", "step", *names]
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def score_curves(compared: Sequence[Compared]) -> Image.Image:
     """Each run's scores over its steps."""
-    return curves({str(each.directory): [_by_step(each)] for each in compared})
-
-
-def _by_step(compared: Compared) -> dict[int, dict[str, float]]:
-    rows: dict[int, dict[str, float]] = {}
-    for name, scores in compared.scores.items():
-        for score in scores:
-            rows.setdefault(score.step, {})[name] = score.value
-    return {step: row for step, row in rows.items() if len(row) == len(compared.scores)}
+    return curves(
+        {
+            str(each.directory): [
+                {
+                    step: {name: score.value for name, score in row.items()}
+                    for step, row in each.scores.items()
+                }
+            ]
+            for each in compared
+        }
+    )
 
 
 def _read(run: Path) -> Compared:
-    experiment, scores = name_of(run), read_scores(run / "scores.jsonl")
+    kind, scores = kind_of(run), read_scores(run / "scores.jsonl")
     if not scores:
-        raise InputError(f"{run} has no scores; take some by `jaxgan evaluate {run}`.")
-    latest = {score.name: score.protocol for score in scores}
-    alike = {
-        name: [s for s in scores if s.name == name and s.protocol == protocol]
-        for name, protocol in latest.items()
-    }
-    return Compared(run, experiment, alike)
+        raise InputError(
+            f"{run} has no scores; an experiment with an evaluation takes some while "
+            "it trains."
+        )
+    rows: dict[int, dict[str, Score]] = {}
+    for score in scores:
+        rows.setdefault(score.step, {})[score.name] = score
+    return Compared(run, kind, rows)

@@ -1,9 +1,13 @@
 """`jaxgan evaluate`: the scores of a run's samples, or of anyone's images."""
 
+import hashlib
+import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -14,8 +18,8 @@ from jaxgan.data.image_files import Files
 from jaxgan.data.pixels import upright
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.evaluation import (
+    EVERY,
     INCEPTION_SCORE,
-    OF_CLASSES,
     OF_FEATURES,
     Evaluation,
     Metric,
@@ -23,6 +27,7 @@ from jaxgan.evaluation import (
     check_count,
     score,
     seen,
+    seen_samples,
     seen_split,
 )
 from jaxgan.metrics.extractors import CHUNK, Extractor, joined, pixels
@@ -39,12 +44,14 @@ SAMPLES = 10_000
 
 
 class Report(NamedTuple):
-    """What `jaxgan evaluate` found."""
+    """What `jaxgan evaluate` found, and where it is kept.
+
+    floor: the scores of reals that were measured like samples, if there are such.
+    """
 
     scores: list[Score]
-    floor: list[
-        Score
-    ]  # of reals that are measured like samples; empty if there are none
+    floor: list[Score]
+    kept: Path
 
 
 def evaluate(command: Evaluate) -> Report:
@@ -54,66 +61,72 @@ def evaluate(command: Evaluate) -> Report:
         InputError: if the options do not fit together, a folder has no images or one
             that cannot be read, the split is unknown, or there are too few images.
     """
-    if (command.run is None) == (command.fake is None):
-        raise InputError("evaluate: give either a run or --fake DIR and --real DIR.")
-    check_seed("--seed", command.seed)
-    if command.samples is not None:
-        check_positive_int("--samples", command.samples)
-    if command.run is None:
-        return _of_folders(command)
-    return _of_run(command, open_run(command.run))
+    _check(command)
+    if command.run is not None:
+        return _of_run(command, open_run(command.run))
+    assert command.fake is not None and command.real is not None  # checked
+    extractor = _extractor(command, None)
+    metrics = _metrics(command, extractor, None)
+    fake = seen_folder(command.fake, extractor, 3, command.samples, command.seed)
+    check_count(metrics, len(fake.features.features))
+    real = seen_folder(command.real, extractor)
+    scores = score(real, fake, extractor, metrics, seed=command.seed)
+    command.out.parent.mkdir(parents=True, exist_ok=True)
+    write_scores(command.out, scores)
+    return Report(scores, [], command.out)
 
 
-def table(report: Report) -> str:
-    """The scores with their errors, and what reals would score, as Markdown."""
+def told(report: Report) -> str:
+    """By what protocol, then the scores with their errors, as Markdown."""
+    how = report.scores[0].protocol
+    weights = f", weights {how.weights[:12]}" if how.weights else ""
+    lines = [
+        f"{how.fakes:,} images of {how.images} against {how.reals:,} of "
+        f"{how.reference}, by {how.extractor} (resizing: {how.resizer}{weights})",
+    ]
     floors = {each.name: each for each in report.floor}
-    lines = ["| score | value | reals |", "|---|---|---|"]
+    reals = ""
+    if report.floor:
+        protocol = report.floor[0].protocol
+        reals = f" {protocol.fakes:,} other reals |"
+    lines += [f"| score | value |{reals}", "|---|---|" + "---|" * bool(reals)]
     for each in report.scores:
-        floor = floors.get(each.name)
-        perfect = "—" if floor is None else with_error(floor.value, floor.error)
-        lines.append(
-            f"| {each.name} | {with_error(each.value, each.error)} | {perfect} |"
-        )
-    return "\n".join(lines)
+        row = f"| {each.name} | {with_error(each.value, each.error)} |"
+        if reals:
+            floor = floors[each.name]
+            row += f" {with_error(floor.value, floor.error)} |"
+        lines.append(row)
+    return "\n".join([*lines, f"kept in {report.kept}"])
 
 
 def _of_run(command: Evaluate, run: Run) -> Report:
-    evaluation = run.experiment.evaluation
+    game, evaluation = run.experiment.game, run.experiment.evaluation
+    samples = command.samples or (evaluation.samples if evaluation else SAMPLES)
+    directory = run.best if command.best else run.checkpoints
+    step, variables = restore_networks(directory, like_state(run))
+    generate, latents = sampler(game), draw_latents(game, samples, command.seed)
+    shape = generate(variables, jax.tree.map(lambda z: z[:1], latents)).shape[1:]
+    if len(shape) != 3 or shape[-1] not in (1, 3):
+        raise InputError(
+            f"{run.directory} makes samples of shape {shape}; only images (h, w, 1) or "
+            "(h, w, 3) are evaluated so."
+        )
+    if evaluation is not None and command.against is not None:
+        _ = None if _is_folder(command.against) else evaluation.reals(command.against)
     extractor = _extractor(command, evaluation)
     metrics = _metrics(command, extractor, evaluation)
-    samples = command.samples or (evaluation.samples if evaluation else SAMPLES)
     check_count(metrics, samples)
-    images, step = _samples(command, run, samples)
-    real = _reference(command, evaluation, extractor, images.shape[-1])
-    fake = seen("samples", images, extractor)
+    real = _reference(command, evaluation, extractor, shape[-1])
+    fake = seen_samples(partial(generate, variables), latents, extractor)
     scores = score(real, fake, extractor, metrics, step=step, seed=command.seed)
-    write_scores(run.scores, scores)
+    write_scores(run.evaluations, scores)
     floor: list[Score] = []
-    if evaluation is not None and command.against in (None, evaluation.split):
+    if evaluation is not None and evaluation.floor and command.against is None:
         reals = evaluation.reals(evaluation.floor)
         chosen = np.random.default_rng(command.seed).permutation(len(reals))[:samples]
         other = seen("reals", reals.gather(np.sort(chosen)).real, extractor)
         floor = score(real, other, extractor, metrics, seed=command.seed)
-    return Report(scores, floor)
-
-
-def _of_folders(command: Evaluate) -> Report:
-    if command.fake is None or command.real is None:
-        raise InputError("evaluate: give both folders, --fake DIR and --real DIR.")
-    if command.against is not None or command.best:
-        raise InputError("evaluate: --against and --best are of runs, not of folders.")
-    extractor = _extractor(command, None)
-    metrics = _metrics(command, extractor, None)
-    real = seen_folder(command.real, extractor)
-    fake = seen_folder(command.fake, extractor, limit=command.samples)
-    return Report(score(real, fake, extractor, metrics, seed=command.seed), [])
-
-
-def _samples(command: Evaluate, run: Run, count: int) -> tuple[NDArray, int]:
-    directory = run.best if command.best else run.checkpoints
-    step, variables = restore_networks(directory, like_state(run))
-    latents = draw_latents(run.experiment.game, count, command.seed)
-    return sampler(run.experiment.game)(variables, latents), step
+    return Report(scores, floor, run.evaluations)
 
 
 def _reference(
@@ -122,24 +135,26 @@ def _reference(
     extractor: Extractor,
     channels: int,
 ) -> Seen:
-    if command.against is not None and Path(command.against).is_dir():
+    if command.against is not None and _is_folder(command.against):
         return seen_folder(Path(command.against), extractor, channels)
     if evaluation is None:
         raise InputError(
-            f"{command.run} declares no evaluation: say --against DIR, a folder of "
-            "real images."
+            f"--against: {command.run} declares no evaluation, so name a folder of "
+            f"real images, with a {os.sep} in it, as in .{os.sep}photos."
         )
     return seen_split(evaluation, command.against or evaluation.split, extractor)
 
 
+def _is_folder(against: str) -> bool:
+    """Folders are told from splits by their look, wherever the command is given."""
+    return os.sep in against
+
+
 def _extractor(command: Evaluate, evaluation: Evaluation | None) -> Extractor:
-    if command.extractor != "inception" and (command.weights or command.sha256):
-        raise InputError("--weights: they are Inception's; say --extractor inception.")
     if command.extractor == "pixels":
         return pixels()
     if command.extractor == "inception":
-        clean = command.resizer == "clean"
-        resizer = pil_bicubic if clean else tf1_bilinear
+        resizer = pil_bicubic if command.resizer == "clean" else tf1_bilinear
         return inception(command.weights, resizer, command.sha256)
     if evaluation is None:
         raise InputError(
@@ -152,24 +167,69 @@ def _extractor(command: Evaluate, evaluation: Evaluation | None) -> Extractor:
 def _metrics(
     command: Evaluate, extractor: Extractor, evaluation: Evaluation | None
 ) -> Sequence[Metric]:
-    if command.metrics:
-        return [metric for metric in OF_CLASSES if metric.name in command.metrics]
-    if evaluation is not None and command.extractor == "own":
-        return evaluation.metrics
-    return OF_FEATURES if extractor.weights == "" else (*OF_FEATURES, INCEPTION_SCORE)
+    own = evaluation.metrics if evaluation is not None else ()
+    if not command.metrics:
+        if command.extractor == "own":
+            return own
+        inception = extractor.weights != ""
+        return (*OF_FEATURES, INCEPTION_SCORE) if inception else OF_FEATURES
+    known = {metric.name: metric for metric in (*EVERY, *own)}
+    for name in command.metrics:
+        if name not in known:
+            raise InputError(f"--metrics: there is no {name!r}; there are {[*known]}.")
+    return [known[name] for name in dict.fromkeys(command.metrics)]
+
+
+def _check(command: Evaluate) -> None:
+    """Refuse options that do not belong together, before anything is read."""
+    folders = command.fake is not None or command.real is not None
+    if (command.run is not None) == folders:
+        raise InputError("evaluate: give either a run or --fake DIR and --real DIR.")
+    if folders and (command.fake is None or command.real is None):
+        raise InputError("evaluate: give both folders, --fake DIR and --real DIR.")
+    if folders and (command.against is not None or command.best):
+        raise InputError("evaluate: --against and --best are of runs, not of folders.")
+    if command.extractor != "inception":
+        for name, default in (("weights", None), ("sha256", None), ("resizer", "tf1")):
+            if getattr(command, name) != default:
+                raise InputError(
+                    f"--{name}: it is Inception's; say --extractor inception."
+                )
+    check_seed("--seed", command.seed)
+    if command.samples is not None:
+        check_positive_int("--samples", command.samples)
 
 
 def seen_folder(
-    directory: Path, extractor: Extractor, channels: int = 3, limit: int | None = None
+    directory: Path,
+    extractor: Extractor,
+    channels: int = 3,
+    limit: int | None = None,
+    seed: int = 0,
 ) -> Seen:
     """The images of a folder, each in its own size, as an extractor sees them.
 
+    The name of what is seen has a hash of the pixels: folders of one name differ.
+
+    Args:
+        directory: its sub-folders are read too.
+        extractor: of the features.
+        channels: 1, grey, or 3, RGB.
+        limit: take so many, chosen by `seed`; all by default.
+        seed: of the choice.
+
     Raises:
-        InputError: if there are no images, or one cannot be read.
+        InputError: if there are no images or fewer than `limit`, or one cannot be read.
     """
-    files = Files.of(directory)
-    names = files.names[:limit]
-    parts, shapes = [], set()
+    names = Files.of(directory).names
+    if limit is not None:
+        if limit > len(names):
+            raise InputError(
+                f"--samples: {directory} holds {len(names)} images, not {limit}."
+            )
+        chosen = np.random.default_rng(seed).permutation(len(names))[:limit]
+        names = [names[i] for i in np.sort(chosen)]
+    parts, shapes, content = [], set(), hashlib.sha256()
     starts = range(0, len(names), CHUNK)
     for start in tqdm(starts, f"reading {directory}", unit=f"×{CHUNK}", delay=2):
         images = [_read(directory / name, channels) for name in names[start:][:CHUNK]]
@@ -179,9 +239,12 @@ def seen_folder(
                 f"{directory} holds images of several sizes ({', '.join(shapes)}) and "
                 f"{extractor.name} does not resize; make them alike."
             )
+        for image in images:
+            content.update(image.tobytes())
         parts.append(extractor.part(images))
+    name = f"{directory.resolve().name} {content.hexdigest()[:12]}"
     shape = shapes.pop() if len(shapes) == 1 else "several"
-    return Seen(directory.resolve().name, shape, joined(parts))
+    return Seen(name, shape, joined(parts))
 
 
 def _read(path: Path, channels: int) -> NDArray[np.uint8]:

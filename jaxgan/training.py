@@ -10,6 +10,7 @@ checkpoint is written: networks that are not finite are never saved.
 
 import contextlib
 import math
+import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -21,10 +22,10 @@ import jax.numpy as jnp
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from jaxgan.checkpoint import Checkpoints, last_good, restore, shapes
+from jaxgan.checkpoint import Checkpoints, last_good, restore, shapes, steps
 from jaxgan.data.sources import Source, read_ahead
 from jaxgan.errors import Interrupted, RunError, check_positive_int
-from jaxgan.evaluation import evaluator, is_best
+from jaxgan.evaluation import Evaluator, evaluator, is_best
 from jaxgan.experiment import Experiment
 from jaxgan.interruption import caught_signals
 from jaxgan.metrics.protocol import read_scores, write_scores
@@ -60,9 +61,10 @@ class Schedule(NamedTuple):
         Raises:
             InputError: if an interval is not an integer of at least 1.
         """
-        for name, count in self._asdict().items():
-            if (name, count) != ("evaluate_every", 0):
-                check_positive_int(name, count)
+        for name, count in self._replace(evaluate_every=1)._asdict().items():
+            check_positive_int(name, count)
+        if self.evaluate_every != 0:
+            check_positive_int("evaluate_every, if not 0,", self.evaluate_every)
 
 
 def train(
@@ -98,18 +100,19 @@ def train(
     )
     generate = sampler(experiment.game)
     source = _ahead(experiment.source, devices)
+    evaluates = schedule.evaluate_every if experiment.evaluation else 0
+    evaluate = None
+    if experiment.evaluation is not None and evaluates and not is_finished(run):
+        evaluate = evaluator(experiment.evaluation, seed=experiment.seed)
     with _told(run), locked(run), caught_signals() as caught:
         init = partial(algorithm.init, jax.random.key(experiment.seed))
         state = restore(run.checkpoints, shapes(init, replicated(devices)))
         state = init() if state is None else state
         rewind(run.metrics, int(state.step))
         rewind(run.scores, int(state.step))
-        evaluates = schedule.evaluate_every if experiment.evaluation else 0
-        if int(state.step) == experiment.steps:
-            return state
         with (
             Checkpoints(run.checkpoints, schedule.keep) as saved,
-            _scoring(run, generate, evaluates > 0) as score,
+            _scoring(run, generate, evaluate, int(state.step)) as score,
             _board(run, int(state.step), tensorboard) as board,
             _progress(run, state) as progress,
         ):
@@ -159,6 +162,11 @@ def _ahead(source: Source, devices: Sequence[jax.Device] | None) -> Source:
     if here and jax.process_count() == 1:
         return source
     return read_ahead(placed(source, devices))
+
+
+def is_finished(run: Run) -> bool:
+    """True if the last step has a checkpoint."""
+    return run.experiment.steps in steps(run.checkpoints)
 
 
 def like_state(run: Run) -> State:
@@ -224,22 +232,23 @@ def _saved_if_it_fails(state: State, saved: Checkpoints) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _scoring(
-    run: Run, generate: Sampler, wanted: bool
+    run: Run, generate: Sampler, evaluate: Evaluator | None, begun: int
 ) -> Iterator[Callable[[int, State], Row]]:
     """`(step, state) -> row`: scores a state, and keeps it if it is the best yet."""
     evaluation = run.experiment.evaluation
-    if evaluation is None or not wanted:
+    if evaluation is None or evaluate is None:
         yield lambda step, state: {}
         return
-    seed = run.experiment.seed
-    evaluate = evaluator(evaluation, seed=seed)
-    latents = draw_latents(run.experiment.game, evaluation.samples, seed)
+    for later in (step for step in steps(run.best) if step > begun):
+        shutil.rmtree(run.best / str(later))  # its score is forgotten too
+    latents = draw_latents(run.experiment.game, evaluation.samples, run.experiment.seed)
     with Checkpoints(run.best, 1) as best:
 
         def score(step: int, state: State) -> Row:
-            scores = evaluate(generate(best_variables(state), latents), step)
+            scores = evaluate(partial(generate, best_variables(state)), latents, step)
             if is_best(scores, read_scores(run.scores)):
                 _save(state, best)
+                best.wait()  # a score that says so has its checkpoint
             write_scores(run.scores, scores)
             return {score.name: score.value for score in scores}
 

@@ -1,6 +1,7 @@
 """Evaluations: scores with their protocols, of samples and while a run trains."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import numpy as np
@@ -12,13 +13,14 @@ from jaxgan.evaluation import (
     FRECHET,
     INCEPTION_SCORE,
     KID,
+    NEIGHBOURS,
     OF_CLASSES,
-    PRECISION_RECALL,
     check_evaluation,
     evaluator,
     is_best,
     score,
     seen,
+    seen_samples,
     seen_split,
 )
 from jaxgan.experiment import build, load_file
@@ -33,6 +35,7 @@ from tests.test_training import ONE_DEVICE, TINY, assert_same_bits, make_run
 from tests.tiny_evaluation import HALVES, reals
 from tests.tiny_evaluation import TINY as EVALUATION
 
+NAMES = ["frechet", "frechet_bias", "kid", "share_of_0", "share_of_1"]
 OFTEN = Schedule(log_every=1, save_every=2, evaluate_every=2)
 
 
@@ -40,9 +43,21 @@ def noise(count=60, seed=5):
     return np.random.default_rng(seed).uniform(-1, 1, (count, 8, 8, 1))
 
 
+def scores_of(images, step=0, seed=0):
+    """The scores of these images, as if each were made of its number."""
+    numbers = np.arange(len(images))
+    return evaluator(EVALUATION, seed)(lambda i: images[i], numbers, step)
+
+
+def scores_of_run(run, networks, step):
+    latents = draw_latents(run.experiment.game, EVALUATION.samples, 0)
+    generate = partial(sampler(run.experiment.game), networks)
+    return evaluator(EVALUATION)(generate, latents, step)
+
+
 def test_scores_are_the_metrics_of_rounded_samples_and_say_how_they_were_taken():
-    scores = evaluator(EVALUATION, seed=3)(noise(), 7)
-    assert [s.name for s in scores] == ["frechet", "kid", "share_of_0", "share_of_1"]
+    scores = scores_of(noise(), 7, seed=3)
+    assert [s.name for s in scores] == NAMES
     rounded = np.floor(noise() * 127.5 + 128).clip(0, 255).astype(np.uint8)
     real = HALVES(reals("test").arrays.real).features
     expected = frechet_distance(real, HALVES(rounded).features)
@@ -60,14 +75,27 @@ def test_scores_are_the_metrics_of_rounded_samples_and_say_how_they_were_taken()
         "fakes": 60,
         "quantised": True,
     }
-    assert scores[2].value + scores[3].value == 1
+    assert scores[1].value == expected.bias
+    assert scores[-2].value + scores[-1].value == 1
+
+
+def test_samples_that_are_not_finite_are_refused():
+    with pytest.raises(InputError, match="images: some pixels are not finite"):
+        scores_of(np.full((60, 8, 8, 1), np.nan))
+
+
+def test_many_samples_are_scored_some_at_a_time():
+    many = noise(600)
+    found = seen_samples(lambda i: many[i], np.arange(600), HALVES)
+    np.testing.assert_array_equal(
+        found.features.features, seen("x", many, HALVES).features.features
+    )
 
 
 def test_bytes_and_floats_score_alike():
     bytes_ = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 1), np.uint8)
     floats = (bytes_.astype(np.float32) - 127.5) / 127.5
-    evaluate = evaluator(EVALUATION)
-    assert evaluate(bytes_, 0) == evaluate(floats, 0)
+    assert repr(scores_of(bytes_)) == repr(scores_of(floats))
 
 
 def test_a_set_against_itself():
@@ -81,14 +109,16 @@ def test_a_set_against_itself():
     ("change", "message"),
     [
         ({"samples": 0}, "evaluation: samples must be an integer of at least 1"),
-        ({"samples": 3}, "samples: precision_recall needs at least 4 images, got 3"),
+        ({"samples": 3}, "samples: neighbours needs at least 6 fakes, got 3"),
+        ({"metrics": (NEIGHBOURS,)}, "of neighbours the least is not the best; put"),
+        ({"floor": "test"}, "floor must be another split than the reference's, 'test'"),
         ({"metrics": ()}, "evaluation: metrics must be some, each once"),
         ({"metrics": (KID, KID)}, r"each once, got \['kid', 'kid'\]"),
     ],
 )
 def test_an_evaluation_that_cannot_be_taken_is_refused(change, message):
     wrong = dataclasses.replace(
-        EVALUATION, **{"metrics": (FRECHET, PRECISION_RECALL), **change}
+        EVALUATION, **{"metrics": (FRECHET, NEIGHBOURS), **change}
     )
     with pytest.raises(InputError, match=message):
         check_evaluation(wrong)
@@ -98,7 +128,7 @@ def test_an_experiment_with_such_an_evaluation_is_not_built():
     file = load_file(TINY)
     wrong = dataclasses.replace(EVALUATION, samples=1)
     made = file.experiment(file.config())._replace(evaluation=wrong)
-    with pytest.raises(InputError, match="frechet needs at least 2 images, got 1"):
+    with pytest.raises(InputError, match="frechet needs at least 2 fakes, got 1"):
         build(file._replace(experiment=lambda config: made), file.config())
 
 
@@ -108,7 +138,7 @@ def test_images_of_another_size_are_refused_where_nothing_resizes_them():
     with pytest.raises(InputError, match="samples are 16×16×1 and those of noise"):
         score(real, fake, HALVES, [FRECHET])
     resizing = HALVES._replace(resizer="halves take any size")
-    assert len(score(real, fake, resizing, [FRECHET])) == 1
+    assert len(score(real, fake, resizing, [FRECHET])) == 2
 
 
 def test_a_metric_of_classes_wants_an_extractor_that_knows_them():
@@ -120,12 +150,12 @@ def test_a_metric_of_classes_wants_an_extractor_that_knows_them():
 def test_too_few_images_are_refused():
     real = seen_split(EVALUATION, "test", HALVES)
     fake = seen("samples", noise(1), HALVES)
-    with pytest.raises(InputError, match="frechet needs at least 2 images, got 1"):
+    with pytest.raises(InputError, match="frechet needs at least 2 fakes, got 1"):
         score(real, fake, HALVES, [FRECHET])
 
 
 def test_the_best_is_the_least_of_one_protocol():
-    [first, *_] = evaluator(EVALUATION)(noise(), 0)
+    first = scores_of(noise())[0]
     better = dataclasses.replace(first, value=first.value - 1)
     unlike = dataclasses.replace(
         better, protocol=dataclasses.replace(first.protocol, fakes=9)
@@ -147,19 +177,21 @@ def test_a_run_is_scored_at_intervals_and_at_its_end(trained):
     run, _ = trained
     scores = read_scores(run.scores)
     assert [s.step for s in scores if s.name == "kid"] == [2, 4, 6]
+    assert len({s.value for s in scores if s.name == "frechet"}) == 3
     rows = {row["step"]: row for row in read_rows(run.metrics)}
     for each in scores:
         assert rows[each.step][each.name] == each.value
+    assert {s.name for s in scores} == {*NAMES}
     assert "kid" not in rows[3]
     assert scores[0].protocol.fakes == EVALUATION.samples
 
 
 def test_the_average_is_scored(trained):
     run, state = trained
-    latents = draw_latents(run.experiment.game, EVALUATION.samples, 0)
-    samples = sampler(run.experiment.game)(state.average, latents)
-    expected = evaluator(EVALUATION)(samples, 6)
-    assert read_scores(run.scores)[-len(expected) :] == expected
+    expected = scores_of_run(run, state.average, 6)
+    found = read_scores(run.scores)[-len(expected) :]
+    assert repr(found) == repr(expected)
+    assert found[0].value != scores_of_run(run, state.variables, 6)[0].value
 
 
 def test_the_best_checkpoint_is_kept(trained):
@@ -168,10 +200,7 @@ def test_the_best_checkpoint_is_kept(trained):
     [kept] = steps(run.best)
     assert kept == min(frechet, key=frechet.get)
     step, networks = restore_networks(run.best, like_state(run))
-    latents = draw_latents(run.experiment.game, EVALUATION.samples, 0)
-    samples = sampler(run.experiment.game)(networks, latents)
-    [first, *_] = evaluator(EVALUATION)(samples, step)
-    assert first.value == frechet[kept]
+    assert scores_of_run(run, networks, step)[0].value == frechet[kept]
 
 
 def test_a_stopped_run_scores_as_a_whole_one(trained, tmp_path, monkeypatch):
@@ -182,7 +211,7 @@ def test_a_stopped_run_scores_as_a_whole_one(trained, tmp_path, monkeypatch):
         train(run, OFTEN, ONE_DEVICE)
     monkeypatch.delenv("JAXGAN_TEST_STOP_AT")
     assert_same_bits(train(run, OFTEN, ONE_DEVICE), state)
-    assert read_scores(run.scores) == read_scores(whole.scores)
+    assert repr(read_scores(run.scores)) == repr(read_scores(whole.scores))
     assert steps(run.best) == steps(whole.best)
 
 
@@ -195,13 +224,12 @@ def test_nothing_is_scored_where_that_is_not_wanted(tmp_path):
 
 @pytest.mark.parametrize("every", [-1, 1.5, True])
 def test_an_interval_is_a_count(every, tmp_path):
-    with pytest.raises(InputError, match="evaluate_every must be an integer"):
+    with pytest.raises(InputError, match="evaluate_every, if not 0, must be an"):
         train(make_run(tmp_path / "run"), OFTEN._replace(evaluate_every=every))
 
 
 def test_the_log_for_tensorboard_has_every_number(tmp_path):
     from tensorboardX.proto.event_pb2 import Event
-    from tensorboardX.record_writer import masked_crc32c  # noqa: F401
 
     run = make_run(tmp_path / "run", evaluated=True)
     train(run, OFTEN, jax.devices()[:1], tensorboard=True)
@@ -223,3 +251,17 @@ def test_the_log_for_tensorboard_has_every_number(tmp_path):
     assert found.keys() == expected.keys()
     for key, value in expected.items():
         np.testing.assert_allclose(found[key], value, rtol=1e-6)
+
+
+def test_a_later_best_is_forgotten_when_a_run_goes_back(tmp_path, monkeypatch):
+    """Stopped between two scores, after a step that was scored and not saved."""
+    monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
+    run = make_run(tmp_path / "run", evaluated=True)
+    with pytest.raises(Interrupted):
+        train(run, OFTEN, ONE_DEVICE)
+    monkeypatch.delenv("JAXGAN_TEST_STOP_AT")
+    best = run.best / str(steps(run.best)[0])
+    best.rename(run.best / "5")
+    train(run, OFTEN, ONE_DEVICE)
+    frechet = {s.step: s.value for s in read_scores(run.scores) if s.name == "frechet"}
+    assert set(steps(run.best)) <= {min(frechet, key=frechet.get)}

@@ -1,6 +1,7 @@
 """`jaxgan evaluate` and `jaxgan compare`, as a user would type them."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from jaxgan.metrics.protocol import read_scores, write_scores
 from jaxgan.reporting import with_error
 from jaxgan.scoring import seen_folder
 from tests.test_cli import TINY, a_wide_terminal, run  # noqa: F401
-from tests.tiny_evaluation import EVALUATED as SAMPLES
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +38,11 @@ def folders(tmp_path):
 
 
 def test_a_run_is_scored_and_the_scores_are_kept(trained, capsys):
-    before = read_scores(trained / "scores.jsonl")
     assert run("evaluate", trained, "--seed", 5, "--samples", 40) == 0
     told = capsys.readouterr().out
     assert "40 images of 8×8×1 against 60 of noise, test, by halves" in told
-    new = read_scores(trained / "scores.jsonl")[len(before) :]
-    assert [s.name for s in new] == ["frechet", "kid", "share_of_0", "share_of_1"]
+    new = read_scores(trained / "evaluations.jsonl")[-5:]
+    assert {s.name for s in new} >= {"frechet", "kid", "share_of_0", "share_of_1"}
     assert {(s.step, s.seed, s.protocol.fakes) for s in new} == {(4, 5, 40)}
     for each in new:
         assert f"| {each.name} | {with_error(each.value, each.error)} |" in told
@@ -51,17 +50,19 @@ def test_a_run_is_scored_and_the_scores_are_kept(trained, capsys):
 
 def test_training_scores_what_evaluate_does(trained):
     assert run("evaluate", trained) == 0
-    scores = read_scores(trained / "scores.jsonl")
-    last = [s for s in scores if s.step == 4 and s.protocol.fakes == SAMPLES]
-    names = [s.name for s in last]
-    half = len(last) // 2
-    assert names[:half] == names[half:]
-    assert last[:half] == last[half:]
+    last = [s for s in read_scores(trained / "scores.jsonl") if s.step == 4]
+    found = read_scores(trained / "evaluations.jsonl")[-len(last) :]
+    assert repr(found) == repr(last)
+    assert run("evaluate", trained, "--seed", 1) == 0
+    other = read_scores(trained / "evaluations.jsonl")[-len(last) :]
+    assert other[0].value != last[0].value
 
 
 def test_reals_are_scored_like_samples_beside_them(trained, capsys):
     assert run("evaluate", trained, "--metrics", "frechet") == 0
-    [row] = [r for r in capsys.readouterr().out.splitlines() if "| frechet" in r]
+    told = capsys.readouterr().out
+    assert "| score | value | 50 other reals |" in told
+    [row] = [r for r in told.splitlines() if "| frechet |" in r]
     value, floor = (float(cell.split()[0]) for cell in row.strip("| ").split("|")[1:])
     assert 0 < floor < value
 
@@ -71,23 +72,38 @@ def test_another_split_or_folder_is_another_reference(trained, folders, capsys):
     assert "against 60 of noise, train" in capsys.readouterr().out
     real, _ = folders
     assert run("evaluate", trained, "--against", real, "--metrics", "kid") == 0
-    assert "against 12 of real, by halves" in capsys.readouterr().out
-    assert read_scores(trained / "scores.jsonl")[-1].protocol.reference == "real"
+    told = capsys.readouterr().out
+    assert "against 12 of real " in told
+    [row] = [r for r in told.splitlines() if r.startswith("| kid")]
+    assert row.count("|") == 3
+    reference = read_scores(trained / "evaluations.jsonl")[-1].protocol.reference
+    assert re.fullmatch("real [0-9a-f]{12}", reference)
+    (real / "00.png").unlink()
+    assert run("evaluate", trained, "--against", real, "--metrics", "kid") == 0
+    assert (
+        read_scores(trained / "evaluations.jsonl")[-1].protocol.reference != reference
+    )
 
 
 def test_the_best_checkpoint_can_be_scored(trained, capsys):
     assert run("evaluate", trained, "--best") == 0
-    last = read_scores(trained / "scores.jsonl")[-1]
+    last = read_scores(trained / "evaluations.jsonl")[-1]
     assert str(last.step) in {path.name for path in (trained / "best").iterdir()}
     capsys.readouterr()
 
 
-def test_two_folders_are_scored(folders, capsys):
+def test_two_folders_are_scored(folders, capsys, tmp_path):
     real, fake = folders
-    options = ("--extractor", "pixels", "--metrics", "frechet", "precision_recall")
-    assert run("evaluate", "--real", real, "--fake", fake, *options) == 0
+    options = ("--extractor", "pixels", "--metrics", "frechet", "neighbours")
+    out = tmp_path / "scores.jsonl"
+    words = ("evaluate", "--real", real, "--fake", fake, *options, "--out", out)
+    assert run(*words) == 0
     told = capsys.readouterr().out
-    assert "12 images of 8×8×3 against 12 of real, by pixels" in told
+    assert "12 images of 8×8×3 against 12 of real " in told
+    assert ", by pixels (resizing: none)" in told
+    names = [s.name for s in read_scores(out)]
+    assert names[:2] == ["frechet", "frechet_bias"]
+    assert names[2:] == ["precision", "recall", "density", "coverage"]
     arrays = [
         np.stack([np.asarray(Image.open(p)) for p in sorted(f.iterdir())])
         for f in folders
@@ -97,15 +113,28 @@ def test_two_folders_are_scored(folders, capsys):
     for found, array in zip(folders, (a, b), strict=True):
         features = seen_folder(found, extractor).features.features
         np.testing.assert_array_equal(features, array.features.features)
-    [expected] = score(a, b, extractor, [FRECHET])
-    assert f"| frechet | {with_error(expected.value, expected.error)} | — |" in told
+    expected, _ = score(a, b, extractor, [FRECHET])
+    assert f"| frechet | {with_error(expected.value, expected.error)} |" in told
 
 
-def test_a_folder_against_itself_has_no_distance(folders, capsys):
+def test_some_images_of_a_folder_are_chosen_by_the_seed(folders):
+    real, _ = folders
+    some = [seen_folder(real, pixels(), 3, 5, seed) for seed in (0, 0, 1)]
+    assert some[0].name == some[1].name != some[2].name
+    whole = seen_folder(real, pixels()).features.features.tolist()
+    rows = [whole.index(row) for row in some[2].features.features.tolist()]
+    assert rows == sorted({*rows})
+    assert rows != [0, 1, 2, 3, 4]
+
+
+def test_a_folder_against_itself_has_no_distance(
+    folders, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
     real, _ = folders
     options = ("--extractor", "pixels", "--metrics", "frechet")
     assert run("evaluate", "--real", real, "--fake", real, *options) == 0
-    [row] = [r for r in capsys.readouterr().out.splitlines() if "frechet" in r]
+    [row] = [r for r in capsys.readouterr().out.splitlines() if "| frechet |" in r]
     assert abs(float(row.split("|")[2].split()[0])) < 1e-5
 
 
@@ -115,12 +144,27 @@ def test_a_folder_against_itself_has_no_distance(folders, capsys):
         (["evaluate"], "give either a run or --fake DIR and --real DIR"),
         (["evaluate", "RUN", "--fake", "REAL"], "give either a run or --fake DIR"),
         (["evaluate", "--fake", "REAL"], "give both folders"),
-        (["evaluate", "RUN", "--samples", "1"], "frechet needs at least 2 images"),
+        (["evaluate", "RUN", "--samples", "1"], "frechet needs at least 2 fakes"),
         (["evaluate", "RUN", "--samples", "0"], "--samples must be an integer of at"),
         (["evaluate", "RUN", "--seed", "-1"], "--seed must be an integer from 0"),
         (["evaluate", "RUN", "--against", "nowhere"], "split: there is no 'nowhere'"),
-        (["evaluate", "RUN", "--against", "EMPTY"], "holds no images"),
-        (["evaluate", "RUN", "--weights", "x.pth"], "--weights: they are Inception's"),
+        (["evaluate", "RUN", "--against", "./empty"], "holds no images"),
+        (["evaluate", "RUN", "--weights", "x.pth"], "--weights: it is Inception's"),
+        (["evaluate", "RUN", "--sha256", "ab"], "--sha256: it is Inception's"),
+        (["evaluate", "RUN", "--resizer", "clean"], "--resizer: it is Inception's"),
+        (["evaluate", "RUN", "--real", "REAL"], "give either a run or --fake DIR"),
+        (
+            ["evaluate", "RUN", "--metrics", "fid"],
+            "--metrics: there is no 'fid'",
+        ),
+        (
+            ["evaluate", "PLAIN", "--extractor", "pixels", "--against", "x"],
+            "--against: plain declares no evaluation, so name a folder",
+        ),
+        (
+            ["evaluate", "--real", "REAL", "--fake", "REAL", "P", "--samples", "99"],
+            "holds 12 images, not 99",
+        ),
         (["evaluate", "PLAIN"], "no experiment declares an evaluation here; say"),
         (["evaluate", "EMPTY"], "is not a run directory: it has no run.json"),
         (
@@ -139,14 +183,15 @@ def test_a_folder_against_itself_has_no_distance(folders, capsys):
         ),
         (["evaluate", "--real", "REAL", "--fake", "MIXED", "P"], "of several sizes"),
         (["evaluate", "--real", "REAL", "--fake", "BIG", "P"], "does not resize"),
-        (["evaluate", "--real", "REAL", "--fake", "ONE", "P"], "at least 2 images"),
+        (["evaluate", "--real", "REAL", "--fake", "ONE", "P"], "at least 2 fakes"),
+        (["evaluate", "--real", "ONE", "--fake", "REAL", "P"], "real has 1 examples"),
         (
             ["evaluate", "--real", "REAL", "--fake", "REAL"],
             "--extractor: no experiment",
         ),
         (["evaluate", "--real", "REAL", "--fake", "REAL", "--best"], "are of runs"),
         (["compare"], "name at least one run"),
-        (["compare", "PLAIN"], "has no scores; take some by `jaxgan evaluate"),
+        (["compare", "PLAIN"], "has no scores; an experiment with an evaluation"),
         (["compare", "EMPTY"], "is not a run directory"),
         (["compare", "RUN", "--metrics", "fid"], "not every run has a score 'fid'"),
     ],
@@ -181,20 +226,20 @@ def test_runs_are_compared_where_they_were_scored_alike(trained, tmp_path, capsy
     other = tmp_path / "other"
     options = ["--run", other, "--steps", 4, "--devices", 1, "--evaluated"]
     assert run("train", TINY, *options, "--evaluate-every", 2, "--seed", 1) == 0
-    assert run("evaluate", trained, "--samples", SAMPLES) == 0
     capsys.readouterr()
     out = tmp_path / "curves.png"
     assert run("compare", trained, other, "--out", out) == 0
     told = capsys.readouterr().out
-    names = ["run", "step", "frechet", "kid"]
+    names = ["run", "step", "frechet", "frechet_bias", "kid"]
     assert told.splitlines()[0] == "| " + " | ".join(names) + " |"
-    assert "mean of 2 tiny_experiment" in told
+    assert "mean of 2 seeds" in told
     with Image.open(out) as picture:
         assert np.asarray(picture).std() > 0
     last = read_scores(other / "scores.jsonl")
+    [first] = [s for s in last if s.step == 4 and s.name == "frechet"]
     unlike = dataclasses.replace(
-        last[0], protocol=dataclasses.replace(last[0].protocol, fakes=49)
+        first, protocol=dataclasses.replace(first.protocol, fakes=49)
     )
     write_scores(other / "scores.jsonl", [unlike])
     assert run("compare", trained, other, "--out", out) == 2
-    assert "fakes is 50 of one and 49 of another" in capsys.readouterr().err
+    assert f"fakes is 50 of {trained} and 49 of {other}" in capsys.readouterr().err

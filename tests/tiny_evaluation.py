@@ -35,6 +35,7 @@ TINY = Evaluation(
     "noise",
     reals,
     lambda: HALVES,
+    floor="train",
     samples=EVALUATED,
     metrics=(FRECHET, KID, CLASS_SHARES),
 )

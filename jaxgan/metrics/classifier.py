@@ -20,7 +20,7 @@ from tqdm import tqdm
 from jaxgan.data.cache import check_writable, default_cache, make_once
 from jaxgan.data.datasets import Dataset, in_memory
 from jaxgan.data.sources import as_float, shuffled
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.metrics.extractors import CHUNK, Extractor, Features, check_images
 from jaxgan.networks.classifier import classifier
 from jaxgan.types import Batch, Network, Tree, Variables
@@ -28,6 +28,9 @@ from jaxgan.types import Batch, Network, Tree, Variables
 BATCH_SIZE = 128
 LEARNING_RATE = 2e-3
 SMOOTHING = 0.1
+
+FORMAT = 1
+"""Of the network and its training: to be raised when either changes."""
 
 
 class Trained(NamedTuple):
@@ -65,7 +68,12 @@ def trained_classifier(
             than a batch, or the cache cannot be written.
     """
     taught, asked = _labelled("train", train), _labelled("test", test)
-    recipe = [epochs, seed, BATCH_SIZE, LEARNING_RATE, SMOOTHING]
+    shapes = [images.real.shape[1:] for images in (taught, asked)]
+    if shapes[0] != shapes[1]:
+        raise InputError(f"train and test must hold images of one shape, got {shapes}.")
+    check_positive_int("epochs", epochs)
+    check_seed("seed", seed)
+    recipe = [FORMAT, epochs, seed, BATCH_SIZE, LEARNING_RATE, SMOOTHING]
     made_from = _hash([*map(np.asarray, recipe), *jax.tree.leaves((taught, asked))])
     entry = (cache or default_cache()) / "classifiers" / f"{made_from[:32]}.npz"
     check_writable(entry.parent, 0)
@@ -74,23 +82,34 @@ def trained_classifier(
     def compute(path: Path) -> None:
         variables = _train(network, taught, epochs, seed)
         accuracy = _accuracy(_extractor(name, network, variables), asked)
-        leaves = map(np.asarray, jax.tree.leaves(variables))
+        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(variables)]
         with path.open("wb") as file:
-            np.savez(file, *leaves, accuracy=np.float64(accuracy))
+            digest = np.str_(_hash(leaves))
+            np.savez(file, *leaves, accuracy=np.float64(accuracy), sha256=digest)
 
     make_once(entry, compute)
-    try:
-        with entry.open("rb") as file, np.load(file) as saved:
-            leaves = [saved[key] for key in saved.files if key != "accuracy"]
-            accuracy = float(saved["accuracy"])
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"cache: {entry} is damaged; remove it, and it is made anew: {error}"
-        ) from error
     example = as_float(taught.real[:1])
     like = jax.eval_shape(network.init, jax.random.key(0), example)
-    variables = jax.tree.unflatten(jax.tree.structure(like), leaves)
-    return Trained(_extractor(name, network, variables), accuracy)
+    variables, accuracy = _read(entry, jax.tree.structure(like))
+    told = f"{name}, {accuracy:.2%} right"
+    return Trained(_extractor(told, network, variables), accuracy)
+
+
+def _read(entry: Path, structure: jax.tree_util.PyTreeDef) -> tuple[Variables, float]:
+    """The weights and the accuracy that a file holds, if they are those written."""
+    try:
+        with entry.open("rb") as file, np.load(file) as saved:
+            about = {key: saved[key][()] for key in ("accuracy", "sha256")}
+            leaves = [saved[key] for key in saved.files if key not in about]
+        variables = jax.tree.unflatten(structure, leaves)
+        damage = "" if _hash(leaves) == about["sha256"] else "the weights have changed"
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        damage = str(error) or type(error).__name__
+    if damage:
+        raise InputError(
+            f"cache: {entry} is damaged; remove it, and it is made anew: {damage}."
+        )
+    return variables, float(about["accuracy"])
 
 
 def _train(network: Network, data: Batch, epochs: int, seed: int) -> Variables:
@@ -153,6 +172,11 @@ def _labelled(split: str, data: Dataset) -> Batch:
         raise InputError(
             f"{split}: a classifier needs an integer label as the first condition of "
             'each image, as tfds(…, condition=("label",)) gives.'
+        )
+    if labels.min() < 0 or labels.max() == 0:
+        raise InputError(
+            f"{split}: labels must count at least two classes from 0, got "
+            f"{labels.min()} to {labels.max()}."
         )
     if len(data) < BATCH_SIZE:
         raise InputError(

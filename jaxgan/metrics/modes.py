@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from jaxgan.data.synthetic import Mixture
 from jaxgan.errors import InputError, check_positive_int
+from jaxgan.metrics.checks import checked
 from jaxgan.metrics.estimate import Estimate
 
 
@@ -50,7 +51,8 @@ def count_modes(
     and infinity if there is no such sample at all.
 
     Raises:
-        InputError: if `samples` is not of shape (n, d) with the mixture's d and n ≥ 1.
+        InputError: if `samples` are not finite, or not of shape (n, d) with the
+            mixture's d and n ≥ 1.
 
     Reference: protocol of Lin et al. 2018, arXiv:1712.04086 (2,500 samples).
 
@@ -65,7 +67,7 @@ def count_modes(
             f"samples must be of shape (n, {dimension}) with n ≥ 1, "
             f"got {samples.shape}."
         )
-    offsets = samples.astype(np.float64)[:, None] - mixture.means[None]
+    offsets = checked("samples", samples, 1)[:, None] - mixture.means[None]
     distances = np.linalg.norm(offsets, axis=-1)
     nearest = distances.argmin(axis=1)
     good = distances.min(axis=1) < within * mixture.sigma
@@ -164,6 +166,11 @@ def stacked_label(digits: Integer[np.ndarray, "n 3"]) -> Integer[np.ndarray, " n
 
 def _counts(labels: NDArray, classes: int) -> NDArray[np.int64]:
     check_positive_int("classes", classes)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"labels must be whole numbers of shape (n,), got {labels.dtype} of shape "
+            f"{labels.shape}."
+        )
     if not labels.size or labels.min() < 0 or labels.max() >= classes:
         found = f"{labels.min()} to {labels.max()}" if labels.size else "none"
         raise InputError(

@@ -8,7 +8,7 @@ all of these, and scores that differ in one of them are not compared.
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pydantic
@@ -55,21 +55,22 @@ class Score:
 _SCORE: pydantic.TypeAdapter[Score] = pydantic.TypeAdapter(Score)
 
 
-def check_alike(scores: Iterable[Score]) -> None:
+def check_alike(scores: Mapping[str, Score]) -> None:
     """Refuse to compare scores that were not taken alike.
+
+    Args:
+        scores: by what they are called in the message.
 
     Raises:
         InputError: if they differ in a field of their protocols, which it names.
     """
-    scores = list(scores)
-    for score in scores[1:]:
-        first, other = (dataclasses.asdict(s.protocol) for s in (scores[0], score))
-        for field, value in first.items():
-            if other[field] != value:
+    (label, first), *others = scores.items()
+    for other_label, other in others:
+        for field, value in dataclasses.asdict(first.protocol).items():
+            if (unlike := getattr(other.protocol, field)) != value:
                 raise InputError(
-                    f"{scores[0].name}: scores taken by unlike protocols do not "
-                    f"compare; {field} is {value!r} of one and {other[field]!r} of "
-                    "another."
+                    f"{first.name}: scores taken by unlike protocols do not compare; "
+                    f"{field} is {value!r} of {label} and {unlike!r} of {other_label}."
                 )
 
 
@@ -86,7 +87,7 @@ def difference(one: Score, other: Score) -> Estimate:
         >>> difference(a, dataclasses.replace(a, value=7.0, error=0.4))
         Estimate(value=1.0, error=0.5)
     """
-    check_alike([one, other])
+    check_alike({"one": one, "the other": other})
     return Estimate(one.value - other.value, math.hypot(one.error, other.error))
 
 

@@ -37,13 +37,13 @@ def test_it_reads_digits(taught):
 
 
 def test_its_features_and_probabilities(taught):
-    _, (extractor, _) = taught
+    _, (extractor, accuracy) = taught
     found = extractor(as_uint8(digits()[0][:300]))
     assert found.features.shape == (300, 128)
     assert found.features.dtype == np.float32
     assert (found.features >= 0).all()
     np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, rtol=1e-5)
-    assert extractor.name == "classifier of digits"
+    assert extractor.name == f"classifier of digits, {accuracy:.2%} right"
     assert len(extractor.weights) == 64
 
 
@@ -88,10 +88,20 @@ def test_a_damaged_file_is_told(taught, tmp_path):
     cache, _ = taught
     [file] = (cache / "classifiers").glob("*.npz")
     whole = file.read_bytes()
+    with np.load(file) as saved:
+        arrays = dict(saved)
+    changed = {**arrays, "arr_0": arrays["arr_0"] + 1}
+    fewer = {key: value for key, value in arrays.items() if key != "arr_3"}
+    untold = {key: value for key, value in arrays.items() if key != "accuracy"}
+    damaged = [whole[:1000], b""]
+    for content in (changed, fewer, untold):
+        np.savez(tmp_path / "damaged.npz", **content)
+        damaged.append((tmp_path / "damaged.npz").read_bytes())
     try:
-        file.write_bytes(whole[:1000])
-        with pytest.raises(InputError, match=f"{file.name} is damaged; remove it"):
-            trained_classifier("digits", split(TRAIN), split(TEST), cache=cache)
+        for content in damaged:
+            file.write_bytes(content)
+            with pytest.raises(InputError, match=f"{file.name} is damaged; remove it"):
+                trained_classifier("digits", split(TRAIN), split(TEST), cache=cache)
     finally:
         file.write_bytes(whole)
 
@@ -103,6 +113,20 @@ def test_a_damaged_file_is_told(taught, tmp_path):
         (
             as_dataset(Batch(np.zeros((200, 8, 8, 1), np.uint8), (np.zeros(200),))),
             "train: a classifier needs an integer label",
+        ),
+        (
+            as_dataset(Batch(digits()[0] > 0, (digits()[1],))),
+            "must be uint8, got bool",
+        ),
+        (
+            as_dataset(Batch(as_uint8(digits()[0]), (digits()[1] - 1,))),
+            "labels must count at least two classes from 0, got -1 to 8",
+        ),
+        (
+            as_dataset(
+                Batch(np.zeros((200, 9, 9, 1), np.uint8), (np.arange(200) % 2,))
+            ),
+            "train and test must hold images of one shape",
         ),
         (split(slice(0, 100)), "train has 100 images; a classifier needs at least 128"),
         (as_dataset(Batch(digits()[0], (digits()[1],))), "must be uint8, got float32"),

@@ -191,3 +191,16 @@ def test_a_reference_that_is_no_shares_is_refused(shares):
 def test_what_are_no_digits_is_refused(digits):
     with unchecked(), pytest.raises(InputError, match="digits must be whole numbers"):
         stacked_label(np.asarray(digits))
+
+
+def test_samples_that_are_not_finite_are_refused():
+    samples = ring().sample(20, seed=0)
+    samples[3] = np.nan
+    with pytest.raises(InputError, match="samples holds numbers that are not finite"):
+        count_modes(samples, ring())
+
+
+@pytest.mark.parametrize("labels", [np.array([0.5, 1.0]), np.zeros((2, 2), int)])
+def test_labels_are_whole_numbers_in_a_row(labels):
+    with unchecked(), pytest.raises(InputError, match="labels must be whole numbers"):
+        class_modes(labels, 3)

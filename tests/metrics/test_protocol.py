@@ -54,7 +54,7 @@ def test_scores_that_differ_in_one_field_are_not_compared(field):
         difference(SCORE, other)
     assert repr(OTHERS[field]) in str(refusal.value)
     with pytest.raises(InputError, match=field):
-        check_alike([SCORE, SCORE, other])
+        check_alike({"a": SCORE, "b": SCORE, "c": other})
 
 
 def test_seed_step_and_versions_may_differ():

@@ -111,8 +111,9 @@ def _of_run(command: Evaluate, run: Run) -> Report:
             f"{run.directory} makes samples of shape {shape}; only images (h, w, 1) or "
             "(h, w, 3) are evaluated so."
         )
-    if evaluation is not None and command.against is not None:
-        _ = None if _is_folder(command.against) else evaluation.reals(command.against)
+    split = command.against
+    if evaluation is not None and split is not None and not _is_folder(split):
+        evaluation.reals(split)  # refused, if unknown, before a classifier is trained
     extractor = _extractor(command, evaluation)
     metrics = _metrics(command, extractor, evaluation)
     check_count(metrics, samples)

@@ -100,9 +100,9 @@ def train(
     )
     generate = sampler(experiment.game)
     source = _ahead(experiment.source, devices)
-    evaluates = schedule.evaluate_every if experiment.evaluation else 0
     evaluate = None
-    if experiment.evaluation is not None and evaluates and not is_finished(run):
+    wanted = schedule.evaluate_every > 0 and not is_finished(run)
+    if experiment.evaluation is not None and wanted:
         evaluate = evaluator(experiment.evaluation, seed=experiment.seed)
     with _told(run), locked(run), caught_signals() as caught:
         init = partial(algorithm.init, jax.random.key(experiment.seed))
@@ -126,7 +126,9 @@ def train(
                 stopped = caught()
                 last = step == experiment.steps
                 shows = last or is_milestone(step)
-                scores = evaluates and (last or step % evaluates == 0)
+                scores = evaluate is not None and (
+                    last or step % schedule.evaluate_every == 0
+                )
                 logs = shows or scores or step % schedule.log_every == 0
                 saves = last or step % schedule.save_every == 0 or stopped is not None
                 if logs or saves:

@@ -12,16 +12,19 @@ jaxgan's have their standard errors too. Sides take turns in one run, since shar
 machines drift: believe the ratios, turn by turn. The first turn includes compilation.
 Peak memory is that of the whole process, features included.
 
-On one CPU core of a busy machine (`taskset -c 1`), one turn; jax 0.10.2, PyTorch
-2.13.0, torch-fidelity 0.4.0, prdc 0.2:
+On two CPU cores, medians of three turns; jax 0.10.2, PyTorch 2.13.0, torch-fidelity
+0.4.0, prdc 0.2:
 
-                jaxgan    other     other / jaxgan
-    frechet      7.6 s      6.4 s   0.84
-    kid         18.2 s     21.8 s   1.19
-    neighbours  56.9 s    207.0 s   3.6
-    together    82.8 s    235.2 s   2.8
-    all pairs   44.3 s
-    peak memory  0.89 GiB   2.86 GiB
+                jaxgan     other     other / jaxgan
+    frechet      3.6 s      2.8 s    0.80 (0.73 to 0.86)
+    kid          6.7 s      7.9 s    1.17 (1.16 to 1.21)
+    neighbours   8.7 s     29.3 s    3.33 (2.98 to 3.41)
+    together    19.0 s     40.0 s    2.08 (1.97 to 2.16)
+    all pairs    6.6 s
+    peak memory  1.41 GiB   3.00 GiB
+
+Only jaxgan's Fréchet distance has a standard error and a bias: about a quarter of
+its time.
 
 All values agree: the shares in every count, the others in the nine digits printed.
 

@@ -23,7 +23,12 @@ from jaxtyping import Array, Bool, Float, Int, Real
 from jaxgan.errors import check_positive_int
 from jaxgan.metrics.checks import checked_pair
 from jaxgan.metrics.estimate import Estimate
-from jaxgan.metrics.neighbours import measure, radii, squares
+from jaxgan.metrics.neighbours import (
+    in_one_part,
+    measure,
+    radii_in_parts,
+    squares,
+)
 
 ROUNDING = 1e-13
 """What ‖x - y‖² may lose, as a share of ‖x‖² + ‖y‖²: 450 units in the last place."""
@@ -52,6 +57,10 @@ class Overlap(NamedTuple):
     reals_held: Bool[np.ndarray, " n"]
     reals_met: Bool[np.ndarray, " n"]
     parts: tuple["Overlap", ...] = ()
+
+
+_Met = tuple[slice, slice, tuple[Array, Array, Array, Array]]
+"""Rows of the reals, rows of the fakes, and who met there."""
 
 
 class _Balls(NamedTuple):
@@ -84,15 +93,14 @@ def overlaps(
         check_positive_int("k", k)
     real, fake = checked_pair(real, fake, least=max(ks) + 1)
     most = min(len(real), len(fake)) // (PARTS * LEAST)
-    fitting = tuple(k for k in ks if k <= most)
-    some, others = (x[: len(x) // PARTS * PARTS] for x in (real, fake))
-    parts = [
-        _overlaps(some[start::PARTS], others[start::PARTS], fitting)
-        for start in range(PARTS if fitting else 0)
-    ]
-    of_k = dict(zip(fitting, zip(*parts, strict=True), strict=True))
-    whole = _overlaps(real, fake, ks)
-    return tuple(each._replace(parts=of_k.get(each.k, ())) for each in whole)
+    if min(ks) > most:
+        [whole] = _overlaps(real, fake, ks, 1)
+        return whole
+    whole, own = _overlaps(real, fake, ks, PARTS)
+    return tuple(
+        each._replace(parts=_apart(within)) if each.k <= most else each
+        for each, within in zip(whole, own, strict=True)
+    )
 
 
 def estimate(overlap: Overlap, share: Callable[[Overlap], float]) -> Estimate:
@@ -119,36 +127,75 @@ def estimate(overlap: Overlap, share: Callable[[Overlap], float]) -> Estimate:
 
 
 def _overlaps(
-    real: Float[np.ndarray, "n d"], fake: Float[np.ndarray, "m d"], ks: tuple[int, ...]
-) -> tuple[Overlap, ...]:
+    real: Float[np.ndarray, "n d"],
+    fake: Float[np.ndarray, "m d"],
+    ks: tuple[int, ...],
+    parts: int,
+) -> list[tuple[Overlap, ...]]:
+    """For each k: among all and, of several parts, among the examples of each part."""
     centre = real.mean(axis=0)
-    balls, fake_balls = _balls(real, centre, ks), _balls(fake, centre, ks)
-    fakes_held, fakes_inside = np.zeros((2, len(ks), len(fake)), int)
-    reals_held, reals_met = np.zeros((2, len(ks), len(real)), bool)
+    balls = _balls(real, centre, ks, parts)
+    fake_balls = _balls(fake, centre, ks, parts)
+    found: list[list[_Met]] = [[] for _ in balls]
     with jax.enable_x64(True):
-        for i, j, square in squares(real, fake, centre):
-            reals, fakes = slice(i, i + len(square)), slice(j, j + square.shape[1])
-            held, inside, real_held, real_met = _meet(
-                square,
-                balls.with_edge[:, reals],
-                balls.without[:, reals],
-                fake_balls.with_edge[:, fakes],
-            )
-            fakes_held[:, fakes] += held
-            fakes_inside[:, fakes] += inside
-            reals_held[:, reals] |= real_held
-            reals_met[:, reals] |= real_met
+        for reals, fakes, square in squares(real, fake, centre, parts):
+            of_all = slice(None if in_one_part(reals, fakes) else 1)
+            for own, a, b in zip(found[of_all], balls, fake_balls, strict=False):
+                edges = (
+                    a.with_edge[:, reals],
+                    a.without[:, reals],
+                    b.with_edge[:, fakes],
+                )
+                own.append((reals, fakes, _meet(square, *edges)))
+    return [_together(met, ks, len(real), len(fake)) for met in found]
+
+
+def _together(
+    met: list[_Met], ks: tuple[int, ...], n: int, m: int
+) -> tuple[Overlap, ...]:
+    """What all blocks of pairs add up to.
+
+    They are fetched only here, so that one is computed while the next is dispatched.
+    """
+    fakes_held, fakes_inside = np.zeros((2, len(ks), m), int)
+    reals_held, reals_met = np.zeros((2, len(ks), n), bool)
+    for reals, fakes, (held, inside, real_held, real_met) in met:
+        fakes_held[:, fakes] += held
+        fakes_inside[:, fakes] += inside
+        reals_held[:, reals] |= real_held
+        reals_met[:, reals] |= real_met
     every = zip(ks, fakes_held, fakes_inside, reals_held, reals_met, strict=True)
     return tuple(Overlap(*each) for each in every)
 
 
+def _apart(own: Overlap) -> tuple[Overlap, ...]:
+    """An overlap within parts, a part at a time."""
+    rows = (slice(part, None, PARTS) for part in range(PARTS))
+    return tuple(
+        Overlap(
+            own.k,
+            own.fakes_held[own_part],
+            own.fakes_inside[own_part],
+            own.reals_held[own_part],
+            own.reals_met[own_part],
+        )
+        for own_part in rows
+    )
+
+
 def _balls(
-    x: Float[np.ndarray, "n d"], centre: Float[np.ndarray, " d"], ks: tuple[int, ...]
-) -> _Balls:
-    reach = np.square(radii(x, ks))
+    x: Float[np.ndarray, "n d"],
+    centre: Float[np.ndarray, " d"],
+    ks: tuple[int, ...],
+    parts: int,
+) -> list[_Balls]:
+    """The balls of all points and, of several parts, those within each part."""
     norms = np.square(measure(centre[None], x, np.zeros((len(x), 1), int))).T
-    slack = ROUNDING * (norms + reach)
-    return _Balls(reach + slack, reach - slack)
+    balls = []
+    for reach in map(np.square, radii_in_parts(x, ks, parts)):
+        slack = ROUNDING * (norms + reach)
+        balls.append(_Balls(reach + slack, reach - slack))
+    return balls
 
 
 @jax.jit
@@ -161,11 +208,14 @@ def _meet(
     Int[Array, "r c"], Int[Array, "r c"], Bool[Array, "r b"], Bool[Array, "r b"]
 ]:
     """What one block of pairs adds to the four fields of an overlap."""
-    square = square[None]
-    inside = square < without[:, :, None]
+
+    def count(of_each_fake: Bool[Array, "b c"]) -> Int[Array, " c"]:
+        return of_each_fake.sum(axis=0, dtype=jnp.int32)
+
+    # One k at a time, which XLA compiles to faster loops than all at once.
     return (
-        (square <= with_edge[:, :, None]).sum(axis=1, dtype=jnp.int32),
-        inside.sum(axis=1, dtype=jnp.int32),
-        (square <= fake_with_edge[:, None, :]).any(axis=2),
-        inside.any(axis=2),
+        jnp.stack([count(square <= edge[:, None]) for edge in with_edge]),
+        jnp.stack([count(square < edge[:, None]) for edge in without]),
+        jnp.stack([(square <= edge[None]).any(axis=1) for edge in fake_with_edge]),
+        square.min(axis=1)[None] < without,
     )

@@ -1,14 +1,20 @@
 """The kernel distance of Bińkowski et al.; of Inception features it is the KID."""
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from jaxtyping import Real
+from jaxtyping import Int, Real
+from threadpoolctl import threadpool_limits
 
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.metrics.checks import checked_pair
 from jaxgan.metrics.estimate import Estimate
-from jaxgan.metrics.mmd import polynomial, squared_mmd
+from jaxgan.metrics.mmd import polynomial, squared_mmd, squared_mmd_of
+
+WORKERS = 8
+"""Subsets compared at once, at most: each takes the memory of its examples."""
 
 
 def kid(
@@ -66,12 +72,24 @@ def kid(
         return squared_mmd(real, fake, kernel)
     _check_subsets(subsets, size, seed, min(len(real), len(fake)))
     draw = np.random.RandomState(seed)
-    parts = []
-    for _ in range(subsets):
-        fakes = fake[draw.choice(len(fake), size, replace=False)]
-        reals = real[draw.choice(len(real), size, replace=False)]
-        parts.append(squared_mmd(reals, fakes, kernel))
-    values, errors = np.array(parts).T
+    drawn = [
+        (
+            draw.choice(len(fake), size, replace=False),
+            draw.choice(len(real), size, replace=False),
+        )
+        for _ in range(subsets)
+    ]
+
+    def of_subset(
+        rows: tuple[Int[np.ndarray, " s"], Int[np.ndarray, " s"]],
+    ) -> Estimate:
+        of_fake, of_real = rows
+        return squared_mmd_of(real[of_real], fake[of_fake], kernel)
+
+    # A subset is small for a matrix product, so cores get subsets of their own.
+    workers = min(os.cpu_count() or 1, WORKERS)
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
+        values, errors = np.array(list(pool.map(of_subset, drawn))).T
     share = size / min(len(real), len(fake))
     variance = np.square(errors).mean() * share + values.var(ddof=1) / subsets
     return Estimate(float(values.mean()), math.sqrt(variance))

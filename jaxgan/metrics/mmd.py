@@ -130,7 +130,16 @@ def squared_mmd(
         >>> squared_mmd(x, x + 1, rbf(1.0)).value > 0.1
         True
     """
-    real, fake = checked_pair(real, fake)
+    return squared_mmd_of(*checked_pair(real, fake), kernel, biased)
+
+
+def squared_mmd_of(
+    real: Float[np.ndarray, "n d"],
+    fake: Float[np.ndarray, "m d"],
+    kernel: Kernel,
+    biased: bool = False,
+) -> Estimate:
+    """`squared_mmd` of features that `checked_pair` let through."""
     n, m = len(real), len(fake)
     across, back = _sums(real, fake, kernel)
     within_x, self_x = _own_sums(real, kernel)

@@ -20,8 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-BLOCK = 1024
+BLOCK = 1280
 """Rows of a block, at most."""
+
+PANEL = 8
+"""Blocks of the first set that are centred once for all blocks of the second."""
 
 GROUP = 8
 """Rows of a group, of which only the least is looked at first."""
@@ -53,7 +56,7 @@ def nearest(
         >>> found.indices, found.distances
         (array([[1, 2]]), array([[1., 3.]]))
     """
-    found = _search(squares(x, y, x.mean(axis=0)), k)
+    [found] = _search(x, y, k)
     distances = measure(x, y, found)
     order = np.argsort(distances, axis=1, kind="stable")  # now without rounding
     return Neighbours(
@@ -77,28 +80,52 @@ def radii(x: Float[np.ndarray, "n d"], ks: tuple[int, ...]) -> Float[np.ndarray,
         array([[3., 3., 4.],
                [7., 4., 7.]])
     """
-    pairs = squares(x, x, x.mean(axis=0), same=True)
-    found = _search(pairs, max(ks), same=True)
-    return measure(x, x, found[:, [k - 1 for k in ks]]).T
+    [whole] = radii_in_parts(x, ks, 1)
+    return whole
+
+
+def radii_in_parts(
+    x: Float[np.ndarray, "n d"], ks: tuple[int, ...], parts: int
+) -> list[Float[np.ndarray, "r n"]]:
+    """The `radii` among all points and, of several parts, those within each.
+
+    Part p holds the points p, p + parts, p + 2 parts, … The second radius of a point is
+    that to the k-th nearest of the others of its part.
+    """
+    ranks = [k - 1 for k in ks]
+    found = _search(x, x, max(ks), parts, same=True)
+    return [measure(x, x, indices[:, ranks]).T for indices in found]
 
 
 def squares(
     x: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, "m d"],
     centre: Float[np.ndarray, " d"],
+    parts: int = 1,
     same: bool = False,
-) -> Iterator[tuple[int, int, Float[Array, "b c"]]]:
-    """‖x - y‖² of a block of x and a block of y at a time, and where the two start.
+) -> Iterator[tuple[slice, slice, Float[Array, "b c"]]]:
+    """‖x - y‖² of some rows of x and some of y at a time, each of one part.
 
     To be read under `jax.enable_x64(True)`. If x and y are the `same`, only the upper
     half comes, with infinity on its diagonal.
     """
-    step_x, step_y = _step(len(x)), _step(len(y))
-    for i in range(0, len(x), step_x):
-        a = _centred(x[i : i + step_x], centre)
-        for j in range(i if same else 0, len(y), step_y):
-            square = _square(*a, *_centred(y[j : j + step_y], centre))
-            yield i, j, _without_itself(square) if same and i == j else square
+    x_blocks, y_blocks = _blocks(len(x), parts), _blocks(len(y), parts)
+    for first in range(0, len(x_blocks), PANEL):
+        panel = x_blocks[first : first + PANEL]
+        centred = [_centred(x[rows], centre) for rows in panel]
+        for j in range(first if same else 0, len(y_blocks)):
+            b = _centred(y[y_blocks[j]], centre)
+            for i, a in enumerate(centred, first):
+                if same and i > j:
+                    continue
+                square = _square(*a, *b)
+                square = _without_itself(square) if same and i == j else square
+                yield x_blocks[i], y_blocks[j], square
+
+
+def in_one_part(a: slice, b: slice) -> bool:
+    """Whether rows that `squares` gave are of the same part."""
+    return a.start % a.step == b.start % b.step
 
 
 def measure(
@@ -113,17 +140,26 @@ def measure(
     return found
 
 
-def _step(n: int) -> int:
-    """Rows of a block, so that all blocks are about alike."""
-    return -(-n // -(-n // BLOCK))
+def _blocks(n: int, parts: int) -> list[slice]:
+    """The rows of one part after the other, in blocks of about one size."""
+    made = []
+    for part in range(parts):
+        count = len(range(part, n, parts))
+        step = -(-count // -(-count // BLOCK)) * parts
+        made += [
+            slice(start, min(start + step, part + count * parts), parts)
+            for start in range(part, n, step)
+        ]
+    return made
 
 
 def _centred(
     x: Float[np.ndarray, "b d"], centre: Float[np.ndarray, " d"]
-) -> tuple[Float[np.ndarray, "b d"], Float[np.ndarray, " b"]]:
+) -> tuple[Float[Array, "b d"], Float[Array, " b"]]:
     """Points and their squared norms, which XLA would compute anew for each pair."""
     points = x - centre
-    return points, np.einsum("nd,nd->n", points, points)
+    norms = np.einsum("nd,nd->n", points, points)
+    return jnp.asarray(points), jnp.asarray(norms)
 
 
 @jax.jit
@@ -142,22 +178,33 @@ def _without_itself(square: Float[Array, "b b"]) -> Float[Array, "b b"]:
 
 
 def _search(
-    pairs: Iterator[tuple[int, int, Array]], k: int, same: bool = False
-) -> Int[np.ndarray, "m k"]:
-    """The k least rows of each column of a matrix that comes in blocks."""
-    found: dict[int, Least] = {}
+    x: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, "m d"],
+    k: int,
+    parts: int = 1,
+    same: bool = False,
+) -> list[Int[np.ndarray, "m k"]]:
+    """The k points of x nearest to each of y: of all and, of several parts, of its own.
 
-    def merge(column: int, square: Array, row: int) -> None:
-        least = found.get(column, _empty(k, square.shape[1]))
-        found[column] = _merge(least, square, jnp.asarray(row))
+    Points of y are known to `found` by the first row of their block.
+    """
+    found: list[dict[int, Least]] = [{} for _ in range(min(parts, 2))]
+
+    def merge(square: Array, rows: slice, columns: slice) -> None:
+        for least in found if in_one_part(rows, columns) else found[:1]:
+            before = least.get(columns.start, _empty(k, square.shape[1]))
+            least[columns.start] = _merge(before, square, rows.start, rows.step)
 
     with jax.enable_x64(True):
-        for i, j, square in pairs:
-            merge(j, square, i)
-            if same and i != j:
-                merge(i, square.T, j)
-        rows = [np.asarray(found[column][1]) for column in sorted(found)]
-    return np.concatenate(rows, axis=1).T
+        for rows, columns, square in squares(x, y, x.mean(axis=0), parts, same):
+            merge(square, rows, columns)
+            if same and rows != columns:
+                merge(square.T, columns, rows)
+        indices = np.empty((len(found), len(y), k), int)
+        for columns in _blocks(len(y), parts):
+            for own, least in zip(indices, found, strict=True):
+                own[columns] = np.asarray(least[columns.start][1]).T
+    return list(indices)
 
 
 def _empty(k: int, columns: int) -> Least:
@@ -165,23 +212,29 @@ def _empty(k: int, columns: int) -> Least:
 
 
 @jax.jit
-def _merge(least: Least, square: Float[Array, "b c"], first: Int[Array, ""]) -> Least:
+def _merge(
+    least: Least,
+    square: Float[Array, "b c"],
+    first: Int[Array, ""] | int,
+    step: Int[Array, ""] | int,
+) -> Least:
     """The k least of each column of those so far and of a block's.
 
     These k lie in the k groups of rows whose least are least, so other rows are spared.
     """
     k, (rows, columns) = len(least[0]), square.shape
-    indices = jnp.arange(rows)[:, None]
+    indices = jnp.broadcast_to(jnp.arange(rows)[:, None], square.shape)
     if k * GROUP < rows:
-        fill = jnp.pad(square, ((0, -rows % GROUP), (0, 0)), constant_values=jnp.inf)
-        groups = fill.reshape(-1, GROUP, columns)
+        whole = rows // GROUP * GROUP
+        groups = square[:whole].reshape(-1, GROUP, columns)
         numbers = jnp.arange(len(groups))[:, None]
         _, best = _insert(_empty(k, columns), groups.min(axis=1), numbers)
-        square = jnp.take_along_axis(groups, best[:, None], axis=0)
-        square = square.reshape(-1, columns)
-        within = jnp.arange(GROUP)[None, :, None]
-        indices = (best[:, None] * GROUP + within).reshape(-1, columns)
-    return _insert(least, square, first + indices)
+        of_best = best[:, None]
+        near = jnp.take_along_axis(groups, of_best, axis=0).reshape(-1, columns)
+        within = of_best * GROUP + jnp.arange(GROUP)[None, :, None]
+        square = jnp.concatenate([near, square[whole:]])
+        indices = jnp.concatenate([within.reshape(-1, columns), indices[whole:]])
+    return _insert(least, square, first + step * indices)
 
 
 def _insert(least: Least, square: Float[Array, "b c"], indices: Array) -> Least:

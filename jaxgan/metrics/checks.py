@@ -1,10 +1,27 @@
 """What every metric asks of the features it is given."""
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Array, Float, Real, Shaped
 from numpy.typing import NDArray
 
 from jaxgan.errors import InputError
+
+LARGEST = 1e25
+"""The greatest norm of features; metrics take its twelfth power, and float64 ends."""
+
+
+def numbers(
+    name: str, values: Shaped[np.ndarray | Array, "..."]
+) -> Real[np.ndarray, "..."]:
+    """Values as a NumPy array, be they JAX's or a list, if they are real numbers.
+
+    Raises:
+        InputError: if they are not.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{name} must be real numbers, got {array.dtype}.")
+    return array
 
 
 def checked(
@@ -18,25 +35,30 @@ def checked(
         least: how many rows the metric needs.
 
     Raises:
-        InputError: if they are not of shape (n, d) with n ≥ `least` and d ≥ 1, or one
-            of them is not finite.
+        InputError: if they are not real numbers of shape (n, d) with n ≥ `least` and
+            d ≥ 1, or one of them is not finite or beyond all measure.
     """
-    features = np.asarray(features)
-    if features.ndim != 2 or not features.shape[1] or features.dtype.kind not in "fiub":
+    features = numbers(name, features)
+    if features.ndim != 2 or not features.shape[1]:
         raise InputError(
             f"{name} must be features of shape (n, d), a row of numbers an example, "
-            f"got {features.dtype} of shape {features.shape}."
+            f"got shape {features.shape}."
         )
     if len(features) < least:
         raise InputError(
             f"{name} has {len(features)} examples; this metric needs at least {least}."
         )
     wide = np.ascontiguousarray(features, np.float64)
-    finite = np.isfinite(wide).all(axis=1)
-    if not finite.all():
+    with np.errstate(over="ignore"):
+        usable = np.einsum("nd,nd->n", wide, wide) <= LARGEST**2
+    if not usable.all():
+        row = int(usable.argmin())
+        wrong = (
+            "are larger than 1e25" if np.isfinite(wide[row]).all() else "are not finite"
+        )
         raise InputError(
-            f"{name} holds numbers that are not finite, in {np.sum(~finite)} of "
-            f"{len(wide)} rows, first in row {int(finite.argmin())}."
+            f"{name} holds numbers that {wrong}, in {np.sum(~usable)} of {len(wide)} "
+            f"rows, first in row {row}."
         )
     return wide
 

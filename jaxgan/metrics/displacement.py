@@ -19,6 +19,7 @@ from jaxtyping import Float, Integer
 from numpy.typing import NDArray
 
 from jaxgan.errors import InputError, check_positive_int
+from jaxgan.metrics.checks import numbers
 from jaxgan.metrics.estimate import Estimate
 
 
@@ -72,6 +73,8 @@ def displacement(
         >>> found.joint_ade.value, found.pedestrian_ade.value
         (0.5, 0.0)
     """
+    truth, samples = numbers("truth", truth), numbers("samples", samples)
+    scenes = np.asarray(scenes)
     _check(truth, samples, scenes)
     check_positive_int("block", block)
     distances = np.linalg.norm(samples.astype(np.float64) - truth, axis=-1)

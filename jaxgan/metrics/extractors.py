@@ -9,12 +9,14 @@ them to a file would.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from jaxgan.errors import InputError
+from jaxgan.metrics.checks import numbers
 
 CHUNK = 256
 """Images extracted at once."""
@@ -70,9 +72,11 @@ class Extractor(NamedTuple):
 
     def part(self, images: Images) -> Features:
         """The features of a few images, all at once."""
-        if isinstance(images, np.ndarray):
+        if isinstance(images, np.ndarray | jax.Array):
+            images = np.asarray(images)
             check_images(images)
             return self.apply(self.resize(images))
+        images = [np.asarray(image) for image in images]
         for image in images:
             check_images(image[None])
         shapes = {image.shape for image in images}
@@ -113,17 +117,20 @@ def pixels() -> Extractor:
     return Extractor("pixels", "", "none", lambda x: Features(x.reshape(len(x), -1)))
 
 
-def as_uint8(images: Float[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h w c"]:
+def as_uint8(
+    images: Float[np.ndarray | jax.Array, "n h w c"],
+) -> UInt8[np.ndarray, "n h w c"]:
     """Images in [-1, 1] as bytes, rounded to the nearest; what lies outside is cut.
 
     Raises:
-        InputError: if a pixel is not finite.
+        InputError: if a pixel is no real number or not finite.
 
     >>> import numpy as np
     >>> from jaxgan.metrics.extractors import as_uint8
     >>> as_uint8(np.array([-1.0, 0.0, 1.0, 1.5]).reshape(1, 2, 2, 1)).ravel()
     array([  0, 128, 255, 255], dtype=uint8)
     """
+    images = numbers("images", images)
     if not np.isfinite(images).all():
         raise InputError("images: some pixels are not finite; look at the generator.")
     return np.clip(images * 127.5 + 128, 0, 255).astype(np.uint8)

@@ -186,6 +186,8 @@ def _fitted(name: str, side: Real[np.ndarray, "n d"] | Statistics) -> Statistics
         raise InputError(
             f"{name} has {side.count} examples; this metric needs at least 2."
         )
+    if not (np.isfinite(side.mean).all() and np.isfinite(side.root).all()):
+        raise InputError(f"{name}: these statistics hold numbers that are not finite.")
     return side
 
 

@@ -27,6 +27,7 @@ from jaxtyping import Array, Float, Real
 from numpy.typing import NDArray
 
 from jaxgan.errors import InputError, check_positive, check_positive_int, check_seed
+from jaxgan.metrics.checks import numbers
 
 CHUNK = 16
 """Pairs compared at once."""
@@ -54,7 +55,7 @@ class Similarity(NamedTuple):
 
 
 def luma(
-    images: Real[np.ndarray, "n h w 3"], data_range: float = 255.0
+    images: Real[np.ndarray | Array, "n h w 3"], data_range: float = 255.0
 ) -> Float[np.ndarray, "n h w 1"]:
     """The luma of RGB images by BT.601 in its studio range, as papers compare it.
 
@@ -72,14 +73,15 @@ def luma(
         >>> luma(black_and_white).ravel().round(9).tolist()
         [16.0, 235.0]
     """
-    if images.shape[-1] != 3:
-        raise InputError(f"luma needs RGB images, got shape {images.shape}.")
-    return (_pixels("images", images, data_range) @ LUMA + 16 * data_range) / 255
+    pixels = _pixels("images", images, data_range)
+    if pixels.shape[-1] != 3:
+        raise InputError(f"luma needs RGB images, got shape {pixels.shape}.")
+    return (pixels @ LUMA + 16 * data_range) / 255
 
 
 def psnr(
-    real: Real[np.ndarray, "n h w c"],
-    fake: Real[np.ndarray, "n h w c"],
+    real: Real[np.ndarray | Array, "n h w c"],
+    fake: Real[np.ndarray | Array, "n h w c"],
     data_range: float = 255.0,
 ) -> Similarity:
     """The peak signal-to-noise ratio, in decibels, averaged over images.
@@ -104,8 +106,8 @@ def psnr(
 
 
 def ssim(
-    real: Real[np.ndarray, "n h w c"],
-    fake: Real[np.ndarray, "n h w c"],
+    real: Real[np.ndarray | Array, "n h w c"],
+    fake: Real[np.ndarray | Array, "n h w c"],
     data_range: float = 255.0,
 ) -> Similarity:
     """The structural similarity, from -1 to 1, averaged over windows and images.
@@ -131,8 +133,8 @@ def ssim(
 
 
 def ms_ssim(
-    real: Real[np.ndarray, "n h w c"],
-    fake: Real[np.ndarray, "n h w c"],
+    real: Real[np.ndarray | Array, "n h w c"],
+    fake: Real[np.ndarray | Array, "n h w c"],
     data_range: float = 255.0,
 ) -> Similarity:
     """The structural similarity at five scales, from 0 to 1, averaged over images.
@@ -162,7 +164,7 @@ def ms_ssim(
 
 
 def ms_ssim_diversity(
-    images: Real[np.ndarray, "n h w c"],
+    images: Real[np.ndarray | Array, "n h w c"],
     pairs: int = 100,
     seed: int = 0,
     measure: Callable[..., Similarity] = ms_ssim,
@@ -192,6 +194,7 @@ def ms_ssim_diversity(
     """
     check_positive_int("pairs", pairs)
     check_seed("seed", seed)
+    images = _pixels("images", images, 255.0)
     if len(images) < 2 * pairs:
         raise InputError(
             f"images must be at least two for each of {pairs} pairs, got {len(images)}."
@@ -203,7 +206,7 @@ def ms_ssim_diversity(
 def _compared(
     measure: Callable[..., Array],
     least: int,
-    images: tuple[NDArray, NDArray],
+    images: tuple[NDArray | Array, NDArray | Array],
     data_range: float,
 ) -> Similarity:
     """A jitted measure of all pairs, some at a time, with sides of at least `least`."""
@@ -231,10 +234,11 @@ def _compared(
 
 
 def _pixels(
-    name: str, images: NDArray, data_range: float
+    name: str, images: NDArray | Array, data_range: float
 ) -> Float[np.ndarray, "n h w c"]:
     """One set in float64, if it is one and within the range."""
     check_positive("data_range", data_range)
+    images = numbers(name, images)
     if images.ndim != 4 or not images.size:
         raise InputError(
             f"{name} must be images (n, h, w, c) with n ≥ 1, got {images.shape}."

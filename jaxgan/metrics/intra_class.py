@@ -61,6 +61,7 @@ def intra_class_frechet(
         {0: 0.0, 1: 2.0, 2: 8.0}
     """
     real, fake = checked("real", real), checked("fake", fake)
+    real_labels, fake_labels = np.asarray(real_labels), np.asarray(fake_labels)
     _check_labels("real", real, real_labels)
     _check_labels("fake", fake, fake_labels)
     strange = np.setdiff1d(fake_labels, real_labels)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from jaxgan.data.synthetic import Mixture
 from jaxgan.errors import InputError, check_positive_int
-from jaxgan.metrics.checks import checked
+from jaxgan.metrics.checks import checked, numbers
 from jaxgan.metrics.estimate import Estimate
 
 
@@ -62,6 +62,7 @@ def count_modes(
         8
     """
     modes, dimension = mixture.means.shape
+    samples = numbers("samples", samples)
     if samples.ndim != 2 or samples.shape[1] != dimension or not len(samples):
         raise InputError(
             f"samples must be of shape (n, {dimension}) with n ≥ 1, "
@@ -113,13 +114,14 @@ def class_modes(
         >>> found.captured, found.kl
         (1000, 0.0)
     """
-    p = _counts(labels, classes) / len(labels)
+    counts = _counts(labels, classes)
+    p = counts / counts.sum()
     against = np.nan if reference is None else _kl(p, _checked(reference, classes))
     return ClassModes(
         captured=int((p > 0).sum()),
         kl=_kl(p, np.full(classes, 1 / classes)),
         kl_reference=against,
-        floor=(classes - 1) / (2 * len(labels)),
+        floor=float((classes - 1) / (2 * counts.sum())),
     )
 
 
@@ -137,8 +139,9 @@ def class_shares(labels: Integer[np.ndarray, " n"], classes: int) -> list[Estima
         >>> class_shares(np.array([0, 0, 1, 1]), 2)[0]
         Estimate(value=0.5, error=0.25)
     """
-    shares = _counts(labels, classes) / len(labels)
-    errors = np.sqrt(shares * (1 - shares) / len(labels))
+    counts = _counts(labels, classes)
+    shares = counts / counts.sum()
+    errors = np.sqrt(shares * (1 - shares) / counts.sum())
     pairs = zip(shares.tolist(), errors.tolist(), strict=True)
     return [Estimate(*pair) for pair in pairs]
 
@@ -156,6 +159,7 @@ def stacked_label(digits: Integer[np.ndarray, "n 3"]) -> Integer[np.ndarray, " n
         >>> stacked_label(np.array([[3, 1, 4], [0, 0, 7]])).tolist()
         [314, 7]
     """
+    digits = numbers("digits", digits)
     if digits.ndim != 2 or digits.shape[1] != 3 or not np.isin(digits, range(10)).all():
         raise InputError(
             "digits must be whole numbers from 0 to 9 of shape (n, 3), got "
@@ -166,6 +170,7 @@ def stacked_label(digits: Integer[np.ndarray, "n 3"]) -> Integer[np.ndarray, " n
 
 def _counts(labels: NDArray, classes: int) -> NDArray[np.int64]:
     check_positive_int("classes", classes)
+    labels = np.asarray(labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(
             f"labels must be whole numbers of shape (n,), got {labels.dtype} of shape "
@@ -180,7 +185,7 @@ def _counts(labels: NDArray, classes: int) -> NDArray[np.int64]:
 
 
 def _checked(reference: NDArray, classes: int) -> NDArray[np.float64]:
-    shares = reference.astype(np.float64)
+    shares = numbers("reference", reference).astype(np.float64)
     possible = shares.shape == (classes,) and (shares >= 0).all()
     if not possible or abs(shares.sum() - 1) > 1e-6:
         raise InputError(

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Real
 from numpy.typing import NDArray
 
 from jaxgan.errors import InputError, check_positive
-from jaxgan.metrics.checks import checked_pair
+from jaxgan.metrics.checks import checked_pair, numbers
 from jaxgan.metrics.estimate import Estimate
 
 CHUNK = 256
@@ -75,7 +75,7 @@ def best_sigma(
         0.3
     """
     means = _log_likelihoods(real, fake, sigmas).mean(axis=1)
-    return float(sigmas[means.argmax()])
+    return float(np.asarray(sigmas)[means.argmax()])
 
 
 def _log_likelihoods(
@@ -83,6 +83,7 @@ def _log_likelihoods(
 ) -> Float[np.ndarray, "s n"]:
     """Of every real row under every σ."""
     real, fake = checked_pair(real, fake)
+    sigmas = numbers("sigmas", sigmas)
     if sigmas.ndim != 1 or not sigmas.size:
         raise InputError(f"sigmas must be of shape (s,), s ≥ 1, got {sigmas.shape}.")
     for sigma in sigmas:

@@ -153,6 +153,7 @@ def laplacian_swd(
         >>> list(distance.levels)
         [32, 16]
     """
+    real, fake = np.asarray(real), np.asarray(fake)
     for images in (real, fake):
         check_images(images)
     check_positive_int("patches", patches)

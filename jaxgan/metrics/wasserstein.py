@@ -61,10 +61,11 @@ def wasserstein_1d(
         >>> wasserstein_1d(np.array([0.0, 1.0, 3.0]), np.array([5.0, 6.0, 8.0])).value
         5.0
     """
-    for name, numbers in (("real", real), ("fake", fake)):
-        if numbers.ndim != 1:
+    real, fake = np.asarray(real), np.asarray(fake)
+    for name, side in (("real", real), ("fake", fake)):
+        if side.ndim != 1:
             raise InputError(
-                f"{name} must be numbers of shape (n,), got {numbers.shape}; for rows "
+                f"{name} must be numbers of shape (n,), got {side.shape}; for rows "
                 "of features take earth_movers_distance or sliced_wasserstein."
             )
     x, y = checked_pair(real[:, None], fake[:, None])

@@ -233,3 +233,11 @@ def test_options_that_cannot_be_are_refused():
         psnr(images, images, data_range=0.0)
     with unchecked(), pytest.raises(InputError, match="luma needs RGB images"):
         luma(images)
+
+
+@pytest.mark.parametrize("measure", [psnr, ssim])
+def test_jax_arrays_are_compared_in_float64_too(measure):
+    rng = np.random.default_rng(9)
+    real, fake = rng.random((2, 3, 16, 16, 1), np.float32)
+    found = measure(jnp.asarray(real), jnp.asarray(fake), 1.0)
+    np.testing.assert_array_equal(found.each, measure(real, fake, 1.0).each)

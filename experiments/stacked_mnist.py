@@ -46,10 +46,11 @@ from jaxgan import (
     relativistic,
     shuffled,
 )
-from jaxgan.evaluation import Evaluation, Metric, by_classifier
+from jaxgan.evaluation import Evaluation, by_classifier
 from jaxgan.experiment import Experiment
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.extractors import Extractor, Features
+from jaxgan.metrics.metric import Metric
 from jaxgan.metrics.modes import class_modes
 
 TRIPLES = 128_000

@@ -7,7 +7,7 @@ the averaged networks, and by `jaxgan evaluate` of any run or of folders of imag
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -17,10 +17,7 @@ from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, in_memory
 from jaxgan.errors import InputError, check_positive_int
-from jaxgan.metrics.balls import overlaps
 from jaxgan.metrics.classifier import trained_classifier
-from jaxgan.metrics.density_coverage import density_coverage_of
-from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.extractors import (
     CHUNK,
     Extractor,
@@ -28,99 +25,10 @@ from jaxgan.metrics.extractors import (
     as_uint8,
     joined,
 )
-from jaxgan.metrics.frechet import frechet_distance
-from jaxgan.metrics.frechet_infinity import frechet_infinity
-from jaxgan.metrics.inception_score import inception_score
-from jaxgan.metrics.kid import kid
-from jaxgan.metrics.modes import class_shares
-from jaxgan.metrics.precision_recall import precision_recall_of
+from jaxgan.metrics.metric import OF_CLASSES, Metric, check_count
 from jaxgan.metrics.protocol import Protocol, Score
 from jaxgan.types import Tree
 from jaxgan.versions import versions
-
-
-class Metric(NamedTuple):
-    """A metric as an evaluation takes it.
-
-    name:    by which it is asked for.
-    how:     its parameters, for the protocol.
-    least:   how many fakes it needs.
-    measure: `(real, fake) -> {name of a score: Estimate}`.
-    less_is_better: of its first score; only then can it say which networks are best.
-    """
-
-    name: str
-    how: str
-    least: int
-    measure: Callable[[Features, Features], Mapping[str, Estimate]]
-    less_is_better: bool = False
-
-
-NEAR, WIDE, SPLITS = 3, 5, 10
-"""Neighbours of precision and recall, of density and coverage; splits of the IS."""
-
-
-def _frechet(real: Features, fake: Features) -> dict[str, Estimate]:
-    value, error, bias = frechet_distance(real.features, fake.features)
-    return {"frechet": Estimate(value, error), "frechet_bias": Estimate(bias)}
-
-
-def _frechet_infinity(real: Features, fake: Features) -> dict[str, Estimate]:
-    return {"frechet_infinity": frechet_infinity(real.features, fake.features)}
-
-
-def _kid(real: Features, fake: Features) -> dict[str, Estimate]:
-    return {"kid": kid(real.features, fake.features)}
-
-
-def _neighbours(real: Features, fake: Features) -> dict[str, Estimate]:
-    near, wide = overlaps(real.features, fake.features, (NEAR, WIDE))
-    return {
-        **precision_recall_of(near)._asdict(),
-        **density_coverage_of(wide)._asdict(),
-    }
-
-
-def _inception_score(real: Features, fake: Features) -> dict[str, Estimate]:
-    del real
-    if fake.probabilities is None:
-        raise InputError(f"metrics: inception_score {NEEDS_CLASSES}")
-    found = inception_score(fake.probabilities, SPLITS)
-    return {"inception_score": Estimate(found.value, found.error)}
-
-
-def _class_shares(real: Features, fake: Features) -> dict[str, Estimate]:
-    if real.probabilities is None:
-        raise InputError(f"metrics: class_shares {NEEDS_CLASSES}")
-    count = real.probabilities.shape[1]
-    shares = class_shares(fake.classes(), count)
-    return {f"share_of_{i}": share for i, share in enumerate(shares)}
-
-
-NEEDS_CLASSES = "needs an extractor that knows classes, not raw pixels."
-
-FRECHET = Metric("frechet", "ddof 1", 2, _frechet, less_is_better=True)
-FRECHET_INFINITY = Metric("frechet_infinity", "15 points", 2, _frechet_infinity, True)
-KID = Metric("kid", "cubic kernel, all pairs", 2, _kid, less_is_better=True)
-NEIGHBOURS = Metric(
-    "neighbours",
-    f"precision, recall: k {NEAR}; density, coverage: k {WIDE}",
-    WIDE + 1,
-    _neighbours,
-)
-INCEPTION_SCORE = Metric(
-    "inception_score", f"{SPLITS} splits, shuffled", SPLITS, _inception_score
-)
-CLASS_SHARES = Metric("class_shares", "likeliest class", 1, _class_shares)
-
-OF_FEATURES = (FRECHET, KID, NEIGHBOURS)
-"""Metrics that any extractor serves."""
-
-OF_CLASSES = (*OF_FEATURES, INCEPTION_SCORE, CLASS_SHARES)
-"""Metrics that an extractor which knows classes serves."""
-
-EVERY = (*OF_CLASSES, FRECHET_INFINITY)
-"""All that can be asked for by name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,20 +77,6 @@ def check_evaluation(evaluation: Evaluation) -> None:
             f"{evaluation.split!r}, or None."
         )
     check_count(evaluation.metrics, evaluation.samples)
-
-
-def check_count(metrics: Sequence[Metric], count: int) -> None:
-    """Refuse fewer fakes than a metric needs.
-
-    Raises:
-        InputError: if there are.
-    """
-    for metric in metrics:
-        if count < metric.least:
-            raise InputError(
-                f"samples: {metric.name} needs at least {metric.least} fakes, "
-                f"got {count}."
-            )
 
 
 def by_classifier(data: str, reals: Callable[[str], Dataset]) -> Evaluation:

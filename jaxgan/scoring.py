@@ -18,13 +18,8 @@ from jaxgan.data.image_files import Files
 from jaxgan.data.pixels import upright
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.evaluation import (
-    EVERY,
-    INCEPTION_SCORE,
-    OF_FEATURES,
     Evaluation,
-    Metric,
     Seen,
-    check_count,
     score,
     seen,
     seen_samples,
@@ -32,6 +27,13 @@ from jaxgan.evaluation import (
 )
 from jaxgan.metrics.extractors import CHUNK, Extractor, joined, pixels
 from jaxgan.metrics.inception import inception
+from jaxgan.metrics.metric import (
+    EVERY,
+    INCEPTION_SCORE,
+    OF_FEATURES,
+    Metric,
+    check_count,
+)
 from jaxgan.metrics.protocol import Score, write_scores
 from jaxgan.metrics.resizers import pil_bicubic, tf1_bilinear
 from jaxgan.reporting import with_error

@@ -10,11 +10,6 @@ import pytest
 from jaxgan.checkpoint import restore_networks, steps
 from jaxgan.errors import InputError, Interrupted
 from jaxgan.evaluation import (
-    FRECHET,
-    INCEPTION_SCORE,
-    KID,
-    NEIGHBOURS,
-    OF_CLASSES,
     check_evaluation,
     evaluator,
     is_best,
@@ -26,6 +21,13 @@ from jaxgan.evaluation import (
 from jaxgan.experiment import build, load_file
 from jaxgan.metrics.extractors import pixels
 from jaxgan.metrics.frechet import frechet_distance
+from jaxgan.metrics.metric import (
+    FRECHET,
+    INCEPTION_SCORE,
+    KID,
+    NEIGHBOURS,
+    OF_CLASSES,
+)
 from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting import read_rows
 from jaxgan.sampling import draw_latents, sampler

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.evaluation import FRECHET, score, seen
+from jaxgan.evaluation import score, seen
 from jaxgan.metrics.extractors import pixels
+from jaxgan.metrics.metric import FRECHET
 from jaxgan.metrics.protocol import read_scores, write_scores
 from jaxgan.reporting import with_error
 from jaxgan.scoring import seen_folder

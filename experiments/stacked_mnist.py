@@ -90,7 +90,7 @@ def experiment(config: Config) -> Experiment:
         triples = data.tuples(digits(split), 3, TRIPLES)
         return data.map(triples, lambda b: Batch(np.concatenate(b.real, axis=-1)))
 
-    source = shuffled(data.in_memory(stacked(BOTH)), config.batch_size)
+    source = shuffled(stacked(BOTH), config.batch_size)
     [example, _] = source(config.seed, 0)
     shape = (32, 32, 3)
     penalties = chain(r1(config.gamma), r2(config.gamma))

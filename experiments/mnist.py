@@ -53,7 +53,7 @@ class Config:
     channels: int = 32  # of the 16×16 maps; they double as the maps halve
     learning_rate: float = 5e-4  # at the start; falls to 0 along a cosine
     beta1: float = 0.5  # Adam's
-    gamma: float = 1.0  # weight of R1
+    gamma: float = 0.1  # weight of R1
     every: int = 4  # moves of the discriminator from one R1 to the next
     decay: float = 0.999  # of the generator's average
 

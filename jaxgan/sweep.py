@@ -34,17 +34,12 @@ from jaxgan.errors import (
 )
 from jaxgan.experiment import Experiment, ExperimentFile, build
 from jaxgan.interruption import caught_signals
+from jaxgan.keeping import draw_samples, measure, save_picture
 from jaxgan.population import crossed, diverged, member, population
 from jaxgan.reporting import flatten, write_row
 from jaxgan.run import create_run
 from jaxgan.sampling import sampler
-from jaxgan.training import (
-    IN_FLIGHT,
-    draw_samples,
-    is_milestone,
-    measure,
-    save_picture,
-)
+from jaxgan.training import IN_FLIGHT, is_milestone
 from jaxgan.types import Algorithm, Batch, Info, State
 
 

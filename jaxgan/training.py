@@ -10,37 +10,32 @@ checkpoint is written: networks that are not finite are never saved.
 
 import contextlib
 import math
-import shutil
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from jaxgan.checkpoint import Checkpoints, last_good, restore, shapes, steps
 from jaxgan.data.sources import Source, read_ahead
 from jaxgan.errors import Interrupted, RunError, check_positive_int
-from jaxgan.evaluation import Evaluator, evaluator, is_best
-from jaxgan.experiment import Experiment
+from jaxgan.evaluation import evaluator
 from jaxgan.interruption import caught_signals
-from jaxgan.metrics.protocol import read_scores, write_scores
+from jaxgan.keeping import draw_and_measure, save, scoring
 from jaxgan.parallel import data_parallel, placed, replicated
 from jaxgan.reporting import (
     Log,
     Row,
-    contact_strip,
     event_file,
     flatten,
     rewind,
     write_row,
 )
 from jaxgan.run import Run, locked
-from jaxgan.sampling import Sampler, best_variables, draw_latents, sampler
+from jaxgan.sampling import sampler
 from jaxgan.types import Info, State
 
 IN_FLIGHT = 2
@@ -112,7 +107,7 @@ def train(
         rewind(run.scores, int(state.step))
         with (
             Checkpoints(run.checkpoints, schedule.keep) as saved,
-            _scoring(run, generate, evaluate, int(state.step)) as score,
+            scoring(run, generate, evaluate, int(state.step)) as score,
             _board(run, int(state.step), tensorboard) as board,
             _progress(run, state) as progress,
         ):
@@ -137,13 +132,13 @@ def train(
                     unlogged.clear()
                     with _saved_if_it_fails(state, saved):
                         if shows:
-                            row |= _draw_and_measure(run, step, generate, state)
+                            row |= draw_and_measure(run, step, generate, state)
                         if scores:
                             row |= score(step, state)
                     write_row(run.metrics, step, row)
                     board(step, row)
                 if saves:
-                    _save(state, saved)
+                    save(state, saved)
                 if stopped is not None and not last:
                     saved.wait()
                     raise _interrupted(run, step, stopped)
@@ -203,16 +198,6 @@ def _look(infos: Iterable[tuple[int, Info]], saved: Checkpoints) -> Row:
     return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
 
-def _save(state: State, saved: Checkpoints) -> None:
-    for name, variables in state.variables.items():
-        if not all(bool(jnp.isfinite(x).all()) for x in jax.tree.leaves(variables)):
-            raise RunError(
-                f"step {int(state.step):,}: network {name!r} is no longer finite; "
-                f"{saved.last_good()}."
-            )
-    saved.save(state)
-
-
 def _interrupted(run: Run, step: int, number: int) -> Interrupted:
     return Interrupted(
         f"stopped by {signal.Signals(number).name} at step {step:,}, saved in "
@@ -228,61 +213,8 @@ def _saved_if_it_fails(state: State, saved: Checkpoints) -> Iterator[None]:
     try:
         yield
     except Exception:
-        _save(state, saved)
+        save(state, saved)
         raise
-
-
-@contextlib.contextmanager
-def _scoring(
-    run: Run, generate: Sampler, evaluate: Evaluator | None, begun: int
-) -> Iterator[Callable[[int, State], Row]]:
-    """`(step, state) -> row`: scores a state, and keeps it if it is the best yet."""
-    evaluation = run.experiment.evaluation
-    if evaluation is None or evaluate is None:
-        yield lambda step, state: {}
-        return
-    for later in (step for step in steps(run.best) if step > begun):
-        shutil.rmtree(run.best / str(later))  # its score is forgotten too
-    latents = draw_latents(run.experiment.game, evaluation.samples, run.experiment.seed)
-    with Checkpoints(run.best, 1) as best:
-
-        def score(step: int, state: State) -> Row:
-            scores = evaluate(partial(generate, best_variables(state)), latents, step)
-            if is_best(scores, read_scores(run.scores)):
-                _save(state, best)
-                best.wait()  # a score that says so has its checkpoint
-            write_scores(run.scores, scores)
-            return {score.name: score.value for score in scores}
-
-        yield score
-
-
-def _draw_and_measure(run: Run, step: int, generate: Sampler, state: State) -> Row:
-    """Draw samples from latents that are the same each time, and measure them."""
-    samples = draw_samples(run.experiment, generate, state)
-    save_picture(run, step, samples)
-    pictures = (p for p in run.samples.glob("*.png") if p.stem.isdigit())
-    series = sorted(pictures, key=lambda path: int(path.stem))
-    contact_strip(series).save(run.samples / "strip.png")
-    return measure(run.experiment, samples)
-
-
-def draw_samples(experiment: Experiment, generate: Sampler, state: State) -> NDArray:
-    """The samples that are measured, of latents that are the same each time."""
-    latents = draw_latents(experiment.game, experiment.samples, experiment.seed)
-    return generate(best_variables(state), latents)
-
-
-def save_picture(run: Run, step: int, samples: NDArray) -> None:
-    """A step's picture, of those samples that are shown."""
-    run.samples.mkdir(exist_ok=True)
-    picture = run.experiment.draw(samples[: run.experiment.shown], None)
-    picture.save(run.samples / f"{step:06d}.png")
-
-
-def measure(experiment: Experiment, samples: NDArray) -> Row:
-    """What an experiment measures of its samples, in plain numbers."""
-    return {name: float(value) for name, value in experiment.measure(samples).items()}
 
 
 @contextlib.contextmanager

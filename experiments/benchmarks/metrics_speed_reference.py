@@ -5,12 +5,19 @@ the seconds that a task takes, or, where VALUE is 1, what it found last; the pea
 memory in GiB.
 """
 
+# ruff: noqa: E402
+
 import contextlib
 import os
 import resource
 import sys
 import time
 from pathlib import Path
+from unittest.mock import MagicMock
+
+# torch-fidelity imports torchvision for images; of features it makes no use.
+for name in ("", ".datasets", ".models", ".transforms", ".transforms.functional"):
+    sys.modules[f"torchvision{name}"] = MagicMock()
 
 import numpy as np
 import torch

@@ -115,7 +115,7 @@ def experiment(config: Config) -> Experiment:
         lambda: channels_apart(
             by_classifier("mnist framed to 32 pixels", digits).extractor()
         ),
-        split=BOTH,
+        split=BOTH,  # only the uniform distribution is the reference
         floor="test",
         samples=SAMPLES,
         metrics=(Metric("modes", "of 1,000; nats against uniform", 1, modes, True),),

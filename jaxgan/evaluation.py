@@ -217,7 +217,11 @@ def evaluator(evaluation: Evaluation, seed: int = 0) -> Evaluator:
 
 
 def is_best(scores: Sequence[Score], earlier: Sequence[Score]) -> bool:
-    """True if the first score is less than all earlier ones of its protocol."""
+    """True if the first score is less than all earlier ones of its protocol.
+
+    One that is not a number is never the best, and none is worse.
+    """
     first = scores[0]
     alike = [s.value for s in earlier if s.protocol == first.protocol]
+    alike = [value for value in alike if not math.isnan(value)]
     return first.value < min(alike, default=math.inf)

@@ -47,7 +47,14 @@ def read_compared(runs: Sequence[Path], names: Sequence[str] = ()) -> list[Compa
             raise InputError(
                 f"--metrics: not every run has a score {name!r}; all have {common}."
             )
-        check_alike({str(e.directory): e.scores[e.step][name] for e in found})
+        check_alike(
+            {
+                f"{each.directory} at step {step}": row[name]
+                for each in found
+                for step, row in each.scores.items()
+                if name in row
+            }
+        )
     if not wanted:
         raise InputError(f"runs: they have no score in common, of {common}.")
     return [
@@ -65,6 +72,8 @@ def read_compared(runs: Sequence[Path], names: Sequence[str] = ()) -> list[Compa
 def score_table(compared: Sequence[Compared]) -> str:
     """A row a run, with standard errors, and one for runs that differ in their seed.
 
+    A mean is over runs of one step.
+
     The error of a run is that of its samples; the error of several is that of the runs.
     """
     lasts = [each.scores[each.step] for each in compared]
@@ -74,13 +83,13 @@ def score_table(compared: Sequence[Compared]) -> str:
         + [with_error(last[name].value, last[name].error) for name in names]
         for each, last in zip(compared, lasts, strict=True)
     ]
-    for kind in dict.fromkeys(each.kind for each in compared):
-        group = [
-            last for e, last in zip(compared, lasts, strict=True) if e.kind == kind
-        ]
+    groups: dict[tuple[str, int], list[dict[str, Score]]] = {}
+    for each, last in zip(compared, lasts, strict=True):
+        groups.setdefault((each.kind, each.step), []).append(last)
+    for (_, step), group in groups.items():
         if len(group) > 1:
             means = [mean_and_error([last[n].value for last in group]) for n in names]
-            rows.append([f"mean of {len(group)} seeds", "", *means])
+            rows.append([f"mean of {len(group)} seeds", f"{step:,}", *means])
     head = ["run", "step", *names]
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

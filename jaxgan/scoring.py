@@ -67,10 +67,11 @@ def evaluate(command: Evaluate) -> Report:
     if command.run is not None:
         return _of_run(command, open_run(command.run))
     assert command.fake is not None and command.real is not None  # checked
+    counts = [len(Files.of(folder).names) for folder in (command.fake, command.real)]
+    metrics = _metrics(command, None)
+    check_count(metrics, command.samples or counts[0])
     extractor = _extractor(command, None)
-    metrics = _metrics(command, extractor, None)
     fake = seen_folder(command.fake, extractor, 3, command.samples, command.seed)
-    check_count(metrics, len(fake.features.features))
     real = seen_folder(command.real, extractor)
     scores = score(real, fake, extractor, metrics, seed=command.seed)
     command.out.parent.mkdir(parents=True, exist_ok=True)
@@ -116,9 +117,9 @@ def _of_run(command: Evaluate, run: Run) -> Report:
     split = command.against
     if evaluation is not None and split is not None and not _is_folder(split):
         evaluation.reals(split)  # refused, if unknown, before a classifier is trained
-    extractor = _extractor(command, evaluation)
-    metrics = _metrics(command, extractor, evaluation)
+    metrics = _metrics(command, evaluation)
     check_count(metrics, samples)
+    extractor = _extractor(command, evaluation)
     real = _reference(command, evaluation, extractor, shape[-1])
     fake = seen_samples(partial(generate, variables), latents, extractor)
     scores = score(real, fake, extractor, metrics, step=step, seed=command.seed)
@@ -167,15 +168,13 @@ def _extractor(command: Evaluate, evaluation: Evaluation | None) -> Extractor:
     return evaluation.extractor()
 
 
-def _metrics(
-    command: Evaluate, extractor: Extractor, evaluation: Evaluation | None
-) -> Sequence[Metric]:
+def _metrics(command: Evaluate, evaluation: Evaluation | None) -> Sequence[Metric]:
     own = evaluation.metrics if evaluation is not None else ()
     if not command.metrics:
         if command.extractor == "own":
             return own
-        inception = extractor.weights != ""
-        return (*OF_FEATURES, INCEPTION_SCORE) if inception else OF_FEATURES
+        of_classes = command.extractor == "inception"
+        return (*OF_FEATURES, INCEPTION_SCORE) if of_classes else OF_FEATURES
     known = {metric.name: metric for metric in (*EVERY, *own)}
     for name in command.metrics:
         if name not in known:

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from jaxgan.experiment import load_file
+from jaxgan.metrics.extractors import Extractor, Features
+from jaxgan.metrics.modes import stacked_label
 from jaxgan.reporting import read_rows
 from jaxgan.run import create_run
 from jaxgan.training import Schedule, train
@@ -55,6 +57,33 @@ def test_two_tiny_steps_leave_a_measured_picture(path, tmp_path, settings):
         assert row[name] > 0
     with Image.open(run.samples / "000002.png") as picture:
         assert np.asarray(picture).std() > 0
+
+
+def test_the_channels_of_a_stacked_image_are_the_digits_of_its_mode():
+    """A digit's image is as bright as it says; a third of the digits are unsure."""
+    module = load_file(ROOT / "experiments" / "stacked_mnist.py").experiment.__globals__
+
+    def by_brightness(images):
+        digits = images[:, 0, 0, 0]
+        sure = np.where(digits % 3 == 0, 0.6, 1.0)[:, None]
+        return Features(
+            digits[:, None].astype(float),
+            sure * np.eye(10)[digits] + (1 - sure) * 0.1,
+        )
+
+    digit = Extractor("digits", "abc", "none", by_brightness)
+    extractor = module["channels_apart"](digit)
+    digits = np.array([[3, 1, 4], [0, 0, 7], [9, 9, 9], [0, 0, 7]], np.uint8)
+    images = np.broadcast_to(digits[:, None, None], (4, 8, 8, 3))
+    found = extractor(images)
+    np.testing.assert_array_equal(found.classes(), stacked_label(digits))
+    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, rtol=1e-12)
+    np.testing.assert_array_equal(found.features, digits)
+    assert "of each channel" in extractor.name
+    scores = module["modes"](found, found)
+    assert scores["modes"].value == 3
+    kl = 2 * 0.25 * np.log(0.25 * 1000) + 0.5 * np.log(0.5 * 1000)
+    np.testing.assert_allclose(scores["kl"].value, kl, rtol=1e-12)
 
 
 def test_digits_are_judged_by_what_they_are():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -244,9 +245,20 @@ def test_runs_are_compared_where_they_were_scored_alike(trained, tmp_path, capsy
         assert np.asarray(picture).std() > 0
     last = read_scores(other / "scores.jsonl")
     [first] = [s for s in last if s.step == 4 and s.name == "frechet"]
-    unlike = dataclasses.replace(
-        first, protocol=dataclasses.replace(first.protocol, fakes=49)
-    )
-    write_scores(other / "scores.jsonl", [unlike])
-    assert run("compare", trained, other, "--out", out) == 2
-    assert f"fakes is 50 of {trained} and 49 of {other}" in capsys.readouterr().err
+    protocol = dataclasses.replace(first.protocol, fakes=49)
+    for step in (1, 4):  # an earlier one is in the picture
+        unlike = dataclasses.replace(first, protocol=protocol, step=step)
+        write_scores(other / "scores.jsonl", [unlike])
+        assert run("compare", trained, other, "--out", out) == 2
+        told = capsys.readouterr().err
+        assert f"fakes is 50 of {trained} at step 2 and 49 of {other}" in told
+
+
+def test_a_mean_is_over_runs_of_one_step(trained, tmp_path, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(trained, other)
+    scores = read_scores(other / "scores.jsonl")
+    (other / "scores.jsonl").unlink()
+    write_scores(other / "scores.jsonl", [s for s in scores if s.step == 2])
+    assert run("compare", trained, other, "--out", tmp_path / "curves.png") == 0
+    assert "mean of" not in capsys.readouterr().out

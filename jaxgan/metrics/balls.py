@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Real
 
-from jaxgan.errors import check_positive_int
+from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.checks import checked_pair
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.neighbours import (
@@ -89,6 +89,8 @@ def overlaps(
         >>> overlaps(real, fake, (1,))[0].fakes_held
         array([2, 0])
     """
+    if not ks:
+        raise InputError("ks must be at least one number of neighbours.")
     for k in ks:
         check_positive_int("k", k)
     real, fake = checked_pair(real, fake, least=max(ks) + 1)

@@ -1,5 +1,6 @@
 """What every metric asks of the features it is given."""
 
+import jax
 import numpy as np
 from jaxtyping import Array, Float, Real, Shaped
 from numpy.typing import NDArray
@@ -18,8 +19,13 @@ def numbers(
     Raises:
         InputError: if they are not.
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"{name} must be rows of one length: {error}") from None
     if array.dtype.kind not in "fiub":
+        if jax.dtypes.issubdtype(array.dtype, np.floating):  # bfloat16 and the like
+            return array.astype(np.float32)
         raise InputError(f"{name} must be real numbers, got {array.dtype}.")
     return array
 
@@ -53,12 +59,11 @@ def checked(
         usable = np.einsum("nd,nd->n", wide, wide) <= LARGEST**2
     if not usable.all():
         row = int(usable.argmin())
-        wrong = (
-            "are larger than 1e25" if np.isfinite(wide[row]).all() else "are not finite"
-        )
+        finite = np.isfinite(wide[row]).all()
+        wrong = f"too large, of a norm above {LARGEST:g}," if finite else "not finite,"
         raise InputError(
-            f"{name} holds numbers that {wrong}, in {np.sum(~usable)} of {len(wide)} "
-            f"rows, first in row {row}."
+            f"{name} holds numbers that are {wrong} in {np.sum(~usable)} of "
+            f"{len(wide)} rows, first in row {row}."
         )
     return wide
 

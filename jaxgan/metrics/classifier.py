@@ -81,7 +81,7 @@ def trained_classifier(
 
     def compute(path: Path) -> None:
         variables = _train(network, taught, epochs, seed)
-        accuracy = _accuracy(_extractor(name, network, variables), asked)
+        accuracy = _accuracy(_extractor(name, network, variables, shapes[0]), asked)
         leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(variables)]
         with path.open("wb") as file:
             digest = np.str_(_hash(leaves))
@@ -92,7 +92,7 @@ def trained_classifier(
     like = jax.eval_shape(network.init, jax.random.key(0), example)
     variables, accuracy = _read(entry, jax.tree.structure(like))
     told = f"{name}, {accuracy:.2%} right"
-    return Trained(_extractor(told, network, variables), accuracy)
+    return Trained(_extractor(told, network, variables, shapes[0]), accuracy)
 
 
 def _read(entry: Path, structure: jax.tree_util.PyTreeDef) -> tuple[Variables, float]:
@@ -141,15 +141,25 @@ def _train(network: Network, data: Batch, epochs: int, seed: int) -> Variables:
     return variables
 
 
-def _extractor(name: str, network: Network, variables: Variables) -> Extractor:
+def _extractor(
+    name: str, network: Network, variables: Variables, shape: tuple[int, ...]
+) -> Extractor:
+    """A classifier of images of the shape that it learned."""
+
     @jax.jit
     def classify(
         variables: Variables, images: Float[Array, "b h w c"]
     ) -> tuple[Array, Array]:
-        output, _ = network.apply(variables, images, train=False)
+        with jax.default_matmul_precision("highest"):  # GPUs round to ten bits else
+            output, _ = network.apply(variables, images, train=False)
         return output.features, jax.nn.softmax(output.logits)
 
     def apply(images: UInt8[np.ndarray, "b h w c"]) -> Features:
+        if images.shape[1:] != shape:
+            raise InputError(
+                f"images must be of shape {shape}, as those that the classifier of "
+                f"{name} learned, got {images.shape[1:]}."
+            )
         more = [(0, -len(images) % CHUNK)] + [(0, 0)] * 3  # one shape, one compilation
         outputs = classify(variables, as_float(np.pad(images, more)))
         return Features(*(np.asarray(output)[: len(images)] for output in outputs))

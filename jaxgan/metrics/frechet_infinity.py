@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int, Real
 from scipy.stats import linregress
 
-from jaxgan.errors import InputError, check_seed
+from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.metrics.checks import checked
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.frechet import (
@@ -84,13 +84,20 @@ def _sizes(
     count: int, dimensions: int, points: int, least: int | None
 ) -> Int[np.ndarray, " points"]:
     """How many fakes each distance takes; the last takes all."""
+    check_positive_int("frechet_infinity: points", points)
     if points < 3:
         raise InputError(f"frechet_infinity: points must be at least 3, got {points}.")
     if least is None:
         least = max(count // 10, 2 * dimensions)
+        if least > count // 2:
+            raise InputError(
+                f"frechet_infinity: of features with {dimensions} dimensions it needs "
+                f"at least {4 * dimensions} fakes, got {count}."
+            )
+    check_positive_int("frechet_infinity: least", least)
     if not 2 <= least <= count // 2:
         raise InputError(
             "frechet_infinity: least must be from 2 to half the number of fakes, got "
-            f"{least} of {count}; the default is a tenth of them and at least 2d."
+            f"{least} of {count}."
         )
     return np.linspace(least, count, points).round().astype(np.int64)

@@ -1,9 +1,9 @@
 """The kernel distance of Bińkowski et al.; of Inception features it is the KID."""
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 
+import loky
 import numpy as np
 from jaxtyping import Int, Real
 from threadpoolctl import threadpool_limits
@@ -13,8 +13,8 @@ from jaxgan.metrics.checks import checked_pair
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.mmd import polynomial, squared_mmd, squared_mmd_of
 
-WORKERS = 8
-"""Subsets compared at once, at most: each takes the memory of its examples."""
+MEMORY = 2**30
+"""Bytes that the examples of subsets may take which are compared at once."""
 
 
 def kid(
@@ -87,7 +87,7 @@ def kid(
         return squared_mmd_of(real[of_real], fake[of_fake], kernel)
 
     # A subset is small for a matrix product, so cores get subsets of their own.
-    workers = min(os.cpu_count() or 1, WORKERS)
+    workers = max(1, min(loky.cpu_count(), MEMORY // (16 * size * real.shape[1])))
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
         values, errors = np.array(list(pool.map(of_subset, drawn))).T
     share = size / min(len(real), len(fake))

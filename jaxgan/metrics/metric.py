@@ -86,7 +86,7 @@ NEIGHBOURS = Metric(
     _neighbours,
 )
 INCEPTION_SCORE = Metric(
-    "inception_score", f"{SPLITS} splits, shuffled", SPLITS, _inception_score
+    "inception_score", f"{SPLITS} splits, shuffled", 2 * SPLITS, _inception_score
 )
 CLASS_SHARES = Metric("class_shares", "likeliest class", 1, _class_shares)
 

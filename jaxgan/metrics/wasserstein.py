@@ -16,6 +16,7 @@ distributions differ by more than the bias, and up to 1.7 times where they do no
 0 it is too large, never too small. The bias itself is not in it.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -140,11 +141,14 @@ def transport_on_a_line(
 def rooted(
     cost: float, u: NDArray, v: NDArray, p: int, spread: float = 0.0
 ) -> Estimate:
-    """W_p from W_p^p with its potentials; `spread` is a variance to be added."""
+    """W_p from W_p^p with its potentials; `spread` is a variance to be added.
+
+    At 0 the root has no slope, so for p = 2 the error is not known.
+    """
     value = float(max(cost, 0.0) ** (1 / p))
     error = np.sqrt(u.var(ddof=1) / len(u) + v.var(ddof=1) / len(v) + spread)
     slope = p * value ** (p - 1)
-    return Estimate(value, float(error / slope) if slope else 0.0)
+    return Estimate(value, float(error / slope) if slope else math.nan)
 
 
 def check_power(p: int) -> None:

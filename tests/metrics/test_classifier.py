@@ -56,6 +56,13 @@ def test_features_do_not_depend_on_what_they_are_extracted_with(taught):
     )
 
 
+def test_images_of_another_shape_than_it_learned_are_refused(taught):
+    _, (extractor, _) = taught
+    message = r"images must be of shape \(8, 8, 1\), as those .* got \(9, 8, 1\)"
+    with pytest.raises(InputError, match=message):
+        extractor(np.zeros((2, 9, 8, 1), np.uint8))
+
+
 def test_it_is_trained_once(taught, monkeypatch):
     cache, (extractor, accuracy) = taught
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from jaxgan.metrics import neighbours
-from jaxgan.metrics.neighbours import measure, nearest, radii
+from jaxgan.metrics.neighbours import measure, nearest, radii, radii_in_parts
 
 
 def points(seed, n, d):
@@ -80,6 +80,20 @@ def test_blocks_do_not_change_what_is_found(monkeypatch):
     np.testing.assert_array_equal(parts.indices, whole.indices)
     np.testing.assert_array_equal(parts.distances, whole.distances)
     np.testing.assert_array_equal(radii(x, (4,)), reach)
+
+
+def test_panels_and_parts_are_those_of_all_distances(monkeypatch):
+    """Of blocks of 16 there are 34 in all and 4 or 5 in each of 8 parts."""
+    monkeypatch.setattr(neighbours, "BLOCK", 16)
+    x = points(9, 530, 4)
+    whole, own = radii_in_parts(x, (1, 5), 8)
+    np.testing.assert_array_equal(whole, radii(x, (1, 5)))
+    for part in range(8):
+        alone = radii(x[part::8], (1, 5))
+        np.testing.assert_allclose(own[:, part::8], alone, 1e-12)
+    every = all_distances(x, x)
+    np.fill_diagonal(every, np.inf)
+    np.testing.assert_allclose(whole, np.sort(every, axis=0)[[0, 4]], 1e-12)
 
 
 def test_measure_is_the_distance_of_chosen_pairs():

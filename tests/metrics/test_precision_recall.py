@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
+from jaxgan.metrics import neighbours
 from jaxgan.metrics.balls import estimate, overlaps
 from jaxgan.metrics.precision_recall import precision_recall, precision_recall_of
 
@@ -107,6 +108,20 @@ def test_sets_that_are_small_for_their_k_have_no_error():
     assert [len(large.parts), len(small.parts)] == [8, 0]
     assert all(share.error > 0 for share in precision_recall_of(large))
     assert all(np.isnan(share.error) for share in precision_recall_of(small))
+
+
+def test_parts_are_those_of_every_eighth_example(monkeypatch):
+    real, fake = sets()
+    (large,) = overlaps(real, fake, (3,))
+    monkeypatch.setattr(neighbours, "BLOCK", 16)  # two a part, two panels in all
+    (small,) = overlaps(real, fake, (3,))
+    for i, part in enumerate(small.parts):
+        (alone,) = overlaps(real[i::8], fake[i::8], (3,))
+        for found, same, expected in zip(part, large.parts[i], alone, strict=True):
+            np.testing.assert_array_equal(found, expected)
+            np.testing.assert_array_equal(same, expected)
+    for found, expected in zip(small[:5], large[:5], strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_the_error_is_that_of_eight_parts():

@@ -217,7 +217,8 @@ def test_what_cannot_be_scored_is_told_in_a_sentence(
     for name, size in (("mixed/a", 8), ("mixed/b", 9), ("big/a", 9), ("one/a", 8)):
         Image.new("RGB", (size, size)).save(tmp_path / f"{name}.png")
     Image.new("RGB", (9, 9), "red").save(tmp_path / "big" / "b.png")
-    (tmp_path / "bad" / "bad.png").write_text("no image")
+    for name in ("bad", "worse"):
+        (tmp_path / "bad" / f"{name}.png").write_text("no image")
     places = {"RUN": trained, "REAL": real, "PLAIN": plain, "EMPTY": "empty"}
     places |= {"BAD": "bad", "MIXED": "mixed", "BIG": "big", "ONE": "one"}
     given = [places.get(word, word) for word in words if word != "P"]

@@ -8,11 +8,13 @@ k, are read from one `Overlap` each, and the distances are computed once:
     near, wide = overlaps(real, fake, (3, 5))
     precision_recall_of(near), density_coverage_of(wide)
 
-What differs from a radius by less than the rounding of the distances lies on the ball's
-edge. So a fake that is the copy of a real is as far from the others as that real is.
+Where rounding leaves open on which side of an edge a point lies, the two are compared
+again by their difference. So a fake that is the copy of a real is exactly as far from
+the others as that real is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import jax
@@ -24,14 +26,13 @@ from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.checks import checked_pair
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.neighbours import (
+    ROUNDING,
+    apart,
     in_one_part,
-    measure,
     radii_in_parts,
+    squared_norms,
     squares,
 )
-
-ROUNDING = 1e-13
-"""What ‖x - y‖² may lose, as a share of ‖x‖² + ‖y‖²: 450 units in the last place."""
 
 PARTS = 8
 """Disjoint parts of both sets from which errors are estimated."""
@@ -59,15 +60,24 @@ class Overlap(NamedTuple):
     parts: tuple["Overlap", ...] = ()
 
 
-_Met = tuple[slice, slice, tuple[Array, Array, Array, Array]]
-"""Rows of the reals, rows of the fakes, and who met there."""
-
-
 class _Balls(NamedTuple):
-    """Squared radii for each k, above and below what rounding can do to an edge."""
+    """Radii for each k, and squares which are surely inside, and surely outside."""
 
-    with_edge: Float[np.ndarray, "r n"]
-    without: Float[np.ndarray, "r n"]
+    radii: Float[np.ndarray, "r n"]
+    inside: Float[np.ndarray, "r n"]
+    outside: Float[np.ndarray, "r n"]
+
+    def of(self, rows: slice) -> "_Balls":
+        return _Balls(*(each[:, rows] for each in self))
+
+
+class _Found(NamedTuple):
+    """The fields of an `Overlap` for each k, as they are found."""
+
+    fakes_held: Int[np.ndarray, "r m"]
+    fakes_inside: Int[np.ndarray, "r m"]
+    reals_held: Bool[np.ndarray, "r n"]
+    reals_met: Bool[np.ndarray, "r n"]
 
 
 def overlaps(
@@ -136,38 +146,67 @@ def _overlaps(
 ) -> list[tuple[Overlap, ...]]:
     """For each k: among all and, of several parts, among the examples of each part."""
     centre = real.mean(axis=0)
-    balls = _balls(real, centre, ks, parts)
-    fake_balls = _balls(fake, centre, ks, parts)
-    found: list[list[_Met]] = [[] for _ in balls]
+    with ThreadPoolExecutor(2) as pool:  # what one does on one core fills the other's
+        balls, fake_balls = pool.map(
+            lambda x: _balls(x, centre, ks, parts), (real, fake)
+        )
+    found = [_nobody(len(ks), len(real), len(fake)) for _ in balls]
     with jax.enable_x64(True):
         for reals, fakes, square in squares(real, fake, centre, parts):
             of_all = slice(None if in_one_part(reals, fakes) else 1)
             for own, a, b in zip(found[of_all], balls, fake_balls, strict=False):
-                edges = (
-                    a.with_edge[:, reals],
-                    a.without[:, reals],
-                    b.with_edge[:, fakes],
-                )
-                own.append((reals, fakes, _meet(square, *edges)))
-    return [_together(met, ks, len(real), len(fake)) for met in found]
+                met = _met(real[reals], fake[fakes], square, a.of(reals), b.of(fakes))
+                own.fakes_held[:, fakes] += met.fakes_held
+                own.fakes_inside[:, fakes] += met.fakes_inside
+                own.reals_held[:, reals] |= met.reals_held
+                own.reals_met[:, reals] |= met.reals_met
+    return [
+        tuple(Overlap(*each) for each in zip(ks, *own, strict=True)) for own in found
+    ]
 
 
-def _together(
-    met: list[_Met], ks: tuple[int, ...], n: int, m: int
-) -> tuple[Overlap, ...]:
-    """What all blocks of pairs add up to.
+def _nobody(r: int, n: int, m: int) -> _Found:
+    counts, answers = np.zeros((2, r, m), int), np.zeros((2, r, n), bool)
+    return _Found(*counts, *answers)
 
-    They are fetched only here, so that one is computed while the next is dispatched.
-    """
-    fakes_held, fakes_inside = np.zeros((2, len(ks), m), int)
-    reals_held, reals_met = np.zeros((2, len(ks), n), bool)
-    for reals, fakes, (held, inside, real_held, real_met) in met:
-        fakes_held[:, fakes] += held
-        fakes_inside[:, fakes] += inside
-        reals_held[:, reals] |= real_held
-        reals_met[:, reals] |= real_met
-    every = zip(ks, fakes_held, fakes_inside, reals_held, reals_met, strict=True)
-    return tuple(Overlap(*each) for each in every)
+
+def _met(
+    real: Float[np.ndarray, "b d"],
+    fake: Float[np.ndarray, "c d"],
+    square: Float[Array, "b c"],
+    balls: _Balls,
+    fake_balls: _Balls,
+) -> _Found:
+    """What one block of pairs adds; those on an edge are computed again."""
+    counts = _meet(
+        square, balls.inside, balls.outside, fake_balls.inside, fake_balls.outside
+    )
+    surely, perhaps, met, held, perhaps_held = map(np.array, counts)
+    found = _Found(surely.copy(), surely, held, met)
+    if (perhaps > surely).any():
+        for k, i, j in _on_edges(square, balls.inside, balls.outside):
+            distance, radius = apart(real, fake, i, j), balls.radii[k, i]
+            np.add.at(found.fakes_held[k], j, distance <= radius)
+            np.add.at(found.fakes_inside[k], j, distance < radius)
+            found.reals_met[k, i[distance < radius]] = True
+    if (perhaps_held > held).any():
+        edges = _on_edges(square.T, fake_balls.inside, fake_balls.outside)
+        for k, j, i in edges:
+            distance, radius = apart(real, fake, i, j), fake_balls.radii[k, j]
+            found.reals_held[k, i[distance <= radius]] = True
+    return found
+
+
+def _on_edges(
+    square: Float[Array, "b c"],
+    inside: Float[np.ndarray, "r b"],
+    outside: Float[np.ndarray, "r b"],
+) -> Iterator[tuple[int, Int[np.ndarray, " p"], Int[np.ndarray, " p"]]]:
+    """For each k, the pairs of which rounding does not tell on which side they are."""
+    values = np.asarray(square)
+    for k, (low, high) in enumerate(zip(inside, outside, strict=True)):
+        i, j = np.nonzero((values >= low[:, None]) & (values <= high[:, None]))
+        yield k, i, j
 
 
 def _apart(own: Overlap) -> tuple[Overlap, ...]:
@@ -192,32 +231,42 @@ def _balls(
     parts: int,
 ) -> list[_Balls]:
     """The balls of all points and, of several parts, those within each part."""
-    norms = np.square(measure(centre[None], x, np.zeros((len(x), 1), int))).T
+    norms = squared_norms(x, centre)
     balls = []
-    for reach in map(np.square, radii_in_parts(x, ks, parts)):
-        slack = ROUNDING * (norms + reach)
-        balls.append(_Balls(reach + slack, reach - slack))
+    for reach in radii_in_parts(x, ks, parts):
+        edge, lost = np.square(reach), 3 * ROUNDING * (norms + np.square(reach))
+        balls.append(_Balls(reach, edge - lost, edge + lost))
     return balls
 
 
 @jax.jit
 def _meet(
     square: Float[Array, "b c"],
-    with_edge: Float[Array, "r b"],
-    without: Float[Array, "r b"],
-    fake_with_edge: Float[Array, "r c"],
+    inside: Float[Array, "r b"],
+    outside: Float[Array, "r b"],
+    fake_inside: Float[Array, "r c"],
+    fake_outside: Float[Array, "r c"],
 ) -> tuple[
-    Int[Array, "r c"], Int[Array, "r c"], Bool[Array, "r b"], Bool[Array, "r b"]
+    Int[Array, "r c"],
+    Int[Array, "r c"],
+    Bool[Array, "r b"],
+    Bool[Array, "r b"],
+    Bool[Array, "r b"],
 ]:
-    """What one block of pairs adds to the four fields of an overlap."""
+    """In how many balls each fake is surely, and perhaps; and whether each real is.
+
+    Between the two are whether a fake is surely in a real's ball, and whether a real is
+    surely in a fake's.
+    """
 
     def count(of_each_fake: Bool[Array, "b c"]) -> Int[Array, " c"]:
         return of_each_fake.sum(axis=0, dtype=jnp.int32)
 
     # One k at a time, which XLA compiles to faster loops than all at once.
     return (
-        jnp.stack([count(square <= edge[:, None]) for edge in with_edge]),
-        jnp.stack([count(square < edge[:, None]) for edge in without]),
-        jnp.stack([(square <= edge[None]).any(axis=1) for edge in fake_with_edge]),
-        square.min(axis=1)[None] < without,
+        jnp.stack([count(square < edge[:, None]) for edge in inside]),
+        jnp.stack([count(square <= edge[:, None]) for edge in outside]),
+        square.min(axis=1)[None] < inside,
+        jnp.stack([(square < edge[None]).any(axis=1) for edge in fake_inside]),
+        jnp.stack([(square <= edge[None]).any(axis=1) for edge in fake_outside]),
     )

@@ -7,8 +7,9 @@ matrix of one set only a half is made. The squares come from one matrix product,
     ‖x - y‖² = ‖x‖² + ‖y‖² - 2 x·y
 
 which loses the digits of points that are close together and far from the origin. So the
-features are centred first, and the distances handed out are computed again from the
-differences: a copy is at distance 0.
+features are centred first; where what is lost may still change who is nearest, a point
+is compared with all others by their differences; and all distances handed out are
+computed again from differences: a copy is at distance 0.
 """
 
 import itertools
@@ -18,7 +19,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxgan.metrics.least import Least, merged, none_yet
 
 BLOCK = 1280
 """Rows of a block, at most."""
@@ -26,8 +29,11 @@ BLOCK = 1280
 PANEL = 8
 """Blocks of the first set that are centred once for all blocks of the second."""
 
-GROUP = 8
-"""Rows of a group, of which only the least is looked at first."""
+ROUNDING = 1e-13
+"""What a square may lose, as a share of ‖x‖² + ‖y‖²: 450 units in the last place."""
+
+EXACT = 1e-9
+"""A relative error of squared distances that does not matter."""
 
 
 class Neighbours(NamedTuple):
@@ -35,10 +41,6 @@ class Neighbours(NamedTuple):
 
     indices: Int[np.ndarray, "m k"]
     distances: Float[np.ndarray, "m k"]
-
-
-Least = tuple[Float[Array, "k c"], Int[Array, "k c"]]
-"""The k least values of each column so far, the least first, and their rows."""
 
 
 def nearest(
@@ -134,10 +136,35 @@ def measure(
     """How far each point of y is from the points of x with the indices beside it."""
     found = np.empty(of.shape)
     for start, rank in itertools.product(range(0, len(y), BLOCK), range(of.shape[1])):
-        part = slice(start, start + BLOCK)
-        apart = x[of[part, rank]] - y[part]
-        found[part, rank] = np.sqrt(np.einsum("md,md->m", apart, apart))
+        some = slice(start, start + BLOCK)
+        found[some, rank] = np.sqrt(_lengths(x[of[some, rank]] - y[some]))
     return found
+
+
+def apart(
+    x: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, "m d"],
+    i: Int[np.ndarray, " p"],
+    j: Int[np.ndarray, " p"],
+) -> Float[np.ndarray, " p"]:
+    """How far x[i] is from y[j], pair by pair, from their differences."""
+    found = np.empty(len(i))
+    for start in range(0, len(i), BLOCK):
+        some = slice(start, start + BLOCK)
+        found[some] = np.sqrt(_lengths(x[i[some]] - y[j[some]]))
+    return found
+
+
+def squared_norms(
+    x: Float[np.ndarray, "n d"], centre: Float[np.ndarray, " d"]
+) -> Float[np.ndarray, " n"]:
+    """How far each point is from the centre, squared."""
+    starts = range(0, len(x), BLOCK)
+    return np.concatenate([_lengths(x[i : i + BLOCK] - centre) for i in starts])
+
+
+def _lengths(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+    return np.einsum("nd,nd->n", x, x)
 
 
 def _blocks(n: int, parts: int) -> list[slice]:
@@ -158,8 +185,7 @@ def _centred(
 ) -> tuple[Float[Array, "b d"], Float[Array, " b"]]:
     """Points and their squared norms, which XLA would compute anew for each pair."""
     points = x - centre
-    norms = np.einsum("nd,nd->n", points, points)
-    return jnp.asarray(points), jnp.asarray(norms)
+    return jnp.asarray(points), jnp.asarray(_lengths(points))
 
 
 @jax.jit
@@ -186,68 +212,70 @@ def _search(
 ) -> list[Int[np.ndarray, "m k"]]:
     """The k points of x nearest to each of y: of all and, of several parts, of its own.
 
-    Points of y are known to `found` by the first row of their block.
+    Points of y are known to `found` by the first row of their block. One point more is
+    found, to see whether it might have been nearer.
     """
     found: list[dict[int, Least]] = [{} for _ in range(min(parts, 2))]
+    centre = x.mean(axis=0)
 
     def merge(square: Array, rows: slice, columns: slice) -> None:
         for least in found if in_one_part(rows, columns) else found[:1]:
-            before = least.get(columns.start, _empty(k, square.shape[1]))
-            least[columns.start] = _merge(before, square, rows.start, rows.step)
+            before = least.get(columns.start, none_yet(k + 1, square.shape[1]))
+            least[columns.start] = merged(before, square, rows.start, rows.step)
 
     with jax.enable_x64(True):
-        for rows, columns, square in squares(x, y, x.mean(axis=0), parts, same):
+        for rows, columns, square in squares(x, y, centre, parts, same):
             merge(square, rows, columns)
             if same and rows != columns:
                 merge(square.T, columns, rows)
-        indices = np.empty((len(found), len(y), k), int)
+        values = np.empty((len(found), len(y), k + 1))
+        indices = np.empty((len(found), len(y), k + 1), int)
         for columns in _blocks(len(y), parts):
-            for own, least in zip(indices, found, strict=True):
-                own[columns] = np.asarray(least[columns.start][1]).T
-    return list(indices)
+            for own, least in enumerate(found):
+                best = least[columns.start]
+                values[own, columns], indices[own, columns] = map(np.transpose, best)
+    nearest = list(indices[:, :, :k])
+    lost = 3 * ROUNDING * squared_norms(y, centre)
+    for chosen, value, among in zip(nearest, values, (1, parts), strict=False):
+        unsure = np.flatnonzero(_unsure(value, lost))
+        differ = measure(x, y[unsure], chosen[unsure]).any(axis=1)
+        unsure = unsure[differ]  # of copies any will do
+        chosen[unsure] = _by_differences(x, y, k, unsure, among, same)
+    return nearest
 
 
-def _empty(k: int, columns: int) -> Least:
-    return jnp.full((k, columns), jnp.inf), jnp.zeros((k, columns), int)
+def _unsure(
+    values: Float[np.ndarray, "m k"], lost: Float[np.ndarray, " m"]
+) -> Bool[np.ndarray, " m"]:
+    """Where least values lie so close that their order may be one of rounding."""
+    possible = 2 * lost[:, None]
+    close = values[:, 1:] - values[:, :-1] < possible
+    return (close & (possible > EXACT * values[:, :-1])).any(axis=1)
+
+
+def _by_differences(
+    x: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, "m d"],
+    k: int,
+    rows: Int[np.ndarray, " s"],
+    parts: int,
+    same: bool,
+) -> Int[np.ndarray, "s k"]:
+    """The k points of x nearest to some of y, each compared with all of its part."""
+    found = np.empty((len(rows), k), int)
+    with jax.enable_x64(True):
+        points = jnp.asarray(x) if len(rows) else None
+        for row, best in zip(rows, found, strict=True):
+            square = np.array(_differences(points, y[row]))
+            square[np.arange(len(x)) % parts != row % parts] = np.inf
+            if same:
+                square[row] = np.inf
+            best[:] = square.argsort(kind="stable")[:k]
+    return found
 
 
 @jax.jit
-def _merge(
-    least: Least,
-    square: Float[Array, "b c"],
-    first: Int[Array, ""] | int,
-    step: Int[Array, ""] | int,
-) -> Least:
-    """The k least of each column of those so far and of a block's.
-
-    These k lie in the k groups of rows whose least are least, so other rows are spared.
-    """
-    k, (rows, columns) = len(least[0]), square.shape
-    indices = jnp.broadcast_to(jnp.arange(rows)[:, None], square.shape)
-    if k * GROUP < rows:
-        whole = rows // GROUP * GROUP
-        groups = square[:whole].reshape(-1, GROUP, columns)
-        numbers = jnp.arange(len(groups))[:, None]
-        _, best = _insert(_empty(k, columns), groups.min(axis=1), numbers)
-        of_best = best[:, None]
-        near = jnp.take_along_axis(groups, of_best, axis=0).reshape(-1, columns)
-        within = of_best * GROUP + jnp.arange(GROUP)[None, :, None]
-        square = jnp.concatenate([near, square[whole:]])
-        indices = jnp.concatenate([within.reshape(-1, columns), indices[whole:]])
-    return _insert(least, square, first + step * indices)
-
-
-def _insert(least: Least, square: Float[Array, "b c"], indices: Array) -> Least:
-    """Put each row where it belongs among the least of each column."""
-
-    def insert(least: Least, new: tuple[Array, Array]) -> tuple[Least, None]:
-        (values, rows), (value, row) = least, new
-        above = jnp.roll(values, 1, axis=0).at[0].set(-jnp.inf)
-        stays, comes = values <= value, above <= value
-        moved = jnp.where(comes, row, jnp.roll(rows, 1, axis=0))
-        return (
-            jnp.where(stays, values, jnp.where(comes, value, above)),
-            jnp.where(stays, rows, moved),
-        ), None
-
-    return jax.lax.scan(insert, least, (square[:, None], indices[:, None]))[0]
+def _differences(
+    points: Float[Array, "n d"], point: Float[Array, " d"]
+) -> Float[Array, " n"]:
+    return jnp.square(points - point[None]).sum(axis=1)

@@ -105,3 +105,36 @@ def test_measure_is_the_distance_of_chosen_pairs():
 def test_float64_is_left_behind():
     radii(points(8, 20, 2), (1,))
     assert not jax.config.jax_enable_x64
+
+
+def clusters(seed, n, far):
+    """Two, of unit spread, with nothing between them."""
+    x = points(seed, n, 8)
+    x[::2] += far
+    return x
+
+
+@pytest.mark.parametrize("far", [1e5, 1e7, 1e9])
+def test_neighbours_are_right_where_products_have_lost_all_digits(far):
+    x, y = clusters(10, 150, far), clusters(11, 90, far)
+    every = all_distances(x, y)
+    found = nearest(x, y, 3)
+    np.testing.assert_array_equal(found.indices, every.argsort(axis=0)[:3].T)
+    every = all_distances(x, x)
+    np.fill_diagonal(every, np.inf)
+    np.testing.assert_allclose(radii(x, (3,)), np.sort(every, axis=0)[[2]], 1e-12)
+    whole, own = radii_in_parts(x, (3,), 5)
+    np.testing.assert_array_equal(whole, radii(x, (3,)))
+    for part in range(5):
+        np.testing.assert_array_equal(own[:, part::5], radii(x[part::5], (3,)))
+
+
+def test_one_point_far_away_changes_nothing_for_the_others():
+    x = points(12, 100, 8)
+    before = radii(x, (3,))
+    x[-1] = 1e10
+    reach = radii(x, (3,))
+    every = all_distances(x, x)
+    np.fill_diagonal(every, np.inf)
+    np.testing.assert_allclose(reach, np.sort(every, axis=0)[[2]], 1e-12)
+    assert (reach[0, :99] >= before[0, :99]).all()

@@ -149,3 +149,24 @@ def test_a_collapsed_real_set_is_refused():
 def test_numbers_of_neighbours_below_one_are_refused(k):
     with pytest.raises(InputError, match=rf"k must be an integer .* got {k}"):
         precision_recall(*sets(), k)
+
+
+@pytest.mark.parametrize("far", [0.0, 1e5, 1e7, 1e9])
+def test_shares_are_right_where_products_have_lost_all_digits(far):
+    rng = np.random.default_rng(6)
+    real, fake = rng.normal(size=(2, 200, 8))
+    real[::2] += far
+    fake[::2] += far
+    fake[:10] = real[5:15]  # copies, on the edges of balls
+    apart, own, others = (
+        np.linalg.norm(x[:, None] - y[None], axis=2)
+        for x, y in ((real, fake), (real, real), (fake, fake))
+    )
+    radius, other = (np.sort(x, axis=0)[3] for x in (own, others))
+    (found,) = overlaps(real, fake, (3,))
+    held, inside = apart <= radius[:, None], apart < radius[:, None]
+    assert (held != inside).any()
+    np.testing.assert_array_equal(found.fakes_held, held.sum(axis=0))
+    np.testing.assert_array_equal(found.fakes_inside, inside.sum(axis=0))
+    np.testing.assert_array_equal(found.reals_met, inside.any(axis=1))
+    np.testing.assert_array_equal(found.reals_held, (apart <= other).any(axis=1))

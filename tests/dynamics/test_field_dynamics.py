@@ -70,7 +70,11 @@ DYNAMICS = {
     "proximal_point": (proximal_point, 1),
 }
 TOGETHER = [name for name, (_, substeps) in DYNAMICS.items() if substeps == 1]
-of_every_dynamics = pytest.mark.parametrize("name", DYNAMICS)
+# Compiled with lazy penalties or BatchNorm, proximal_point takes half a minute.
+SLOW = pytest.param("proximal_point", marks=pytest.mark.slow)
+of_every_dynamics = pytest.mark.parametrize(
+    "name", [SLOW if name == "proximal_point" else name for name in DYNAMICS]
+)
 
 
 def still_game(loss=None, **options):

@@ -11,8 +11,9 @@ Command: jaxgan train experiments/mnist.py
 
 Cost: 7 minutes on two CPU cores, at 750 images/s
 
-Expect: of 64 samples some 50 are clear digits, by eye (seed 0, the only one run). They
-    are not measured yet.
+Expect: digits, a third of them broken. In features of the classifier a Fréchet distance
+    of 2.50 (other reals: 0.04), precision 0.64, recall 0.67 (0.81, 0.85), by seed 100,
+    the only one run; clothes were not run to the end yet.
 """
 
 import dataclasses

@@ -20,7 +20,8 @@ Command: jaxgan train experiments/stacked_mnist.py
 
 Cost: not measured yet
 
-Expect: not run to the end yet
+Expect: 1,000 modes with a kl of 0.10 after half of the steps, by seed 100, the only one
+    run, and not to the end yet
 """
 
 import dataclasses

@@ -11,8 +11,10 @@ Command: jaxgan train experiments/wgan_gp.py
 
 Cost: 8 minutes on two CPU cores, at 261 images/s of the generator's batches
 
-Expect: of 64 samples some 55 are clear digits, by eye (seed 0, the only one run). They
-    are not measured yet.
+Expect: of 64 samples some 50 are clear digits, by eye. In features of the classifier a
+    Fréchet distance of 1.87 ± 0.04 (other reals: 0.04), KID 0.0108 ± 0.0004 (0),
+    precision 0.64, recall 0.74 (0.81, 0.85), and 8.6 % (fives) to 12.3 % (sevens) of
+    each class, by seed 0, the only one run; clothes were not run to the end yet.
 """
 
 import dataclasses

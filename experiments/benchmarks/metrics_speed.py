@@ -16,12 +16,12 @@ On two CPU cores, medians of three turns; jax 0.10.2, PyTorch 2.13.0, torch-fide
 0.4.0, prdc 0.2:
 
                 jaxgan     other     other / jaxgan
-    frechet      3.6 s      2.8 s    0.80 (0.73 to 0.86)
-    kid          6.7 s      7.9 s    1.17 (1.16 to 1.21)
-    neighbours   8.7 s     29.3 s    3.33 (2.98 to 3.41)
-    together    19.0 s     40.0 s    2.08 (1.97 to 2.16)
-    all pairs    6.6 s
-    peak memory  1.41 GiB   3.00 GiB
+    frechet      3.2 s      2.8 s    0.87 (0.74 to 0.93)
+    kid          6.6 s      7.9 s    1.20 (1.20 to 1.25)
+    neighbours   9.5 s     26.4 s    2.72 (2.50 to 2.80)
+    together    19.3 s     37.2 s    1.89 (1.78 to 1.97)
+    all pairs    6.7 s
+    peak memory  1.44 GiB   3.00 GiB
 
 Only jaxgan's Fréchet distance has a standard error and a bias: about a quarter of
 its time.

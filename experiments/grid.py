@@ -90,7 +90,7 @@ def experiment(config: Config) -> Experiment:
     [example, _] = source(config.seed, 0)
 
     def measure(samples: NDArray) -> dict[str, float]:
-        return count_modes(samples, grid)._asdict()
+        return count_modes(samples, grid).values()
 
     def draw(samples: NDArray, columns: int | None) -> Image.Image:
         del columns

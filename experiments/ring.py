@@ -85,7 +85,7 @@ def experiment(config: Config) -> Experiment:
     [example, _] = source(config.seed, 0)
 
     def measure(samples: NDArray) -> dict[str, float]:
-        return count_modes(samples, ring)._asdict()
+        return count_modes(samples, ring).values()
 
     def draw(samples: NDArray, columns: int | None) -> Image.Image:
         del columns

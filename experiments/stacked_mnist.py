@@ -137,7 +137,7 @@ def modes(real: Features, fake: Features) -> dict[str, Estimate]:
     """How many modes there are, and how unevenly the samples lie in them."""
     del real
     found = class_modes(fake.classes(), 1000)
-    return {"kl": Estimate(found.kl), "modes": Estimate(found.captured)}
+    return {"kl": found.kl, "modes": Estimate(found.captured)}
 
 
 def channels_apart(digit: Extractor) -> Extractor:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxgan.metrics.modes import Modes
 from jaxgan.theory.games import bilinear
 
 ROOT = Path(__file__).parent.parent / "experiments"
@@ -76,6 +75,8 @@ def test_a_row_is_measured_once_and_then_read(tmp_path):
 
 def test_a_line_has_means_and_standard_errors():
     row = TABLE["Row"]("hinge", "R1", "alternating")
-    found = [Modes(8, 0.9, 0.01), Modes(6, 0.7, 0.03), None]
+    names = ("captured", "high_quality", "reverse_kl")
+    sound = [dict(zip(names, v, strict=True)) for v in [(8, 0.9, 0.01), (6, 0.7, 0.03)]]
+    found = [*sound, None]
     expected = "| hinge | R1 | alternating | 7.0 ± 1.0 | 80 ± 10 | 0.020 ± 0.010 | 1 |"
     assert TABLE["line"](row, found) == expected

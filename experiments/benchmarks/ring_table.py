@@ -69,7 +69,7 @@ from jaxgan import (
     wasserstein,
 )
 from jaxgan.data import synthetic
-from jaxgan.metrics.modes import Modes, count_modes
+from jaxgan.metrics.modes import count_modes
 from jaxgan.reporting import mean_and_error
 from jaxgan.sampling import best_variables, draw_latents, sampler
 
@@ -137,7 +137,7 @@ def game_of(row: Row) -> Game:
     return gan(mlp((2,), hidden), mlp((), hidden), loss, priors.normal(16))
 
 
-def measure(row: Row, seeds: int, steps: int) -> list[Modes | None]:
+def measure(row: Row, seeds: int, steps: int) -> list[dict[str, float] | None]:
     """Train all seeds of a row; None where one diverged."""
     ring, way, game = synthetic.ring(), DYNAMICS[row.dynamics], game_of(row)
     sources = [
@@ -164,15 +164,15 @@ def measure(row: Row, seeds: int, steps: int) -> list[Modes | None]:
         if step % 10 == 0:
             jax.block_until_ready(info)
     generate, lost = sampler(game), diverged(state)
-    found: list[Modes | None] = []
+    found: list[dict[str, float] | None] = []
     for seed in range(seeds):
         latents = draw_latents(game, 2_500, seed)
         samples = generate(best_variables(member(state, seed)), latents)
-        found.append(None if lost[seed] else count_modes(samples, ring))
+        found.append(None if lost[seed] else count_modes(samples, ring).values())
     return found
 
 
-def kept(row: Row, seeds: int, steps: int, runs: Path) -> list[Modes | None]:
+def kept(row: Row, seeds: int, steps: int, runs: Path) -> list[dict[str, float] | None]:
     """The same, from a file if an earlier call has written it.
 
     The file knows names only: remove it after changing what a name stands for.
@@ -182,18 +182,17 @@ def kept(row: Row, seeds: int, steps: int, runs: Path) -> list[Modes | None]:
         fresh = path.with_suffix(".tmp")
         fresh.write_text(json.dumps(measure(row, seeds, steps)), encoding="utf-8")
         fresh.replace(path)
-    read = json.loads(path.read_text(encoding="utf-8"))
-    return [modes and Modes(*modes) for modes in read]
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
-def line(row: Row, found: list[Modes | None]) -> str:
+def line(row: Row, found: list[dict[str, float] | None]) -> str:
     """A row of the table."""
     sound = [modes for modes in found if modes is not None]
     cells = [
         *row,
-        mean_and_error([modes.captured for modes in sound]),
-        mean_and_error([100 * modes.high_quality for modes in sound]),
-        mean_and_error([modes.reverse_kl for modes in sound]),
+        mean_and_error([modes["captured"] for modes in sound]),
+        mean_and_error([100 * modes["high_quality"] for modes in sound]),
+        mean_and_error([modes["reverse_kl"] for modes in sound]),
         str(len(found) - len(sound) or ""),
     ]
     return "| " + " | ".join(cells) + " |"

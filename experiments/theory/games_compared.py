@@ -200,10 +200,11 @@ def main(picture: Path = Path("games.png"), steps: int = 3000) -> None:
         draw_course(column[1], dirac, 2.0)
         if way.trains:
             points = samples_of(way, steps)
-            modes = count_modes(points, ring)
+            modes = count_modes(points, ring).values()
             print(
-                f"   ring: {modes.captured} modes, {100 * modes.high_quality:.0f} % of "
-                f"high quality, reverse KL {modes.reverse_kl:.3f}",
+                f"   ring: {modes['captured']:.0f} modes, "
+                f"{100 * modes['high_quality']:.0f} % of high quality, "
+                f"reverse KL {modes['reverse_kl']:.3f}",
                 flush=True,
             )
             column[2].plot(*points.T, ",", color="black", alpha=0.4)

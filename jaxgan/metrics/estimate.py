@@ -1,5 +1,6 @@
 """What a metric returns: a number, and how far chance may have moved it."""
 
+import math
 from typing import NamedTuple
 
 
@@ -12,4 +13,10 @@ class Estimate(NamedTuple):
     """
 
     value: float
-    error: float = float("nan")
+    error: float = math.nan
+
+
+def share(count: int, total: int) -> Estimate:
+    """A share p = count / n of independent cases, with its error √(p (1 - p) / n)."""
+    p = count / total
+    return Estimate(p, math.sqrt(p * (1 - p) / total))

@@ -11,14 +11,12 @@ one Gaussian have 0.34 in 1 dimension, 0.62 in 10 and 0.79 in 64. So read it bes
 that of held-out reals, taken for fakes; what lies clearly below has been copied.
 """
 
-import math
-
 import numpy as np
 from jaxtyping import Int, Real, Shaped
 
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.checks import checked, checked_pair
-from jaxgan.metrics.estimate import Estimate
+from jaxgan.metrics.estimate import Estimate, share
 from jaxgan.metrics.neighbours import Neighbours, nearest, radii
 
 
@@ -71,7 +69,7 @@ def with_neighbours(
 
     Raises:
         InputError: if the images differ in their type or shape, or it is not one row of
-            indices for each fake.
+            indices for each fake, or one is of no training image.
 
         >>> import numpy as np
         >>> from jaxgan.metrics.memorisation import with_neighbours
@@ -86,6 +84,12 @@ def with_neighbours(
             "and there must be a row of indices for each fake, got "
             f"{fakes.dtype} {fakes.shape}, {train_images.dtype} {train_images.shape} "
             f"and indices of {indices.shape}."
+        )
+    whole = indices.dtype.kind in "iu"
+    if not (whole and np.isin(indices, range(len(train_images))).all()):
+        raise InputError(
+            "with_neighbours: indices must be whole numbers from 0 to "
+            f"{len(train_images) - 1}, got {indices.min()} to {indices.max()}."
         )
     rows = np.concatenate([fakes[:, None], train_images[indices]], axis=1)
     return rows.reshape(-1, *fakes.shape[1:])
@@ -123,5 +127,4 @@ def authenticity(
     real, fake = checked_pair(real, fake)
     found = nearest(real, fake, 1)
     own = radii(real, (1,))[0][found.indices[:, 0]]
-    share = float((found.distances[:, 0] > own).mean())
-    return Estimate(share, math.sqrt(share * (1 - share) / len(fake)))
+    return share(int((found.distances[:, 0] > own).sum()), len(fake))

@@ -40,6 +40,14 @@ def test_rows_begin_with_the_fake():
     assert width > height
 
 
+@pytest.mark.parametrize("indices", [[[5], [0]], [[-1], [0]], [[0.0], [1.0]]])
+def test_indices_are_those_of_training_images(indices):
+    images = np.zeros((2, 8, 8, 1)), np.ones((5, 8, 8, 1))
+    message = "indices must be whole numbers from 0 to 4"
+    with unchecked(), pytest.raises(InputError, match=message):
+        with_neighbours(*images, np.array(indices))
+
+
 def authentic(real, fake):
     """Authenticity from all distances, without tricks."""
     among = np.linalg.norm(real[:, None] - real[None], axis=2)

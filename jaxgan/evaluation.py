@@ -6,6 +6,7 @@ the averaged networks, and by `jaxgan evaluate` of any run or of folders of imag
 """
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -137,10 +138,14 @@ def seen_samples(
 
 
 def seen_split(evaluation: Evaluation, split: str, extractor: Extractor) -> Seen:
-    """All images of a split of an evaluation's data."""
+    """All images of a split of an evaluation's data.
+
+    The name of what is seen has a hash of the pixels: other files may have one name.
+    """
     data = in_memory(evaluation.reals(split))
     images = data.gather(np.arange(len(data))).real
-    return seen(f"{evaluation.data}, {split}", images, extractor)
+    content = hashlib.sha256(images.tobytes()).hexdigest()[:12]
+    return seen(f"{evaluation.data}, {split} {content}", images, extractor)
 
 
 def score(
@@ -185,9 +190,9 @@ def score(
         fakes=fakes,
         quantised=True,
     )
-    about = partial(Score, step=step, seed=seed, versions=versions())
+    about = partial(Score, of=fake.name, step=step, seed=seed, versions=versions())
     return [
-        about(name, value, error, how(f"{name} ({metric.how})"))
+        about(name, value, error, protocol=how(f"{name} ({metric.how})"))
         for metric in metrics
         for name, (value, error) in metric.measure(real.features, fake.features).items()
     ]
@@ -222,6 +227,6 @@ def is_best(scores: Sequence[Score], earlier: Sequence[Score]) -> bool:
     One that is not a number is never the best, and none is worse.
     """
     first = scores[0]
-    alike = [s.value for s in earlier if s.protocol == first.protocol]
-    alike = [value for value in alike if not math.isnan(value)]
-    return first.value < min(alike, default=math.inf)
+    alike = (s.value for s in earlier if s.protocol == first.protocol)
+    numbers = (value for value in alike if not math.isnan(value))
+    return first.value < min(numbers, default=math.inf)

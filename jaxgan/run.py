@@ -25,6 +25,8 @@ from jaxgan.errors import InputError, RunError
 from jaxgan.experiment import Experiment, ExperimentFile, build, load_file
 from jaxgan.versions import versions
 
+SCORES = "scores.jsonl"
+
 
 class _About(pydantic.BaseModel):
     """What run.json holds."""
@@ -50,7 +52,7 @@ class Run(NamedTuple):
     @property
     def scores(self) -> Path:
         """The file of scores."""
-        return self.directory / "scores.jsonl"
+        return self.directory / SCORES
 
     @property
     def evaluations(self) -> Path:

@@ -9,7 +9,7 @@ from PIL import Image
 from jaxgan.errors import InputError
 from jaxgan.metrics.protocol import Score, check_alike, read_scores
 from jaxgan.reporting import curves, mean_and_error, with_error
-from jaxgan.run import kind_of
+from jaxgan.run import SCORES, kind_of
 
 
 class Compared(NamedTuple):
@@ -72,9 +72,8 @@ def read_compared(runs: Sequence[Path], names: Sequence[str] = ()) -> list[Compa
 def score_table(compared: Sequence[Compared]) -> str:
     """A row a run, with standard errors, and one for runs that differ in their seed.
 
-    A mean is over runs of one step.
-
-    The error of a run is that of its samples; the error of several is that of the runs.
+    A mean is over runs of one step. The error of a run is that of its samples and of
+    the reals, the error of several that of the runs.
     """
     lasts = [each.scores[each.step] for each in compared]
     names = list(lasts[0])
@@ -111,7 +110,7 @@ def score_curves(compared: Sequence[Compared]) -> Image.Image:
 
 
 def _read(run: Path) -> Compared:
-    kind, scores = kind_of(run), read_scores(run / "scores.jsonl")
+    kind, scores = kind_of(run), read_scores(run / SCORES)
     if not scores:
         raise InputError(
             f"{run} has no scores; an experiment with an evaluation takes some while "

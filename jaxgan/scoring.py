@@ -67,9 +67,9 @@ def evaluate(command: Evaluate) -> Report:
     if command.run is not None:
         return _of_run(command, open_run(command.run))
     assert command.fake is not None and command.real is not None  # checked
-    counts = [len(Files.of(folder).names) for folder in (command.fake, command.real)]
     metrics = _metrics(command, None)
-    check_count(metrics, command.samples or counts[0])
+    Files.of(command.real)  # refused, if it has no images, before any are looked at
+    check_count(metrics, command.samples or len(Files.of(command.fake).names))
     extractor = _extractor(command, None)
     fake = seen_folder(command.fake, extractor, 3, command.samples, command.seed)
     real = seen_folder(command.real, extractor)
@@ -114,22 +114,21 @@ def _of_run(command: Evaluate, run: Run) -> Report:
             f"{run.directory} makes samples of shape {shape}; only images (h, w, 1) or "
             "(h, w, 3) are evaluated so."
         )
-    split = command.against
-    if evaluation is not None and split is not None and not _is_folder(split):
-        evaluation.reals(split)  # refused, if unknown, before a classifier is trained
+    _check_reference(command, evaluation)
     metrics = _metrics(command, evaluation)
     check_count(metrics, samples)
     extractor = _extractor(command, evaluation)
     real = _reference(command, evaluation, extractor, shape[-1])
     fake = seen_samples(partial(generate, variables), latents, extractor)
     scores = score(real, fake, extractor, metrics, step=step, seed=command.seed)
-    write_scores(run.evaluations, scores)
     floor: list[Score] = []
     if evaluation is not None and evaluation.floor and command.against is None:
         reals = evaluation.reals(evaluation.floor)
         chosen = np.random.default_rng(command.seed).permutation(len(reals))[:samples]
-        other = seen("reals", reals.gather(np.sort(chosen)).real, extractor)
+        name = f"{evaluation.data}, {evaluation.floor}"
+        other = seen(name, reals.gather(np.sort(chosen)).real, extractor)
         floor = score(real, other, extractor, metrics, seed=command.seed)
+    write_scores(run.evaluations, [*scores, *floor])
     return Report(scores, floor, run.evaluations)
 
 
@@ -141,12 +140,22 @@ def _reference(
 ) -> Seen:
     if command.against is not None and _is_folder(command.against):
         return seen_folder(Path(command.against), extractor, channels)
-    if evaluation is None:
+    assert evaluation is not None  # checked
+    return seen_split(evaluation, command.against or evaluation.split, extractor)
+
+
+def _check_reference(command: Evaluate, evaluation: Evaluation | None) -> None:
+    """Refuse a reference that is not there, before a classifier is trained."""
+    against = command.against
+    if against is not None and _is_folder(against):
+        Files.of(Path(against))
+    elif evaluation is None:
         raise InputError(
             f"--against: {command.run} declares no evaluation, so name a folder of "
             f"real images, with a {os.sep} in it, as in .{os.sep}photos."
         )
-    return seen_split(evaluation, command.against or evaluation.split, extractor)
+    elif against is not None:
+        evaluation.reals(against)
 
 
 def _is_folder(against: str) -> bool:

@@ -33,6 +33,12 @@ def plain(tmp_path_factory):
     return directory
 
 
+def evaluated(directory, of="samples", count=5):
+    """The last scores that were asked for."""
+    scores = read_scores(directory / "evaluations.jsonl")
+    return [score for score in scores if score.of == of][-count:]
+
+
 @pytest.fixture
 def folders(tmp_path):
     """Real and fake images of 8×8 pixels, in files."""
@@ -50,9 +56,12 @@ def folders(tmp_path):
 def test_a_run_is_scored_and_the_scores_are_kept(trained, capsys):
     assert run("evaluate", trained, "--seed", 5, "--samples", 40) == 0
     told = capsys.readouterr().out
-    assert "40 images of 8×8×1 against 60 of noise, test, by halves" in told
-    new = read_scores(trained / "evaluations.jsonl")[-5:]
+    pattern = "40 images of 8×8×1 against 60 of noise, test [0-9a-f]{12}, by halves"
+    assert re.search(pattern, told)
+    new, floor = evaluated(trained), evaluated(trained, "noise, train")
     assert {s.name for s in new} >= {"frechet", "kid", "share_of_0", "share_of_1"}
+    assert [s.name for s in floor] == [s.name for s in new]
+    assert [s.protocol for s in floor] == [s.protocol for s in new]
     assert {(s.step, s.seed, s.protocol.fakes) for s in new} == {(4, 5, 40)}
     for each in new:
         assert f"| {each.name} | {with_error(each.value, each.error)} |" in told
@@ -61,11 +70,9 @@ def test_a_run_is_scored_and_the_scores_are_kept(trained, capsys):
 def test_training_scores_what_evaluate_does(trained):
     assert run("evaluate", trained) == 0
     last = [s for s in read_scores(trained / "scores.jsonl") if s.step == 4]
-    found = read_scores(trained / "evaluations.jsonl")[-len(last) :]
-    assert repr(found) == repr(last)
+    assert repr(evaluated(trained)) == repr(last)
     assert run("evaluate", trained, "--seed", 1) == 0
-    other = read_scores(trained / "evaluations.jsonl")[-len(last) :]
-    assert other[0].value != last[0].value
+    assert evaluated(trained)[0].value != last[0].value
 
 
 def test_reals_are_scored_like_samples_beside_them(trained, capsys):
@@ -97,7 +104,7 @@ def test_another_split_or_folder_is_another_reference(trained, folders, capsys):
 
 def test_the_best_checkpoint_can_be_scored(trained, capsys):
     assert run("evaluate", trained, "--best") == 0
-    last = read_scores(trained / "evaluations.jsonl")[-1]
+    last = evaluated(trained)[-1]
     assert str(last.step) in {path.name for path in (trained / "best").iterdir()}
     capsys.readouterr()
 
@@ -175,7 +182,8 @@ def test_a_folder_against_itself_has_no_distance(
             ["evaluate", "--real", "REAL", "--fake", "REAL", "P", "--samples", "99"],
             "holds 12 images, not 99",
         ),
-        (["evaluate", "PLAIN"], "no experiment declares an evaluation here; say"),
+        (["evaluate", "PLAIN"], "plain declares no evaluation, so name a folder"),
+        (["evaluate", "PLAIN", "--against", "./big"], "--extractor: no experiment"),
         (["evaluate", "EMPTY"], "is not a run directory: it has no run.json"),
         (
             ["evaluate", "RUN", "--extractor", "pixels", "--metrics", "class_shares"],

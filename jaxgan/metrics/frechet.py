@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from jaxgan.errors import InputError
-from jaxgan.metrics.checks import checked
+from jaxgan.metrics.checks import LARGEST, checked
 
 
 class Statistics(NamedTuple):
@@ -186,8 +186,20 @@ def _fitted(name: str, side: Real[np.ndarray, "n d"] | Statistics) -> Statistics
         raise InputError(
             f"{name} has {side.count} examples; this metric needs at least 2."
         )
-    if not (np.isfinite(side.mean).all() and np.isfinite(side.root).all()):
-        raise InputError(f"{name}: these statistics hold numbers that are not finite.")
+    if (
+        side.mean.ndim != 1
+        or side.root.ndim != 2
+        or side.root.shape[1] != len(side.mean)
+    ):
+        raise InputError(
+            f"{name}: statistics have a mean of shape (d,) and a root of shape (r, d), "
+            f"got {side.mean.shape} and {side.root.shape}."
+        )
+    limit = LARGEST * math.sqrt(side.count)
+    if not all((np.abs(part) <= limit).all() for part in (side.mean, side.root)):
+        raise InputError(
+            f"{name}: these statistics hold numbers that are not finite or too large."
+        )
     return side
 
 

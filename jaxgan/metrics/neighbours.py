@@ -1,8 +1,8 @@
 """Nearest neighbours among features.
 
-Here is the one place where distances of features are computed: in float64, a block of
-pairs at a time, so that no matrix of all pairs is ever held; and of the symmetric
-matrix of one set only a half is made. The squares come from one matrix product,
+Distances are computed in float64, a block of pairs at a time, so that no matrix of all
+pairs is ever held; and of the symmetric matrix of one set only a half is made. The
+squares come from one matrix product,
 
     ‖x - y‖² = ‖x‖² + ‖y‖² - 2 x·y
 

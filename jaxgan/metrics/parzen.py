@@ -88,6 +88,8 @@ def _log_likelihoods(
         raise InputError(f"sigmas must be of shape (s,), s ≥ 1, got {sigmas.shape}.")
     for sigma in sigmas:
         check_positive("sigma", float(sigma))
+    centre = real.mean(axis=0)  # products of what is far from 0 lose digits
+    real, fake = real - centre, fake - centre
     starts = range(0, len(real), CHUNK)
     with jax.enable_x64(True):
         parts = [_mixture(real[i : i + CHUNK], fake, sigmas * 1.0) for i in starts]

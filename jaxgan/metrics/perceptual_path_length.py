@@ -20,6 +20,7 @@ from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
 from jaxgan.errors import InputError, check_function, check_positive, check_seed
+from jaxgan.metrics.checks import numbers
 from jaxgan.metrics.estimate import Estimate
 
 CHUNK = 256
@@ -80,6 +81,7 @@ def perceptual_path_length(
     check_function("generate", generate, "lambda z: sample(variables, z)")
     check_function("distance", distance, "lambda a, b: ((a - b) ** 2).sum((1, 2, 3))")
     check_function("path", path, "jaxgan.sampling.slerp")
+    start, end = numbers("start", start), numbers("end", end)
     if start.ndim != 2 or start.shape != end.shape or len(start) < 2:
         raise InputError(
             "start and end must be latents of one shape (n, d) with n ≥ 2, got "

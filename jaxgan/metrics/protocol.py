@@ -5,9 +5,9 @@ samples: CIFAR-10's Fréchet distances move by a factor of two. So a score is sa
 all of these, and scores that differ in one of them are not compared.
 """
 
-import contextlib
 import dataclasses
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -34,16 +34,17 @@ class Protocol:
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """A measured number, by what protocol, and what made this one.
+    """A measured number, by what protocol, and of what.
 
-    Seed and versions are told and do not stop a comparison: runs that are compared
-    differ in them.
+    What follows the protocol is told and does not stop a comparison: things that are
+    compared differ in it.
     """
 
     name: str
     value: float
     error: float  # standard error; NaN where it is not known
     protocol: Protocol
+    of: str  # samples, a folder with a hash of its pixels, or other reals
     step: int  # of the run that made the fakes; 0 where there is none
     seed: int  # of the fakes
     versions: dict[str, str]
@@ -77,13 +78,16 @@ def check_alike(scores: Mapping[str, Score]) -> None:
 def difference(one: Score, other: Score) -> Estimate:
     """`one - other`, with the standard error of a difference of independent scores.
 
+    Two scores against the same reals share the part of their errors that is of those:
+    the error is too large then rather than too small.
+
     Raises:
         InputError: if they were not taken by one protocol.
 
         >>> import dataclasses
         >>> from jaxgan.metrics.protocol import Protocol, Score, difference
         >>> how = Protocol("fd", "pixels", "", "none", "8×8×1", "digits", 9, 9, True)
-        >>> a = Score("fd", 8.0, 0.3, how, 100, 0, {})
+        >>> a = Score("fd", 8.0, 0.3, how, "samples", 100, 0, {})
         >>> difference(a, dataclasses.replace(a, value=7.0, error=0.4))
         Estimate(value=1.0, error=0.5)
     """
@@ -101,9 +105,13 @@ def write_scores(path: Path, scores: Sequence[Score]) -> None:
 
 
 def read_scores(path: Path) -> list[Score]:
-    """All whole lines of a file of scores; a torn or damaged line is left out."""
-    scores = []
+    """The scores of a file; what are none, torn by a kill, are told and left out."""
+    scores, left_out = [], 0
     for line in path.read_bytes().splitlines() if path.exists() else []:
-        with contextlib.suppress(pydantic.ValidationError):
+        try:
             scores.append(_SCORE.validate_json(line))
+        except pydantic.ValidationError:
+            left_out += 1
+    if left_out:
+        warnings.warn(f"{path}: lines that are no scores: {left_out}", stacklevel=2)
     return scores

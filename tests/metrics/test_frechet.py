@@ -268,6 +268,21 @@ def test_sets_that_do_not_fit_are_refused(real, fake, message):
         frechet_distance(real, fake)
 
 
+@pytest.mark.parametrize(
+    ("mean", "root", "message"),
+    [
+        (np.zeros(3), np.eye(4), r"statistics have a mean of shape \(d,\)"),
+        (np.zeros((1, 4)), np.eye(4), r"got \(1, 4\) and \(4, 4\)"),
+        (np.zeros(4), np.zeros(4), r"and a root of shape \(r, d\)"),
+        (np.full(4, np.nan), np.eye(4), "not finite or too large"),
+        (np.zeros(4), 1e200 * np.eye(4), "not finite or too large"),
+    ],
+)
+def test_statistics_that_are_none_are_refused(mean, root, message):
+    with unchecked(), pytest.raises(InputError, match=f"fake.*{message}"):
+        frechet_distance(np.eye(4), Statistics(5, mean, root))
+
+
 def test_one_point_merged_from_parts_is_still_one_point():
     part = statistics(np.full((7, 3), 0.1))
     with pytest.raises(InputError, match="all 14 rows of features are the same"):

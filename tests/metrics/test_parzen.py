@@ -52,6 +52,13 @@ def test_laws():
         assert again.error == pytest.approx(found.error, rel=1e-9)
 
 
+def test_where_the_origin_is_does_not_matter():
+    real, fake = normal(0, 50, 4), normal(1, 60, 4)
+    near = parzen_log_likelihood(real, fake, 0.7).value
+    far = parzen_log_likelihood(real + 1e7, fake + 1e7, 0.7).value
+    assert far == pytest.approx(near, abs=1e-6)  # 1e7 + x keeps nine digits of x
+
+
 def test_far_from_every_centre_it_is_low_and_finite():
     found = parzen_log_likelihood(normal(0, 5, 2) + 1e4, normal(1, 5, 2), 0.1)
     assert -2e10 < found.value < -5e9 and math.isfinite(found.error)

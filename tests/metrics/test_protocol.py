@@ -26,7 +26,7 @@ PROTOCOL = Protocol(
     fakes=50,
     quantised=True,
 )
-SCORE = Score("frechet", 8.5, 0.3, PROTOCOL, 1000, 0, {"jaxgan": "0.1.0"})
+SCORE = Score("frechet", 8.5, 0.3, PROTOCOL, "samples", 1000, 0, {"jaxgan": "0.1.0"})
 
 OTHERS = {
     "metric": "frechet (ddof 0)",
@@ -57,9 +57,9 @@ def test_scores_that_differ_in_one_field_are_not_compared(field):
         check_alike({"a": SCORE, "b": SCORE, "c": other})
 
 
-def test_seed_step_and_versions_may_differ():
+def test_what_is_not_of_the_protocol_may_differ():
     other = dataclasses.replace(
-        SCORE, value=7.5, error=0.4, seed=3, step=9, versions={}
+        SCORE, value=7.5, error=0.4, of="reals", seed=3, step=9, versions={}
     )
     found = difference(SCORE, other)
     assert found.value == 1.0
@@ -86,5 +86,6 @@ def test_a_torn_line_is_left_out(tmp_path):
     path = tmp_path / "scores.jsonl"
     write_scores(path, [SCORE, SCORE])
     path.write_bytes(path.read_bytes()[:-20] + b"\nnot JSON\n[1]\n")
-    assert read_scores(path) == [SCORE]
+    with pytest.warns(UserWarning, match=r"scores.jsonl: lines that are no scores: 3"):
+        assert read_scores(path) == [SCORE]
     assert read_scores(tmp_path / "none.jsonl") == []

@@ -1,5 +1,6 @@
 """The settings under which every test and every doctest runs."""
 
+import filecmp
 import os
 from pathlib import Path
 
@@ -19,6 +20,24 @@ def real_data(pytestconfig):
     folder = Path(os.environ.get("JAXGAN_TEST_DATA", beside))
     if not folder.is_dir():
         pytest.skip(f"there are no real data in {folder}; set JAXGAN_TEST_DATA")
+    return folder
+
+
+@pytest.fixture
+def real_set(real_data):
+    """`(name) -> folder` where TFDS has a set; some have MNIST under both names."""
+
+    def folder(name):
+        found = real_data / "tfds"
+        if name == "fashion_mnist":
+            one, other = (
+                found / f"{n}/3.0.1/{n}-train.array_record-00000-of-00001"
+                for n in ("mnist", name)
+            )
+            if filecmp.cmp(one, other, shallow=False):
+                pytest.skip(f"{other} is no Fashion-MNIST, but a copy of {one}")
+        return found
+
     return folder
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from tyro.conf import OmitArgPrefixes, subcommand
 
 from jaxgan import scoring
-from jaxgan.checkpoint import restore_networks, steps
+from jaxgan.checkpoint import steps
 from jaxgan.commands import (
     RUNS,
     Compare,
@@ -36,10 +36,15 @@ from jaxgan.looking import contact_sheet, open_data, summary
 from jaxgan.reporting import read_rows
 from jaxgan.run import changed_versions, create_run, open_run
 from jaxgan.sampling import draw_latents, lerp, sampler, slerp
-from jaxgan.score_table import read_compared, score_curves, score_table
+from jaxgan.score_table import (
+    read_compared,
+    score_curves,
+    score_table,
+    unlike_versions,
+)
 from jaxgan.sweep import parse_grid
 from jaxgan.sweep import sweep as run_sweep
-from jaxgan.training import Schedule, like_state
+from jaxgan.training import Schedule, restored_networks
 from jaxgan.training import train as train_run
 
 
@@ -130,7 +135,7 @@ def sample(command: Sample) -> None:
     """`jaxgan sample`."""
     run = open_run(command.run)
     check_positive_int("--count", command.count)
-    step, variables = restore_networks(run.checkpoints, like_state(run))
+    step, variables = restored_networks(run, command.best)
     latents = draw_latents(run.experiment.game, command.count, command.seed)
     samples = sampler(run.experiment.game)(variables, latents)
     out = command.out or run.samples / f"sample-{command.seed}"
@@ -145,7 +150,7 @@ def interpolate(command: Interpolate) -> None:
     run = open_run(command.run)
     check_positive_int("--pairs", command.pairs)
     check_positive_int("--steps", command.steps)
-    step, variables = restore_networks(run.checkpoints, like_state(run))
+    step, variables = restored_networks(run, command.best)
     latents = draw_latents(run.experiment.game, 2 * command.pairs, command.seed)
     starts, ends = latents[: command.pairs, None], latents[command.pairs :, None]
     ways = jnp.linspace(0, 1, command.steps)[None, :, None]
@@ -170,6 +175,8 @@ def compare(command: Compare) -> None:
     check_picture("--out", command.out)
     compared = read_compared(command.runs, command.metrics)
     print(score_table(compared))
+    for name, versions in unlike_versions(compared).items():
+        print(f"note: they have {name} {' and '.join(sorted(versions))}: other bits.")
     command.out.parent.mkdir(parents=True, exist_ok=True)
     score_curves(compared).save(command.out)
     print(f"curves: {command.out}")

@@ -92,6 +92,9 @@ class Sample:
     seed: int = 0
     """Of the latents."""
 
+    best: bool = False
+    """Take the checkpoint of the best score instead of the latest."""
+
     out: Path | None = None
     """Name of the two files without ending; RUN/samples/sample-SEED by default."""
 
@@ -115,6 +118,9 @@ class Interpolate:
 
     seed: int = 0
     """Of the latents."""
+
+    best: bool = False
+    """Take the checkpoint of the best score instead of the latest."""
 
     out: Path | None = None
     """Beginning of the two files' names; RUN/samples/interpolate by default."""
@@ -140,7 +146,7 @@ class Evaluate:
     """The folder of real images that --fake is scored against."""
 
     metrics: tuple[str, ...] = ()
-    """Which: by default the experiment's; frechet, kid, neighbours, class_shares, …"""
+    """Which: by default the experiment's; frechet, kid, precision, class_shares, …"""
 
     samples: int | None = None
     """How many fakes; the experiment's by default, else 10,000, or the whole folder."""
@@ -161,13 +167,13 @@ class Evaluate:
     """Inception's: TensorFlow 1's bilinear, as published, or clean-fid's bicubic."""
 
     seed: int = 0
-    """Of the latents."""
+    """Of the latents, and of the choice where not all images of a folder are taken."""
 
     best: bool = False
     """Take the checkpoint of the best score instead of the latest."""
 
-    out: Path = RUNS / "evaluations.jsonl"
-    """Where the scores of folders are kept; those of a run are kept in it."""
+    out: Path | None = None
+    """Where scores of folders are kept: runs/evaluations.jsonl by default."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,7 +26,7 @@ from jaxgan.metrics.extractors import (
     as_uint8,
     joined,
 )
-from jaxgan.metrics.metric import OF_CLASSES, Metric, check_count
+from jaxgan.metrics.metric import OF_CLASSES, Metric, check_count, check_seen
 from jaxgan.metrics.protocol import Protocol, Score
 from jaxgan.types import Tree
 from jaxgan.versions import versions
@@ -173,7 +173,7 @@ def score(
             extractor knows none.
     """
     reals, fakes = len(real.features.features), len(fake.features.features)
-    check_count(metrics, fakes)
+    check_seen(metrics, real.features, fakes)
     if extractor.resizer == "none" and real.shape != fake.shape:
         raise InputError(
             f"the images of {fake.name} are {fake.shape} and those of {real.name} are "
@@ -208,9 +208,13 @@ def evaluator(evaluation: Evaluation, seed: int = 0) -> Evaluator:
     Args:
         evaluation: of an experiment.
         seed: of the latents, to be recorded.
+
+    Raises:
+        InputError: if the features of the reals do not serve a metric.
     """
     extractor = evaluation.extractor()
     real = seen_split(evaluation, evaluation.split, extractor)
+    check_seen(evaluation.metrics, real.features, evaluation.samples)
 
     def evaluate(
         generate: Callable[[Tree], NDArray], latents: Tree, step: int

@@ -47,7 +47,7 @@ class Experiment(NamedTuple):
     draw:     `(samples, columns) -> picture`; `columns` is a wish, or None.
     measure:  `(samples) -> {name: number}`, taken whenever samples are drawn.
     rank:     `(measured) -> number`, the least for the best of several runs; without
-              it a sweep keeps none of them.
+              it a sweep goes by the first score and, without scores, keeps none.
     evaluation: what samples are scored against at intervals, each score with its
               protocol; None for nothing.
     samples:  how many `measure` is given.

@@ -79,7 +79,8 @@ def scoring(
 
         def score(step: int, state: State) -> Row:
             scores = evaluate(partial(generate, best_variables(state)), latents, step)
-            if is_best(scores, read_scores(run.scores)):
+            kept = steps(run.best)
+            if is_best(scores, [s for s in read_scores(run.scores) if s.step in kept]):
                 save(state, best)
                 best.wait()  # a score that says so has its checkpoint
             write_scores(run.scores, scores)

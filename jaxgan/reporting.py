@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from jaxgan.errors import InputError
@@ -123,7 +123,8 @@ def with_error(value: float, error: float) -> str:
 
 
 def image_grid(
-    images: Float[np.ndarray, "n h w c"], columns: int | None = None
+    images: Float[np.ndarray, "n h w c"] | UInt8[np.ndarray, "n h w c"],
+    columns: int | None = None,
 ) -> Image.Image:
     """Lay images out in rows, with white space around each.
 
@@ -131,7 +132,7 @@ def image_grid(
     can be seen.
 
     Args:
-        images: in [-1, 1], of 1 or 3 channels.
+        images: in [-1, 1] or uint8, of 1 or 3 channels.
         columns: by default about as many as rows.
 
     Raises:
@@ -146,7 +147,10 @@ def image_grid(
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     zoom = max(1, math.ceil(32 / max(height, width)))
-    pixels = np.clip((images + 1) * 127.5 + 0.5, 0, 255).astype(np.uint8)
+    if images.dtype == np.uint8:
+        pixels = images
+    else:
+        pixels = np.clip((images + 1) * 127.5 + 0.5, 0, 255).astype(np.uint8)
     pixels = pixels.repeat(zoom, axis=1).repeat(zoom, axis=2)
     tall, wide = height * zoom + GAP, width * zoom + GAP
     sheet = np.full((rows * tall + GAP, columns * wide + GAP, channels), 255, np.uint8)

@@ -133,15 +133,23 @@ def locked(run: Run) -> Iterator[None]:
         raise RunError(f"another process is training in {run.directory}.") from error
 
 
-def kind_of(directory: Path) -> str:
-    """A run's experiment and configuration, but for the seed, without building it.
+class Kind(NamedTuple):
+    """What runs have in common that differ in their seed."""
+
+    name: str  # of the experiment
+    code: bytes  # of its file
+    config: str  # but for the seed
+
+
+def kind_of(directory: Path) -> Kind:
+    """What a run is, without building it.
 
     Raises:
         InputError: if it is not a run directory.
     """
     about = _read_about(directory)
     fixed = {name: value for name, value in about.config.items() if name != "seed"}
-    return f"{about.name} {fixed}"
+    return Kind(about.name, (directory / "experiment.py").read_bytes(), str(fixed))
 
 
 def changed_versions(directory: Path) -> dict[str, tuple[str, str]]:

@@ -9,20 +9,25 @@ from PIL import Image
 from jaxgan.errors import InputError
 from jaxgan.metrics.protocol import Score, check_alike, read_scores
 from jaxgan.reporting import curves, mean_and_error, with_error
-from jaxgan.run import SCORES, kind_of
+from jaxgan.run import SCORES, Kind, kind_of
 
 
 class Compared(NamedTuple):
     """A run's scores that are compared."""
 
     directory: Path
-    kind: str  # experiment and configuration, but for the seed
+    kind: Kind
     scores: dict[int, dict[str, Score]]  # by step and name
 
     @property
     def step(self) -> int:
         """The last."""
         return max(self.scores)
+
+    @property
+    def last(self) -> dict[str, Score]:
+        """The scores of that step."""
+        return self.scores[self.step]
 
 
 def read_compared(runs: Sequence[Path], names: Sequence[str] = ()) -> list[Compared]:
@@ -39,8 +44,7 @@ def read_compared(runs: Sequence[Path], names: Sequence[str] = ()) -> list[Compa
     if not runs:
         raise InputError("runs: name at least one run directory.")
     found = [_read(run) for run in runs]
-    lasts = [each.scores[each.step] for each in found]
-    common = [name for name in lasts[0] if all(name in last for last in lasts)]
+    common = [n for n in found[0].last if all(n in each.last for each in found)]
     wanted = names or [name for name in common if not name.startswith("share_of_")]
     for name in wanted:
         if name not in common:
@@ -75,23 +79,33 @@ def score_table(compared: Sequence[Compared]) -> str:
     A mean is over runs of one step. The error of a run is that of its samples and of
     the reals, the error of several that of the runs.
     """
-    lasts = [each.scores[each.step] for each in compared]
-    names = list(lasts[0])
+    names = list(compared[0].last)
     rows = [
         [str(each.directory), f"{each.step:,}"]
-        + [with_error(last[name].value, last[name].error) for name in names]
-        for each, last in zip(compared, lasts, strict=True)
+        + [with_error(each.last[name].value, each.last[name].error) for name in names]
+        for each in compared
     ]
-    groups: dict[tuple[str, int], list[dict[str, Score]]] = {}
-    for each, last in zip(compared, lasts, strict=True):
-        groups.setdefault((each.kind, each.step), []).append(last)
-    for (_, step), group in groups.items():
-        if len(group) > 1:
-            means = [mean_and_error([last[n].value for last in group]) for n in names]
-            rows.append([f"mean of {len(group)} seeds", f"{step:,}", *means])
+    groups: dict[tuple[Kind, int], dict[int, dict[str, Score]]] = {}
+    for each in compared:
+        seed = each.last[names[0]].seed
+        groups.setdefault((each.kind, each.step), {})[seed] = each.last
+    for (kind, step), by_seed in groups.items():
+        if len(by_seed) > 1:
+            lasts = by_seed.values()
+            means = [mean_and_error([last[n].value for last in lasts]) for n in names]
+            rows.append([f"{kind.name}: {len(by_seed)} seeds", f"{step:,}", *means])
     head = ["run", "step", *names]
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def unlike_versions(compared: Sequence[Compared]) -> dict[str, set[str]]:
+    """Packages that were not of one version when the last scores were taken."""
+    taken = [score.versions for each in compared for score in each.last.values()]
+    found = {
+        name: {versions.get(name, "none") for versions in taken} for name in taken[0]
+    }
+    return {name: versions for name, versions in found.items() if len(versions) > 1}
 
 
 def score_curves(compared: Sequence[Compared]) -> Image.Image:

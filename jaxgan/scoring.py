@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from jaxgan.checkpoint import restore_networks
-from jaxgan.commands import Evaluate
+from jaxgan.commands import RUNS, Evaluate
 from jaxgan.data.image_files import Files
 from jaxgan.data.pixels import upright
 from jaxgan.errors import InputError, check_positive_int, check_seed
@@ -33,13 +32,14 @@ from jaxgan.metrics.metric import (
     OF_FEATURES,
     Metric,
     check_count,
+    check_seen,
 )
 from jaxgan.metrics.protocol import Score, write_scores
 from jaxgan.metrics.resizers import pil_bicubic, tf1_bilinear
 from jaxgan.reporting import with_error
 from jaxgan.run import Run, open_run
 from jaxgan.sampling import draw_latents, sampler
-from jaxgan.training import like_state
+from jaxgan.training import restored_networks
 
 SAMPLES = 10_000
 """Where neither the command nor the experiment says how many."""
@@ -69,14 +69,17 @@ def evaluate(command: Evaluate) -> Report:
     assert command.fake is not None and command.real is not None  # checked
     metrics = _metrics(command, None)
     Files.of(command.real)  # refused, if it has no images, before any are looked at
-    check_count(metrics, command.samples or len(Files.of(command.fake).names))
+    count = command.samples or len(Files.of(command.fake).names)
+    check_count(metrics, count)
     extractor = _extractor(command, None)
-    fake = seen_folder(command.fake, extractor, 3, command.samples, command.seed)
     real = seen_folder(command.real, extractor)
+    check_seen(metrics, real.features, count)
+    fake = seen_folder(command.fake, extractor, 3, command.samples, command.seed)
     scores = score(real, fake, extractor, metrics, seed=command.seed)
-    command.out.parent.mkdir(parents=True, exist_ok=True)
-    write_scores(command.out, scores)
-    return Report(scores, [], command.out)
+    out = command.out or RUNS / "evaluations.jsonl"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_scores(out, scores)
+    return Report(scores, [], out)
 
 
 def told(report: Report) -> str:
@@ -105,8 +108,7 @@ def told(report: Report) -> str:
 def _of_run(command: Evaluate, run: Run) -> Report:
     game, evaluation = run.experiment.game, run.experiment.evaluation
     samples = command.samples or (evaluation.samples if evaluation else SAMPLES)
-    directory = run.best if command.best else run.checkpoints
-    step, variables = restore_networks(directory, like_state(run))
+    step, variables = restored_networks(run, command.best)
     generate, latents = sampler(game), draw_latents(game, samples, command.seed)
     shape = generate(variables, jax.tree.map(lambda z: z[:1], latents)).shape[1:]
     if len(shape) != 3 or shape[-1] not in (1, 3):
@@ -119,6 +121,7 @@ def _of_run(command: Evaluate, run: Run) -> Report:
     check_count(metrics, samples)
     extractor = _extractor(command, evaluation)
     real = _reference(command, evaluation, extractor, shape[-1])
+    check_seen(metrics, real.features, samples)
     fake = seen_samples(partial(generate, variables), latents, extractor)
     scores = score(real, fake, extractor, metrics, step=step, seed=command.seed)
     floor: list[Score] = []
@@ -155,7 +158,13 @@ def _check_reference(command: Evaluate, evaluation: Evaluation | None) -> None:
             f"real images, with a {os.sep} in it, as in .{os.sep}photos."
         )
     elif against is not None:
-        evaluation.reals(against)
+        try:
+            evaluation.reals(against)
+        except InputError as error:
+            hint = f" A folder is named with a {os.sep}: .{os.sep}{against}."
+            raise InputError(
+                f"{error}{hint if Path(against).is_dir() else ''}"
+            ) from error
 
 
 def _is_folder(against: str) -> bool:
@@ -184,11 +193,16 @@ def _metrics(command: Evaluate, evaluation: Evaluation | None) -> Sequence[Metri
             return own
         of_classes = command.extractor == "inception"
         return (*OF_FEATURES, INCEPTION_SCORE) if of_classes else OF_FEATURES
-    known = {metric.name: metric for metric in (*EVERY, *own)}
+    known = {
+        name: metric
+        for metric in (*EVERY, *own)
+        for name in (metric.name, *metric.gives)
+    }
     for name in command.metrics:
         if name not in known:
             raise InputError(f"--metrics: there is no {name!r}; there are {[*known]}.")
-    return [known[name] for name in dict.fromkeys(command.metrics)]
+    wanted = {known[name].name: known[name] for name in command.metrics}
+    return list(wanted.values())
 
 
 def _check(command: Evaluate) -> None:
@@ -198,6 +212,8 @@ def _check(command: Evaluate) -> None:
         raise InputError("evaluate: give either a run or --fake DIR and --real DIR.")
     if folders and (command.fake is None or command.real is None):
         raise InputError("evaluate: give both folders, --fake DIR and --real DIR.")
+    if command.run is not None and command.out is not None:
+        raise InputError("--out: it is of folders; a run keeps its scores itself.")
     if folders and (command.against is not None or command.best):
         raise InputError("evaluate: --against and --best are of runs, not of folders.")
     if command.extractor != "inception":

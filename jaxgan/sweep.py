@@ -3,7 +3,8 @@
 Every member is the run that `jaxgan train` would make of its seed and its values, data
 order and latents included, up to rounding. (But for one thing: all share one program,
 so networks that an experiment itself makes from its Config's seed are those of the
-first seed.) All are measured, all are reported, and the best is kept as a run.
+first seed.) All are measured and, if the experiment is evaluated, scored at the end;
+all are reported, and the best is kept as a run.
 
 sweep.json      what was swept, and each member's last measurement
 table.md        mean ± standard error over the seeds
@@ -15,6 +16,7 @@ import dataclasses
 import math
 import signal
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +34,14 @@ from jaxgan.errors import (
     check_positive_int,
     check_seed,
 )
+from jaxgan.evaluation import Evaluator, evaluator
 from jaxgan.experiment import Experiment, ExperimentFile, build
 from jaxgan.interruption import caught_signals
 from jaxgan.keeping import draw_samples, measure, save_picture
 from jaxgan.population import crossed, diverged, member, population
 from jaxgan.reporting import flatten, write_row
 from jaxgan.run import create_run
-from jaxgan.sampling import sampler
+from jaxgan.sampling import best_variables, draw_latents, sampler
 from jaxgan.training import IN_FLIGHT, is_milestone
 from jaxgan.types import Algorithm, Batch, Info, State
 
@@ -111,12 +114,17 @@ def sweep(
         raise InputError(f"{directory} is not empty; choose another with --out.")
     members = _members(file, config, seeds, grid)
     algorithm = _algorithm(file, config, members, grid, sequential)
+    evaluation = members[0].experiment.evaluation
+    score = None
+    if evaluation is not None:
+        score = partial(_score, evaluator(evaluation), evaluation.samples)
     directory.mkdir(parents=True, exist_ok=True)
     try:
         state = _train(algorithm, members, log_every, directory)
+        scores = {} if score is None else score(state, members)
     finally:  # what was measured is kept, whatever stops it
         write_report(directory, file.path.stem, members)
-    _keep_best(directory, file, state, members)
+    _keep_best(directory, file, state, members, scores)
     return members
 
 
@@ -209,6 +217,27 @@ def _train(
     return state
 
 
+def _score(
+    evaluate: Evaluator, count: int, state: State, members: Sequence[Member]
+) -> dict[int, float]:
+    """Score the members' samples, among their last measurements.
+
+    Returns:
+        The first score of each that has not diverged.
+    """
+    generate = sampler(members[0].experiment.game)
+    firsts = {}
+    for i, each in enumerate(members):
+        if not each.diverged:
+            own = member(state, i)
+            latents = draw_latents(each.experiment.game, count, each.seed)
+            made_by = partial(generate, best_variables(own))
+            scores = evaluate(made_by, latents, int(own.step))
+            firsts[i] = scores[0].value
+            each.last.update((score.name, score.value) for score in scores)
+    return firsts
+
+
 def _look(
     state: State, step: int, members: Sequence[Member], infos: Sequence[Info]
 ) -> None:
@@ -230,16 +259,20 @@ def _batches(members: Sequence[Member], step: int) -> tuple[Batch, ...]:
 
 
 def _keep_best(
-    directory: Path, file: ExperimentFile, state: State, members: Sequence[Member]
+    directory: Path,
+    file: ExperimentFile,
+    state: State,
+    members: Sequence[Member],
+    firsts: dict[int, float],
 ) -> None:
-    """The member of the least rank, as the run that it would have been alone."""
+    """The member of the least rank, or first score, as the run of that member alone."""
     sound = [i for i, each in enumerate(members) if not each.diverged]
     if not sound:
         raise RunError(f"every member diverged; {directory / 'table.md'} says when.")
     rank = members[0].experiment.rank
-    if rank is None:
+    ranks = firsts if rank is None else {i: float(rank(members[i].last)) for i in sound}
+    if not ranks:
         return
-    ranks = {i: float(rank(members[i].last)) for i in sound}
     best = min(ranks, key=lambda i: (math.isnan(ranks[i]), ranks[i]))
     chosen = members[best]
     run = create_run(directory / "best", file, chosen.config)

@@ -12,17 +12,24 @@ import contextlib
 import math
 import signal
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import NamedTuple
 
 import jax
 from tqdm import tqdm
 
-from jaxgan.checkpoint import Checkpoints, last_good, restore, shapes, steps
+from jaxgan.checkpoint import (
+    Checkpoints,
+    last_good,
+    restore,
+    restore_networks,
+    shapes,
+    steps,
+)
 from jaxgan.data.sources import Source, read_ahead
-from jaxgan.errors import Interrupted, RunError, check_positive_int
-from jaxgan.evaluation import evaluator
+from jaxgan.errors import InputError, Interrupted, RunError, check_positive_int
+from jaxgan.evaluation import Evaluator, evaluator
 from jaxgan.interruption import caught_signals
 from jaxgan.keeping import draw_and_measure, save, scoring
 from jaxgan.parallel import data_parallel, placed, replicated
@@ -36,7 +43,7 @@ from jaxgan.reporting import (
 )
 from jaxgan.run import Run, locked
 from jaxgan.sampling import sampler
-from jaxgan.types import Info, State
+from jaxgan.types import Info, NetworkName, State, Variables
 
 IN_FLIGHT = 2
 """Steps that the device may be behind the loop, so that it never waits for it."""
@@ -95,11 +102,12 @@ def train(
     )
     generate = sampler(experiment.game)
     source = _ahead(experiment.source, devices)
-    evaluate = None
-    wanted = schedule.evaluate_every > 0 and not is_finished(run)
-    if experiment.evaluation is not None and wanted:
-        evaluate = evaluator(experiment.evaluation, seed=experiment.seed)
-    with _told(run), locked(run), caught_signals() as caught:
+    with (
+        _told(run),
+        locked(run),
+        nullcontext(_evaluator(run, schedule)) as evaluate,
+        caught_signals() as caught,
+    ):
         init = partial(algorithm.init, jax.random.key(experiment.seed))
         state = restore(run.checkpoints, shapes(init, replicated(devices)))
         state = init() if state is None else state
@@ -173,11 +181,36 @@ def like_state(run: Run) -> State:
     return shapes(partial(algorithm.init, jax.random.key(0)), one)
 
 
+def restored_networks(
+    run: Run, best: bool = False
+) -> tuple[int, dict[NetworkName, Variables]]:
+    """The step and the networks of a run's latest checkpoint, or of the best one.
+
+    Raises:
+        InputError: if the best is wanted and the run was not scored while it trained.
+        RunError: if there is no checkpoint, or it cannot be read.
+    """
+    if best and not steps(run.best):
+        raise InputError(
+            f"--best: {run.directory} was not scored while it trained, so none of its "
+            "checkpoints is known to be the best; leave --best out."
+        )
+    return restore_networks(run.best if best else run.checkpoints, like_state(run))
+
+
 def is_milestone(step: int) -> bool:
     """True at 100, 300, 1000, 3000, …"""
     while step >= 1000 and step % 10 == 0:
         step //= 10
     return step in (100, 300)
+
+
+def _evaluator(run: Run, schedule: Schedule) -> Evaluator | None:
+    """What scores the run, if it is to be scored; made before the first step."""
+    evaluation = run.experiment.evaluation
+    if evaluation is None or not schedule.evaluate_every or is_finished(run):
+        return None
+    return evaluator(evaluation, seed=run.experiment.seed)
 
 
 def _look(infos: Iterable[tuple[int, Info]], saved: Checkpoints) -> Row:

@@ -93,6 +93,12 @@ def test_pixels_are_scaled_and_clipped(value, pixel, channels):
     assert (image[5:-5, 5:-5] == pixel).all()
 
 
+def test_bytes_are_shown_as_they_are():
+    every = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    sheet = np.asarray(image_grid(every))
+    np.testing.assert_array_equal(sheet[5:-5:2, 5:-5:2], every[0, :, :, 0])
+
+
 def test_images_lie_in_rows_between_white_space():
     values = np.linspace(-1, 0.5, 5)
     images = np.broadcast_to(values[:, None, None, None], (5, 32, 40, 1))

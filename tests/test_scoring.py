@@ -102,6 +102,12 @@ def test_another_split_or_folder_is_another_reference(trained, folders, capsys):
     )
 
 
+def test_samples_of_the_best_checkpoint_can_be_drawn(trained, capsys, tmp_path):
+    assert run("sample", trained, "--best", "--out", tmp_path / "best") == 0
+    [best] = (path.name for path in (trained / "best").iterdir())
+    assert f"64 samples of step {best}: " in capsys.readouterr().out
+
+
 def test_the_best_checkpoint_can_be_scored(trained, capsys):
     assert run("evaluate", trained, "--best") == 0
     last = evaluated(trained)[-1]
@@ -113,7 +119,8 @@ def test_two_folders_are_scored(folders, capsys, tmp_path):
     real, fake = folders
     options = ("--extractor", "pixels", "--metrics", "frechet", "neighbours")
     out = tmp_path / "scores.jsonl"
-    words = ("evaluate", "--real", real, "--fake", fake, *options, "--out", out)
+    options += ("recall", "--out", out)  # of the neighbours, which are taken once
+    words = ("evaluate", "--real", real, "--fake", fake, *options)
     assert run(*words) == 0
     told = capsys.readouterr().out
     assert "12 images of 8×8×3 against 12 of real " in told
@@ -170,6 +177,14 @@ def test_a_folder_against_itself_has_no_distance(
         (["evaluate", "RUN", "--sha256", "ab"], "--sha256: it is Inception's"),
         (["evaluate", "RUN", "--resizer", "clean"], "--resizer: it is Inception's"),
         (["evaluate", "RUN", "--real", "REAL"], "give either a run or --fake DIR"),
+        (["evaluate", "RUN", "--out", "x.jsonl"], "--out: it is of folders"),
+        (["evaluate", "RUN", "--against", "big"], "A folder is named with a /: ./big."),
+        (["evaluate", "PLAIN", "--against", "./big", "--best"], "so none of its check"),
+        (["sample", "PLAIN", "--best"], "was not scored while it trained"),
+        (
+            ["evaluate", "RUN", "--metrics", "frechet_infinity", "--samples", "7"],
+            "frechet_infinity needs at least 8 fakes, got 7",
+        ),
         (
             ["evaluate", "RUN", "--metrics", "fid"],
             "--metrics: there is no 'fid'",
@@ -249,7 +264,7 @@ def test_runs_are_compared_where_they_were_scored_alike(trained, tmp_path, capsy
     told = capsys.readouterr().out
     names = ["run", "step", "frechet", "frechet_bias", "kid"]
     assert told.splitlines()[0] == "| " + " | ".join(names) + " |"
-    assert "mean of 2 seeds" in told
+    assert "| tiny_experiment: 2 seeds | 4 | " in told
     with Image.open(out) as picture:
         assert np.asarray(picture).std() > 0
     last = read_scores(other / "scores.jsonl")
@@ -263,11 +278,41 @@ def test_runs_are_compared_where_they_were_scored_alike(trained, tmp_path, capsy
         assert f"fakes is 50 of {trained} at step 2 and 49 of {other}" in told
 
 
-def test_a_mean_is_over_runs_of_one_step(trained, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("change", "mean"),
+    [
+        ({"seed": 1}, True),
+        ({}, False),  # it is no other seed
+        ({"seed": 1, "step": 9}, False),
+        ({"seed": 1, "code": "\n"}, False),
+    ],
+    ids=str,
+)
+def test_a_mean_is_over_seeds_of_one_experiment_and_step(
+    trained, tmp_path, capsys, change, mean
+):
+    other = tmp_path / "other"
+    shutil.copytree(trained, other)
+    with (other / "experiment.py").open("a") as code:
+        code.write(change.pop("code", ""))
+    scores = [s for s in read_scores(other / "scores.jsonl") if s.step == 4]
+    (other / "scores.jsonl").unlink()
+    changed = [dataclasses.replace(score, **change) for score in scores]
+    write_scores(other / "scores.jsonl", changed)
+    assert run("compare", trained, other, "--out", tmp_path / "curves.png") == 0
+    assert (": 2 seeds" in capsys.readouterr().out) is mean
+
+
+def test_runs_by_other_versions_are_compared_with_a_note(trained, tmp_path, capsys):
     other = tmp_path / "other"
     shutil.copytree(trained, other)
     scores = read_scores(other / "scores.jsonl")
     (other / "scores.jsonl").unlink()
-    write_scores(other / "scores.jsonl", [s for s in scores if s.step == 2])
+    older = {**scores[0].versions, "pillow": "1.0"}
+    write_scores(
+        other / "scores.jsonl", [dataclasses.replace(s, versions=older) for s in scores]
+    )
     assert run("compare", trained, other, "--out", tmp_path / "curves.png") == 0
-    assert "mean of" not in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "note: they have pillow 1.0 and " in told
+    assert told.count("note:") == 1

@@ -10,12 +10,13 @@ from PIL import Image
 
 from jaxgan.checkpoint import restore_networks
 from jaxgan.experiment import load_file
+from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting import read_rows
 from jaxgan.run import create_run, open_run
-from jaxgan.sweep import parse_grid
+from jaxgan.sweep import parse_grid, sweep
 from jaxgan.training import Schedule, like_state, train
 from tests.builders import assert_close
-from tests.test_cli import run
+from tests.test_cli import TINY, run
 
 PLANE = str(Path(__file__).parent / "plane_experiment.py")
 
@@ -67,6 +68,22 @@ def test_diverged_members_are_named_and_never_the_best(swept):
     assert lines[2].endswith("|  |")
     assert "| — | — | seed 5 by step 2, seed 6 by step 2 |" in lines[3]
     assert open_run(swept / "best").config.learning_rate == 0.01
+
+
+def test_members_are_scored_and_without_a_rank_the_least_first_score_is_kept(tmp_path):
+    file = load_file(Path(TINY))
+    config = file.config(steps=3, evaluated=True)
+    unranked = file._replace(
+        experiment=lambda c: file.experiment(c)._replace(rank=None)
+    )
+    members = sweep(tmp_path / "sweep", unranked, config, 3, {})
+    scores = {each.seed: each.last["frechet"] for each in members}
+    assert len({*scores.values()}) == 3
+    best = open_run(tmp_path / "sweep" / "best")
+    assert best.config.seed == min(scores, key=scores.get)
+    assert run("evaluate", best.directory, "--seed", best.config.seed) == 0
+    again = read_scores(best.evaluations)[0]
+    assert again.value == pytest.approx(min(scores.values()), rel=1e-6)
 
 
 def test_the_best_is_the_run_that_it_would_have_been_alone(swept, tmp_path):

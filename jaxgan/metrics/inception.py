@@ -93,7 +93,7 @@ def inception(
         return np.broadcast_to(resizer(images, SIZE), (len(images), SIZE, SIZE, 3))
 
     def apply(images: Float32[np.ndarray, "n s s 3"]) -> Features:
-        size = min(BATCH, len(images))  # one shape, so that it is compiled once
+        size = min(BATCH, len(images))  # compiled once or, with a rest, twice
         results = []
         for start in range(0, len(images), size):
             batch = images[start : start + size]

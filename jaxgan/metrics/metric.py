@@ -24,6 +24,9 @@ class Metric(NamedTuple):
     least:   how many fakes it needs.
     measure: `(real, fake) -> {name of a score: Estimate}`.
     less_is_better: of its first score; only then can it say which networks are best.
+    per_dimension: how many fakes it needs for each dimension of the features.
+    of_classes: it needs an extractor that knows classes.
+    gives:   its scores, if there are several that can be asked for.
     """
 
     name: str
@@ -31,6 +34,9 @@ class Metric(NamedTuple):
     least: int
     measure: Callable[[Features, Features], Mapping[str, Estimate]]
     less_is_better: bool = False
+    per_dimension: int = 0
+    of_classes: bool = False
+    gives: tuple[str, ...] = ()
 
 
 NEAR, WIDE, SPLITS = 3, 5, 10
@@ -60,35 +66,40 @@ def _neighbours(real: Features, fake: Features) -> dict[str, Estimate]:
 
 def _inception_score(real: Features, fake: Features) -> dict[str, Estimate]:
     del real
-    if fake.probabilities is None:
-        raise InputError(f"metrics: inception_score {NEEDS_CLASSES}")
+    assert fake.probabilities is not None  # checked by `check_seen`
     found = inception_score(fake.probabilities, SPLITS)
     return {"inception_score": Estimate(found.value, found.error)}
 
 
 def _class_shares(real: Features, fake: Features) -> dict[str, Estimate]:
-    if real.probabilities is None:
-        raise InputError(f"metrics: class_shares {NEEDS_CLASSES}")
+    assert real.probabilities is not None  # checked by `check_seen`
     count = real.probabilities.shape[1]
     shares = class_shares(fake.classes(), count)
     return {f"share_of_{i}": share for i, share in enumerate(shares)}
 
 
-NEEDS_CLASSES = "needs an extractor that knows classes, not raw pixels."
-
 FRECHET = Metric("frechet", "ddof 1", 2, _frechet, less_is_better=True)
-FRECHET_INFINITY = Metric("frechet_infinity", "15 points", 2, _frechet_infinity, True)
+FRECHET_INFINITY = Metric(
+    "frechet_infinity", "15 points", 2, _frechet_infinity, True, per_dimension=4
+)
 KID = Metric("kid", "cubic kernel, all pairs", 2, _kid, less_is_better=True)
 NEIGHBOURS = Metric(
     "neighbours",
     f"precision, recall: k {NEAR}; density, coverage: k {WIDE}",
     WIDE + 1,
     _neighbours,
+    gives=("precision", "recall", "density", "coverage"),
 )
 INCEPTION_SCORE = Metric(
-    "inception_score", f"{SPLITS} splits, shuffled", 2 * SPLITS, _inception_score
+    "inception_score",
+    f"{SPLITS} splits, shuffled",
+    2 * SPLITS,
+    _inception_score,
+    of_classes=True,
 )
-CLASS_SHARES = Metric("class_shares", "likeliest class", 1, _class_shares)
+CLASS_SHARES = Metric(
+    "class_shares", "likeliest class", 1, _class_shares, of_classes=True
+)
 
 OF_FEATURES = (FRECHET, KID, NEIGHBOURS)
 """Metrics that any extractor serves."""
@@ -100,15 +111,31 @@ EVERY = (*OF_CLASSES, FRECHET_INFINITY)
 """All that can be asked for by name."""
 
 
-def check_count(metrics: Sequence[Metric], count: int) -> None:
+def check_count(metrics: Sequence[Metric], count: int, dimensions: int = 0) -> None:
     """Refuse fewer fakes than a metric needs.
 
     Raises:
         InputError: if there are.
     """
     for metric in metrics:
-        if count < metric.least:
+        least = max(metric.least, metric.per_dimension * dimensions)
+        if count < least:
             raise InputError(
-                f"samples: {metric.name} needs at least {metric.least} fakes, "
-                f"got {count}."
+                f"samples: {metric.name} needs at least {least} fakes, got {count}."
+            )
+
+
+def check_seen(metrics: Sequence[Metric], real: Features, fakes: int) -> None:
+    """Refuse metrics that features like the reals' do not serve, before fakes are made.
+
+    Raises:
+        InputError: if there are fewer fakes than a metric needs, or it needs classes
+            and the extractor knows none.
+    """
+    check_count(metrics, fakes, real.features.shape[1])
+    for metric in metrics:
+        if metric.of_classes and real.probabilities is None:
+            raise InputError(
+                f"metrics: {metric.name} needs an extractor that knows classes, not "
+                "raw pixels."
             )

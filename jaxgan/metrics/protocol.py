@@ -36,8 +36,8 @@ class Protocol:
 class Score:
     """A measured number, by what protocol, and of what.
 
-    What follows the protocol is told and does not stop a comparison: things that are
-    compared differ in it.
+    What follows the protocol is recorded and does not stop a comparison: what is
+    compared differs in it.
     """
 
     name: str

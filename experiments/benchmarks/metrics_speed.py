@@ -12,16 +12,16 @@ jaxgan's have their standard errors too. Sides take turns in one run, since shar
 machines drift: believe the ratios, turn by turn. The first turn includes compilation.
 Peak memory is that of the whole process, features included.
 
-On two CPU cores, medians of three turns; jax 0.10.2, PyTorch 2.13.0, torch-fidelity
-0.4.0, prdc 0.2:
+On two CPU cores, medians of five turns (least to greatest; the least is that of the
+first turn); jax 0.10.2, PyTorch 2.13.0, torch-fidelity 0.4.0, prdc 0.2:
 
                 jaxgan     other     other / jaxgan
-    frechet      3.2 s      2.8 s    0.87 (0.74 to 0.93)
-    kid          6.6 s      7.9 s    1.20 (1.20 to 1.25)
-    neighbours   9.5 s     26.4 s    2.72 (2.50 to 2.80)
-    together    19.3 s     37.2 s    1.89 (1.78 to 1.97)
-    all pairs    6.7 s
-    peak memory  1.44 GiB   3.00 GiB
+    frechet      3.2 s      2.8 s    0.88 (0.74 to 0.89)
+    kid          6.3 s      7.9 s    1.25 (1.24 to 1.29)
+    neighbours   8.3 s     25.6 s    3.07 (2.73 to 3.10)
+    together    17.7 s     36.3 s    2.04 (1.87 to 2.07)
+    all pairs    6.5 s
+    peak memory  1.78 GiB   3.00 GiB
 
 Only jaxgan's Fréchet distance has a standard error and a bias: about a quarter of
 its time.
@@ -53,7 +53,7 @@ from jaxgan.metrics.precision_recall import precision_recall_of
 Values = dict[str, float]
 
 
-def main(torch_python: Path, n: int = 10_000, d: int = 2048, rounds: int = 3) -> None:
+def main(torch_python: Path, n: int = 10_000, d: int = 2048, rounds: int = 5) -> None:
     """Time both sides.
 
     Args:

@@ -55,7 +55,10 @@ def polynomial(
         base *= 1 / x.shape[1] if gamma is None else gamma
         base += coef0
         # NumPy's power of negative numbers takes as long as the matrix product.
-        return functools.reduce(np.multiply, [base] * degree)
+        power = base.copy()
+        for _ in range(degree - 1):
+            power *= base
+        return power
 
     return kernel
 

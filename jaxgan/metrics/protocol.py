@@ -6,8 +6,8 @@ all of these, and scores that differ in one of them are not compared.
 """
 
 import dataclasses
+import logging
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -52,6 +52,8 @@ class Score:
     # JSON has no infinity: it is written as a string, and read back.
     __pydantic_config__ = pydantic.ConfigDict(ser_json_inf_nan="strings")
 
+
+_LOG = logging.getLogger(__name__)
 
 _SCORE: pydantic.TypeAdapter[Score] = pydantic.TypeAdapter(Score)
 
@@ -113,5 +115,5 @@ def read_scores(path: Path) -> list[Score]:
         except pydantic.ValidationError:
             left_out += 1
     if left_out:
-        warnings.warn(f"{path}: lines that are no scores: {left_out}", stacklevel=2)
+        _LOG.warning("%s: lines that are no scores: %d", path, left_out)
     return scores

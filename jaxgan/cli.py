@@ -173,7 +173,7 @@ def evaluate(command: Evaluate) -> None:
 def compare(command: Compare) -> None:
     """`jaxgan compare`."""
     check_picture("--out", command.out)
-    compared = read_compared(command.runs, command.metrics)
+    compared = read_compared(command.runs, command.metrics, command.evaluations)
     print(score_table(compared))
     for name, versions in unlike_versions(compared).items():
         print(f"note: they have {name} {' and '.join(sorted(versions))}: other bits.")

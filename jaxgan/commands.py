@@ -180,8 +180,8 @@ class Evaluate:
 class Compare:
     """Put the scores of several runs side by side: a table, and curves over the steps.
 
-    They are the scores taken while the runs trained. Scores that were not taken by one
-    protocol are not compared; the message says in what they differ.
+    Scores that were not taken by one protocol are not compared; the message says in
+    what they differ.
     """
 
     runs: Positional[tuple[Path, ...]]
@@ -189,6 +189,9 @@ class Compare:
 
     metrics: tuple[str, ...] = ()
     """Names of scores; by default all but the shares of classes."""
+
+    evaluations: bool = False
+    """Those that `jaxgan evaluate` took last, instead of those taken in training."""
 
     out: Path = RUNS / "compare.png"
     """The curves."""

@@ -31,6 +31,9 @@ from jaxgan.metrics.protocol import Protocol, Score
 from jaxgan.types import Tree
 from jaxgan.versions import versions
 
+SAMPLES = "samples"
+"""What a score of a generator's samples is said to be of."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
@@ -133,7 +136,7 @@ def seen_samples(
     parts = []
     for start in range(0, count, CHUNK):
         made = images(jax.tree.map(lambda z, i=start: z[i : i + CHUNK], latents))
-        parts.append(seen("samples", made, extractor))
+        parts.append(seen(SAMPLES, made, extractor))
     return parts[0]._replace(features=joined([part.features for part in parts]))
 
 

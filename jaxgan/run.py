@@ -25,7 +25,7 @@ from jaxgan.errors import InputError, RunError
 from jaxgan.experiment import Experiment, ExperimentFile, build, load_file
 from jaxgan.versions import versions
 
-SCORES = "scores.jsonl"
+SCORES, EVALUATIONS = "scores.jsonl", "evaluations.jsonl"
 
 
 class _About(pydantic.BaseModel):
@@ -57,7 +57,7 @@ class Run(NamedTuple):
     @property
     def evaluations(self) -> Path:
         """The file of scores that `jaxgan evaluate` took."""
-        return self.directory / "evaluations.jsonl"
+        return self.directory / EVALUATIONS
 
     @property
     def checkpoints(self) -> Path:

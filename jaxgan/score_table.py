@@ -7,9 +7,10 @@ from typing import NamedTuple
 from PIL import Image
 
 from jaxgan.errors import InputError
+from jaxgan.evaluation import SAMPLES
 from jaxgan.metrics.protocol import Score, check_alike, read_scores
 from jaxgan.reporting import curves, mean_and_error, with_error
-from jaxgan.run import SCORES, Kind, kind_of
+from jaxgan.run import EVALUATIONS, SCORES, Kind, kind_of
 
 
 class Compared(NamedTuple):
@@ -17,12 +18,12 @@ class Compared(NamedTuple):
 
     directory: Path
     kind: Kind
-    scores: dict[int, dict[str, Score]]  # by step and name
+    scores: dict[int, dict[str, Score]]  # by step and name, the last taken last
 
     @property
     def step(self) -> int:
-        """The last."""
-        return max(self.scores)
+        """Of the scores that were taken last."""
+        return next(reversed(self.scores))
 
     @property
     def last(self) -> dict[str, Score]:
@@ -30,12 +31,16 @@ class Compared(NamedTuple):
         return self.scores[self.step]
 
 
-def read_compared(runs: Sequence[Path], names: Sequence[str] = ()) -> list[Compared]:
-    """Read the scores that runs had while they trained.
+def read_compared(
+    runs: Sequence[Path], names: Sequence[str] = (), evaluations: bool = False
+) -> list[Compared]:
+    """Read the scores of runs.
 
     Args:
         runs: directories.
         names: of scores; by default all that every run has, but for shares of classes.
+        evaluations: those that were asked for, the last of each step, instead of those
+            taken while the runs trained.
 
     Raises:
         InputError: if no run is named, one has no scores, no score is common to all or
@@ -43,7 +48,7 @@ def read_compared(runs: Sequence[Path], names: Sequence[str] = ()) -> list[Compa
     """
     if not runs:
         raise InputError("runs: name at least one run directory.")
-    found = [_read(run) for run in runs]
+    found = [_read(run, EVALUATIONS if evaluations else SCORES) for run in runs]
     common = [n for n in found[0].last if all(n in each.last for each in found)]
     wanted = names or [name for name in common if not name.startswith("share_of_")]
     for name in wanted:
@@ -115,7 +120,7 @@ def score_curves(compared: Sequence[Compared]) -> Image.Image:
             str(each.directory): [
                 {
                     step: {name: score.value for name, score in row.items()}
-                    for step, row in each.scores.items()
+                    for step, row in sorted(each.scores.items())
                 }
             ]
             for each in compared
@@ -123,14 +128,15 @@ def score_curves(compared: Sequence[Compared]) -> Image.Image:
     )
 
 
-def _read(run: Path) -> Compared:
-    kind, scores = kind_of(run), read_scores(run / SCORES)
+def _read(run: Path, file: str) -> Compared:
+    kind = kind_of(run)
+    scores = [score for score in read_scores(run / file) if score.of == SAMPLES]
     if not scores:
         raise InputError(
-            f"{run} has no scores; an experiment with an evaluation takes some while "
-            "it trains."
+            f"{run} has no scores in {file}; an experiment with an evaluation takes "
+            "some while it trains, and `jaxgan evaluate` when it is asked."
         )
     rows: dict[int, dict[str, Score]] = {}
     for score in scores:
-        rows.setdefault(score.step, {})[score.name] = score
+        rows[score.step] = rows.pop(score.step, {}) | {score.name: score}
     return Compared(run, kind, rows)

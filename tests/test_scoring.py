@@ -224,7 +224,7 @@ def test_a_folder_against_itself_has_no_distance(
         ),
         (["evaluate", "--real", "REAL", "--fake", "REAL", "--best"], "are of runs"),
         (["compare"], "name at least one run"),
-        (["compare", "PLAIN"], "has no scores; an experiment with an evaluation"),
+        (["compare", "PLAIN"], "has no scores in scores.jsonl; an experiment with an"),
         (["compare", "EMPTY"], "is not a run directory"),
         (["compare", "RUN", "--metrics", "fid"], "not every run has a score 'fid'"),
     ],
@@ -301,6 +301,21 @@ def test_a_mean_is_over_seeds_of_one_experiment_and_step(
     write_scores(other / "scores.jsonl", changed)
     assert run("compare", trained, other, "--out", tmp_path / "curves.png") == 0
     assert (": 2 seeds" in capsys.readouterr().out) is mean
+
+
+def test_what_evaluate_found_can_be_compared(trained, tmp_path, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(trained, other)
+    for directory, seed in ((trained, 3), (other, 4)):
+        assert run("evaluate", directory, "--best", "--seed", seed) == 0
+    capsys.readouterr()
+    words = (trained, other, "--evaluations", "--metrics", "kid")
+    assert run("compare", *words, "--out", tmp_path / "curves.png") == 0
+    told = capsys.readouterr().out
+    for directory in (trained, other):
+        [kid] = [s for s in evaluated(directory) if s.name == "kid"]
+        row = f"| {directory} | {kid.step} | {with_error(kid.value, kid.error)} |"
+        assert row in told
 
 
 def test_runs_by_other_versions_are_compared_with_a_note(trained, tmp_path, capsys):

@@ -32,8 +32,9 @@ On one CPU core, 200 repetitions, jax 0.10.2:
     inception score          0.96   0.96   0.94   1.04   1.01
     kl of classes            1.14   1.14   1.14   0.94   1.07
 
-Heavy tails make the Fréchet distance surer than it may be. What counts neighbours gets
-its error from eight parts of 50 examples, which are too few in 64 dimensions.
+Heavy tails make the Fréchet distance too sure. Precision and its like get their errors
+from eight parts of 50 examples, too few in 64 dimensions; the error of authenticity is
+meant for given reals.
 
 Command: python experiments/benchmarks/metric_errors.py
 """

@@ -50,7 +50,7 @@ from jaxgan.experiment import Experiment
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.extractors import Extractor, Features
 from jaxgan.metrics.metric import Metric
-from jaxgan.metrics.modes import class_modes, stacked_label
+from jaxgan.metrics.modes import class_modes
 
 TRIPLES = 128_000
 SAMPLES = 26_000
@@ -145,10 +145,11 @@ def channels_apart(digit: Extractor) -> Extractor:
 
     def apply(images: np.ndarray) -> Features:
         seen = [digit(images[..., i : i + 1]) for i in range(3)]
-        numbers = stacked_label(np.stack([each.classes() for each in seen], axis=1))
+        hundreds, tens, ones = (each.probabilities for each in seen)
+        numbers = np.einsum("ni,nj,nk->nijk", hundreds, tens, ones)
         return Features(
             np.concatenate([each.features for each in seen], axis=1),
-            np.eye(1000)[numbers],
+            numbers.reshape(len(images), -1),
         )
 
     return digit._replace(name=f"{digit.name}, of each channel", apply=apply)

@@ -138,7 +138,8 @@ def sample(command: Sample) -> None:
     step, variables = restored_networks(run, command.best)
     latents = draw_latents(run.experiment.game, command.count, command.seed)
     samples = sampler(run.experiment.game)(variables, latents)
-    out = command.out or run.samples / f"sample-{command.seed}"
+    best = "-best" if command.best else ""
+    out = command.out or run.samples / f"sample-{command.seed}{best}"
     out.parent.mkdir(parents=True, exist_ok=True)
     np.savez(f"{out}.npz", samples=samples, latents=latents, step=step)
     run.experiment.draw(samples, None).save(f"{out}.png")
@@ -155,7 +156,8 @@ def interpolate(command: Interpolate) -> None:
     starts, ends = latents[: command.pairs, None], latents[command.pairs :, None]
     ways = jnp.linspace(0, 1, command.steps)[None, :, None]
     generate = sampler(run.experiment.game)
-    out = command.out or run.samples / "interpolate"
+    best = "-best" if command.best else ""
+    out = command.out or run.samples / f"interpolate{best}"
     out.parent.mkdir(parents=True, exist_ok=True)
     for path in (lerp, slerp):
         between = path(starts, ends, ways).reshape(-1, latents.shape[-1])

@@ -56,8 +56,9 @@ class Sweep:
     """Train an experiment over seeds and values of its Config, all in one program.
 
     Leaves in runs/NAME-sweep a table (mean ± standard error over the seeds), curves,
-    every member's measurements, and the best member as a run directory, which the other
-    commands take. Each field of the Config that is not swept is an option too.
+    every member's measurements (and scores, if the experiment is evaluated), and the
+    best member as a run directory, which the other commands take. Each field of the
+    Config that is not swept is an option too.
     """
 
     experiment: Positional[Path]
@@ -96,7 +97,8 @@ class Sample:
     """Take the checkpoint of the best score instead of the latest."""
 
     out: Path | None = None
-    """Name of the two files without ending; RUN/samples/sample-SEED by default."""
+    """Name of the two files without ending; by default RUN/samples/sample-SEED, or
+    sample-SEED-best."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +125,8 @@ class Interpolate:
     """Take the checkpoint of the best score instead of the latest."""
 
     out: Path | None = None
-    """Beginning of the two files' names; RUN/samples/interpolate by default."""
+    """Beginning of the two files' names; by default RUN/samples/interpolate, or
+    interpolate-best."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan.experiment import Experiment
+from jaxgan.metrics.protocol import Score
 from jaxgan.reporting import Row, curves, finite_or_none, mean_and_error
 
 Values = dict[str, float]
@@ -21,11 +22,17 @@ class Member(NamedTuple):
     log: dict[int, Row]  # by step
     measured: dict[int, Row]  # by step
     diverged: list[int]  # the step at which that was seen, if it was
+    scores: list[Score]  # at the end, if the experiment is evaluated
 
     @property
     def last(self) -> Row:
         """The last measurement; nothing if there was none before it diverged."""
         return self.measured[max(self.measured)] if self.measured else {}
+
+    @property
+    def results(self) -> Row:
+        """The last measurement and the scores."""
+        return self.last | {score.name: score.value for score in self.scores}
 
 
 def table(members: Sequence[Member]) -> str:
@@ -38,7 +45,7 @@ def table(members: Sequence[Member]) -> str:
     ]
     for cell in _cells(members):
         sound = [each for each in cell if not each.diverged]
-        rows = [each.last for each in sound if each.last]
+        rows = [each.results for each in sound if each.results]
         measured = [mean_and_error([row[name] for row in rows]) for name in names]
         lost = [f"seed {m.seed} by step {m.diverged[0]:,}" for m in cell if m.diverged]
         values = [f"{value:g}" for value in cell[0].values.values()]
@@ -55,7 +62,7 @@ def write_report(directory: Path, name: str, members: Sequence[Member]) -> None:
             "seed": each.seed,
             **each.values,
             "diverged": each.diverged[:1],
-            "measured": finite_or_none(each.last),
+            "measured": finite_or_none(each.results),
         }
         for each in members
     ]
@@ -83,4 +90,6 @@ def _cells(members: Sequence[Member]) -> list[list[Member]]:
 
 def _measured(members: Sequence[Member]) -> list[str]:
     """The names of what is measured."""
-    return next((list(each.last) for each in members if each.last), [])
+    sound = [each.results for each in members if not each.diverged]
+    every = sound or [each.results for each in members]
+    return next((list(row) for row in every if row), [])

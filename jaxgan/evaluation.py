@@ -2,7 +2,8 @@
 
 An experiment declares an `Evaluation`; `evaluator` makes of it a function from samples
 to scores, each with its protocol. They are taken at intervals while a run trains, of
-the averaged networks, and by `jaxgan evaluate` of any run or of folders of images.
+the averaged networks, at the end of a sweep, and by `jaxgan evaluate` of any run or of
+folders of images.
 """
 
 import dataclasses

@@ -48,8 +48,8 @@ class Experiment(NamedTuple):
     measure:  `(samples) -> {name: number}`, taken whenever samples are drawn.
     rank:     `(measured) -> number`, the least for the best of several runs; without
               it a sweep goes by the first score and, without scores, keeps none.
-    evaluation: what samples are scored against at intervals, each score with its
-              protocol; None for nothing.
+    evaluation: what samples are scored against, at intervals and at the end of a
+              sweep, each score with its protocol; None for nothing.
     samples:  how many `measure` is given.
     shown:    how many of them `draw` is given.
     """

@@ -141,15 +141,16 @@ class Kind(NamedTuple):
     config: str  # but for the seed
 
 
-def kind_of(directory: Path) -> Kind:
-    """What a run is, without building it.
+def kind_and_seed(directory: Path) -> tuple[Kind, str]:
+    """What a run is, without building it; without a seed, its directory is one.
 
     Raises:
         InputError: if it is not a run directory.
     """
     about = _read_about(directory)
-    fixed = {name: value for name, value in about.config.items() if name != "seed"}
-    return Kind(about.name, (directory / "experiment.py").read_bytes(), str(fixed))
+    seed = str(about.config.pop("seed", directory))
+    code = (directory / "experiment.py").read_bytes()
+    return Kind(about.name, code, str(about.config)), seed
 
 
 def changed_versions(directory: Path) -> dict[str, tuple[str, str]]:

@@ -1,5 +1,6 @@
 """`jaxgan compare`: the scores of several runs, if they were taken alike."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,9 +9,9 @@ from PIL import Image
 
 from jaxgan.errors import InputError
 from jaxgan.evaluation import SAMPLES
-from jaxgan.metrics.protocol import Score, check_alike, read_scores
+from jaxgan.metrics.protocol import Protocol, Score, check_alike, read_scores
 from jaxgan.reporting import curves, mean_and_error, with_error
-from jaxgan.run import EVALUATIONS, SCORES, Kind, kind_of
+from jaxgan.run import EVALUATIONS, SCORES, Kind, kind_and_seed
 
 
 class Compared(NamedTuple):
@@ -18,12 +19,13 @@ class Compared(NamedTuple):
 
     directory: Path
     kind: Kind
-    scores: dict[int, dict[str, Score]]  # by step and name, the last taken last
+    seed: str
+    scores: dict[int, dict[str, Score]]  # by step and name
 
     @property
     def step(self) -> int:
-        """Of the scores that were taken last."""
-        return next(reversed(self.scores))
+        """The last."""
+        return max(self.scores)
 
     @property
     def last(self) -> dict[str, Score]:
@@ -39,8 +41,8 @@ def read_compared(
     Args:
         runs: directories.
         names: of scores; by default all that every run has, but for shares of classes.
-        evaluations: those that were asked for, the last of each step, instead of those
-            taken while the runs trained.
+        evaluations: those that `jaxgan evaluate` took last, instead of those taken
+            while the runs trained.
 
     Raises:
         InputError: if no run is named, one has no scores, no score is common to all or
@@ -48,7 +50,7 @@ def read_compared(
     """
     if not runs:
         raise InputError("runs: name at least one run directory.")
-    found = [_read(run, EVALUATIONS if evaluations else SCORES) for run in runs]
+    found = [_evaluated(run) if evaluations else _trained(run) for run in runs]
     common = [n for n in found[0].last if all(n in each.last for each in found)]
     wanted = names or [name for name in common if not name.startswith("share_of_")]
     for name in wanted:
@@ -90,10 +92,9 @@ def score_table(compared: Sequence[Compared]) -> str:
         + [with_error(each.last[name].value, each.last[name].error) for name in names]
         for each in compared
     ]
-    groups: dict[tuple[Kind, int], dict[int, dict[str, Score]]] = {}
+    groups: dict[tuple[Kind, int], dict[str, dict[str, Score]]] = {}
     for each in compared:
-        seed = each.last[names[0]].seed
-        groups.setdefault((each.kind, each.step), {})[seed] = each.last
+        groups.setdefault((each.kind, each.step), {})[each.seed] = each.last
     for (kind, step), by_seed in groups.items():
         if len(by_seed) > 1:
             lasts = by_seed.values()
@@ -120,7 +121,7 @@ def score_curves(compared: Sequence[Compared]) -> Image.Image:
             str(each.directory): [
                 {
                     step: {name: score.value for name, score in row.items()}
-                    for step, row in sorted(each.scores.items())
+                    for step, row in each.scores.items()
                 }
             ]
             for each in compared
@@ -128,15 +129,29 @@ def score_curves(compared: Sequence[Compared]) -> Image.Image:
     )
 
 
-def _read(run: Path, file: str) -> Compared:
-    kind = kind_of(run)
-    scores = [score for score in read_scores(run / file) if score.of == SAMPLES]
-    if not scores:
-        raise InputError(
-            f"{run} has no scores in {file}; an experiment with an evaluation takes "
-            "some while it trains, and `jaxgan evaluate` when it is asked."
-        )
+def _trained(run: Path) -> Compared:
+    kind, seed = kind_and_seed(run)
     rows: dict[int, dict[str, Score]] = {}
-    for score in scores:
-        rows[score.step] = rows.pop(score.step, {}) | {score.name: score}
-    return Compared(run, kind, rows)
+    for score in read_scores(run / SCORES):
+        rows.setdefault(score.step, {})[score.name] = score
+    if not rows:
+        raise InputError(
+            f"{run} has no scores; an experiment with an evaluation takes some while "
+            "it trains."
+        )
+    return Compared(run, kind, seed, rows)
+
+
+def _evaluated(run: Path) -> Compared:
+    kind, seed = kind_and_seed(run)
+    taken = [s for s in read_scores(run / EVALUATIONS) if s.of == SAMPLES]
+    if not taken:
+        raise InputError(f"{run} was not evaluated yet: `jaxgan evaluate {run}` first.")
+    last = _settings(taken[-1])
+    alike = {score.name: score for score in taken if _settings(score) == last}
+    return Compared(run, kind, seed, {taken[-1].step: alike})
+
+
+def _settings(score: Score) -> tuple[int, int, Protocol]:
+    """What the scores of one evaluation share."""
+    return score.step, score.seed, dataclasses.replace(score.protocol, metric="")

@@ -69,7 +69,7 @@ def evaluate(command: Evaluate) -> Report:
     assert command.fake is not None and command.real is not None  # checked
     metrics = _metrics(command, None)
     Files.of(command.real)  # refused, if it has no images, before any are looked at
-    count = command.samples or len(Files.of(command.fake).names)
+    count = len(_chosen(command.fake, command.samples, command.seed))
     check_count(metrics, count)
     extractor = _extractor(command, None)
     real = seen_folder(command.real, extractor)
@@ -99,8 +99,8 @@ def told(report: Report) -> str:
     for each in report.scores:
         row = f"| {each.name} | {with_error(each.value, each.error)} |"
         if reals:
-            floor = floors[each.name]
-            row += f" {with_error(floor.value, floor.error)} |"
+            floor = floors.get(each.name)
+            row += f" {with_error(floor.value, floor.error) if floor else '—'} |"
         lines.append(row)
     return "\n".join([*lines, f"kept in {report.kept}"])
 
@@ -124,14 +124,17 @@ def _of_run(command: Evaluate, run: Run) -> Report:
     check_seen(metrics, real.features, samples)
     fake = seen_samples(partial(generate, variables), latents, extractor)
     scores = score(real, fake, extractor, metrics, step=step, seed=command.seed)
+    write_scores(run.evaluations, scores)
     floor: list[Score] = []
     if evaluation is not None and evaluation.floor and command.against is None:
         reals = evaluation.reals(evaluation.floor)
         chosen = np.random.default_rng(command.seed).permutation(len(reals))[:samples]
         name = f"{evaluation.data}, {evaluation.floor}"
         other = seen(name, reals.gather(np.sort(chosen)).real, extractor)
-        floor = score(real, other, extractor, metrics, seed=command.seed)
-    write_scores(run.evaluations, [*scores, *floor])
+        dimensions = real.features.features.shape[1]
+        able = [m for m in metrics if m.needs(dimensions) <= len(chosen)]
+        floor = score(real, other, extractor, able, seed=command.seed)
+        write_scores(run.evaluations, floor)
     return Report(scores, floor, run.evaluations)
 
 
@@ -248,14 +251,7 @@ def seen_folder(
     Raises:
         InputError: if there are no images or fewer than `limit`, or one cannot be read.
     """
-    names = Files.of(directory).names
-    if limit is not None:
-        if limit > len(names):
-            raise InputError(
-                f"--samples: {directory} holds {len(names)} images, not {limit}."
-            )
-        chosen = np.random.default_rng(seed).permutation(len(names))[:limit]
-        names = [names[i] for i in np.sort(chosen)]
+    names = _chosen(directory, limit, seed)
     parts, shapes, content = [], set(), hashlib.sha256()
     starts = range(0, len(names), CHUNK)
     for start in tqdm(starts, f"reading {directory}", unit=f"×{CHUNK}", delay=2):
@@ -272,6 +268,19 @@ def seen_folder(
     name = f"{directory.resolve().name} {content.hexdigest()[:12]}"
     shape = shapes.pop() if len(shapes) == 1 else "several"
     return Seen(name, shape, joined(parts))
+
+
+def _chosen(directory: Path, limit: int | None, seed: int) -> list[str]:
+    """The images of a folder, or some of them."""
+    names = Files.of(directory).names
+    if limit is None:
+        return names
+    if limit > len(names):
+        raise InputError(
+            f"--samples: {directory} holds {len(names)} images, not {limit}."
+        )
+    chosen = np.random.default_rng(seed).permutation(len(names))[:limit]
+    return [names[i] for i in np.sort(chosen)]
 
 
 def _read(path: Path, channels: int) -> NDArray[np.uint8]:

@@ -38,6 +38,7 @@ from jaxgan.evaluation import Evaluator, evaluator
 from jaxgan.experiment import Experiment, ExperimentFile, build
 from jaxgan.interruption import caught_signals
 from jaxgan.keeping import draw_samples, measure, save_picture
+from jaxgan.metrics.protocol import write_scores
 from jaxgan.population import crossed, diverged, member, population
 from jaxgan.reporting import flatten, write_row
 from jaxgan.run import create_run
@@ -121,10 +122,11 @@ def sweep(
     directory.mkdir(parents=True, exist_ok=True)
     try:
         state = _train(algorithm, members, log_every, directory)
-        scores = {} if score is None else score(state, members)
+        if score is not None:
+            score(state, members)
     finally:  # what was measured is kept, whatever stops it
         write_report(directory, file.path.stem, members)
-    _keep_best(directory, file, state, members, scores)
+    _keep_best(directory, file, state, members)
     return members
 
 
@@ -147,7 +149,7 @@ def _members(
             _check_shared(shared, experiment, values)
             # One copy of the data serves all members of a seed.
             experiment = experiment._replace(source=shared.source)
-            made.append(Member(values, seed, own, experiment, {}, {}, []))
+            made.append(Member(values, seed, own, experiment, {}, {}, [], []))
     return sorted(made, key=lambda each: [*each.values.values()])
 
 
@@ -219,23 +221,21 @@ def _train(
 
 def _score(
     evaluate: Evaluator, count: int, state: State, members: Sequence[Member]
-) -> dict[int, float]:
-    """Score the members' samples, among their last measurements.
-
-    Returns:
-        The first score of each that has not diverged.
-    """
+) -> None:
+    """Score the samples of all that have not diverged, or of none."""
     generate = sampler(members[0].experiment.game)
-    firsts = {}
+    found = []
     for i, each in enumerate(members):
         if not each.diverged:
             own = member(state, i)
             latents = draw_latents(each.experiment.game, count, each.seed)
             made_by = partial(generate, best_variables(own))
             scores = evaluate(made_by, latents, int(own.step))
-            firsts[i] = scores[0].value
-            each.last.update((score.name, score.value) for score in scores)
-    return firsts
+            found.append(
+                (each, [dataclasses.replace(score, seed=each.seed) for score in scores])
+            )
+    for each, scores in found:
+        each.scores.extend(scores)
 
 
 def _look(
@@ -259,25 +259,27 @@ def _batches(members: Sequence[Member], step: int) -> tuple[Batch, ...]:
 
 
 def _keep_best(
-    directory: Path,
-    file: ExperimentFile,
-    state: State,
-    members: Sequence[Member],
-    firsts: dict[int, float],
+    directory: Path, file: ExperimentFile, state: State, members: Sequence[Member]
 ) -> None:
     """The member of the least rank, or first score, as the run of that member alone."""
-    sound = [i for i, each in enumerate(members) if not each.diverged]
+    sound = {i: each for i, each in enumerate(members) if not each.diverged}
     if not sound:
         raise RunError(f"every member diverged; {directory / 'table.md'} says when.")
     rank = members[0].experiment.rank
-    ranks = firsts if rank is None else {i: float(rank(members[i].last)) for i in sound}
+    if rank is not None:
+        ranks = {i: float(rank(each.last)) for i, each in sound.items()}
+    else:
+        ranks = {i: each.scores[0].value for i, each in sound.items() if each.scores}
     if not ranks:
         return
     best = min(ranks, key=lambda i: (math.isnan(ranks[i]), ranks[i]))
     chosen = members[best]
     run = create_run(directory / "best", file, chosen.config)
+    scores = {score.name: score.value for score in chosen.scores}
+    chosen.log[chosen.experiment.steps] |= scores
     for step, row in chosen.log.items():
         write_row(run.metrics, step, row)
+    write_scores(run.scores, chosen.scores)
     own = member(state, best)
     with Checkpoints(run.checkpoints, 1) as saved:
         saved.save(own)

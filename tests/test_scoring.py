@@ -1,6 +1,7 @@
 """`jaxgan evaluate` and `jaxgan compare`, as a user would type them."""
 
 import dataclasses
+import json
 import re
 import shutil
 
@@ -37,6 +38,16 @@ def evaluated(directory, of="samples", count=5):
     """The last scores that were asked for."""
     scores = read_scores(directory / "evaluations.jsonl")
     return [score for score in scores if score.of == of][-count:]
+
+
+def another(directory, tmp_path, seed):
+    """A copy of a run, as if it were of that seed."""
+    other = tmp_path / "other"
+    shutil.copytree(directory, other)
+    about = json.loads((other / "run.json").read_bytes())
+    about["config"]["seed"] = seed
+    (other / "run.json").write_text(json.dumps(about))
+    return other
 
 
 @pytest.fixture
@@ -102,10 +113,17 @@ def test_another_split_or_folder_is_another_reference(trained, folders, capsys):
     )
 
 
-def test_samples_of_the_best_checkpoint_can_be_drawn(trained, capsys, tmp_path):
-    assert run("sample", trained, "--best", "--out", tmp_path / "best") == 0
-    [best] = (path.name for path in (trained / "best").iterdir())
-    assert f"64 samples of step {best}: " in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("command", "made"),
+    [("sample", "sample-0-best.npz"), ("interpolate", "interpolate-best-slerp.png")],
+)
+def test_the_best_checkpoint_can_be_drawn(command, made, trained, capsys, tmp_path):
+    other = another(trained, tmp_path, 0)
+    [best] = (other / "best").iterdir()
+    best.rename(best.with_name("3"))  # between the two that were scored
+    assert run(command, other, "--best") == 0
+    assert "of step 3: " in capsys.readouterr().out
+    assert (other / "samples" / made).exists()
 
 
 def test_the_best_checkpoint_can_be_scored(trained, capsys):
@@ -224,7 +242,12 @@ def test_a_folder_against_itself_has_no_distance(
         ),
         (["evaluate", "--real", "REAL", "--fake", "REAL", "--best"], "are of runs"),
         (["compare"], "name at least one run"),
-        (["compare", "PLAIN"], "has no scores in scores.jsonl; an experiment with an"),
+        (["compare", "PLAIN"], "has no scores; an experiment with an evaluation"),
+        (["compare", "PLAIN", "--evaluations"], "plain was not evaluated yet: `jaxgan"),
+        (
+            ["evaluate", "--real", "EMPTY", "--fake", "REAL", "P", "--samples", "9"],
+            "holds no images",
+        ),
         (["compare", "EMPTY"], "is not a run directory"),
         (["compare", "RUN", "--metrics", "fid"], "not every run has a score 'fid'"),
     ],
@@ -279,43 +302,42 @@ def test_runs_are_compared_where_they_were_scored_alike(trained, tmp_path, capsy
 
 
 @pytest.mark.parametrize(
-    ("change", "mean"),
+    ("seed", "step", "code", "mean"),
     [
-        ({"seed": 1}, True),
-        ({}, False),  # it is no other seed
-        ({"seed": 1, "step": 9}, False),
-        ({"seed": 1, "code": "\n"}, False),
+        (1, 4, "", True),
+        (0, 4, "", False),  # it is no other seed
+        (1, 9, "", False),
+        (1, 4, "\n", False),
     ],
-    ids=str,
 )
 def test_a_mean_is_over_seeds_of_one_experiment_and_step(
-    trained, tmp_path, capsys, change, mean
+    trained, tmp_path, capsys, seed, step, code, mean
 ):
-    other = tmp_path / "other"
-    shutil.copytree(trained, other)
-    with (other / "experiment.py").open("a") as code:
-        code.write(change.pop("code", ""))
+    other = another(trained, tmp_path, seed)
+    with (other / "experiment.py").open("a") as file:
+        file.write(code)
     scores = [s for s in read_scores(other / "scores.jsonl") if s.step == 4]
     (other / "scores.jsonl").unlink()
-    changed = [dataclasses.replace(score, **change) for score in scores]
-    write_scores(other / "scores.jsonl", changed)
+    later = [dataclasses.replace(score, step=step) for score in scores]
+    write_scores(other / "scores.jsonl", later)
     assert run("compare", trained, other, "--out", tmp_path / "curves.png") == 0
     assert (": 2 seeds" in capsys.readouterr().out) is mean
 
 
-def test_what_evaluate_found_can_be_compared(trained, tmp_path, capsys):
-    other = tmp_path / "other"
-    shutil.copytree(trained, other)
-    for directory, seed in ((trained, 3), (other, 4)):
-        assert run("evaluate", directory, "--best", "--seed", seed) == 0
+def test_what_evaluate_found_last_can_be_compared(trained, tmp_path, capsys):
+    other = another(trained, tmp_path, 1)
+    for words in (("--samples", 20), ("--metrics", "frechet"), ("--metrics", "kid")):
+        for directory in (trained, other):
+            assert run("evaluate", directory, "--seed", 7, *words) == 0
     capsys.readouterr()
-    words = (trained, other, "--evaluations", "--metrics", "kid")
+    words = (trained, other, "--evaluations")
     assert run("compare", *words, "--out", tmp_path / "curves.png") == 0
     told = capsys.readouterr().out
+    assert told.startswith("| run | step | frechet | frechet_bias | kid |")
+    assert "| tiny_experiment: 2 seeds | 4 |" in told
     for directory in (trained, other):
-        [kid] = [s for s in evaluated(directory) if s.name == "kid"]
-        row = f"| {directory} | {kid.step} | {with_error(kid.value, kid.error)} |"
-        assert row in told
+        row = [with_error(s.value, s.error) for s in evaluated(directory, count=3)]
+        assert f"| {directory} | 4 | {' | '.join(row)} |" in told
 
 
 def test_runs_by_other_versions_are_compared_with_a_note(trained, tmp_path, capsys):

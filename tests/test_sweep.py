@@ -70,20 +70,32 @@ def test_diverged_members_are_named_and_never_the_best(swept):
     assert open_run(swept / "best").config.learning_rate == 0.01
 
 
-def test_members_are_scored_and_without_a_rank_the_least_first_score_is_kept(tmp_path):
+def test_members_are_scored_and_without_a_rank_the_least_first_score_is_kept(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("jaxgan.sweep.is_milestone", lambda step: step == 2)
     file = load_file(Path(TINY))
+
+    def unmeasured(config):
+        made = file.experiment(config)
+        return made._replace(rank=None, measure=lambda samples: {})
+
     config = file.config(steps=3, evaluated=True)
-    unranked = file._replace(
-        experiment=lambda c: file.experiment(c)._replace(rank=None)
-    )
-    members = sweep(tmp_path / "sweep", unranked, config, 3, {})
-    scores = {each.seed: each.last["frechet"] for each in members}
-    assert len({*scores.values()}) == 3
-    best = open_run(tmp_path / "sweep" / "best")
-    assert best.config.seed == min(scores, key=scores.get)
+    out = tmp_path / "sweep"
+    members = sweep(out, file._replace(experiment=unmeasured), config, 3, {})
+    found = {each.seed: each.scores[0].value for each in members}
+    assert len({*found.values()}) == 3
+    told = json.loads((out / "sweep.json").read_text(encoding="utf-8"))
+    assert [m["measured"]["frechet"] for m in told["members"]] == [*found.values()]
+    assert "| frechet | " in (out / "table.md").read_text(encoding="utf-8")
+    best = open_run(out / "best")
+    assert best.config.seed == min(found, key=found.get)
+    [kept, *_] = read_scores(best.scores)
+    assert (kept.seed, kept.value) == (best.config.seed, min(found.values()))
     assert run("evaluate", best.directory, "--seed", best.config.seed) == 0
     again = read_scores(best.evaluations)[0]
-    assert again.value == pytest.approx(min(scores.values()), rel=1e-6)
+    assert again.value == pytest.approx(kept.value, rel=1e-6)
+    assert again.protocol == kept.protocol
 
 
 def test_the_best_is_the_run_that_it_would_have_been_alone(swept, tmp_path):

@@ -38,6 +38,10 @@ class Metric(NamedTuple):
     of_classes: bool = False
     gives: tuple[str, ...] = ()
 
+    def needs(self, dimensions: int) -> int:
+        """How many fakes, of features of so many dimensions."""
+        return max(self.least, self.per_dimension * dimensions)
+
 
 NEAR, WIDE, SPLITS = 3, 5, 10
 """Neighbours of precision and recall, of density and coverage; splits of the IS."""
@@ -118,8 +122,7 @@ def check_count(metrics: Sequence[Metric], count: int, dimensions: int = 0) -> N
         InputError: if there are.
     """
     for metric in metrics:
-        least = max(metric.least, metric.per_dimension * dimensions)
-        if count < least:
+        if count < (least := metric.needs(dimensions)):
             raise InputError(
                 f"samples: {metric.name} needs at least {least} fakes, got {count}."
             )

@@ -26,7 +26,7 @@ class Protocol:
     weights: str  # SHA-256 of its weights
     resizer: str  # how images reached its size
     images: str  # size and channels as they were given to it
-    reference: str  # data set and split of the reals
+    reference: str  # data set and split of the reals, and a hash of their pixels
     reals: int  # how many
     fakes: int  # how many
     quantised: bool  # were the fakes rounded to uint8?

@@ -112,8 +112,6 @@ def test_the_unbiased_square_is_0_on_average_and_the_biased_one_never_negative()
         assert abs(squared_mmd(x, x, kernel, biased=True).value) < 1e-15
 
 
-# The formula of google-research's cmmd/distance.py (2025), run in float64 on rows
-# divided by their norms.
 def test_a_kernel_of_distances_does_not_see_where_the_origin_is():
     x, y = features(0, 50, 3), features(1, 60, 3)
     near, far = squared_mmd(x, y, rbf(1.0)), squared_mmd(x + 1e7, y + 1e7, rbf(1.0))
@@ -122,6 +120,8 @@ def test_a_kernel_of_distances_does_not_see_where_the_origin_is():
     assert near.value > 0.01
 
 
+# The formula of google-research's cmmd/distance.py (2025), run in float64 on rows
+# divided by their norms.
 def test_cmmd_is_the_published_one():
     x, y = features(1, 80, 24), features(2, 50, 24)
     assert cmmd(x, y).value == pytest.approx(1.1055271685089796, rel=1e-10)

@@ -18,10 +18,10 @@ Paper: Srivastava et al. 2017, arXiv:1705.07761 (protocol); Lin et al. 2018,
 
 Command: jaxgan train experiments/stacked_mnist.py
 
-Cost: not measured yet
+Cost: 41 minutes on one CPU core, beside other work; 197 images/s alone
 
-Expect: 1,000 modes with a kl of 0.10 after half of the steps, by seed 100, the only one
-    run, and not to the end yet
+Expect: 1,000 modes (999 after 2,000 steps) with a kl of 0.071 ± 0.002, by seed 0; real
+    triples have 0.025. It was tuned on seed 100.
 """
 
 import dataclasses

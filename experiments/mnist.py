@@ -11,8 +11,8 @@ Command: jaxgan train experiments/mnist.py
 
 Cost: 15 minutes on one CPU core, at 400 images/s and with five evaluations
 
-Expect: digits, a third of them broken, or clothes. In features of a classifier, means and
-    standard errors of seeds 0, 1, 2 (docs/scores.md has each):
+Expect: digits, a third of them broken, or clothes. In features of a classifier, means
+    and standard errors of seeds 0, 1, 2 (docs/scores.md has each):
 
                     digits             other reals   clothes            other reals
         Fréchet     2.60 ± 0.19        0.04          3.07 ± 0.06        0.06
@@ -20,7 +20,7 @@ Expect: digits, a third of them broken, or clothes. In features of a classifier,
         precision   0.632 ± 0.004      0.81          0.620 ± 0.006      0.81
         recall      0.675 ± 0.017      0.85          0.428 ± 0.012      0.81
 
-    Shares of classes: sixes are rare, 5 to 8 %, and nines frequent, 13 to 15 %, other
+    Shares of classes: sixes are rare, 5 to 8 %, and nines frequent, 13 to 16 %, other
     digits 8 to 12 %; clothes 8 to 12 %.
 """
 

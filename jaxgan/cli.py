@@ -51,7 +51,9 @@ from jaxgan.training import train as train_run
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command, and exit with its status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.basicConfig(level=logging.WARNING)  # which Orbax has already called
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(logging.Formatter("%(message)s"))
     try:
         file = _experiment_file(arguments)
         command = _parse(arguments, file)

@@ -1,5 +1,7 @@
 """The command line, in this process, as a user would type it."""
 
+import io
+import logging
 import os
 import shutil
 import signal
@@ -88,6 +90,20 @@ def test_list_shows_runs_and_their_steps(trained, capsys):
 def test_list_of_nothing_says_so(tmp_path, capsys):
     assert run("list", tmp_path) == 0
     assert f"no runs in {tmp_path}" in capsys.readouterr().out
+
+
+def test_warnings_are_plain_sentences(tmp_path):
+    """Also of a handler that a library has made before, as Orbax does."""
+    told = io.StringIO()
+    handler = logging.StreamHandler(told)
+    handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
+    logging.getLogger().addHandler(handler)
+    try:
+        assert run("list", tmp_path) == 0
+        logging.getLogger("jaxgan").warning("a line is torn")
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert told.getvalue() == "a line is torn\n"
 
 
 def test_train_on_a_run_directory_goes_on_with_it(trained, capsys):

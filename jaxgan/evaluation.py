@@ -32,7 +32,7 @@ from jaxgan.metrics.protocol import Protocol, Score
 from jaxgan.types import Tree
 from jaxgan.versions import versions
 
-SAMPLES = "samples"
+OF_SAMPLES = "samples"
 """What a score of a generator's samples is said to be of."""
 
 
@@ -137,7 +137,7 @@ def seen_samples(
     parts = []
     for start in range(0, count, CHUNK):
         made = images(jax.tree.map(lambda z, i=start: z[i : i + CHUNK], latents))
-        parts.append(seen(SAMPLES, made, extractor))
+        parts.append(seen(OF_SAMPLES, made, extractor))
     return parts[0]._replace(features=joined([part.features for part in parts]))
 
 

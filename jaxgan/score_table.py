@@ -8,7 +8,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from jaxgan.errors import InputError
-from jaxgan.evaluation import SAMPLES
+from jaxgan.evaluation import OF_SAMPLES
 from jaxgan.metrics.protocol import Protocol, Score, check_alike, read_scores
 from jaxgan.reporting import curves, mean_and_error, with_error
 from jaxgan.run import EVALUATIONS, SCORES, Kind, kind_and_seed
@@ -144,7 +144,7 @@ def _trained(run: Path) -> Compared:
 
 def _evaluated(run: Path) -> Compared:
     kind, seed = kind_and_seed(run)
-    taken = [s for s in read_scores(run / EVALUATIONS) if s.of == SAMPLES]
+    taken = [s for s in read_scores(run / EVALUATIONS) if s.of == OF_SAMPLES]
     if not taken:
         raise InputError(f"{run} was not evaluated yet: `jaxgan evaluate {run}` first.")
     last = _settings(taken[-1])

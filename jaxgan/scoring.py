@@ -37,7 +37,7 @@ from jaxgan.metrics.metric import (
 from jaxgan.metrics.protocol import Score, write_scores
 from jaxgan.metrics.resizers import pil_bicubic, tf1_bilinear
 from jaxgan.reporting import with_error
-from jaxgan.run import Run, open_run
+from jaxgan.run import EVALUATIONS, Run, open_run
 from jaxgan.sampling import draw_latents, sampler
 from jaxgan.training import restored_networks
 
@@ -76,7 +76,7 @@ def evaluate(command: Evaluate) -> Report:
     check_seen(metrics, real.features, count)
     fake = seen_folder(command.fake, extractor, 3, command.samples, command.seed)
     scores = score(real, fake, extractor, metrics, seed=command.seed)
-    out = command.out or RUNS / "evaluations.jsonl"
+    out = command.out or RUNS / EVALUATIONS
     out.parent.mkdir(parents=True, exist_ok=True)
     write_scores(out, scores)
     return Report(scores, [], out)
@@ -128,9 +128,9 @@ def _of_run(command: Evaluate, run: Run) -> Report:
     floor: list[Score] = []
     if evaluation is not None and evaluation.floor and command.against is None:
         reals = evaluation.reals(evaluation.floor)
-        chosen = np.random.default_rng(command.seed).permutation(len(reals))[:samples]
+        chosen = _some(len(reals), samples, command.seed)
         name = f"{evaluation.data}, {evaluation.floor}"
-        other = seen(name, reals.gather(np.sort(chosen)).real, extractor)
+        other = seen(name, reals.gather(chosen).real, extractor)
         dimensions = real.features.features.shape[1]
         able = [m for m in metrics if m.needs(dimensions) <= len(chosen)]
         floor = score(real, other, extractor, able, seed=command.seed)
@@ -279,8 +279,12 @@ def _chosen(directory: Path, limit: int | None, seed: int) -> list[str]:
         raise InputError(
             f"--samples: {directory} holds {len(names)} images, not {limit}."
         )
-    chosen = np.random.default_rng(seed).permutation(len(names))[:limit]
-    return [names[i] for i in np.sort(chosen)]
+    return [names[i] for i in _some(len(names), limit, seed)]
+
+
+def _some(total: int, count: int, seed: int) -> NDArray[np.int64]:
+    """Which examples are taken where not all are, in their order."""
+    return np.sort(np.random.default_rng(seed).permutation(total)[:count])
 
 
 def _read(path: Path, channels: int) -> NDArray[np.uint8]:

@@ -40,7 +40,6 @@ Command: python experiments/benchmarks/metric_errors.py
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import tyro
@@ -66,17 +65,14 @@ COUNT = 400
 """Examples of each set."""
 
 
-class Pair(NamedTuple):
-    """Two samples of one repetition."""
-
-    real: NDArray
-    fake: NDArray
+Pair = tuple[NDArray, NDArray]
+"""The real and the fake sample of one repetition."""
 
 
 def normal(rng: Generator, d: int = 8, mean: float = 0.0, width: float = 1.0) -> Pair:
     """One of N(0, I), one of N(μ, width² I) with a μ of that norm."""
     real, fake = rng.normal(size=(2, COUNT, d))
-    return Pair(real, width * fake + mean / np.sqrt(d))
+    return real, width * fake + mean / np.sqrt(d)
 
 
 def heavy(rng: Generator) -> Pair:
@@ -88,7 +84,7 @@ def heavy(rng: Generator) -> Pair:
         return np.maximum(np.exp(np.maximum(x @ first, 0) / 4) @ last, 0)
 
     real, fake = rng.normal(size=(2, COUNT, 4))
-    return Pair(network(real), network(fake + 0.5))
+    return network(real), network(fake + 0.5)
 
 
 PAIRS: dict[str, Callable[[Generator], Pair]] = {

@@ -5,6 +5,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Union
 
@@ -12,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
-from PIL import Image
 from tyro.conf import OmitArgPrefixes, subcommand
 
 from jaxgan import scoring
@@ -28,23 +28,35 @@ from jaxgan.commands import (
     Sweep,
     Train,
 )
-from jaxgan.comparison import table
-from jaxgan.errors import InputError, Interrupted, RunError, check_positive_int
-from jaxgan.experiment import ExperimentFile, load_file
-from jaxgan.heap import keep_freed_memory
-from jaxgan.looking import contact_sheet, open_data, summary
-from jaxgan.reporting import read_rows
-from jaxgan.run import changed_versions, create_run, open_run
-from jaxgan.sampling import draw_latents, lerp, sampler, slerp
-from jaxgan.score_table import (
+from jaxgan.comparison import (
     read_compared,
     score_curves,
     score_table,
     unlike_versions,
 )
+from jaxgan.errors import (
+    InputError,
+    Interrupted,
+    RunError,
+    check_positive_int,
+    check_seed,
+)
+from jaxgan.experiment import ExperimentFile, load_file
+from jaxgan.heap import keep_freed_memory
+from jaxgan.keeping import restored_networks
+from jaxgan.looking import contact_sheet, open_data, summary
+from jaxgan.reporting import check_picture, read_rows
+from jaxgan.run import (
+    changed_versions,
+    create_run,
+    open_run,
+    withdrawn_if_refused,
+)
+from jaxgan.sampling import draw_latents, lerp, sampler, slerp
 from jaxgan.sweep import parse_grid
 from jaxgan.sweep import sweep as run_sweep
-from jaxgan.training import Schedule, restored_networks
+from jaxgan.sweep_report import table
+from jaxgan.training import Schedule
 from jaxgan.training import train as train_run
 
 
@@ -89,21 +101,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def train(command: Train, file: ExperimentFile | None) -> None:
     """`jaxgan train`."""
     keep_freed_memory()
+    # first, so that what is refused leaves no run behind
+    schedule = Schedule(
+        command.log_every, command.save_every, command.evaluate_every, command.keep
+    )
+    schedule.check()
+    devices = _devices(command.devices)
+    fresh = False
     if file is None:
         if command.run is not None:
             raise InputError("--run: a run directory is resumed where it is.")
         run = open_run(command.experiment)
     else:
         directory = command.run or RUNS / command.experiment.stem
+        fresh = not directory.exists()
         run = create_run(directory, file, getattr(command, "config"))  # noqa: B009
     for name, (then, now) in changed_versions(run.directory).items():
         print(f"note: the run began with {name} {then}, this is {now}: other bits.")
-    schedule = Schedule(
-        command.log_every, command.save_every, command.evaluate_every, command.keep
-    )
     if begun := steps(run.checkpoints):
         print(f"resuming {run.directory}, which has come to step {begun[-1]:,}")
-    train_run(run, schedule, _devices(command.devices), command.tensorboard)
+    with withdrawn_if_refused(run) if fresh else nullcontext():
+        train_run(run, schedule, devices, command.tensorboard)
     print(f"finished: {run.samples / 'strip.png'} shows how it learned.")
     for row in read_rows(run.metrics)[-1:]:
         for name, value in row.items():
@@ -137,6 +155,7 @@ def sample(command: Sample) -> None:
     """`jaxgan sample`."""
     run = open_run(command.run)
     check_positive_int("--count", command.count)
+    check_seed("--seed", command.seed)
     step, variables = restored_networks(run, command.best)
     latents = draw_latents(run.experiment.game, command.count, command.seed)
     samples = sampler(run.experiment.game)(variables, latents)
@@ -153,6 +172,7 @@ def interpolate(command: Interpolate) -> None:
     run = open_run(command.run)
     check_positive_int("--pairs", command.pairs)
     check_positive_int("--steps", command.steps)
+    check_seed("--seed", command.seed)
     step, variables = restored_networks(run, command.best)
     latents = draw_latents(run.experiment.game, 2 * command.pairs, command.seed)
     starts, ends = latents[: command.pairs, None], latents[command.pairs :, None]
@@ -225,16 +245,6 @@ def look(command: Data) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(out)
     print(f"contact sheet: {out}")
-
-
-def check_picture(name: str, path: Path) -> None:
-    """Refuse a file that no picture can be saved in.
-
-    Raises:
-        InputError: if its ending is not that of a picture.
-    """
-    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
-        raise InputError(f"{name}: {path} must end as a picture does, in .png for one.")
 
 
 def _last_measured(rows: list[dict[str, Any]]) -> dict[str, Any]:

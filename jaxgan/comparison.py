@@ -1,95 +1,158 @@
-"""Several runs compared: their measurements as a table, as curves and as JSON."""
+"""`jaxgan compare`: the scores of several runs, if they were taken alike."""
 
-import json
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from jaxgan.experiment import Experiment
-from jaxgan.metrics.protocol import Score
-from jaxgan.reporting import Row, curves, finite_or_none, mean_and_error
+from PIL import Image
 
-Values = dict[str, float]
+from jaxgan.errors import InputError
+from jaxgan.evaluation import OF_SAMPLES
+from jaxgan.metrics.protocol import Protocol, Score, check_alike, read_scores
+from jaxgan.reporting import curves, mean_and_error, with_error
+from jaxgan.run import EVALUATIONS, SCORES, Kind, kind_and_seed
 
 
-class Member(NamedTuple):
-    """One run of a sweep, and what became of it."""
+class Compared(NamedTuple):
+    """A run's scores that are compared."""
 
-    values: Values  # of the fields swept
-    seed: int
-    config: Any
-    experiment: Experiment
-    log: dict[int, Row]  # by step
-    measured: dict[int, Row]  # by step
-    diverged: list[int]  # the step at which that was seen, if it was
-    scores: list[Score]  # at the end, if the experiment is evaluated
+    directory: Path
+    kind: Kind
+    seed: str
+    scores: dict[int, dict[str, Score]]  # by step and name
 
     @property
-    def last(self) -> Row:
-        """The last measurement; nothing if there was none before it diverged."""
-        return self.measured[max(self.measured)] if self.measured else {}
+    def step(self) -> int:
+        """The last."""
+        return max(self.scores)
 
     @property
-    def results(self) -> Row:
-        """The last measurement and the scores."""
-        return self.last | {score.name: score.value for score in self.scores}
+    def last(self) -> dict[str, Score]:
+        """The scores of that step."""
+        return self.scores[self.step]
 
 
-def table(members: Sequence[Member]) -> str:
-    """Mean ± standard error over the seeds that did not diverge, in Markdown."""
-    names = _measured(members)
-    swept = list(members[0].values)
-    lines = [
-        "| " + " | ".join([*swept, "seeds", *names, "diverged"]) + " |",
-        "|" + "---|" * (len(swept) + len(names) + 2),
+def read_compared(
+    runs: Sequence[Path], names: Sequence[str] = (), evaluations: bool = False
+) -> list[Compared]:
+    """Read the scores of runs.
+
+    Args:
+        runs: directories.
+        names: of scores; by default all that every run has, but for shares of classes.
+        evaluations: those that `jaxgan evaluate` took last, instead of those taken
+            while the runs trained.
+
+    Raises:
+        InputError: if no run is named, one has no scores, no score is common to all or
+            one of the names is not, or they were not taken by one protocol.
+    """
+    if not runs:
+        raise InputError("runs: name at least one run directory.")
+    found = [_evaluated(run) if evaluations else _trained(run) for run in runs]
+    common = [n for n in found[0].last if all(n in each.last for each in found)]
+    wanted = names or [name for name in common if not name.startswith("share_of_")]
+    for name in wanted:
+        if name not in common:
+            raise InputError(
+                f"--metrics: not every run has a score {name!r}; all have {common}."
+            )
+        check_alike(
+            {
+                f"{each.directory} at step {step}": row[name]
+                for each in found
+                for step, row in each.scores.items()
+                if name in row
+            }
+        )
+    if not wanted:
+        raise InputError(f"runs: they have no score in common, of {common}.")
+    return [
+        each._replace(
+            scores={
+                step: {name: row[name] for name in wanted}
+                for step, row in each.scores.items()
+                if set(wanted) <= set(row)
+            }
+        )
+        for each in found
     ]
-    for cell in _cells(members):
-        sound = [each for each in cell if not each.diverged]
-        rows = [each.results for each in sound if each.results]
-        measured = [mean_and_error([row[name] for row in rows]) for name in names]
-        lost = [f"seed {m.seed} by step {m.diverged[0]:,}" for m in cell if m.diverged]
-        values = [f"{value:g}" for value in cell[0].values.values()]
-        row = [*values, f"{len(sound)} of {len(cell)}", *measured, ", ".join(lost)]
-        lines.append("| " + " | ".join(row) + " |")
-    return "\n".join(lines)
 
 
-def write_report(directory: Path, name: str, members: Sequence[Member]) -> None:
-    """Write table.md, sweep.json and, if anything was measured, curves.png."""
-    (directory / "table.md").write_text(table(members) + "\n", encoding="utf-8")
-    about = [
-        {
-            "seed": each.seed,
-            **each.values,
-            "diverged": each.diverged[:1],
-            "measured": finite_or_none(each.results),
-        }
-        for each in members
+def score_table(compared: Sequence[Compared]) -> str:
+    """A row a run, with standard errors, and one for runs that differ in their seed.
+
+    A mean is over runs of one step. The error of a run is that of its samples and of
+    the reals, the error of several that of the runs.
+    """
+    names = list(compared[0].last)
+    rows = [
+        [str(each.directory), f"{each.step:,}"]
+        + [with_error(each.last[name].value, each.last[name].error) for name in names]
+        for each in compared
     ]
-    told = {"experiment": name, "members": about}
-    text = json.dumps(told, indent=2, allow_nan=False)
-    (directory / "sweep.json").write_text(text + "\n", encoding="utf-8")
-    lines = {
-        ", ".join(f"{k} {v:g}" for k, v in cell[0].values.items()) or "all seeds": [
-            each.measured for each in cell if each.last and not each.diverged
-        ]
-        for cell in _cells(members)
+    groups: dict[tuple[Kind, int], dict[str, dict[str, Score]]] = {}
+    for each in compared:
+        groups.setdefault((each.kind, each.step), {})[each.seed] = each.last
+    for (kind, step), by_seed in groups.items():
+        if len(by_seed) > 1:
+            lasts = by_seed.values()
+            means = [mean_and_error([last[n].value for last in lasts]) for n in names]
+            rows.append([f"{kind.name}: {len(by_seed)} seeds", f"{step:,}", *means])
+    head = ["run", "step", *names]
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def unlike_versions(compared: Sequence[Compared]) -> dict[str, set[str]]:
+    """Packages that were not of one version when the last scores were taken."""
+    taken = [score.versions for each in compared for score in each.last.values()]
+    found = {
+        name: {versions.get(name, "none") for versions in taken}
+        for name in sorted(set().union(*taken))
     }
-    lines = {label: runs for label, runs in lines.items() if runs}
-    if lines:
-        curves(lines).save(directory / "curves.png")
+    return {name: versions for name, versions in found.items() if len(versions) > 1}
 
 
-def _cells(members: Sequence[Member]) -> list[list[Member]]:
-    """The members of each combination of values, which differ in their seeds."""
-    cells: dict[tuple[float, ...], list[Member]] = {}
-    for each in members:
-        cells.setdefault(tuple(each.values.values()), []).append(each)
-    return list(cells.values())
+def score_curves(compared: Sequence[Compared]) -> Image.Image:
+    """Each run's scores over its steps."""
+    return curves(
+        {
+            str(each.directory): [
+                {
+                    step: {name: score.value for name, score in row.items()}
+                    for step, row in each.scores.items()
+                }
+            ]
+            for each in compared
+        }
+    )
 
 
-def _measured(members: Sequence[Member]) -> list[str]:
-    """The names of what is measured."""
-    sound = [each.results for each in members if not each.diverged]
-    every = sound or [each.results for each in members]
-    return next((list(row) for row in every if row), [])
+def _trained(run: Path) -> Compared:
+    kind, seed = kind_and_seed(run)
+    rows: dict[int, dict[str, Score]] = {}
+    for score in read_scores(run / SCORES):
+        rows.setdefault(score.step, {})[score.name] = score
+    if not rows:
+        raise InputError(
+            f"{run} has no scores; an experiment with an evaluation takes some while "
+            "it trains."
+        )
+    return Compared(run, kind, seed, rows)
+
+
+def _evaluated(run: Path) -> Compared:
+    kind, seed = kind_and_seed(run)
+    taken = [s for s in read_scores(run / EVALUATIONS) if s.of == OF_SAMPLES]
+    if not taken:
+        raise InputError(f"{run} was not evaluated yet: `jaxgan evaluate {run}` first.")
+    last = _settings(taken[-1])
+    alike = {score.name: score for score in taken if _settings(score) == last}
+    return Compared(run, kind, seed, {taken[-1].step: alike})
+
+
+def _settings(score: Score) -> tuple[int, int, Protocol]:
+    """What the scores of one evaluation share."""
+    return score.step, score.seed, dataclasses.replace(score.protocol, metric="")

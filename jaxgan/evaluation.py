@@ -202,16 +202,15 @@ def score(
     ]
 
 
-Evaluator = Callable[[Callable[[Tree], NDArray], Tree, int], list[Score]]
-"""`(generate, latents, step) -> scores`, where `generate` makes images of latents."""
+Evaluator = Callable[[Callable[[Tree], NDArray], Tree, int, int], list[Score]]
+"""`(generate, latents, step, seed) -> scores`; `generate` makes images of the latents.
+
+The step of the generator and the seed of the latents are recorded.
+"""
 
 
-def evaluator(evaluation: Evaluation, seed: int = 0) -> Evaluator:
+def evaluator(evaluation: Evaluation) -> Evaluator:
     """A function that scores samples, once the extractor and the reference are made.
-
-    Args:
-        evaluation: of an experiment.
-        seed: of the latents, to be recorded.
 
     Raises:
         InputError: if the features of the reals do not serve a metric.
@@ -221,7 +220,7 @@ def evaluator(evaluation: Evaluation, seed: int = 0) -> Evaluator:
     check_seen(evaluation.metrics, real.features, evaluation.samples)
 
     def evaluate(
-        generate: Callable[[Tree], NDArray], latents: Tree, step: int
+        generate: Callable[[Tree], NDArray], latents: Tree, step: int, seed: int
     ) -> list[Score]:
         fake = seen_samples(generate, latents, extractor)
         return score(real, fake, extractor, evaluation.metrics, step=step, seed=seed)

@@ -1,4 +1,4 @@
-"""What is kept of a state while it trains: itself, its samples and its scores."""
+"""What a run keeps of its states: themselves, their samples and their scores."""
 
 import contextlib
 import shutil
@@ -9,15 +9,16 @@ import jax
 import jax.numpy as jnp
 from numpy.typing import NDArray
 
-from jaxgan.checkpoint import Checkpoints, steps
-from jaxgan.errors import RunError
+from jaxgan.checkpoint import Checkpoints, restore_networks, shapes, steps
+from jaxgan.errors import InputError, RunError
 from jaxgan.evaluation import Evaluator, is_best
 from jaxgan.experiment import Experiment
 from jaxgan.metrics.protocol import read_scores, write_scores
+from jaxgan.parallel import replicated
 from jaxgan.reporting import Row, contact_strip
 from jaxgan.run import Run
 from jaxgan.sampling import Sampler, best_variables, draw_latents
-from jaxgan.types import State
+from jaxgan.types import NetworkName, State, Variables
 
 
 def save(state: State, saved: Checkpoints) -> None:
@@ -33,6 +34,30 @@ def save(state: State, saved: Checkpoints) -> None:
                 f"{saved.last_good()}."
             )
     saved.save(state)
+
+
+def like_state(run: Run) -> State:
+    """The shapes of a run's state, on one device."""
+    algorithm = run.experiment.dynamics(run.experiment.game)
+    one = replicated(jax.local_devices()[:1])
+    return shapes(partial(algorithm.init, jax.random.key(0)), one)
+
+
+def restored_networks(
+    run: Run, best: bool = False
+) -> tuple[int, dict[NetworkName, Variables]]:
+    """The step and the networks of a run's latest checkpoint, or of the best one.
+
+    Raises:
+        InputError: if the best is wanted and the run was not scored while it trained.
+        RunError: if there is no checkpoint, or it cannot be read.
+    """
+    if best and not steps(run.best):
+        raise InputError(
+            f"--best: {run.directory} was not scored while it trained, so none of its "
+            "checkpoints is known to be the best; leave --best out."
+        )
+    return restore_networks(run.best if best else run.checkpoints, like_state(run))
 
 
 def draw_and_measure(run: Run, step: int, generate: Sampler, state: State) -> Row:
@@ -64,21 +89,20 @@ def measure(experiment: Experiment, samples: NDArray) -> Row:
 
 
 @contextlib.contextmanager
-def scoring(
-    run: Run, generate: Sampler, evaluate: Evaluator | None, begun: int
+def scorer(
+    run: Run, generate: Sampler, evaluate: Evaluator, begun: int
 ) -> Iterator[Callable[[int, State], Row]]:
     """`(step, state) -> row`: scores a state, and keeps it if it is the best yet."""
-    evaluation = run.experiment.evaluation
-    if evaluation is None or evaluate is None:
-        yield lambda step, state: {}
-        return
     for later in (step for step in steps(run.best) if step > begun):
         shutil.rmtree(run.best / str(later))  # its score is forgotten too
-    latents = draw_latents(run.experiment.game, evaluation.samples, run.experiment.seed)
+    evaluation, seed = run.experiment.evaluation, run.experiment.seed
+    assert evaluation is not None  # of which the evaluator was made
+    latents = draw_latents(run.experiment.game, evaluation.samples, seed)
     with Checkpoints(run.best, 1) as best:
 
         def score(step: int, state: State) -> Row:
-            scores = evaluate(partial(generate, best_variables(state)), latents, step)
+            made_by = partial(generate, best_variables(state))
+            scores = evaluate(made_by, latents, step, seed)
             kept = steps(run.best)
             if is_best(scores, [s for s in read_scores(run.scores) if s.step in kept]):
                 save(state, best)

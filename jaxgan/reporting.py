@@ -110,6 +110,8 @@ def mean_and_error(values: Sequence[float] | Sequence[int]) -> str:
 def with_error(value: float, error: float) -> str:
     """A number to two digits of its standard error; four digits if that is unknown.
 
+    Before the point no digit of the number is left out.
+
     >>> from jaxgan.reporting import with_error
     >>> with_error(0.97318, 0.0016), with_error(8.475, float("nan"))
     ('0.9732 ± 0.0016', '8.475')
@@ -118,6 +120,7 @@ def with_error(value: float, error: float) -> str:
         return f"{value:.4g}"
     if error == 0:
         return f"{value:.4g} ± 0"
+    error = float(f"{error:.1e}")  # 0.0996 is 0.10
     decimals = max(0, 1 - math.floor(math.log10(error)))
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
@@ -158,6 +161,16 @@ def image_grid(
         top, left = i // columns * tall + GAP, i % columns * wide + GAP
         sheet[top : top + tall - GAP, left : left + wide - GAP] = image
     return Image.fromarray(sheet.squeeze(-1) if channels == 1 else sheet)
+
+
+def check_picture(name: str, path: Path) -> None:
+    """Refuse a file that no picture can be saved in.
+
+    Raises:
+        InputError: if its ending is not that of a picture.
+    """
+    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
+        raise InputError(f"{name}: {path} must end as a picture does, in .png for one.")
 
 
 def contact_strip(pictures: Sequence[Path], height: int = 320) -> Image.Image:
@@ -230,4 +243,4 @@ def curves(
 def _rendered(figure: Any) -> Image.Image:
     file = io.BytesIO()
     figure.savefig(file, format="png")
-    return Image.open(file)
+    return Image.open(file).convert("RGB")

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import pydantic
 from filelock import FileLock, Timeout
 
+from jaxgan.checkpoint import steps
 from jaxgan.errors import InputError, RunError
 from jaxgan.experiment import Experiment, ExperimentFile, build, load_file
 from jaxgan.versions import versions
@@ -117,6 +118,20 @@ def open_run(directory: Path) -> Run:
             f"{directory / 'experiment.py'}: {str(error).splitlines()[0]}"
         ) from error
     return Run(directory, about.name, config, build(file, config))
+
+
+@contextlib.contextmanager
+def withdrawn_if_refused(run: Run) -> Iterator[None]:
+    """Remove a run that is refused before its first checkpoint and line of the log.
+
+    Otherwise the command, once it is mended, would find another run in its place.
+    """
+    try:
+        yield
+    except InputError:
+        if not run.metrics.exists() and not steps(run.checkpoints):
+            shutil.rmtree(run.directory)
+        raise
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from jaxgan.evaluation import (
     seen_samples,
     seen_split,
 )
+from jaxgan.keeping import restored_networks
 from jaxgan.metrics.extractors import CHUNK, Extractor, joined, pixels
 from jaxgan.metrics.inception import inception
 from jaxgan.metrics.metric import (
@@ -39,7 +40,6 @@ from jaxgan.metrics.resizers import pil_bicubic, tf1_bilinear
 from jaxgan.reporting import with_error
 from jaxgan.run import EVALUATIONS, Run, open_run
 from jaxgan.sampling import draw_latents, sampler
-from jaxgan.training import restored_networks
 
 SAMPLES = 10_000
 """Where neither the command nor the experiment says how many."""
@@ -108,6 +108,9 @@ def told(report: Report) -> str:
 def _of_run(command: Evaluate, run: Run) -> Report:
     game, evaluation = run.experiment.game, run.experiment.evaluation
     samples = command.samples or (evaluation.samples if evaluation else SAMPLES)
+    _check_reference(command, evaluation)
+    metrics = _metrics(command, evaluation)
+    check_count(metrics, samples)
     step, variables = restored_networks(run, command.best)
     generate, latents = sampler(game), draw_latents(game, samples, command.seed)
     shape = generate(variables, jax.tree.map(lambda z: z[:1], latents)).shape[1:]
@@ -116,9 +119,6 @@ def _of_run(command: Evaluate, run: Run) -> Report:
             f"{run.directory} makes samples of shape {shape}; only images (h, w, 1) or "
             "(h, w, 3) are evaluated so."
         )
-    _check_reference(command, evaluation)
-    metrics = _metrics(command, evaluation)
-    check_count(metrics, samples)
     extractor = _extractor(command, evaluation)
     real = _reference(command, evaluation, extractor, shape[-1])
     check_seen(metrics, real.features, samples)

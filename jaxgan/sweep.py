@@ -18,7 +18,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,6 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxgan.checkpoint import Checkpoints
-from jaxgan.comparison import Member, Values, write_report
 from jaxgan.errors import (
     InputError,
     Interrupted,
@@ -42,7 +41,8 @@ from jaxgan.metrics.protocol import write_scores
 from jaxgan.population import crossed, diverged, member, population
 from jaxgan.reporting import flatten, write_row
 from jaxgan.run import create_run
-from jaxgan.sampling import best_variables, draw_latents, sampler
+from jaxgan.sampling import Sampler, best_variables, draw_latents, sampler
+from jaxgan.sweep_report import Member, Values, write_report
 from jaxgan.training import IN_FLIGHT, is_milestone
 from jaxgan.types import Algorithm, Batch, Info, State
 
@@ -51,11 +51,11 @@ def parse_grid(words: Sequence[str], file: ExperimentFile) -> dict[str, list[flo
     """`NAME=VALUE,VALUE,…` for fields of a Config that hold numbers.
 
     Raises:
-        InputError: if a word is none of that, or a field is unknown, given twice, or
-            holds no number.
+        InputError: if a word is none of that, a number is not finite, or a field is
+            unknown, given twice, or holds no number.
     """
     grid: dict[str, list[float]] = {}
-    fields = {field.name: field.type for field in dataclasses.fields(file.config)}
+    fields = get_type_hints(file.config)
     for word in words:
         name, equals, listed = word.partition("=")
         if not equals:
@@ -64,6 +64,11 @@ def parse_grid(words: Sequence[str], file: ExperimentFile) -> dict[str, list[flo
             raise InputError(
                 f"--grid: Config of {file.path} has no field {name!r}; it has "
                 f"{sorted(fields)}."
+            )
+        if not {int, float} & {fields[name], *get_args(fields[name])}:
+            raise InputError(
+                f"--grid: {name} of {file.path} holds no number; make a sweep for each "
+                "of its values."
             )
         if name in grid or name == "seed":
             cure = "use --seeds" if name == "seed" else "give it once"
@@ -76,6 +81,10 @@ def parse_grid(words: Sequence[str], file: ExperimentFile) -> dict[str, list[flo
             ) from None
         if not grid[name]:
             raise InputError(f"--grid: {name} has no values; give at least one.")
+        if not all(map(math.isfinite, grid[name])):
+            raise InputError(
+                f"--grid: the values of {name} must be finite, got {listed!r}."
+            )
         if len({*grid[name]}) < len(grid[name]):
             raise InputError(f"--grid: {name} has a value twice; give each once.")
     return grid
@@ -138,6 +147,7 @@ def _members(
     check_seed("the last seed", config.seed + seeds - 1)
     cells = crossed(**grid) if grid else {}
     count = len(next(iter(cells.values()))) if cells else 1
+    generators: dict[int, Sampler] = {}  # one for the seeds of a cell
     made = []
     for seed in range(config.seed, config.seed + seeds):
         seeded = dataclasses.replace(config, seed=seed)
@@ -149,7 +159,8 @@ def _members(
             _check_shared(shared, experiment, values)
             # One copy of the data serves all members of a seed.
             experiment = experiment._replace(source=shared.source)
-            made.append(Member(values, seed, own, experiment, {}, {}, [], []))
+            generate = generators.setdefault(i, sampler(experiment.game))
+            made.append(Member(values, seed, own, experiment, generate, {}, {}, [], []))
     return sorted(made, key=lambda each: [*each.values.values()])
 
 
@@ -187,7 +198,6 @@ def _train(
     experiment = members[0].experiment
     keys = jnp.stack([jax.random.key(each.experiment.seed) for each in members])
     state = algorithm.init(keys)
-    generate = sampler(experiment.game)
     unlogged: list[Info] = []
     steps = range(1, experiment.steps + 1)
     with (
@@ -207,7 +217,7 @@ def _train(
                 for i, each in enumerate(members):
                     if not each.diverged:
                         own = each.experiment
-                        samples = draw_samples(own, generate, member(state, i))
+                        samples = draw_samples(own, each.generate, member(state, i))
                         each.measured[step] = measure(own, samples)
                         each.log[step] |= each.measured[step]
             if (number := caught()) is not None:
@@ -223,17 +233,13 @@ def _score(
     evaluate: Evaluator, count: int, state: State, members: Sequence[Member]
 ) -> None:
     """Score the samples of all that have not diverged, or of none."""
-    generate = sampler(members[0].experiment.game)
     found = []
     for i, each in enumerate(members):
         if not each.diverged:
             own = member(state, i)
             latents = draw_latents(each.experiment.game, count, each.seed)
-            made_by = partial(generate, best_variables(own))
-            scores = evaluate(made_by, latents, int(own.step))
-            found.append(
-                (each, [dataclasses.replace(score, seed=each.seed) for score in scores])
-            )
+            made_by = partial(each.generate, best_variables(own))
+            found.append((each, evaluate(made_by, latents, int(own.step), each.seed)))
     for each, scores in found:
         each.scores.extend(scores)
 
@@ -284,7 +290,7 @@ def _keep_best(
     with Checkpoints(run.checkpoints, 1) as saved:
         saved.save(own)
         saved.wait()
-    samples = draw_samples(run.experiment, sampler(run.experiment.game), own)
+    samples = draw_samples(run.experiment, chosen.generate, own)
     save_picture(run, int(own.step), samples)
 
 

@@ -8,11 +8,10 @@ Every step's losses and gradients, and the networks themselves, are looked at be
 checkpoint is written: networks that are not finite are never saved.
 """
 
-import contextlib
 import math
 import signal
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import NamedTuple
 
@@ -23,27 +22,27 @@ from jaxgan.checkpoint import (
     Checkpoints,
     last_good,
     restore,
-    restore_networks,
     shapes,
     steps,
 )
 from jaxgan.data.sources import Source, read_ahead
-from jaxgan.errors import InputError, Interrupted, RunError, check_positive_int
+from jaxgan.errors import Interrupted, RunError, check_positive_int
 from jaxgan.evaluation import Evaluator, evaluator
 from jaxgan.interruption import caught_signals
-from jaxgan.keeping import draw_and_measure, save, scoring
+from jaxgan.keeping import draw_and_measure, save, scorer
 from jaxgan.parallel import data_parallel, placed, replicated
 from jaxgan.reporting import (
     Log,
     Row,
     event_file,
     flatten,
+    read_rows,
     rewind,
     write_row,
 )
 from jaxgan.run import Run, locked
-from jaxgan.sampling import sampler
-from jaxgan.types import Info, NetworkName, State, Variables
+from jaxgan.sampling import Sampler, sampler
+from jaxgan.types import Info, State
 
 IN_FLIGHT = 2
 """Steps that the device may be behind the loop, so that it never waits for it."""
@@ -111,54 +110,82 @@ def train(
         init = partial(algorithm.init, jax.random.key(experiment.seed))
         state = restore(run.checkpoints, shapes(init, replicated(devices)))
         state = init() if state is None else state
-        rewind(run.metrics, int(state.step))
-        rewind(run.scores, int(state.step))
+        begun = int(state.step)
+        rewind(run.metrics, begun)
+        rewind(run.scores, begun)
         with (
             Checkpoints(run.checkpoints, schedule.keep) as saved,
-            scoring(run, generate, evaluate, int(state.step)) as score,
-            _board(run, int(state.step), tensorboard) as board,
+            _scorer(run, generate, evaluate, begun) as score,
+            _board(run, begun, tensorboard) as board,
             _progress(run, state) as progress,
         ):
+            due = partial(_due, schedule, experiment.steps, score is not None)
+
+            def report(step: int, state: State, row: Row) -> None:
+                with _saved_if_it_fails(state, saved):
+                    if due(step).shows:
+                        row |= draw_and_measure(run, step, generate, state)
+                    if score is not None and due(step).scores:
+                        row |= score(step, state)
+                write_row(run.metrics, step, row)
+                board(step, row)
+
+            if begun and due(begun).logs and not _is_logged(run, begun):
+                report(begun, state, {})  # which failed after the step was made
             unlogged: list[tuple[int, Info]] = []
-            for step in range(int(state.step) + 1, experiment.steps + 1):
+            for step in range(begun + 1, experiment.steps + 1):
                 batches = source(experiment.seed, step - 1)
                 state, info = algorithm.step(state, batches)
                 unlogged.append((step, info))
                 _advance(progress, unlogged, len(jax.tree.leaves(batches[0])[0]))
 
                 stopped = caught()
-                last = step == experiment.steps
-                shows = last or is_milestone(step)
-                scores = evaluate is not None and (
-                    last or step % schedule.evaluate_every == 0
-                )
-                logs = shows or scores or step % schedule.log_every == 0
-                saves = last or step % schedule.save_every == 0 or stopped is not None
-                if logs or saves:
+                saves = due(step).saves or stopped is not None
+                if due(step).logs or saves:
                     row = _look(unlogged, saved)
-                if logs:
+                if due(step).logs:
                     unlogged.clear()
-                    with _saved_if_it_fails(state, saved):
-                        if shows:
-                            row |= draw_and_measure(run, step, generate, state)
-                        if scores:
-                            row |= score(step, state)
-                    write_row(run.metrics, step, row)
-                    board(step, row)
+                    report(step, state, row)
                 if saves:
                     save(state, saved)
-                if stopped is not None and not last:
+                if stopped is not None and step < experiment.steps:
                     saved.wait()
                     raise _interrupted(run, step, stopped)
             saved.wait()
     return state
 
 
+class _Due(NamedTuple):
+    """What is due after a step."""
+
+    shows: bool  # draws and measures samples
+    scores: bool
+    logs: bool
+    saves: bool
+
+
+def _due(schedule: Schedule, steps: int, scored: bool, step: int) -> _Due:
+    last = step == steps
+    shows = last or is_milestone(step)
+    scores = scored and (last or step % schedule.evaluate_every == 0)
+    logs = shows or scores or step % schedule.log_every == 0
+    return _Due(shows, scores, logs, last or step % schedule.save_every == 0)
+
+
+def _scorer(
+    run: Run, generate: Sampler, evaluate: Evaluator | None, begun: int
+) -> AbstractContextManager[Callable[[int, State], Row] | None]:
+    """What scores a state and keeps the best, or none."""
+    if evaluate is None:
+        return nullcontext(None)
+    return scorer(run, generate, evaluate, begun)
+
+
 def _board(run: Run, step: int, wanted: bool) -> AbstractContextManager[Log]:
     """TensorBoard's log, or none."""
     if wanted:
         return event_file(run.directory / "tensorboard", step)
-    return contextlib.nullcontext(lambda step, row: None)
+    return nullcontext(lambda step, row: None)
 
 
 def _ahead(source: Source, devices: Sequence[jax.Device] | None) -> Source:
@@ -167,35 +194,6 @@ def _ahead(source: Source, devices: Sequence[jax.Device] | None) -> Source:
     if here and jax.process_count() == 1:
         return source
     return read_ahead(placed(source, devices))
-
-
-def is_finished(run: Run) -> bool:
-    """True if the last step has a checkpoint."""
-    return run.experiment.steps in steps(run.checkpoints)
-
-
-def like_state(run: Run) -> State:
-    """The shapes of a run's state, on one device."""
-    algorithm = run.experiment.dynamics(run.experiment.game)
-    one = replicated(jax.local_devices()[:1])
-    return shapes(partial(algorithm.init, jax.random.key(0)), one)
-
-
-def restored_networks(
-    run: Run, best: bool = False
-) -> tuple[int, dict[NetworkName, Variables]]:
-    """The step and the networks of a run's latest checkpoint, or of the best one.
-
-    Raises:
-        InputError: if the best is wanted and the run was not scored while it trained.
-        RunError: if there is no checkpoint, or it cannot be read.
-    """
-    if best and not steps(run.best):
-        raise InputError(
-            f"--best: {run.directory} was not scored while it trained, so none of its "
-            "checkpoints is known to be the best; leave --best out."
-        )
-    return restore_networks(run.best if best else run.checkpoints, like_state(run))
 
 
 def is_milestone(step: int) -> bool:
@@ -208,9 +206,15 @@ def is_milestone(step: int) -> bool:
 def _evaluator(run: Run, schedule: Schedule) -> Evaluator | None:
     """What scores the run, if it is to be scored; made before the first step."""
     evaluation = run.experiment.evaluation
-    if evaluation is None or not schedule.evaluate_every or is_finished(run):
+    last = run.experiment.steps
+    finished = last in steps(run.checkpoints) and _is_logged(run, last)
+    if evaluation is None or not schedule.evaluate_every or finished:
         return None
-    return evaluator(evaluation, seed=run.experiment.seed)
+    return evaluator(evaluation)
+
+
+def _is_logged(run: Run, step: int) -> bool:
+    return any(row["step"] == step for row in read_rows(run.metrics))
 
 
 def _look(infos: Iterable[tuple[int, Info]], saved: Checkpoints) -> Row:
@@ -240,9 +244,12 @@ def _interrupted(run: Run, step: int, number: int) -> Interrupted:
     )
 
 
-@contextlib.contextmanager
+@contextmanager
 def _saved_if_it_fails(state: State, saved: Checkpoints) -> Iterator[None]:
-    """An experiment's `draw` or `measure` may fail; then the step is saved first."""
+    """Drawing, measuring or scoring may fail; then the step is saved first.
+
+    It has no line of the log, so whoever resumes the run draws and measures again.
+    """
     try:
         yield
     except Exception:
@@ -250,7 +257,7 @@ def _saved_if_it_fails(state: State, saved: Checkpoints) -> Iterator[None]:
         raise
 
 
-@contextlib.contextmanager
+@contextmanager
 def _told(run: Run) -> Iterator[None]:
     """What the file system refuses, a full disk say, as one sentence."""
     try:

@@ -33,15 +33,23 @@ class Config:
     width: int = 8
     learning_rate: float = 1e-2
     gamma: float = 0.1
+    gain: float = 1.0  # of the generator's output
     shift: float = 0.0  # of the data
     ranks: bool = True
+    word: str = "a"
     fails: bool = False  # in measuring, where the seed is odd
 
 
 def experiment(config: Config) -> Experiment:
     """Data that depend on the seed, and a loss and optimisers on what is swept."""
+    generator = mlp((2,), (config.width,))
+
+    def louder(*given, **options):
+        made, moved = generator.apply(*given, **options)
+        return config.gain * made, moved
+
     game = gan(
-        mlp((2,), (config.width,)),
+        generator._replace(apply=louder),
         mlp((), (config.width,)),
         chain(non_saturating(), r1(config.gamma)),
         priors.normal(3),

@@ -119,6 +119,7 @@ def test_train_on_a_run_directory_goes_on_with_it(trained, capsys):
         (("train", TINY, "--batch-size", "0"), "batch_size must be an integer"),
         (("train", TINY, "--batch-size", "41"), "the data hold only 40 examples"),
         (("train", TINY, "--steps", "0"), "steps must be an integer of at least 1"),
+        (("train", TINY, "--log-every", "0"), "log_every must be an integer of at le"),
         (("train", TINY, "--devices", "9"), "--devices is 9, but there are only 8"),
         (("train", TINY, "--batch-size", "9", "--devices", "2"), "does not split"),
         (("train", "nowhere.py"), "nowhere.py is not a file"),
@@ -140,6 +141,7 @@ def test_bad_input_is_one_sentence_and_a_status(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+    assert not (tmp_path / "runs").exists()
 
 
 def test_options_may_come_before_the_file(tmp_path):
@@ -171,6 +173,11 @@ def test_bad_counts_for_sampling_are_refused(trained, capsys):
     assert "--count must be an integer of at least 1" in capsys.readouterr().err
     assert run("interpolate", trained, "--steps", 0) == 2
     assert run("interpolate", trained, "--pairs", -1) == 2
+    capsys.readouterr()
+    for command in ("sample", "interpolate"):
+        for seed in (-1, 2**70):
+            assert run(command, trained, "--seed", seed) == 2
+            assert "--seed must be an integer from 0 to" in capsys.readouterr().err
 
 
 def test_a_config_field_that_train_already_has_is_refused(tmp_path, capsys):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from jaxgan.checkpoint import restore_networks, steps
+from jaxgan.data.datasets import as_dataset
 from jaxgan.errors import InputError, Interrupted
 from jaxgan.evaluation import (
     check_evaluation,
@@ -22,6 +23,7 @@ from jaxgan.evaluation import (
     seen_split,
 )
 from jaxgan.experiment import build, load_file
+from jaxgan.keeping import like_state
 from jaxgan.metrics.extractors import pixels
 from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.metrics.metric import (
@@ -34,7 +36,8 @@ from jaxgan.metrics.metric import (
 from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting import read_rows
 from jaxgan.sampling import draw_latents, sampler
-from jaxgan.training import Schedule, like_state, train
+from jaxgan.training import Schedule, train
+from jaxgan.types import Batch
 from jaxgan.versions import versions
 from tests.test_training import ONE_DEVICE, TINY, assert_same_bits, make_run
 from tests.tiny_evaluation import HALVES, reals
@@ -51,13 +54,13 @@ def noise(count=60, seed=5):
 def scores_of(images, step=0, seed=0):
     """The scores of these images, as if each were made of its number."""
     numbers = np.arange(len(images))
-    return evaluator(EVALUATION, seed)(lambda i: images[i], numbers, step)
+    return evaluator(EVALUATION)(lambda i: images[i], numbers, step, seed)
 
 
 def scores_of_run(run, networks, step):
     latents = draw_latents(run.experiment.game, EVALUATION.samples, 0)
     generate = partial(sampler(run.experiment.game), networks)
-    return evaluator(EVALUATION)(generate, latents, step)
+    return evaluator(EVALUATION)(generate, latents, step, 0)
 
 
 def test_scores_are_the_metrics_of_rounded_samples_and_say_how_they_were_taken():
@@ -152,6 +155,22 @@ def test_a_metric_of_classes_wants_an_extractor_that_knows_them():
     real = seen_split(EVALUATION, "test", pixels())
     with pytest.raises(InputError, match="inception_score needs an extractor that"):
         score(real, real, pixels(), [INCEPTION_SCORE])
+
+
+def test_reals_that_serve_no_metric_are_refused_before_any_fakes_are_made():
+    def made_by(count, bright):
+        images = np.full((count, 8, 8, 1), bright, np.uint8)
+        return lambda split: as_dataset(Batch(images))
+
+    several = dataclasses.replace(EVALUATION, metrics=(FRECHET, NEIGHBOURS))
+    few = dataclasses.replace(several, reals=made_by(4, 7))
+    with pytest.raises(
+        InputError, match="real: neighbours needs at least 6 reals, got"
+    ):
+        evaluator(few)
+    same = dataclasses.replace(several, reals=made_by(60, 7))
+    with pytest.raises(InputError, match="real: all 60 rows of features are the same"):
+        evaluator(same)
 
 
 def test_too_few_images_are_refused():

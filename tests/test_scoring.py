@@ -4,16 +4,19 @@ import dataclasses
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from jaxgan.evaluation import score, seen
+from jaxgan.experiment import load_file
 from jaxgan.metrics.extractors import pixels
 from jaxgan.metrics.metric import FRECHET
 from jaxgan.metrics.protocol import read_scores, write_scores
 from jaxgan.reporting import with_error
+from jaxgan.run import create_run
 from jaxgan.scoring import seen_folder
 from tests.test_cli import TINY, a_wide_terminal, run  # noqa: F401
 
@@ -32,6 +35,12 @@ def plain(tmp_path_factory):
     directory = tmp_path_factory.mktemp("runs") / "plain"
     assert run("train", TINY, "--run", directory, "--steps", 1, "--devices", 1) == 0
     return directory
+
+
+def unbegun(**settings):
+    """The tiny experiment and a Config, to make a run that has no checkpoint."""
+    file = load_file(Path(TINY))
+    return file, file.config(**settings)
 
 
 def evaluated(directory, of="samples", count=5):
@@ -217,6 +226,7 @@ def test_a_folder_against_itself_has_no_distance(
         ),
         (["evaluate", "PLAIN"], "plain declares no evaluation, so name a folder"),
         (["evaluate", "PLAIN", "--against", "./big"], "--extractor: no experiment"),
+        (["evaluate", "UNBEGUN", "--metrics", "fid"], "--metrics: there is no 'fid'"),
         (["evaluate", "EMPTY"], "is not a run directory: it has no run.json"),
         (
             ["evaluate", "RUN", "--extractor", "pixels", "--metrics", "class_shares"],
@@ -235,7 +245,10 @@ def test_a_folder_against_itself_has_no_distance(
         (["evaluate", "--real", "REAL", "--fake", "MIXED", "P"], "of several sizes"),
         (["evaluate", "--real", "REAL", "--fake", "BIG", "P"], "does not resize"),
         (["evaluate", "--real", "REAL", "--fake", "ONE", "P"], "at least 2 fakes"),
-        (["evaluate", "--real", "ONE", "--fake", "REAL", "P"], "real has 1 examples"),
+        (
+            ["evaluate", "--real", "ONE", "--fake", "REAL", "P"],
+            "needs at least 2 reals, got 1",
+        ),
         (
             ["evaluate", "--real", "REAL", "--fake", "REAL"],
             "--extractor: no experiment",
@@ -266,7 +279,14 @@ def test_what_cannot_be_scored_is_told_in_a_sentence(
     for name in ("bad", "worse"):
         (tmp_path / "bad" / f"{name}.png").write_text("no image")
     places = {"RUN": trained, "REAL": real, "PLAIN": plain, "EMPTY": "empty"}
-    places |= {"BAD": "bad", "MIXED": "mixed", "BIG": "big", "ONE": "one"}
+    create_run(tmp_path / "unbegun", *unbegun(evaluated=True))
+    places |= {
+        "UNBEGUN": "unbegun",
+        "BAD": "bad",
+        "MIXED": "mixed",
+        "BIG": "big",
+        "ONE": "one",
+    }
     given = [places.get(word, word) for word in words if word != "P"]
     given += ["--extractor", "pixels", "--metrics", "frechet"] if "P" in words else []
     capsys.readouterr()
@@ -288,8 +308,11 @@ def test_runs_are_compared_where_they_were_scored_alike(trained, tmp_path, capsy
     names = ["run", "step", "frechet", "frechet_bias", "kid"]
     assert told.splitlines()[0] == "| " + " | ".join(names) + " |"
     assert "| tiny_experiment: 2 seeds | 4 | " in told
-    with Image.open(out) as picture:
-        assert np.asarray(picture).std() > 0
+    for ending in (".jpg", ".webp"):
+        other_out = out.with_suffix(ending)
+        assert run("compare", trained, other, "--out", other_out) == 0
+        with Image.open(other_out) as picture, Image.open(out) as expected:
+            assert picture.size == expected.size
     last = read_scores(other / "scores.jsonl")
     [first] = [s for s in last if s.step == 4 and s.name == "frechet"]
     protocol = dataclasses.replace(first.protocol, fakes=49)
@@ -345,11 +368,13 @@ def test_runs_by_other_versions_are_compared_with_a_note(trained, tmp_path, caps
     shutil.copytree(trained, other)
     scores = read_scores(other / "scores.jsonl")
     (other / "scores.jsonl").unlink()
-    older = {**scores[0].versions, "pillow": "1.0"}
+    older = {**scores[0].versions, "pillow": "1.0", "abacus": "2"}
     write_scores(
         other / "scores.jsonl", [dataclasses.replace(s, versions=older) for s in scores]
     )
-    assert run("compare", trained, other, "--out", tmp_path / "curves.png") == 0
-    told = capsys.readouterr().out
-    assert "note: they have pillow 1.0 and " in told
-    assert told.count("note:") == 1
+    for runs in ((trained, other), (other, trained)):
+        assert run("compare", *runs, "--out", tmp_path / "curves.png") == 0
+        told = capsys.readouterr().out
+        assert "note: they have pillow 1.0 and " in told
+        assert "note: they have abacus 2 and none" in told
+        assert told.count("note:") == 2

@@ -10,11 +10,12 @@ from PIL import Image
 
 from jaxgan.checkpoint import restore_networks
 from jaxgan.experiment import load_file
+from jaxgan.keeping import like_state
 from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting import read_rows
 from jaxgan.run import create_run, open_run
 from jaxgan.sweep import parse_grid, sweep
-from jaxgan.training import Schedule, like_state, train
+from jaxgan.training import Schedule, train
 from tests.builders import assert_close
 from tests.test_cli import TINY, run
 
@@ -119,6 +120,19 @@ def test_the_best_is_the_run_that_it_would_have_been_alone(swept, tmp_path):
             assert row[name] == pytest.approx(value, rel=1e-4, abs=1e-5), name
 
 
+def test_members_are_measured_by_their_own_networks(tmp_path):
+    out = tmp_path / "s"
+    assert run("sweep", PLANE, "--grid", "gain=1,10", "--seeds", 2, "--out", out) == 0
+    told = json.loads((out / "sweep.json").read_text(encoding="utf-8"))
+    for each in told["members"]:
+        file = load_file(Path(PLANE))
+        config = file.config(gain=each["gain"], seed=each["seed"])
+        alone = create_run(tmp_path / f"{config.gain:g}-{config.seed}", file, config)
+        train(alone, Schedule(log_every=2))
+        expected = read_rows(alone.metrics)[-1]["spread"]
+        assert each["measured"]["spread"] == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_best_is_an_ordinary_run(swept, capsys):
     assert run("sample", swept / "best", "--count", 3) == 0
     assert run("train", swept / "best") == 0
@@ -175,11 +189,14 @@ def test_if_all_diverge_that_is_said(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--grid", "gama=1,2"), "has no field 'gama'; it has ['fails', 'gamma', 'le"),
+        (("--grid", "gama=1,2"), "has no field 'gama'; it has ['fails', 'gain', 'gam"),
         (("--grid", "gamma"), "'gamma' must be NAME=VALUE,VALUE"),
         (("--grid", "gamma="), "gamma has no values; give at least one"),
         (("--grid", "gamma=1,1.0"), "gamma has a value twice; give each once"),
         (("--grid", "gamma=a"), "the values of gamma must be numbers, got 'a'"),
+        (("--grid", "gamma=1,nan"), "the values of gamma must be finite, got '1,nan'"),
+        (("--grid", "word=1,2"), "holds no number; make a sweep for each of its val"),
+        (("--grid", "ranks=0,1"), "ranks of "),
         (("--grid", "gamma=1", "gamma=2"), "gamma cannot be given here; give it once"),
         (("--grid", "seed=1,2"), "seed cannot be given here; use --seeds"),
         (("--grid", "gamma=1,-1"), "r1: gamma must be at least 0, got -1"),

@@ -1,5 +1,4 @@
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,9 +12,10 @@ import pytest
 from jaxgan.checkpoint import restore, steps
 from jaxgan.errors import InputError, Interrupted, RunError
 from jaxgan.experiment import load_file
+from jaxgan.keeping import like_state
 from jaxgan.reporting import read_rows
 from jaxgan.run import create_run
-from jaxgan.training import Schedule, is_milestone, like_state, train
+from jaxgan.training import Schedule, is_milestone, train
 
 TINY = Path(__file__).parent / "tiny_experiment.py"
 OFTEN = Schedule(log_every=1, save_every=2)
@@ -96,6 +96,14 @@ def test_a_measure_that_fails_loses_no_step(tmp_path):
     with pytest.raises(ZeroDivisionError):
         train(run, Schedule(save_every=100), ONE_DEVICE)
     assert steps(run.checkpoints) == [5]
+    assert not run.metrics.exists()
+    mended = run._replace(
+        experiment=run.experiment._replace(measure=lambda _: {"a": 2})
+    )
+    train(mended, Schedule(), ONE_DEVICE)
+    assert read_rows(run.metrics) == [{"step": 5, "a": 2}]
+    train(mended, Schedule(), ONE_DEVICE)  # finished: not measured again
+    assert len(read_rows(run.metrics)) == 1
 
 
 def test_a_lazy_penalty_is_logged_as_the_mean_of_what_was_paid(tmp_path):
@@ -263,4 +271,5 @@ def test_two_processes_do_not_train_in_one_directory(tmp_path):
     run = make_run(tmp_path / "run", steps=1)
     with locked(run), pytest.raises(RunError, match="another process is training"):
         train(run, OFTEN, ONE_DEVICE)
-    assert os.listdir(run.directory)
+    assert not steps(run.checkpoints)
+    assert not run.metrics.exists()

@@ -81,14 +81,32 @@ def checked_pair(
             reals are one point.
     """
     real, fake = checked("real", real, least), checked("fake", fake, least)
-    if real.shape[1] != fake.shape[1]:
+    check_one_space(real.shape[1], fake.shape[1])
+    check_varied(len(real), bool((real == real[0]).all()))
+    return real, fake
+
+
+def check_one_space(real: int, fake: int, names: str = "real and fake") -> None:
+    """Refuse two sets of features that differ in their number of dimensions.
+
+    Raises:
+        InputError: if they do.
+    """
+    if real != fake:
         raise InputError(
-            f"real and fake must have one number of dimensions, got {real.shape[1]} "
-            f"and {fake.shape[1]}: take both from one extractor."
+            f"{names} must have one number of dimensions, got {real} and {fake}: take "
+            "both from one extractor."
         )
-    if (real == real[0]).all():
+
+
+def check_varied(count: int, same: bool) -> None:
+    """Refuse reals that are all the same.
+
+    Raises:
+        InputError: if they are.
+    """
+    if same:
         raise InputError(
-            f"real: all {len(real)} rows of features are the same, so nothing can be "
+            f"real: all {count} rows of features are the same, so nothing can be "
             "compared with them; look at the images and at the extractor."
         )
-    return real, fake

@@ -123,7 +123,7 @@ def as_uint8(
     """Images in [-1, 1] as bytes, rounded to the nearest; what lies outside is cut.
 
     Raises:
-        InputError: if a pixel is no real number or not finite.
+        InputError: if the pixels are not floats, or one is not finite.
 
     >>> import numpy as np
     >>> from jaxgan.metrics.extractors import as_uint8
@@ -131,6 +131,11 @@ def as_uint8(
     array([  0, 128, 255, 255], dtype=uint8)
     """
     images = numbers("images", images)
+    if images.dtype.kind != "f":
+        raise InputError(
+            f"images must be floats in [-1, 1], got {images.dtype}; if they are bytes, "
+            "say so by .astype(np.uint8)."
+        )
     if not np.isfinite(images).all():
         raise InputError("images: some pixels are not finite; look at the generator.")
     return np.clip(images * 127.5 + 128, 0, 255).astype(np.uint8)

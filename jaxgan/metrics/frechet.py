@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from jaxgan.errors import InputError
-from jaxgan.metrics.checks import LARGEST, checked
+from jaxgan.metrics.checks import LARGEST, check_one_space, check_varied, checked
 
 
 class Statistics(NamedTuple):
@@ -61,11 +61,7 @@ def statistics(features: Real[np.ndarray, "n d"]) -> Statistics:
         >>> np.allclose(found.root.T @ found.root / 499, np.cov(x.T))
         True
     """
-    x = checked("features", features, least=1)
-    centred = x - x[0]  # so that equal rows have a scatter of exactly 0
-    shift = centred.mean(axis=0)
-    centred -= shift
-    return Statistics(len(x), x[0] + shift, _triangle(centred))
+    return _statistics(checked("features", features, least=1))
 
 
 def merged(*parts: Statistics) -> Statistics:
@@ -166,22 +162,14 @@ def fitted_pair(
         InputError: as `frechet_distance`.
     """
     x, y = _fitted("real", real), _fitted("fake", fake)
-    if x.mean.size != y.mean.size:
-        raise InputError(
-            f"real and fake must have one number of dimensions, got {x.mean.size} and "
-            f"{y.mean.size}: take both from one extractor."
-        )
-    if not x.root.any():
-        raise InputError(
-            f"real: all {x.count} rows of features are the same, so nothing can be "
-            "compared with them; look at the images and at the extractor."
-        )
+    check_one_space(x.mean.size, y.mean.size)
+    check_varied(x.count, not x.root.any())
     return x, y
 
 
 def _fitted(name: str, side: Real[np.ndarray, "n d"] | Statistics) -> Statistics:
     if not isinstance(side, Statistics):
-        return statistics(checked(name, side))
+        return _statistics(checked(name, side))
     if side.count < 2:
         raise InputError(
             f"{name} has {side.count} examples; this metric needs at least 2."
@@ -201,6 +189,13 @@ def _fitted(name: str, side: Real[np.ndarray, "n d"] | Statistics) -> Statistics
             f"{name}: these statistics hold numbers that are not finite or too large."
         )
     return side
+
+
+def _statistics(x: Float[np.ndarray, "n d"]) -> Statistics:
+    centred = x - x[0]  # so that equal rows have a scatter of exactly 0
+    shift = centred.mean(axis=0)
+    centred -= shift
+    return Statistics(len(x), x[0] + shift, _triangle(centred))
 
 
 def _triangle(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "r d"]:

@@ -1,7 +1,7 @@
 """How alike two images are, pixel by pixel: PSNR, SSIM and MS-SSIM.
 
 Pairs of images are compared, the i-th real with the i-th fake, so these measure
-restoration and translation; of unpaired samples only `ms_ssim_diversity` makes sense.
+restoration and translation; for unpaired samples there is `ms_ssim_diversity`.
 Pixels run from 0 to `data_range`: uint8 images as they are, or floats in [0, 1] with a
 range of 1. Samples in [-1, 1] become uint8 by `extractors.as_uint8`; they are refused
 here, since SSIM is not the same after a shift.
@@ -26,7 +26,7 @@ import numpy as np
 from jaxtyping import Array, Float, Real
 from numpy.typing import NDArray
 
-from jaxgan.errors import InputError, check_positive, check_positive_int, check_seed
+from jaxgan.errors import InputError, check_positive
 from jaxgan.metrics.checks import numbers
 
 CHUNK = 16
@@ -73,7 +73,7 @@ def luma(
         >>> luma(black_and_white).ravel().round(9).tolist()
         [16.0, 235.0]
     """
-    pixels = _pixels("images", images, data_range)
+    pixels = pixels_in_range("images", images, data_range)
     if pixels.shape[-1] != 3:
         raise InputError(f"luma needs RGB images, got shape {pixels.shape}.")
     return (pixels @ LUMA + 16 * data_range) / 255
@@ -163,44 +163,27 @@ def ms_ssim(
     return _compared(_ms_ssim, 161, (real, fake), data_range)
 
 
-def ms_ssim_diversity(
-    images: Real[np.ndarray | Array, "n h w c"],
-    pairs: int = 100,
-    seed: int = 0,
-    measure: Callable[..., Similarity] = ms_ssim,
-) -> Similarity:
-    """The mean MS-SSIM of random pairs of images of one class: low means diverse.
-
-    A generator that has collapsed scores near 1. Compare with the same of real images
-    of that class; noise is "diverse" too. No image is in two pairs, so that the pairs
-    are independent and the error is what it says.
-
-    Args:
-        images: of one class, from 0 to 255.
-        pairs: how many; at most half as many as images.
-        seed: of the pairs.
-        measure: `ms_ssim`, or `ssim` for images too small for it.
+def pixels_in_range(
+    name: str, images: NDArray | Array, data_range: float
+) -> Float[np.ndarray, "n h w c"]:
+    """One set of images in float64.
 
     Raises:
-        InputError: if there are too few images, or `measure` refuses them.
-
-    Reference: Odena et al. 2017, arXiv:1610.09585 (100 pairs a class).
-
-        >>> import numpy as np
-        >>> from jaxgan.metrics.image_similarity import ms_ssim_diversity, ssim
-        >>> collapsed = np.full((20, 32, 32, 1), 77, np.uint8)
-        >>> ms_ssim_diversity(collapsed, pairs=10, measure=ssim).value
-        1.0
+        InputError: if they are not of shape (n, h, w, c), from 0 to the range.
     """
-    check_positive_int("pairs", pairs)
-    check_seed("seed", seed)
-    images = _pixels("images", images, 255.0)
-    if len(images) < 2 * pairs:
+    check_positive("data_range", data_range)
+    images = numbers(name, images)
+    if images.ndim != 4 or not images.size:
         raise InputError(
-            f"images must be at least two for each of {pairs} pairs, got {len(images)}."
+            f"{name} must be images (n, h, w, c) with n ≥ 1, got {images.shape}."
         )
-    order = np.random.default_rng(seed).permutation(len(images))[: 2 * pairs]
-    return measure(images[order[:pairs]], images[order[pairs:]])
+    least, most = images.min(), images.max()
+    if not (least >= 0 and most <= data_range):
+        raise InputError(
+            f"{name} must hold pixels from 0 to data_range = {data_range:g}, got "
+            f"{least:g} to {most:g}; as_uint8 makes bytes of samples in [-1, 1]."
+        )
+    return images.astype(np.float64)
 
 
 def _compared(
@@ -211,7 +194,7 @@ def _compared(
 ) -> Similarity:
     """A jitted measure of all pairs, some at a time, with sides of at least `least`."""
     real, fake = (
-        _pixels(name, own, data_range)
+        pixels_in_range(name, own, data_range)
         for name, own in zip(("real", "fake"), images, strict=True)
     )
     if real.shape != fake.shape:
@@ -231,25 +214,6 @@ def _compared(
     known = len(each) > 1 and np.isfinite(each).all()
     error = each.std(ddof=1) / np.sqrt(len(each)) if known else np.nan
     return Similarity(float(each.mean()), float(error), each)
-
-
-def _pixels(
-    name: str, images: NDArray | Array, data_range: float
-) -> Float[np.ndarray, "n h w c"]:
-    """One set in float64, if it is one and within the range."""
-    check_positive("data_range", data_range)
-    images = numbers(name, images)
-    if images.ndim != 4 or not images.size:
-        raise InputError(
-            f"{name} must be images (n, h, w, c) with n ≥ 1, got {images.shape}."
-        )
-    least, most = images.min(), images.max()
-    if not (least >= 0 and most <= data_range):
-        raise InputError(
-            f"{name} must hold pixels from 0 to data_range = {data_range:g}, got "
-            f"{least:g} to {most:g}; as_uint8 makes bytes of samples in [-1, 1]."
-        )
-    return images.astype(np.float64)
 
 
 @jax.jit

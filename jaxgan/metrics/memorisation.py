@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Int, Real, Shaped
 
 from jaxgan.errors import InputError, check_positive_int
-from jaxgan.metrics.checks import checked, checked_pair
+from jaxgan.metrics.checks import check_one_space, checked, checked_pair
 from jaxgan.metrics.estimate import Estimate, share
 from jaxgan.metrics.neighbours import Neighbours, nearest, radii
 
@@ -45,11 +45,8 @@ def nearest_examples(
     check_positive_int("nearest_examples: k", k)
     fakes = checked("fake_features", fake_features, least=1)
     train = checked("train_features", train_features, least=k)
-    if fakes.shape[1] != train.shape[1]:
-        raise InputError(
-            "fake_features and train_features must have one number of dimensions, got "
-            f"{fakes.shape[1]} and {train.shape[1]}: take both from one extractor."
-        )
+    names = "train_features and fake_features"
+    check_one_space(train.shape[1], fakes.shape[1], names)
     return nearest(train, fakes, k)
 
 

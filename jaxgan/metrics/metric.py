@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from jaxgan.errors import InputError
 from jaxgan.metrics.balls import overlaps
+from jaxgan.metrics.checks import check_varied
 from jaxgan.metrics.density_coverage import density_coverage_of
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.extractors import Features
@@ -21,7 +22,7 @@ class Metric(NamedTuple):
 
     name:    by which it is asked for.
     how:     its parameters, for the protocol.
-    least:   how many fakes it needs.
+    least:   how many fakes it needs, and reals, unless it is of classes.
     measure: `(real, fake) -> {name of a score: Estimate}`.
     less_is_better: of its first score; only then can it say which networks are best.
     per_dimension: how many fakes it needs for each dimension of the features.
@@ -132,13 +133,20 @@ def check_seen(metrics: Sequence[Metric], real: Features, fakes: int) -> None:
     """Refuse metrics that features like the reals' do not serve, before fakes are made.
 
     Raises:
-        InputError: if there are fewer fakes than a metric needs, or it needs classes
-            and the extractor knows none.
+        InputError: if there are fewer fakes or reals than a metric needs, all reals are
+            the same, or a metric needs classes and the extractor knows none.
     """
     check_count(metrics, fakes, real.features.shape[1])
+    reals = len(real.features)
     for metric in metrics:
         if metric.of_classes and real.probabilities is None:
             raise InputError(
                 f"metrics: {metric.name} needs an extractor that knows classes, not "
                 "raw pixels."
             )
+        if not metric.of_classes and reals < metric.least:
+            raise InputError(
+                f"real: {metric.name} needs at least {metric.least} reals, got {reals}."
+            )
+    if not all(metric.of_classes for metric in metrics):
+        check_varied(reals, bool((real.features == real.features[0]).all()))

@@ -62,7 +62,7 @@ def count_modes(
 
     Raises:
         InputError: if `samples` are not finite, or not of shape (n, d) with the
-            mixture's d and n ≥ 1.
+            mixture's d and n ≥ 1, or `within` is not above 0.
 
     Reference: protocol of Lin et al. 2018, arXiv:1712.04086 (2,500 samples).
 
@@ -71,6 +71,8 @@ def count_modes(
         >>> count_modes(ring().sample(2500, seed=0), ring()).captured
         8
     """
+    if not within > 0:
+        raise InputError(f"within must be above 0, got {within!r}.")
     modes, dimension = mixture.means.shape
     samples = numbers("samples", samples)
     if samples.ndim != 2 or samples.shape[1] != dimension or not len(samples):

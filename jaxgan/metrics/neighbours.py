@@ -249,7 +249,7 @@ def _unsure(
 ) -> Bool[np.ndarray, " m"]:
     """Where least values lie so close that their order may be one of rounding."""
     possible = 2 * lost[:, None]
-    close = values[:, 1:] - values[:, :-1] < possible
+    close = values[:, 1:] < values[:, :-1] + possible
     return (close & (possible > EXACT * values[:, :-1])).any(axis=1)
 
 

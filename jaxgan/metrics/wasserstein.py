@@ -208,6 +208,7 @@ def _planned(costs: NDArray) -> tuple[float, NDArray, NDArray]:
     column_sums = sparse.kron(np.ones((1, n)), sparse.eye_array(m))
     masses = np.repeat([1 / n, 1 / m], [n, m])
     sums = sparse.vstack([row_sums, column_sums], format="csr")
-    solved = linprog(costs.ravel(), A_eq=sums, b_eq=masses, method="highs")
-    potentials = solved.eqlin.marginals
-    return float(solved.fun), potentials[:n], potentials[n:]
+    scale = costs.max()  # the solver's tolerances are absolute
+    solved = linprog((costs / scale).ravel(), A_eq=sums, b_eq=masses, method="highs")
+    potentials = scale * solved.eqlin.marginals
+    return float(scale * solved.fun), potentials[:n], potentials[n:]

@@ -9,9 +9,9 @@ from jaxgan.metrics.extractors import (
     Extractor,
     Features,
     as_uint8,
-    joined,
     pixels,
 )
+from tests.builders import unchecked
 
 
 def doubled(images):
@@ -72,13 +72,18 @@ def test_an_extractor_that_does_not_resize_wants_one_size():
         (images(3).astype(np.float32), "uint8, got float32; as_uint8 rounds"),
         (images(3)[..., 0], r"\(n, h, w, 3\) with n ≥ 1, got \(3, 4, 4\)"),
         (images(3, channels=2), r"got \(3, 4, 4, 2\)"),
-        (images(0), "there are none"),
         ([images(1)[0], images(1)[0] / 255], "uint8, got float64"),
     ],
 )
 def test_what_are_no_byte_images_is_refused(given, message):
     with pytest.raises(InputError, match=message):
-        pixels()(given) if len(given) else joined([])
+        pixels()(given)
+
+
+def test_integers_are_not_taken_for_floats():
+    said = r"images must be floats in \[-1, 1\], got int64; if they are bytes"
+    with unchecked(), pytest.raises(InputError, match=said):
+        as_uint8(images(3).astype(np.int64))
 
 
 def test_rounding_is_to_the_nearest_byte_and_takes_back_what_data_does():

@@ -8,7 +8,6 @@ from jaxgan import InputError
 from jaxgan.metrics.image_similarity import (
     luma,
     ms_ssim,
-    ms_ssim_diversity,
     psnr,
     ssim,
 )
@@ -154,43 +153,6 @@ def test_luma_moves_a_score_by_a_known_amount():
     gain = 20 * math.log10(255 / 219)
     assert gain == pytest.approx(1.32, abs=5e-3)
     assert of_luma.value - plain.value == pytest.approx(gain, rel=1e-9)
-
-
-def test_a_collapsed_class_has_no_diversity():
-    one = pictures(0, 1, 32, 1)
-    same = ms_ssim_diversity(one.repeat(40, axis=0), pairs=20, measure=ssim)
-    real = ms_ssim_diversity(pictures(1, 40, 32, 1), pairs=20, measure=ssim)
-    assert same.value == 1 and same.error == 0
-    assert real.value < 0.5 and 0 < real.error < 0.1
-    assert len(real.each) == 20
-
-
-def test_no_image_is_in_two_pairs():
-    # Of 2n images all are used, each once: here every image is known by its grey.
-    images = np.arange(40, dtype=np.uint8)[:, None, None, None].repeat(16, axis=1)
-    images = images.repeat(16, axis=2)
-    seen = []
-
-    def remember(one, other):
-        seen.extend([*one[:, 0, 0, 0], *other[:, 0, 0, 0]])
-        return ssim(one, other)
-
-    found = ms_ssim_diversity(images, pairs=20, seed=3, measure=remember)
-    assert sorted(seen) == list(range(40))
-    assert found.value == ms_ssim_diversity(images, 20, 3, ssim).value
-    assert found.value != ms_ssim_diversity(images, 20, 4, ssim).value
-
-
-def test_the_scales_are_used_by_default():
-    images = pictures(0, 4, 161, 1)
-    found = ms_ssim_diversity(images, pairs=2)
-    order = np.random.default_rng(0).permutation(4)
-    assert found.value == ms_ssim(images[order[:2]], images[order[2:]]).value
-
-
-def test_too_few_images_for_the_pairs_are_refused():
-    with pytest.raises(InputError, match="at least two for each of 3 pairs, got 5"):
-        ms_ssim_diversity(pictures(0, 5, 16, 1), pairs=3)
 
 
 @pytest.mark.parametrize(

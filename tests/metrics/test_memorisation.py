@@ -98,7 +98,7 @@ def test_the_error_is_how_much_other_fakes_vary():
 
 def test_sets_that_do_not_fit_are_refused():
     x = np.random.default_rng(5).normal(size=(10, 4))
-    wrong = "one number of dimensions, got 3 and 4"
+    wrong = "one number of dimensions, got 4 and 3"
     with unchecked(), pytest.raises(InputError, match=wrong):
         nearest_examples(x[:, :3], x)
     with pytest.raises(

@@ -48,6 +48,9 @@ def test_modes_are_counted_as_by_hand(samples, captured, high_quality, reverse_k
 
 def test_quality_may_be_stricter():
     assert count_modes(at(0.9, 1.1, 10), LINE, within=1.0).high_quality.value == 2 / 3
+    for within in (0.0, -1.0, np.nan):
+        with pytest.raises(InputError, match="within must be above 0, got"):
+            count_modes(at(0.9), LINE, within=within)
 
 
 def test_a_perfect_sampler_has_the_quality_of_the_plane():

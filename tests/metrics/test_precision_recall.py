@@ -104,6 +104,9 @@ def test_the_error_is_about_how_much_other_samples_vary():
 
 
 def test_sets_that_are_small_for_their_k_have_no_error():
+    near, far = overlaps(*(side[:60] for side in sets()), (1, 50))  # of parts of 7
+    assert len(near.parts) == 8
+    assert far.parts == ()
     large, small = overlaps(*sets(), (5, 7))  # 32 · 5 < 200 < 32 · 7
     assert [len(large.parts), len(small.parts)] == [8, 0]
     assert all(share.error > 0 for share in precision_recall_of(large))

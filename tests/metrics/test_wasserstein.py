@@ -71,6 +71,17 @@ def test_laws_in_many_dimensions(m, p):
 
 
 @pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("m", [60, 45], ids=["one size", "two sizes"])
+@pytest.mark.parametrize("scale", [1e-20, 1e-6, 1e10, 1e20])
+def test_units_do_not_matter(scale, m, p):
+    x, y = features(0, 60, 3), features(1, m, 3)
+    value, error = earth_movers_distance(x, y, p)
+    found = earth_movers_distance(scale * x, scale * y, p)
+    assert found.value == pytest.approx(scale * value, rel=1e-9)
+    assert found.error == pytest.approx(scale * error, rel=1e-6)
+
+
+@pytest.mark.parametrize("p", [1, 2])
 def test_a_moved_set_is_as_far_as_it_moved(p):
     x = features(3, 80, 3)
     moved = np.random.default_rng(0).permutation(x) + np.array([2.0, -3.0, 6.0])

@@ -148,7 +148,8 @@ def sweep(command: Sweep, file: ExperimentFile | None) -> None:
     print(table(members))
     kept = out / "best"
     best = f"the best is the run {kept}" if kept.exists() else "it ranks no run"
-    print(f"finished: {out} holds this table and curves; {best}.")
+    curves = " and curves" if (out / "curves.png").exists() else ""
+    print(f"finished: {out} holds this table{curves}; {best}.")
 
 
 def sample(command: Sample) -> None:

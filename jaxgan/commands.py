@@ -149,7 +149,9 @@ class Evaluate:
     """The folder of real images that --fake is scored against."""
 
     metrics: tuple[str, ...] = ()
-    """Which: by default the experiment's; frechet, kid, precision, class_shares, …"""
+    """Which: by default the experiment's; frechet, frechet_infinity, kid, precision,
+    recall, density, coverage, sliced_wasserstein, authenticity, inception_score, or
+    class_shares. Authenticity is beside the reference: say --against train."""
 
     samples: int | None = None
     """How many fakes; the experiment's by default, else 10,000, or the whole folder."""

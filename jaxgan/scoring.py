@@ -68,13 +68,13 @@ def evaluate(command: Evaluate) -> Report:
         return _of_run(command, open_run(command.run))
     assert command.fake is not None and command.real is not None  # checked
     metrics = _metrics(command, None)
-    Files.of(command.real)  # refused, if it has no images, before any are looked at
-    count = len(_chosen(command.fake, command.samples, command.seed))
-    check_count(metrics, count)
+    reals = Files.of(command.real)
+    fakes = _chosen(Files.of(command.fake), command.samples, command.seed)
+    check_count(metrics, len(fakes.names))
     extractor = _extractor(command, None)
-    real = seen_folder(command.real, extractor)
-    check_seen(metrics, real.features, count)
-    fake = seen_folder(command.fake, extractor, 3, command.samples, command.seed)
+    real = seen_files(reals, extractor)
+    check_seen(metrics, real.features, len(fakes.names))
+    fake = seen_files(fakes, extractor)
     scores = score(real, fake, extractor, metrics, seed=command.seed)
     out = command.out or RUNS / EVALUATIONS
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -102,13 +102,15 @@ def told(report: Report) -> str:
             floor = floors.get(each.name)
             row += f" {with_error(floor.value, floor.error) if floor else '—'} |"
         lines.append(row)
+    if report.floor and report.floor[0].protocol.fakes != how.fakes:
+        lines.append("note: there are no more other reals; most scores depend on that.")
     return "\n".join([*lines, f"kept in {report.kept}"])
 
 
 def _of_run(command: Evaluate, run: Run) -> Report:
     game, evaluation = run.experiment.game, run.experiment.evaluation
     samples = command.samples or (evaluation.samples if evaluation else SAMPLES)
-    _check_reference(command, evaluation)
+    folder = _reference_folder(command, evaluation)
     metrics = _metrics(command, evaluation)
     check_count(metrics, samples)
     step, variables = restored_networks(run, command.best)
@@ -120,7 +122,11 @@ def _of_run(command: Evaluate, run: Run) -> Report:
             "(h, w, 3) are evaluated so."
         )
     extractor = _extractor(command, evaluation)
-    real = _reference(command, evaluation, extractor, shape[-1])
+    if folder is not None:
+        real = seen_files(folder, extractor, shape[-1])
+    else:
+        assert evaluation is not None  # checked
+        real = seen_split(evaluation, command.against or evaluation.split, extractor)
     check_seen(metrics, real.features, samples)
     fake = seen_samples(partial(generate, variables), latents, extractor)
     scores = score(real, fake, extractor, metrics, step=step, seed=command.seed)
@@ -138,29 +144,20 @@ def _of_run(command: Evaluate, run: Run) -> Report:
     return Report(scores, floor, run.evaluations)
 
 
-def _reference(
-    command: Evaluate,
-    evaluation: Evaluation | None,
-    extractor: Extractor,
-    channels: int,
-) -> Seen:
-    if command.against is not None and _is_folder(command.against):
-        return seen_folder(Path(command.against), extractor, channels)
-    assert evaluation is not None  # checked
-    return seen_split(evaluation, command.against or evaluation.split, extractor)
+def _reference_folder(command: Evaluate, evaluation: Evaluation | None) -> Files | None:
+    """The images of the reference, or None if it is a split.
 
-
-def _check_reference(command: Evaluate, evaluation: Evaluation | None) -> None:
-    """Refuse a reference that is not there, before a classifier is trained."""
+    One that is not there is refused, before a classifier is trained.
+    """
     against = command.against
     if against is not None and _is_folder(against):
-        Files.of(Path(against))
-    elif evaluation is None:
+        return Files.of(Path(against))
+    if evaluation is None:
         raise InputError(
             f"--against: {command.run} declares no evaluation, so name a folder of "
             f"real images, with a {os.sep} in it, as in .{os.sep}photos."
         )
-    elif against is not None:
+    if against is not None:
         try:
             evaluation.reals(against)
         except InputError as error:
@@ -168,6 +165,7 @@ def _check_reference(command: Evaluate, evaluation: Evaluation | None) -> None:
             raise InputError(
                 f"{error}{hint if Path(against).is_dir() else ''}"
             ) from error
+    return None
 
 
 def _is_folder(against: str) -> bool:
@@ -230,28 +228,21 @@ def _check(command: Evaluate) -> None:
         check_positive_int("--samples", command.samples)
 
 
-def seen_folder(
-    directory: Path,
-    extractor: Extractor,
-    channels: int = 3,
-    limit: int | None = None,
-    seed: int = 0,
-) -> Seen:
-    """The images of a folder, each in its own size, as an extractor sees them.
+def seen_files(files: Files, extractor: Extractor, channels: int = 3) -> Seen:
+    """Image files, each in its own size, as an extractor sees them.
 
     The name of what is seen has a hash of the pixels: folders of one name differ.
 
     Args:
-        directory: its sub-folders are read too.
+        files: of a folder.
         extractor: of the features.
         channels: 1, grey, or 3, RGB.
-        limit: take so many, chosen by `seed`; all by default.
-        seed: of the choice.
 
     Raises:
-        InputError: if there are no images or fewer than `limit`, or one cannot be read.
+        InputError: if one cannot be read, or the extractor does not resize and their
+            sizes differ.
     """
-    names = _chosen(directory, limit, seed)
+    directory, names, _ = files
     parts, shapes, content = [], set(), hashlib.sha256()
     starts = range(0, len(names), CHUNK)
     for start in tqdm(starts, f"reading {directory}", unit=f"×{CHUNK}", delay=2):
@@ -270,16 +261,14 @@ def seen_folder(
     return Seen(name, shape, joined(parts))
 
 
-def _chosen(directory: Path, limit: int | None, seed: int) -> list[str]:
-    """The images of a folder, or some of them."""
-    names = Files.of(directory).names
+def _chosen(files: Files, limit: int | None, seed: int) -> Files:
+    """All images of a folder, or some of them."""
     if limit is None:
-        return names
-    if limit > len(names):
-        raise InputError(
-            f"--samples: {directory} holds {len(names)} images, not {limit}."
-        )
-    return [names[i] for i in _some(len(names), limit, seed)]
+        return files
+    total = len(files.names)
+    if limit > total:
+        raise InputError(f"--samples: {files.root} holds {total} images, not {limit}.")
+    return files.only([files.names[i] for i in _some(total, limit, seed)])
 
 
 def _some(total: int, count: int, seed: int) -> NDArray[np.int64]:

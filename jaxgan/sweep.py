@@ -8,7 +8,7 @@ all are reported, and the best is kept as a run.
 
 sweep.json      what was swept, and each member's last measurement
 table.md        mean ± standard error over the seeds
-curves.png      the same over the steps
+curves.png      the same over the steps, of what is measured while it trains
 best/           the best member, an ordinary run directory
 """
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxgan.data.image_files import Files
 from jaxgan.evaluation import score, seen
 from jaxgan.experiment import load_file
 from jaxgan.metrics.extractors import pixels
@@ -17,7 +18,7 @@ from jaxgan.metrics.metric import FRECHET
 from jaxgan.metrics.protocol import read_scores, write_scores
 from jaxgan.reporting import with_error
 from jaxgan.run import create_run
-from jaxgan.scoring import seen_folder
+from jaxgan.scoring import _chosen, seen_files
 from tests.test_cli import TINY, a_wide_terminal, run  # noqa: F401
 
 
@@ -162,20 +163,54 @@ def test_two_folders_are_scored(folders, capsys, tmp_path):
     extractor = pixels()
     a, b = (seen(str(i), x, extractor) for i, x in enumerate(arrays))
     for found, array in zip(folders, (a, b), strict=True):
-        features = seen_folder(found, extractor).features.features
+        features = seen_files(Files.of(found), extractor).features.features
         np.testing.assert_array_equal(features, array.features.features)
     expected, _ = score(a, b, extractor, [FRECHET])
     assert f"| frechet | {with_error(expected.value, expected.error)} |" in told
 
 
 def test_some_images_of_a_folder_are_chosen_by_the_seed(folders):
-    real, _ = folders
-    some = [seen_folder(real, pixels(), 3, 5, seed) for seed in (0, 0, 1)]
-    assert some[0].name == some[1].name != some[2].name
-    whole = seen_folder(real, pixels()).features.features.tolist()
-    rows = [whole.index(row) for row in some[2].features.features.tolist()]
-    assert rows == sorted({*rows})
-    assert rows != [0, 1, 2, 3, 4]
+    files = Files.of(folders[0])
+    some = [_chosen(files, 5, seed).names for seed in (0, 0, 1)]
+    assert some[0] == some[1] != some[2]
+    assert some[2] == sorted({*some[2]})
+    assert some[2] != files.names[:5]
+    assert _chosen(files, None, 0) == files
+    whole, part = (seen_files(each, pixels()) for each in (files, files.only(some[2])))
+    assert whole.name != part.name
+    rows = [files.names.index(name) for name in some[2]]
+    np.testing.assert_array_equal(part.features.features, whole.features.features[rows])
+
+
+def test_images_of_other_kinds_are_left_out_and_that_is_said_once(
+    folders, caplog, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    real, fake = folders
+    (fake / "inside").mkdir()
+    for name in ("x.bmp", "y.TIFF", "inside/z.bmp"):
+        Image.new("RGB", (8, 8)).save(fake / name)
+    options = ("--extractor", "pixels", "--metrics", "frechet")
+    assert run("evaluate", "--real", real, "--fake", fake, *options) == 0
+    [said] = caplog.messages
+    assert said.startswith(f"path: {fake} holds images that are left out: ")
+    assert "2 .bmp" in said and "1 .tiff" in said
+
+
+def test_any_metric_can_be_asked_for_by_its_name(trained, capsys):
+    names = ("sliced_wasserstein", "authenticity")
+    assert run("evaluate", trained, "--against", "train", "--metrics", *names) == 0
+    found = {s.name: s for s in evaluated(trained, count=2)}
+    assert {*found} == {*names}
+    assert 0 <= found["authenticity"].value <= 1
+    assert found["sliced_wasserstein"].value > 0
+
+
+def test_fewer_other_reals_than_samples_are_told(trained, capsys):
+    assert run("evaluate", trained, "--samples", 70, "--metrics", "frechet") == 0
+    told = capsys.readouterr().out
+    assert "| 60 other reals |" in told
+    assert "note: there are no more other reals; most scores depend on that." in told
 
 
 def test_a_folder_against_itself_has_no_distance(

@@ -22,19 +22,18 @@ On one CPU core, 200 repetitions, jax 0.10.2:
     kid, all pairs           1.35   0.96   1.03   1.05   1.08
     kid, 20 subsets of 100   2.29   1.01   1.36   1.32   1.24
     mmd, rbf                 1.40   0.96   1.05   1.06   1.01
-    precision                1.03   0.95   1.01   0.84   1.12
-    recall                   1.06   1.04   1.03   0.85   0.93
-    density                  1.08   1.01   0.98   0.66   1.13
-    coverage                 0.92   0.83   0.95   0.65   0.80
+    precision                0.97   0.94   1.04   0.92   0.99
+    recall                   1.03   1.08   0.98   0.96   0.95
+    density                  1.06   1.03   0.99   0.88   1.05
+    coverage                 0.98   0.99   1.03   0.83   0.94
     authenticity             0.80   0.72   0.92   0.65   0.74
     earth mover's            1.16   1.00   1.00   1.07   1.05
     sliced wasserstein       1.41   0.95   1.09   1.22   0.98
     inception score          0.96   0.96   0.94   1.04   1.01
     kl of classes            1.14   1.14   1.14   0.94   1.07
 
-Heavy tails make the Fréchet distance too sure. Precision and its like get their errors
-from eight parts of 50 examples, too few in 64 dimensions; the error of authenticity is
-meant for given reals.
+Heavy tails make the Fréchet distance too sure; the error of authenticity is meant for
+given reals.
 
 Command: python experiments/benchmarks/metric_errors.py
 """

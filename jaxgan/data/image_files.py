@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +29,9 @@ from jaxgan.errors import InputError
 from jaxgan.types import Batch
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+
+OTHERS = (".avif", ".bmp", ".gif", ".heic", ".jp2", ".pgm", ".ppm", ".tif", ".tiff")
+"""Endings of images that are left out, which is said."""
 
 Trouble = Literal["raise", "skip"]
 
@@ -54,10 +58,16 @@ class Files(NamedTuple):
         """
         if not root.is_dir():
             raise InputError(f"path: {root} is not a folder.")
-        found = sorted(_walk(root, ""))
+        others: Counter[str] = Counter()
+        found = sorted(_walk(root, "", others))
         if not found:
             raise InputError(
                 f"path: {root} holds no images; they must end in {', '.join(ENDINGS)}."
+            )
+        if others:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in others.items())
+            logging.getLogger(__name__).warning(
+                "path: %s holds images that are left out: %s.", root, kinds
             )
         return cls(root, [name for name, _ in found], [state for _, state in found])
 
@@ -204,7 +214,7 @@ def check_trouble(name: str, value: str) -> None:
 
 
 def _walk(
-    root: Path, inside: str, above: tuple[Path, ...] = ()
+    root: Path, inside: str, others: Counter[str], above: tuple[Path, ...] = ()
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
     here = (root / inside).resolve()
     if here in above:
@@ -214,12 +224,14 @@ def _walk(
             if entry.name.startswith("."):
                 continue
             if entry.is_dir():
-                yield from _walk(root, f"{inside}{entry.name}/", (*above, here))
+                yield from _walk(root, f"{inside}{entry.name}/", others, (*above, here))
             elif entry.name.lower().endswith(ENDINGS):
                 broken = entry.is_symlink() and not os.path.exists(entry)
                 seen = entry.stat(follow_symlinks=not broken)
                 state = (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
                 yield inside + entry.name, state
+            elif (ending := os.path.splitext(entry.name)[1].lower()) in OTHERS:
+                others[ending] += 1
 
 
 def _content(file: Path) -> str:

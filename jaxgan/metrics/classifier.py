@@ -71,13 +71,24 @@ def trained_classifier(
     shapes = [images.real.shape[1:] for images in (taught, asked)]
     if shapes[0] != shapes[1]:
         raise InputError(f"train and test must hold images of one shape, got {shapes}.")
+    classes, others = (np.unique(batch.condition[0]) for batch in (taught, asked))
+    if len(classes) <= classes[-1]:
+        raise InputError(
+            f"train: labels must be all of 0 to {classes[-1]}, and there are only "
+            f"{len(classes)} different ones."
+        )
+    if others[-1] > classes[-1]:
+        raise InputError(
+            f"test: labels must be among those of train, 0 to {classes[-1]}, got "
+            f"{others[-1]}."
+        )
     check_positive_int("epochs", epochs)
     check_seed("seed", seed)
     recipe = [FORMAT, epochs, seed, BATCH_SIZE, LEARNING_RATE, SMOOTHING]
     made_from = _hash([*map(np.asarray, recipe), *jax.tree.leaves((taught, asked))])
     entry = (cache or default_cache()) / "classifiers" / f"{made_from[:32]}.npz"
     check_writable(entry.parent, 0)
-    network = classifier(int(taught.condition[0].max()) + 1)
+    network = classifier(len(classes))
 
     def compute(path: Path) -> None:
         variables = _train(network, taught, epochs, seed)

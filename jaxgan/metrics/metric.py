@@ -13,8 +13,10 @@ from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.metrics.frechet_infinity import frechet_infinity
 from jaxgan.metrics.inception_score import inception_score
 from jaxgan.metrics.kid import kid
+from jaxgan.metrics.memorisation import authenticity
 from jaxgan.metrics.modes import class_shares
 from jaxgan.metrics.precision_recall import precision_recall_of
+from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein
 
 
 class Metric(NamedTuple):
@@ -83,6 +85,15 @@ def _class_shares(real: Features, fake: Features) -> dict[str, Estimate]:
     return {f"share_of_{i}": share for i, share in enumerate(shares)}
 
 
+def _sliced_wasserstein(real: Features, fake: Features) -> dict[str, Estimate]:
+    found = sliced_wasserstein(real.features, fake.features)
+    return {"sliced_wasserstein": found}
+
+
+def _authenticity(real: Features, fake: Features) -> dict[str, Estimate]:
+    return {"authenticity": authenticity(real.features, fake.features)}
+
+
 FRECHET = Metric("frechet", "ddof 1", 2, _frechet, less_is_better=True)
 FRECHET_INFINITY = Metric(
     "frechet_infinity", "15 points", 2, _frechet_infinity, True, per_dimension=4
@@ -106,13 +117,22 @@ CLASS_SHARES = Metric(
     "class_shares", "likeliest class", 1, _class_shares, of_classes=True
 )
 
+SLICED_WASSERSTEIN = Metric(
+    "sliced_wasserstein",
+    "p 1, 500 directions",
+    2,
+    _sliced_wasserstein,
+    less_is_better=True,
+)
+AUTHENTICITY = Metric("authenticity", "beside the reference", 2, _authenticity)
+
 OF_FEATURES = (FRECHET, KID, NEIGHBOURS)
 """Metrics that any extractor serves."""
 
 OF_CLASSES = (*OF_FEATURES, INCEPTION_SCORE, CLASS_SHARES)
 """Metrics that an extractor which knows classes serves."""
 
-EVERY = (*OF_CLASSES, FRECHET_INFINITY)
+EVERY = (*OF_CLASSES, FRECHET_INFINITY, SLICED_WASSERSTEIN, AUTHENTICITY)
 """All that can be asked for by name."""
 
 

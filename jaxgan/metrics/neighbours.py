@@ -36,6 +36,16 @@ EXACT = 1e-9
 """A relative error of squared distances that does not matter."""
 
 
+Sides = Int[np.ndarray, "q parts"]
+"""Divisions of the examples: on which side, in each of q of them, every part is.
+
+Part p holds the examples p, p + parts, p + 2 parts, …
+"""
+
+ALL = np.zeros((1, 1), int)
+"""No division: all examples are on one side."""
+
+
 class Neighbours(NamedTuple):
     """The k nearest of each of m points, the nearest first."""
 
@@ -82,21 +92,22 @@ def radii(x: Float[np.ndarray, "n d"], ks: tuple[int, ...]) -> Float[np.ndarray,
         array([[3., 3., 4.],
                [7., 4., 7.]])
     """
-    [whole] = radii_in_parts(x, ks, 1)
-    return whole
+    return radii_within(x, ks, ALL)[0]
 
 
-def radii_in_parts(
-    x: Float[np.ndarray, "n d"], ks: tuple[int, ...], parts: int
-) -> list[Float[np.ndarray, "r n"]]:
-    """The `radii` among all points and, of several parts, those within each.
+def radii_within(
+    x: Float[np.ndarray, "n d"], ks: tuple[int, ...], sides: Sides
+) -> Float[np.ndarray, "q r n"]:
+    """The `radii` among all points of one side, for each division.
 
-    Part p holds the points p, p + parts, p + 2 parts, … The second radius of a point is
-    that to the k-th nearest of the others of its part.
+    Args:
+        x: float64 features that `checked` let through.
+        ks: below the number of points of the smallest side.
+        sides: of each division.
     """
     ranks = [k - 1 for k in ks]
-    found = _search(x, x, max(ks), parts, same=True)
-    return [measure(x, x, indices[:, ranks]).T for indices in found]
+    found = _search(x, x, max(ks), sides, same=True)
+    return np.stack([measure(x, x, indices[:, ranks]).T for indices in found])
 
 
 def squares(
@@ -125,9 +136,10 @@ def squares(
                 yield x_blocks[i], y_blocks[j], square
 
 
-def in_one_part(a: slice, b: slice) -> bool:
-    """Whether rows that `squares` gave are of the same part."""
-    return a.start % a.step == b.start % b.step
+def together(sides: Sides, a: slice, b: slice) -> Int[np.ndarray, " h"]:
+    """The divisions in which rows that `squares` gave are on one side."""
+    parts = sides.shape[1]
+    return np.flatnonzero(sides[:, a.start % parts] == sides[:, b.start % parts])
 
 
 def measure(
@@ -207,71 +219,86 @@ def _search(
     x: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, "m d"],
     k: int,
-    parts: int = 1,
+    sides: Sides = ALL,
     same: bool = False,
-) -> list[Int[np.ndarray, "m k"]]:
-    """The k points of x nearest to each of y: of all and, of several parts, of its own.
+) -> Int[np.ndarray, "q m k"]:
+    """The k points of x nearest to each of y among those of its side.
 
-    Points of y are known to `found` by the first row of their block. One point more is
-    found, to see whether it might have been nearer.
+    One point more is found, to see whether it might have been nearer.
     """
-    found: list[dict[int, Least]] = [{} for _ in range(min(parts, 2))]
-    centre = x.mean(axis=0)
+    parts, centre = sides.shape[1], x.mean(axis=0)
+    found = _least_of_parts(x, y, k + 1, centre, parts, same)
+    values = np.empty((len(sides), k + 1, len(y)))
+    indices = np.empty((len(sides), k + 1, len(y)), int)
+    for columns in _blocks(len(y), parts):
+        of_parts = [found[columns.start, part] for part in range(parts)]
+        least, rows = (np.stack(each) for each in zip(*of_parts, strict=True))
+        for q, side in enumerate(sides):
+            own = side == side[columns.start % parts]
+            near, which = (np.concatenate(each[own]) for each in (least, rows))
+            order = near.argsort(axis=0, kind="stable")[: k + 1]
+            values[q, :, columns] = np.take_along_axis(near, order, axis=0)
+            indices[q, :, columns] = np.take_along_axis(which, order, axis=0)
+    nearest = indices[:, :k].transpose(0, 2, 1)
+    lost = 3 * ROUNDING * squared_norms(y, centre)
+    _settle(x, y, nearest, _unsure(values, lost), sides, same)
+    return nearest
+
+
+def _least_of_parts(
+    x: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, "m d"],
+    k: int,
+    centre: Float[np.ndarray, " d"],
+    parts: int,
+    same: bool,
+) -> dict[tuple[int, int], Least]:
+    """The least squares to each part of x, for some points of y, named by the first."""
+    found: dict[tuple[int, int], Least] = {}
 
     def merge(square: Array, rows: slice, columns: slice) -> None:
-        for least in found if in_one_part(rows, columns) else found[:1]:
-            before = least.get(columns.start, none_yet(k + 1, square.shape[1]))
-            least[columns.start] = merged(before, square, rows.start, rows.step)
+        key = columns.start, rows.start % parts
+        before = found.get(key, none_yet(k, square.shape[1]))
+        found[key] = merged(before, square, rows.start, rows.step)
 
     with jax.enable_x64(True):
         for rows, columns, square in squares(x, y, centre, parts, same):
             merge(square, rows, columns)
             if same and rows != columns:
                 merge(square.T, columns, rows)
-        values = np.empty((len(found), len(y), k + 1))
-        indices = np.empty((len(found), len(y), k + 1), int)
-        for columns in _blocks(len(y), parts):
-            for own, least in enumerate(found):
-                best = least[columns.start]
-                values[own, columns], indices[own, columns] = map(np.transpose, best)
-    nearest = list(indices[:, :, :k])
-    lost = 3 * ROUNDING * squared_norms(y, centre)
-    for chosen, value, among in zip(nearest, values, (1, parts), strict=False):
-        unsure = np.flatnonzero(_unsure(value, lost))
-        differ = measure(x, y[unsure], chosen[unsure]).any(axis=1)
-        unsure = unsure[differ]  # of copies any will do
-        chosen[unsure] = _by_differences(x, y, k, unsure, among, same)
-    return nearest
+    return found
+
+
+def _settle(
+    x: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, "m d"],
+    nearest: Int[np.ndarray, "q m k"],
+    unsure: Bool[np.ndarray, "q m"],
+    sides: Sides,
+    same: bool,
+) -> None:
+    """Find again by differences what rounding may have put in a wrong order."""
+    for of_side, chosen in zip(unsure, nearest, strict=True):
+        some = np.flatnonzero(of_side)
+        of_side[some] = measure(x, y[some], chosen[some]).any(axis=1)  # else copies
+    of_x = np.arange(len(x)) % sides.shape[1]
+    with jax.enable_x64(True):
+        points = jnp.asarray(x) if unsure.any() else None
+        for row in np.flatnonzero(unsure.any(axis=0)):
+            square = np.array(_differences(points, y[row]))
+            square[row if same else []] = np.inf
+            for q in np.flatnonzero(unsure[:, row]):
+                own = sides[q, of_x] == sides[q, row % sides.shape[1]]
+                order = np.where(own, square, np.inf).argsort(kind="stable")
+                nearest[q, row] = order[: nearest.shape[2]]
 
 
 def _unsure(
-    values: Float[np.ndarray, "m k"], lost: Float[np.ndarray, " m"]
-) -> Bool[np.ndarray, " m"]:
+    values: Float[np.ndarray, "q k m"], lost: Float[np.ndarray, " m"]
+) -> Bool[np.ndarray, "q m"]:
     """Where least values lie so close that their order may be one of rounding."""
-    possible = 2 * lost[:, None]
-    close = values[:, 1:] < values[:, :-1] + possible
-    return (close & (possible > EXACT * values[:, :-1])).any(axis=1)
-
-
-def _by_differences(
-    x: Float[np.ndarray, "n d"],
-    y: Float[np.ndarray, "m d"],
-    k: int,
-    rows: Int[np.ndarray, " s"],
-    parts: int,
-    same: bool,
-) -> Int[np.ndarray, "s k"]:
-    """The k points of x nearest to some of y, each compared with all of its part."""
-    found = np.empty((len(rows), k), int)
-    with jax.enable_x64(True):
-        points = jnp.asarray(x) if len(rows) else None
-        for row, best in zip(rows, found, strict=True):
-            square = np.array(_differences(points, y[row]))
-            square[np.arange(len(x)) % parts != row % parts] = np.inf
-            if same:
-                square[row] = np.inf
-            best[:] = square.argsort(kind="stable")[:k]
-    return found
+    close = values[:, 1:] < values[:, :-1] + 2 * lost
+    return (close & (2 * lost > EXACT * values[:, :-1])).any(axis=1)
 
 
 @jax.jit

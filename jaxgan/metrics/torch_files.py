@@ -103,7 +103,11 @@ class _Unpickler(pickle.Unpickler):
 
 def _from_zip(file: IO[bytes]) -> tuple[dict, dict[str, bytes]]:
     """The state dict, and the bytes of each storage."""
-    with zipfile.ZipFile(file) as archive:
+    try:
+        archive = zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:  # its directory is at the end
+        raise EOFError("it is cut short") from error
+    with archive:
         names = archive.namelist()
         pickled = next((name for name in names if name.endswith("/data.pkl")), None)
         if pickled is None:

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.tree_util import DictKey
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
@@ -109,7 +110,8 @@ def inception_variables(state: Mapping[str, NDArray]) -> Variables:
         state: arrays by name, with sides in PyTorch's order.
 
     Raises:
-        InputError: if an array is missing, has another shape, or does not belong here.
+        InputError: if an array is missing, has another shape, is not finite, or does
+            not belong here.
 
         >>> from jaxgan.networks.inception import inception_variables
         >>> inception_variables({})  # doctest: +ELLIPSIS
@@ -137,6 +139,8 @@ def _turned(state: Mapping[str, NDArray], name: str, shape: tuple[int, ...]) -> 
             f"weights: {name} must be of shape {theirs} in {NAME}, "
             f"and the file has {found}."
         )
+    if not np.isfinite(state[name]).all():
+        raise InputError(f"weights: {name} holds numbers that are not finite.")
     return jnp.asarray(state[name].transpose(FROM_TORCH[len(shape)]), jnp.float32)
 
 

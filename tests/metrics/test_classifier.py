@@ -151,6 +151,14 @@ def test_a_damaged_file_is_told(taught, tmp_path):
             ),
             "train and test must hold images of one shape",
         ),
+        (
+            as_dataset(Batch(as_uint8(digits()[0]), (digits()[1] * 1000,))),
+            "train: labels must be all of 0 to 9000, and there are only 10",
+        ),
+        (
+            as_dataset(Batch(as_uint8(digits()[0]), (digits()[1] % 5,))),
+            "test: labels must be among those of train, 0 to 4, got 9",
+        ),
         (split(slice(0, 100)), "train has 100 images; a classifier needs at least 128"),
         (as_dataset(Batch(digits()[0], (digits()[1],))), "must be uint8, got float32"),
     ],

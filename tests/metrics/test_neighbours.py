@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from jaxgan.metrics import neighbours
-from jaxgan.metrics.neighbours import measure, nearest, radii, radii_in_parts
+from jaxgan.metrics.balls import HALVES
+from jaxgan.metrics.neighbours import measure, nearest, radii, radii_within
 
 
 def points(seed, n, d):
@@ -86,11 +87,14 @@ def test_panels_and_parts_are_those_of_all_distances(monkeypatch):
     """Of blocks of 16 there are 34 in all and 4 or 5 in each of 8 parts."""
     monkeypatch.setattr(neighbours, "BLOCK", 16)
     x = points(9, 530, 4)
-    whole, own = radii_in_parts(x, (1, 5), 8)
+    whole, *halved = radii_within(x, (1, 5), HALVES)
     np.testing.assert_array_equal(whole, radii(x, (1, 5)))
-    for part in range(8):
-        alone = radii(x[part::8], (1, 5))
-        np.testing.assert_allclose(own[:, part::8], alone, 1e-12)
+    assert len(halved) == 7
+    for side, own in zip(HALVES[1:], halved, strict=True):
+        for half in (1, -1):
+            rows = side[np.arange(530) % 8] == half
+            alone = radii(x[rows], (1, 5))
+            np.testing.assert_allclose(own[:, rows], alone, 1e-12)
     every = all_distances(x, x)
     np.fill_diagonal(every, np.inf)
     np.testing.assert_allclose(whole, np.sort(every, axis=0)[[0, 4]], 1e-12)
@@ -123,7 +127,7 @@ def test_neighbours_are_right_where_products_have_lost_all_digits(far):
     every = all_distances(x, x)
     np.fill_diagonal(every, np.inf)
     np.testing.assert_allclose(radii(x, (3,)), np.sort(every, axis=0)[[2]], 1e-12)
-    whole, own = radii_in_parts(x, (3,), 5)
+    whole, own = radii_within(x, (3,), np.array([[0] * 5, [0, 1, 2, 3, 4]]))
     np.testing.assert_array_equal(whole, radii(x, (3,)))
     for part in range(5):
         np.testing.assert_array_equal(own[:, part::5], radii(x[part::5], (3,)))

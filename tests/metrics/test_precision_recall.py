@@ -4,7 +4,8 @@ import pytest
 
 from jaxgan import InputError
 from jaxgan.metrics import neighbours
-from jaxgan.metrics.balls import estimate, overlaps
+from jaxgan.metrics.balls import HALVES, overlaps
+from jaxgan.metrics.density_coverage import density_coverage_of
 from jaxgan.metrics.precision_recall import precision_recall, precision_recall_of
 
 
@@ -103,36 +104,62 @@ def test_the_error_is_about_how_much_other_samples_vary():
         assert 0.75 < np.sqrt(np.mean(error**2)) / value.std(ddof=1) < 1.33
 
 
+@pytest.mark.parametrize("away", [2.5, 4.0])
+def test_the_error_is_that_also_where_two_sets_hardly_meet(away):
+    """Their few common points move all four numbers at once."""
+    found = []
+    for seed in range(60):
+        real, fake = np.random.default_rng(seed).normal(size=(2, 400, 2))
+        near, wide = overlaps(real, fake + away, (3, 5))
+        found.append([*precision_recall_of(near), *density_coverage_of(wide)])
+    values, errors = np.moveaxis(found, -1, 0)
+    ratios = np.sqrt(np.mean(errors**2, axis=0)) / values.std(axis=0, ddof=1)
+    assert (ratios > 0.6).all() and (ratios < 1.4).all(), ratios
+
+
 def test_sets_that_are_small_for_their_k_have_no_error():
-    near, far = overlaps(*(side[:60] for side in sets()), (1, 50))  # of parts of 7
-    assert len(near.parts) == 8
-    assert far.parts == ()
-    large, small = overlaps(*sets(), (5, 7))  # 32 · 5 < 200 < 32 · 7
-    assert [len(large.parts), len(small.parts)] == [8, 0]
-    assert all(share.error > 0 for share in precision_recall_of(large))
+    few = [side[:15] for side in sets()]
+    large, small = (overlaps(*few, (k,))[0] for k in (1, 2))  # 8 · 1 < 15 < 8 · 2
+    assert [len(large.halves), len(small.halves)] == [7, 0]
+    assert all(np.isfinite(share.error) for share in precision_recall_of(large))
     assert all(np.isnan(share.error) for share in precision_recall_of(small))
 
 
-def test_parts_are_those_of_every_eighth_example(monkeypatch):
+def by_halves(real, fake):
+    """Each pair of halves, by its own rows."""
+    for side in HALVES[1:]:
+        yield [
+            [x[side[np.arange(len(x)) % 8] == half] for x in (real, fake)]
+            for half in (1, -1)
+        ]
+
+
+def test_halves_are_measured_as_if_they_were_alone(monkeypatch):
     real, fake = sets()
     (large,) = overlaps(real, fake, (3,))
-    monkeypatch.setattr(neighbours, "BLOCK", 16)  # two a part, two panels in all
+    monkeypatch.setattr(neighbours, "BLOCK", 16)  # two an eighth, two panels in all
     (small,) = overlaps(real, fake, (3,))
-    for i, part in enumerate(small.parts):
-        (alone,) = overlaps(real[i::8], fake[i::8], (3,))
-        for found, same, expected in zip(part, large.parts[i], alone, strict=True):
-            np.testing.assert_array_equal(found, expected)
-            np.testing.assert_array_equal(same, expected)
+    for i, halves in enumerate(by_halves(real, fake)):
+        for j, half in enumerate(halves):
+            (alone,) = overlaps(*half, (3,))
+            given = large.halves[i][j], small.halves[i][j], alone
+            for found, same, expected in zip(
+                *(each[:5] for each in given), strict=True
+            ):
+                np.testing.assert_array_equal(found, expected)
+                np.testing.assert_array_equal(same, expected)
     for found, expected in zip(small[:5], large[:5], strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
-def test_the_error_is_that_of_eight_parts():
+def test_the_error_is_that_of_seven_pairs_of_halves():
     real, fake = sets()
-    (whole,) = overlaps(real, fake, (3,))
-    each = [precision_recall(real[i::8], fake[i::8])[0].value for i in range(8)]
-    found = estimate(whole, lambda part: (part.fakes_held > 0).mean())
-    assert found.error == pytest.approx(np.std(each, ddof=1) / np.sqrt(8), rel=1e-12)
+    squares = [
+        np.square(np.diff([precision_recall(*half)[0].value for half in halves])) / 4
+        for halves in by_halves(real, fake)
+    ]
+    found = precision_recall(real, fake).precision
+    assert found.error == pytest.approx(np.sqrt(np.mean(squares)), rel=1e-12)
 
 
 def test_too_few_examples_are_refused():

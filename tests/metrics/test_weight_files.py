@@ -28,6 +28,11 @@ def test_files_cut_short_are_refused(tmp_path, content):
             load(put(tmp_path, content[:length]))
 
 
+def test_of_a_zip_file_cut_short_that_is_said(tmp_path):
+    with pytest.raises(InputError, match="state dict: it is cut short"):
+        load(put(tmp_path, zip_file(TENSORS)[:-1]))
+
+
 CONTENT = older_file(TENSORS)
 HASH = hashlib.sha256(CONTENT).hexdigest()
 

@@ -219,6 +219,12 @@ def test_an_array_of_another_shape_is_named(state):
         inception_variables(state | other)
 
 
+def test_an_array_that_is_not_finite_is_named(state):
+    broken = {"fc.weight": np.full((1008, 2048), np.nan, np.float32)}
+    with pytest.raises(InputError, match=r"fc.weight holds numbers that are n"):
+        inception_variables(state | broken)
+
+
 def test_an_array_too_many_is_named(state):
     more = {"AuxLogits.fc.weight": np.zeros((1000, 768), np.float32)}
     with pytest.raises(InputError, match=r"has no AuxLogits.fc.weight"):

@@ -207,8 +207,9 @@ def _met(
     Few pairs are near enough to matter, and only these are looked at.
     """
     reach, fake_reach = (side.outside.max(axis=(0, 1)) for side in (balls, fake_balls))
-    i, j = np.nonzero(np.asarray(_near(square, reach, fake_reach)))
-    near = np.asarray(square)[i, j]
+    pairs = np.flatnonzero(np.asarray(_near(square, reach, fake_reach)))
+    near = np.asarray(square).ravel()[pairs]
+    i, j = np.divmod(pairs, len(fake))
     shape = balls.radii.shape[:2]
     cells = [*np.ndindex(shape)]
     unsure = np.zeros(len(near), bool)

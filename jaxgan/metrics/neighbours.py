@@ -26,6 +26,9 @@ from jaxgan.metrics.least import Least, merged, none_yet
 BLOCK = 1280
 """Rows of a block, at most."""
 
+FEW = 32
+"""Pairs of which the differences are made at once, so that they stay in the cache."""
+
 PANEL = 8
 """Blocks of the first set that are centred once for all blocks of the second."""
 
@@ -147,8 +150,8 @@ def measure(
 ) -> Float[np.ndarray, "m k"]:
     """How far each point of y is from the points of x with the indices beside it."""
     found = np.empty(of.shape)
-    for start, rank in itertools.product(range(0, len(y), BLOCK), range(of.shape[1])):
-        some = slice(start, start + BLOCK)
+    for start, rank in itertools.product(range(0, len(y), FEW), range(of.shape[1])):
+        some = slice(start, start + FEW)
         found[some, rank] = np.sqrt(_lengths(x[of[some, rank]] - y[some]))
     return found
 
@@ -161,8 +164,8 @@ def apart(
 ) -> Float[np.ndarray, " p"]:
     """How far x[i] is from y[j], pair by pair, from their differences."""
     found = np.empty(len(i))
-    for start in range(0, len(i), BLOCK):
-        some = slice(start, start + BLOCK)
+    for start in range(0, len(i), FEW):
+        some = slice(start, start + FEW)
         found[some] = np.sqrt(_lengths(x[i[some]] - y[j[some]]))
     return found
 
@@ -228,18 +231,20 @@ def _search(
     """
     parts, centre = sides.shape[1], x.mean(axis=0)
     found = _least_of_parts(x, y, k + 1, centre, parts, same)
-    values = np.empty((len(sides), k + 1, len(y)))
-    indices = np.empty((len(sides), k + 1, len(y)), int)
+    values = np.empty((len(sides), len(y), k + 1))
+    indices = np.empty((len(sides), len(y), k + 1), int)
     for columns in _blocks(len(y), parts):
         of_parts = [found[columns.start, part] for part in range(parts)]
-        least, rows = (np.stack(each) for each in zip(*of_parts, strict=True))
+        least, rows = (np.stack(each).T for each in zip(*of_parts, strict=True))
         for q, side in enumerate(sides):
             own = side == side[columns.start % parts]
-            near, which = (np.concatenate(each[own]) for each in (least, rows))
-            order = near.argsort(axis=0, kind="stable")[: k + 1]
-            values[q, :, columns] = np.take_along_axis(near, order, axis=0)
-            indices[q, :, columns] = np.take_along_axis(which, order, axis=0)
-    nearest = indices[:, :k].transpose(0, 2, 1)
+            near, which = (
+                each[..., own].reshape(len(each), -1) for each in (least, rows)
+            )
+            order = near.argsort(axis=1, kind="stable")[:, : k + 1]
+            values[q, columns] = np.take_along_axis(near, order, axis=1)
+            indices[q, columns] = np.take_along_axis(which, order, axis=1)
+    nearest = indices[..., :k]
     lost = 3 * ROUNDING * squared_norms(y, centre)
     _settle(x, y, nearest, _unsure(values, lost), sides, same)
     return nearest
@@ -294,11 +299,12 @@ def _settle(
 
 
 def _unsure(
-    values: Float[np.ndarray, "q k m"], lost: Float[np.ndarray, " m"]
+    values: Float[np.ndarray, "q m k"], lost: Float[np.ndarray, " m"]
 ) -> Bool[np.ndarray, "q m"]:
     """Where least values lie so close that their order may be one of rounding."""
-    close = values[:, 1:] < values[:, :-1] + 2 * lost
-    return (close & (2 * lost > EXACT * values[:, :-1])).any(axis=1)
+    possible = 2 * lost[:, None]
+    close = values[..., 1:] < values[..., :-1] + possible
+    return (close & (possible > EXACT * values[..., :-1])).any(axis=-1)
 
 
 @jax.jit

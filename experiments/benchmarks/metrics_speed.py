@@ -12,16 +12,16 @@ jaxgan's have their standard errors too. Sides take turns in one run, since shar
 machines drift: believe the ratios, turn by turn. The first turn includes compilation.
 Peak memory is that of the whole process, features included.
 
-On two CPU cores, medians of five turns (least to greatest; the least is that of the
+On two CPU cores, medians of four turns (least to greatest; the least is that of the
 first turn); jax 0.10.2, PyTorch 2.13.0, torch-fidelity 0.4.0, prdc 0.2:
 
                 jaxgan     other     other / jaxgan
-    frechet      3.2 s      2.8 s    0.88 (0.74 to 0.89)
-    kid          6.3 s      7.9 s    1.25 (1.24 to 1.29)
-    neighbours   8.3 s     25.6 s    3.07 (2.73 to 3.10)
-    together    17.7 s     36.3 s    2.04 (1.87 to 2.07)
-    all pairs    6.5 s
-    peak memory  1.78 GiB   3.00 GiB
+    frechet      3.2 s      2.8 s    0.90 (0.78 to 0.91)
+    kid          6.2 s      7.7 s    1.24 (1.21 to 1.25)
+    neighbours   8.6 s     25.5 s    2.96 (2.60 to 3.06)
+    together    18.0 s     36.1 s    2.00 (1.81 to 2.06)
+    all pairs    6.4 s
+    peak memory  1.57 GiB   3.00 GiB
 
 Only jaxgan's Fréchet distance has a standard error and a bias: about a quarter of
 its time.

@@ -113,7 +113,7 @@ def overlaps(
     real, fake = checked_pair(real, fake, least=max(ks) + 1)
     enough = min(len(real), len(fake)) >= 2 * LEAST * max(ks)
     sides = HALVES if enough else ALL
-    found = _found(real, fake, ks, sides)
+    found = _overlaps(real, fake, ks, sides)
 
     def overlap(q: int, r: int) -> Overlap:
         return Overlap(ks[r], *(field[q, r] for field in found))
@@ -166,7 +166,7 @@ def _halved(
     return on(1), on(-1)
 
 
-def _found(
+def _overlaps(
     real: Float[np.ndarray, "n d"],
     fake: Float[np.ndarray, "m d"],
     ks: tuple[int, ...],

@@ -291,7 +291,8 @@ def _settle(
         points = jnp.asarray(x) if unsure.any() else None
         for row in np.flatnonzero(unsure.any(axis=0)):
             square = np.array(_differences(points, y[row]))
-            square[row if same else []] = np.inf
+            if same:
+                square[row] = np.inf
             for q in np.flatnonzero(unsure[:, row]):
                 own = sides[q, of_x] == sides[q, row % sides.shape[1]]
                 order = np.where(own, square, np.inf).argsort(kind="stable")

@@ -14,6 +14,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError, check_positive
+from jaxgan.precision import wide
 from jaxgan.types import Tree
 
 
@@ -71,8 +72,7 @@ def orthogonal_weights() -> optax.GradientTransformation:
         if kernel.ndim < 2:
             return kernel
         matrix = kernel.reshape(-1, kernel.shape[-1])
-        wide = matrix.astype(jnp.promote_types(matrix.dtype, jnp.float32))
-        left, _, right = jnp.linalg.svd(wide, full_matrices=False)
+        left, _, right = jnp.linalg.svd(wide(matrix), full_matrices=False)
         return (left @ right).astype(kernel.dtype).reshape(kernel.shape)
 
     return _projected("orthogonal_weights", nearest)

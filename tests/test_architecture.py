@@ -16,12 +16,13 @@ FILES = {
     if path.name != "__init__.py"
 }
 
-BASE = {"types", "errors"}
+BASE = {"types", "errors", "precision"}
 
 # The rooms that each room may use, besides itself. Rooms not named here are where
 # everything meets: they may use all others, and none of those named may use them.
 ALLOWED = {
     "errors": set(),
+    "precision": set(),
     "types": set(),
     "networks": BASE,
     "losses": BASE,

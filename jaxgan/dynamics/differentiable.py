@@ -8,6 +8,7 @@ import optax
 
 from jaxgan.dynamics.field import Setting, params_of, state_shapes
 from jaxgan.errors import InputError, is_concrete
+from jaxgan.precision import standard_promotion
 from jaxgan.types import PlayerName, Tree
 
 
@@ -52,4 +53,5 @@ def _slope(
     """Of the first update, with a one for every parameter."""
     start = optimizer.init(zeros)
     update = lambda gradient: optimizer.update(gradient, start, zeros)[0]  # noqa: E731
-    return derive(update, zeros)[1](jax.tree.map(jnp.ones_like, zeros))
+    with standard_promotion():
+        return derive(update, zeros)[1](jax.tree.map(jnp.ones_like, zeros))

@@ -25,6 +25,7 @@ from jaxgan.dynamics.lazy import add_lazy, prompt
 from jaxgan.dynamics.microbatches import WHOLE, Share, accumulate, share_of
 from jaxgan.errors import InputError
 from jaxgan.losses.combine import total
+from jaxgan.precision import standard_promotion
 from jaxgan.types import (
     Batch,
     Game,
@@ -223,9 +224,11 @@ def descend(setting: Setting, state: State, movers: Players, gradient: Params) -
     """One update of the movers' optimisers from where they are, and nothing else."""
     for player in movers:
         mine = params_of(setting.game, state, [player])
-        updates, memory = setting.optimizers[player].update(
-            {name: gradient[name] for name in mine}, state.optimizers[player], mine
-        )
+        slope = {name: gradient[name] for name in mine}
+        with standard_promotion():
+            updates, memory = setting.optimizers[player].update(
+                slope, state.optimizers[player], mine
+            )
         state = with_params(state, optax.apply_updates(mine, updates))
         state = state._replace(optimizers=state.optimizers | {player: memory})
     return state

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from jaxgan.errors import InputError
 from jaxgan.games.pairing import Pairing, jointly, separately
 from jaxgan.games.priors import Prior
-from jaxgan.losses.averages import wide
+from jaxgan.precision import wide
 from jaxgan.types import (
     Batch,
     Game,

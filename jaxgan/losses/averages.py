@@ -13,15 +13,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError
+from jaxgan.precision import wide
 from jaxgan.types import Round, Score, Tree
 
 Weight = Float[Array, " b"] | None
 """Of each example, or None where all count alike."""
-
-
-def wide(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """The same numbers in at least float32."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def per_example(values: Float[Array, "b *patch"]) -> Float[Array, " b"]:

@@ -28,6 +28,7 @@ from jaxgan.errors import (
     check_non_negative,
     check_positive_int,
 )
+from jaxgan.precision import standard_promotion
 from jaxgan.types import Loss, Part, Payments, PlayerName, Tree
 
 
@@ -93,7 +94,7 @@ def weighted(weight: float | jax.Array | optax.Schedule, loss: Loss) -> Loss:
 
     def scale(part: Part) -> Part:
         def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
-            now = weight(record.step) if callable(weight) else weight
+            now = at_step(weight, record.step)
             paid, state = part.evaluate(record, state, key)
             return {player: now * amount for player, amount in paid.items()}, state
 
@@ -191,9 +192,18 @@ def rename(names: Mapping[str, str], loss: Loss) -> Loss:
     )
 
 
+def at_step(value: float | Array | optax.Schedule, step: Array) -> float | Array:
+    """A number as it is, or what a schedule makes of the iteration's."""
+    if not callable(value):
+        return value
+    with standard_promotion():  # schedules multiply integer steps by rates
+        return value(step)
+
+
 def total(parts: Mapping[str, jax.Array]) -> Float[Array, ""]:
     """What a player pays: the sum of the parts, in name order."""
-    return sum((parts[name] for name in sorted(parts)), start=jnp.float32(0))
+    first, *others = [parts[name] for name in sorted(parts)] or [jnp.float32(0)]
+    return sum(others, start=first)
 
 
 def check_loss(name: str, value: Any) -> None:

@@ -18,9 +18,9 @@ from jaxgan.losses.averages import (
     over_reals,
     per_example,
     probe,
-    wide,
 )
 from jaxgan.losses.combine import stateless
+from jaxgan.precision import wide
 from jaxgan.types import Loss, Payments, Round, Score, Tree
 
 Transform = Callable[[Array, Tree], Tree]

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import check_non_negative, check_share
-from jaxgan.losses.averages import over_fakes, over_reals, wide
+from jaxgan.losses.averages import over_fakes, over_reals
 from jaxgan.losses.pointwise import pointwise
+from jaxgan.precision import wide
 from jaxgan.types import Loss, Part, Payments, Round, Tree
 
 
@@ -81,9 +82,10 @@ def boundary_equilibrium(
         del key
         real = over_reals(record, -wide(record.real_score.logits))
         fake = over_fakes(record, -wide(record.fake_score.logits))
-        moved = jnp.clip(k + gain * (diversity * real - fake), 0, 1).astype(k.dtype)
-        paid = {"discriminator": real - k * fake, "generator": fake}
-        return paid, jax.lax.stop_gradient(moved)
+        share = k.astype(real.dtype)
+        moved = jnp.clip(share + gain * (diversity * real - fake), 0, 1)
+        paid = {"discriminator": real - share * fake, "generator": fake}
+        return paid, jax.lax.stop_gradient(moved).astype(k.dtype)
 
     def init(variables: Tree) -> Float[Array, ""]:
         del variables

@@ -17,9 +17,9 @@ from jaxgan.losses.averages import (
     over_fakes,
     probe,
     safe_norm,
-    wide,
 )
 from jaxgan.losses.combine import stateless
+from jaxgan.precision import wide
 from jaxgan.types import Loss, Part, Payments, Round, Tree
 
 
@@ -207,8 +207,8 @@ def path_length(weight: float | Array = 2.0, rate: float | Array = 0.01) -> Loss
         length = safe_norm(pull(direction)[0])
         mean = fair_mean(record, length, record.fake_weight)
         mean = jax.lax.stop_gradient(mean)
-        moved = (average + rate * (mean - average)).astype(average.dtype)
-        penalty = over_fakes(record, jnp.square(length - moved))
+        moved = average + rate * (mean.astype(average.dtype) - average)
+        penalty = over_fakes(record, jnp.square(length - moved.astype(length.dtype)))
         return {"generator": weight * penalty}, moved
 
     def init(variables: Tree) -> Float[Array, ""]:

@@ -30,9 +30,9 @@ from jaxgan.losses.averages import (
     probe,
     safe_norm,
     squared_norm,
-    wide,
 )
 from jaxgan.losses.combine import stateless
+from jaxgan.precision import wide
 from jaxgan.types import Loss, Payments, Round, Tree
 
 Points = Callable[[str, Round, Array], tuple[Tree, Weight]]
@@ -132,7 +132,7 @@ def around_reals(scale: float | Array = 0.5) -> Points:
             real: Float[Array, "b ..."], noise: Float[Array, "b ..."]
         ) -> Float[Array, "b ..."]:
             variance = record.mean(jnp.square(wide(real) - record.mean(wide(real))))
-            return real + (scale * jnp.sqrt(variance) * noise).astype(real.dtype)
+            return real + (scale * jnp.sqrt(variance) * wide(noise)).astype(real.dtype)
 
         noise = noise_like(record, key, record.real)
         return jax.tree.map(disturb, record.real, noise), record.weight

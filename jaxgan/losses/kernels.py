@@ -26,9 +26,9 @@ from jaxgan.losses.averages import (
     per_example,
     safe_root,
     squared_distances,
-    wide,
 )
 from jaxgan.losses.combine import stateless
+from jaxgan.precision import wide
 from jaxgan.types import Loss, Payments, Round, Score
 
 Kernel = Callable[[Float[Array, "n d"], Float[Array, "m d"]], Float[Array, "n m"]]

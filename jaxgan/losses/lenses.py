@@ -10,6 +10,7 @@ from jaxtyping import Array
 
 from jaxgan.errors import check_share
 from jaxgan.losses.averages import per_example
+from jaxgan.losses.combine import at_step
 from jaxgan.types import Round
 
 
@@ -39,7 +40,7 @@ def top_k(share: float | Array | optax.Schedule) -> Callable[[Round], Round]:
     def lens(record: Round) -> Round:
         logits = jax.lax.stop_gradient(per_example(record.fake_score.logits))
         ascending = jnp.sort(record.gather(logits))
-        now = share(record.step) if callable(share) else share
+        now = at_step(share, record.step)
         count = len(ascending)
         # A hair less, so that rounding does not make 3.0000001 of 0.6 · 5 a fourth.
         k = jnp.ceil(jnp.asarray(now) * count - 1e-3).astype(jnp.int32).clip(1, count)

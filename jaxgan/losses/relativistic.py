@@ -17,14 +17,9 @@ import jax
 from jax.tree_util import Partial
 
 from jaxgan.errors import InputError
-from jaxgan.losses.averages import (
-    Weight,
-    count_pairs,
-    fair_mean,
-    pair_weight,
-    wide,
-)
+from jaxgan.losses.averages import Weight, count_pairs, fair_mean, pair_weight
 from jaxgan.losses.combine import check_loss
+from jaxgan.precision import wide
 from jaxgan.types import Loss, Part, Payments, Round, Score, Tree
 
 

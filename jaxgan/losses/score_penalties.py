@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxgan.errors import check_decay, check_non_negative
-from jaxgan.losses.averages import fair_mean, over_fakes, over_reals, wide
+from jaxgan.losses.averages import fair_mean, over_fakes, over_reals
 from jaxgan.losses.combine import stateless
+from jaxgan.precision import wide
 from jaxgan.types import Loss, Part, Payments, Round, Tree
 
 
@@ -85,10 +86,12 @@ def lecam(weight: float | Array = 0.3, decay: float | Array = 0.99) -> Loss:
             fake=_follow(before.fake, fake, decay),
             moves=before.moves + 1,
         )
-        whole = 1 - jnp.power(decay, state.moves)
+        whole = 1 - jnp.power(decay, state.moves.astype(state.real.dtype))
         penalty = over_reals(
-            record, jnp.square(reals - state.fake / whole)
-        ) + over_fakes(record, jnp.square(fakes - state.real / whole))
+            record, jnp.square(reals - (state.fake / whole).astype(reals.dtype))
+        ) + over_fakes(
+            record, jnp.square(fakes - (state.real / whole).astype(fakes.dtype))
+        )
         return {"discriminator": weight * penalty}, state
 
     def init(variables: Tree) -> Averages:
@@ -99,5 +102,5 @@ def lecam(weight: float | Array = 0.3, decay: float | Array = 0.99) -> Loss:
 
 
 def _follow(average: Array, value: Array, decay: float | Array) -> Array:
-    moved = decay * average + (1 - decay) * jax.lax.stop_gradient(value)
-    return moved.astype(average.dtype)
+    value = jax.lax.stop_gradient(value).astype(average.dtype)
+    return decay * average + (1 - decay) * value

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxgan.errors import InputError, check_non_negative
-from jaxgan.losses.averages import wide
 from jaxgan.losses.combine import stateless
+from jaxgan.precision import wide
 from jaxgan.types import Loss, NetworkName, Part, Payments, Round, Tree, Variables
 
 
@@ -130,7 +130,7 @@ def historical_averaging(
         )
         moves = history.moves + 1
         mean = jax.tree.map(
-            lambda mean, new: (mean + (wide(new) - mean) / moves).astype(mean.dtype),
+            lambda mean, new: mean + (wide(new) - mean) / moves.astype(mean.dtype),
             history.mean,
             jax.lax.stop_gradient(params),
         )
@@ -173,4 +173,5 @@ def _of(term: str, network: NetworkName, networks: Mapping[NetworkName, Tree]) -
 
 
 def _sum(terms: Tree) -> Float[Array, ""]:
-    return sum(jax.tree.leaves(terms), start=jnp.float32(0))
+    first, *others = jax.tree.leaves(terms) or [jnp.float32(0)]
+    return sum(others, start=first)

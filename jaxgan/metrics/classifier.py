@@ -23,6 +23,7 @@ from jaxgan.data.sources import as_float, shuffled
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.metrics.extractors import CHUNK, Extractor, Features, check_images
 from jaxgan.networks.classifier import classifier
+from jaxgan.precision import standard_promotion
 from jaxgan.types import Batch, Network, Tree, Variables
 
 BATCH_SIZE = 128
@@ -138,7 +139,8 @@ def _train(network: Network, data: Batch, epochs: int, seed: int) -> Variables:
     @jax.jit
     def step(variables: Variables, state: Tree, batch: Batch, key: Array) -> tuple:
         grads, stats = jax.grad(cost, has_aux=True)(*variables, batch, key)
-        updates, state = optimizer.update(grads, state)
+        with standard_promotion():
+            updates, state = optimizer.update(grads, state)
         params = optax.apply_updates(variables.params, updates)
         return Variables(params, stats), state
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError
+from jaxgan.precision import wide
 from jaxgan.types import Network, Score, Tree, Variables
 
 
@@ -53,8 +54,7 @@ def autoencoding(
                 f"autoencoding: the network makes {again.shape} of images of shape "
                 f"{image.shape}; a reconstruction must be shaped like its image."
             )
-        wide = jnp.promote_types(again.dtype, jnp.float32)
-        difference = image.astype(wide) - again.astype(wide)
+        difference = wide(image) - wide(again)
         energy = error(difference).mean(axis=tuple(range(1, image.ndim)))
         return Score(-energy, features=tuple(code)), stats
 

@@ -38,6 +38,7 @@ from jaxgan.networks.window import (
     make_window,
     output_size,
 )
+from jaxgan.precision import wider
 
 
 def convolve(
@@ -299,7 +300,7 @@ ad.defbilinear(
 
 
 def _bind(primitive: Primitive, a: Array, b: Array, window: Window) -> Array:
-    dtype = jnp.promote_types(a.dtype, b.dtype)
+    dtype = wider(a.dtype, b.dtype)
     a, b = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
     # Inside `shard_map` images vary over the devices and kernels do not. That the
     # copies of a kernel are then used as several is what sums their gradients.

@@ -49,6 +49,9 @@ class Metric(NamedTuple):
 NEAR, WIDE, SPLITS = 3, 5, 10
 """Neighbours of precision and recall, of density and coverage; splits of the IS."""
 
+POINTS, POWER, DIRECTIONS = 15, 1, 500
+"""Points of the Fréchet distance's line; p and directions of sliced Wasserstein."""
+
 
 def _frechet(real: Features, fake: Features) -> dict[str, Estimate]:
     value, error, bias = frechet_distance(real.features, fake.features)
@@ -56,7 +59,8 @@ def _frechet(real: Features, fake: Features) -> dict[str, Estimate]:
 
 
 def _frechet_infinity(real: Features, fake: Features) -> dict[str, Estimate]:
-    return {"frechet_infinity": frechet_infinity(real.features, fake.features)}
+    found = frechet_infinity(real.features, fake.features, POINTS)
+    return {"frechet_infinity": found}
 
 
 def _kid(real: Features, fake: Features) -> dict[str, Estimate]:
@@ -86,7 +90,7 @@ def _class_shares(real: Features, fake: Features) -> dict[str, Estimate]:
 
 
 def _sliced_wasserstein(real: Features, fake: Features) -> dict[str, Estimate]:
-    found = sliced_wasserstein(real.features, fake.features)
+    found = sliced_wasserstein(real.features, fake.features, DIRECTIONS, POWER)
     return {"sliced_wasserstein": found}
 
 
@@ -96,7 +100,7 @@ def _authenticity(real: Features, fake: Features) -> dict[str, Estimate]:
 
 FRECHET = Metric("frechet", "ddof 1", 2, _frechet, less_is_better=True)
 FRECHET_INFINITY = Metric(
-    "frechet_infinity", "15 points", 2, _frechet_infinity, True, per_dimension=4
+    "frechet_infinity", f"{POINTS} points", 2, _frechet_infinity, True, per_dimension=4
 )
 KID = Metric("kid", "cubic kernel, all pairs", 2, _kid, less_is_better=True)
 NEIGHBOURS = Metric(
@@ -119,7 +123,7 @@ CLASS_SHARES = Metric(
 
 SLICED_WASSERSTEIN = Metric(
     "sliced_wasserstein",
-    "p 1, 500 directions",
+    f"p {POWER}, {DIRECTIONS} directions",
     2,
     _sliced_wasserstein,
     less_is_better=True,

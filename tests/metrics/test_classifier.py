@@ -41,9 +41,9 @@ def test_it_reads_digits(taught):
 @pytest.mark.parametrize(
     ("name", "wanted"), [("mnist", 0.992), ("fashion_mnist", 0.91)]
 )
-def test_it_reads_what_scores_are_taken_of(name, wanted, real_set, tmp_path):
+def test_it_reads_what_scores_are_taken_of(name, wanted, real_data, tmp_path):
     """Of four fifths of the training images; on two cores 0.9923 and 0.9201."""
-    path = real_set(name)
+    path = real_data / "tfds"
     train, test = (
         data.framed(data.tfds(name, part, condition=("label",), data_dir=path), 32)
         for part in ("train[:80%]", "test")

@@ -153,7 +153,8 @@ def descend(objective: Objective, start: Mixture, steps: int = 2000) -> Mixture:
 
     def move(carry: tuple, _: None) -> tuple[tuple, None]:
         model, memory = carry
-        updates, memory = optimizer.update(slope(model), memory)
+        with jax.numpy_dtype_promotion("standard"):  # optax multiplies counts by rates
+            updates, memory = optimizer.update(slope(model), memory)
         return (optax.apply_updates(model, updates), memory), None
 
     (model, _), _ = jax.lax.scan(move, (start, optimizer.init(start)), None, steps)

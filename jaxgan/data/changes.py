@@ -188,10 +188,10 @@ def _clip(
     where, towards = jax.random.split(key)
     angle = jax.random.uniform(towards, maxval=2 * jnp.pi)
     velocity = speed * jnp.stack([jnp.sin(angle), jnp.cos(angle)]).reshape(1, 2)
-    way = velocity * jnp.arange(frames).reshape(-1, 1)
+    way = velocity * jnp.arange(frames, dtype=velocity.dtype).reshape(-1, 1)
     # Folded into [0, 1], as a ball rebounds.
     place = jnp.mod(jax.random.uniform(where, (2,)).reshape(1, 2) + way, 2)
-    free = jnp.array([size - height, size - width]).reshape(1, 2)
+    free = jnp.array([size - height, size - width], velocity.dtype).reshape(1, 2)
     corners = jnp.round((1 - jnp.abs(place - 1)) * free).astype(jnp.int32)
     empty = jnp.full((size, size, channels), -1, image.dtype)
     return jax.vmap(

@@ -235,8 +235,9 @@ def as_float(images: Tree) -> Tree:
     """
     if images.dtype != np.uint8:
         return images
-    scaled = images - np.float32(127.5)
-    scaled *= np.float32(1 / 127.5)  # in place, where it is NumPy's
+    scaled = images.astype(np.float32)
+    scaled -= np.float32(127.5)  # in place, where it is NumPy's
+    scaled *= np.float32(1 / 127.5)
     return scaled
 
 

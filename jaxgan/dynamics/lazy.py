@@ -77,7 +77,7 @@ def by_phase(
         due.append(tuple(n for n in intervals if math.lcm(*dividing) % n == 0))
     cases = sorted(set(due))
     divides = jnp.array([step % n == 0 for n in intervals])
-    now = (divides << jnp.arange(len(intervals))).sum()
+    now = (divides.astype(int) << jnp.arange(len(intervals))).sum()
     case = jnp.array([cases.index(each) for each in due])[now]
     return jax.lax.switch(case, [partial(compute, each) for each in cases])
 

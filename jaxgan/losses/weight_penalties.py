@@ -173,5 +173,5 @@ def _of(term: str, network: NetworkName, networks: Mapping[NetworkName, Tree]) -
 
 
 def _sum(terms: Tree) -> Float[Array, ""]:
-    first, *others = jax.tree.leaves(terms) or [jnp.float32(0)]
-    return sum(others, start=first)
+    leaves: list[Array] = jax.tree.leaves(terms) or [jnp.float32(0)]
+    return sum(leaves[1:], start=leaves[0])

@@ -30,7 +30,7 @@ work is Python's; processes do.
 
 Command: python experiments/benchmarks/data_speed.py --folder DIR --torch-python PYTHON
     where TFDS_DATA_DIR holds MNIST and PYTHON is the interpreter of an environment
-    that has PyTorch, TFDS and Pillow, as made in CONTRIBUTING.md.
+    that has PyTorch, TFDS and Pillow, as made in README.md beside this.
 """
 
 import itertools

@@ -15,7 +15,7 @@ which is 48 % and 52 % of the 432 GFLOP/s at which products of large matrices ru
 
 Command: python experiments/benchmarks/step_speed.py --torch-python PYTHON
     where PYTHON is the interpreter of an environment that has PyTorch, as made in
-    CONTRIBUTING.md; without the option only jaxgan is timed.
+    README.md beside this; without the option only jaxgan is timed.
 """
 
 import statistics

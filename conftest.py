@@ -1,6 +1,5 @@
 """The settings under which every test and every doctest runs."""
 
-import filecmp
 import os
 from pathlib import Path
 
@@ -11,34 +10,27 @@ import pytest
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+def pytest_configure(config):
+    """Let the first tier, which is nearly all compilation, compile with least effort.
+
+    LLVM's expensive passes are left out, XLA's own run. The second tier compiles as
+    users do.
+    """
+    if "not slow" in config.getoption("markexpr"):
+        jax.config.update("jax_disable_most_optimizations", True)
+        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # of processes tests start
 
 
 @pytest.fixture
-def real_data(pytestconfig):
-    """The folder of real data sets: $JAXGAN_TEST_DATA, or shared/data beside this."""
-    beside = pytestconfig.rootpath.parent / "shared" / "data"
-    folder = Path(os.environ.get("JAXGAN_TEST_DATA", beside))
-    if not folder.is_dir():
-        pytest.skip(f"there are no real data in {folder}; set JAXGAN_TEST_DATA")
-    return folder
-
-
-@pytest.fixture
-def real_set(real_data):
-    """`(name) -> folder` where TFDS has a set; some have MNIST under both names."""
-
-    def folder(name):
-        found = real_data / "tfds"
-        if name == "fashion_mnist":
-            one, other = (
-                found / f"{n}/3.0.1/{n}-train.array_record-00000-of-00001"
-                for n in ("mnist", name)
-            )
-            if filecmp.cmp(one, other, shallow=False):
-                pytest.skip(f"{other} is no Fashion-MNIST, but a copy of {one}")
-        return found
-
-    return folder
+def real_data():
+    """The folder of real data sets, $JAXGAN_TEST_DATA."""
+    folder = os.environ.get("JAXGAN_TEST_DATA")
+    if folder is None:
+        pytest.skip("JAXGAN_TEST_DATA does not say where real data sets are")
+    return Path(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import optax
+import pytest
 from jax.tree_util import Partial
 
 from jaxgan import (
@@ -34,6 +35,12 @@ def whole(batch):
 
 def unread(*args, **kwargs):
     raise AssertionError("a loss read what this round does not have")
+
+
+def tiered(values, first):
+    """Parameters of a test: `first` in the first tier, the others in the second."""
+    slow = pytest.mark.slow
+    return [v if v in first else pytest.param(v, marks=slow) for v in values]
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from jaxgan.cli import main
+from tests.builders import tiered
 
 TINY = str(Path(__file__).parent / "tiny_experiment.py")
 
@@ -213,7 +214,9 @@ def test_the_help_of_an_experiment_lists_its_fields(capsys):
         assert words in page
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", tiered([signal.SIGINT, signal.SIGTERM], [signal.SIGTERM])
+)
 def test_a_signal_saves_says_where_and_ends_without_traceback(tmp_path, number):
     command = [sys.executable, "-m", "jaxgan.cli", "train", TINY, "--devices", "1"]
     process = subprocess.Popen(

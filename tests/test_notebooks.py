@@ -13,6 +13,7 @@ def test_there_are_notebooks():
     assert "games" in {path.stem for path in NOTEBOOKS}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_draws(path, tmp_path):

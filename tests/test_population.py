@@ -26,7 +26,15 @@ from jaxgan import (
     priors,
     r1,
 )
-from tests.builders import assert_close, batches, bits, random, reals, small_game
+from tests.builders import (
+    assert_close,
+    batches,
+    bits,
+    random,
+    reals,
+    small_game,
+    tiered,
+)
 
 HYPERS = crossed(gamma=[0.1, 1.0], rate=[1e-3, 1e-2])
 SEEDS = (3, 5, 3, 9)
@@ -35,7 +43,7 @@ FORMS = {
     "sequential": {"sequential": True},
     "devices": {"devices": jax.local_devices()[:4]},
 }
-in_every_form = pytest.mark.parametrize("form", FORMS)
+in_every_form = pytest.mark.parametrize("form", tiered(FORMS, ["vmap"]))
 
 
 def keys(seeds=SEEDS):
@@ -91,6 +99,7 @@ def ahead(hypers):
     return build(hypers, lambda *of: lookahead(extragradient(*of), period=2))
 
 
+@pytest.mark.slow
 def test_members_of_dynamics_that_remember_equal_single_runs():
     compared(population(ahead, HYPERS), ahead, HYPERS)
 
@@ -121,7 +130,7 @@ def build_convolutional(hypers):
     return alternating(game, optimizers, images(1, 0)[0])
 
 
-@pytest.mark.parametrize("form", ["vmap", "sequential"])
+@pytest.mark.parametrize("form", tiered(["vmap", "sequential"], []))
 def test_convolutional_members_equal_single_runs(form):
     hypers = {"gamma": np.array([0.1, 1.0]), "rate": np.array([0.01, 0.02])}
     algorithm = population(build_convolutional, hypers, **FORMS[form])

@@ -16,7 +16,7 @@ from jaxgan.reporting import read_rows
 from jaxgan.run import create_run, open_run
 from jaxgan.sweep import parse_grid, sweep
 from jaxgan.training import Schedule, train
-from tests.builders import assert_close
+from tests.builders import assert_close, tiered
 from tests.test_cli import TINY, run
 
 PLANE = str(Path(__file__).parent / "plane_experiment.py")
@@ -71,8 +71,9 @@ def test_diverged_members_are_named_and_never_the_best(swept):
     assert open_run(swept / "best").config.learning_rate == 0.01
 
 
+@pytest.mark.parametrize("seeds", tiered([2, 3], [2]))
 def test_members_are_scored_and_without_a_rank_the_least_first_score_is_kept(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, seeds
 ):
     monkeypatch.setattr("jaxgan.sweep.is_milestone", lambda step: step == 2)
     file = load_file(Path(TINY))
@@ -83,9 +84,9 @@ def test_members_are_scored_and_without_a_rank_the_least_first_score_is_kept(
 
     config = file.config(steps=3, evaluated=True)
     out = tmp_path / "sweep"
-    members = sweep(out, file._replace(experiment=unmeasured), config, 3, {})
+    members = sweep(out, file._replace(experiment=unmeasured), config, seeds, {})
     found = {each.seed: each.scores[0].value for each in members}
-    assert len({*found.values()}) == 3
+    assert len({*found.values()}) == seeds
     told = json.loads((out / "sweep.json").read_text(encoding="utf-8"))
     assert [m["measured"]["frechet"] for m in told["members"]] == [*found.values()]
     assert "| frechet | " in (out / "table.md").read_text(encoding="utf-8")
@@ -120,6 +121,7 @@ def test_the_best_is_the_run_that_it_would_have_been_alone(swept, tmp_path):
             assert row[name] == pytest.approx(value, rel=1e-4, abs=1e-5), name
 
 
+@pytest.mark.slow
 def test_members_are_measured_by_their_own_networks(tmp_path):
     out = tmp_path / "s"
     assert run("sweep", PLANE, "--grid", "gain=1,10", "--seeds", 2, "--out", out) == 0

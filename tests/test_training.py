@@ -2,8 +2,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -11,35 +9,23 @@ import pytest
 
 from jaxgan.checkpoint import restore, steps
 from jaxgan.errors import InputError, Interrupted, RunError
-from jaxgan.experiment import load_file
 from jaxgan.keeping import like_state
 from jaxgan.reporting import read_rows
-from jaxgan.run import create_run
 from jaxgan.training import Schedule, is_milestone, train
-
-TINY = Path(__file__).parent / "tiny_experiment.py"
-OFTEN = Schedule(log_every=1, save_every=2)
-ONE_DEVICE = jax.devices()[:1]
-
-
-def make_run(directory, **config):
-    file = load_file(TINY)
-    return create_run(directory, file, file.config(**config))
-
-
-def leaves(state):
-    """Every bit of a state, keys included."""
-    state = state._replace(key=jax.random.key_data(state.key))
-    return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
+from tests.builders import tiered
+from tests.runs import (
+    OFTEN,
+    ONE_DEVICE,
+    PLANE,
+    TINY,
+    assert_same_bits,
+    leaves,
+    make_run,
+    wait_until,
+)
 
 
-def assert_same_bits(one, other):
-    for a, b in zip(leaves(one), leaves(other), strict=True):
-        assert a.dtype == b.dtype
-        assert a.tobytes() == b.tobytes()
-
-
-@pytest.mark.parametrize("moves", [1, 2])
+@pytest.mark.parametrize("moves", tiered([1, 2], [1]))
 def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, monkeypatch, moves):
     whole = train(
         make_run(tmp_path / "whole", discriminator_moves=moves), OFTEN, ONE_DEVICE
@@ -58,18 +44,19 @@ def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, monkeypatch, moves):
 
 
 def test_a_run_killed_at_once_resumes_to_the_same_bits(tmp_path):
-    whole = train(make_run(tmp_path / "whole", steps=40), OFTEN, ONE_DEVICE)
+    count = 100
+    whole = train(make_run(tmp_path / "whole", PLANE, steps=count), OFTEN, ONE_DEVICE)
     directory = tmp_path / "killed"
-    command = [sys.executable, "-m", "jaxgan.cli", "train", str(TINY), "--run"]
-    command += [str(directory), "--steps", "40", "--save-every", "2", "--log-every=1"]
+    command = [sys.executable, "-m", "jaxgan.cli", "train", str(PLANE), "--run"]
+    command += [str(directory), f"--steps={count}", "--save-every=2", "--log-every=1"]
     command += ["--devices", "1"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     wait_until(lambda: len(steps(directory / "checkpoints")) > 1, process)
     process.kill()
     process.wait()
     reached = steps(directory / "checkpoints")[-1]
-    assert reached < 40, "the process was too fast to be killed"
-    resumed = train(make_run(directory, steps=40), OFTEN, ONE_DEVICE)
+    assert reached < count, "the process was too fast to be killed"
+    resumed = train(make_run(directory, PLANE, steps=count), OFTEN, ONE_DEVICE)
     assert_same_bits(whole, resumed)
     rows = read_rows(directory / "metrics.jsonl")
     assert rows == read_rows(tmp_path / "whole" / "metrics.jsonl")
@@ -126,76 +113,6 @@ def test_numpy_numbers_are_measures_too(tmp_path):
     assert (row["a"], row["b"], row["c"]) == (0.5, 2, None)
 
 
-SAVER = """
-import sys
-from pathlib import Path
-import jax, jax.numpy as jnp
-from jaxgan.checkpoint import Checkpoints
-from jaxgan.types import State, Variables
-
-start = int(sys.argv[2])
-with Checkpoints(Path(sys.argv[1]), keep=3) as saved:
-    for step in range(start, start + 1000):
-        weights = jnp.full((1000, 1000), float(step))
-        saved.save(State(jnp.int32(step), {"g": Variables(weights)}, {}, {}, (), {},
-                         jax.random.key(step)))
-"""
-
-
-def test_ten_kills_in_the_middle_of_a_save_lose_nothing(tmp_path):
-    directory = tmp_path / "checkpoints"
-    directory.mkdir()
-    reached = 0
-    torn = 0
-    for _ in range(10):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SAVER, str(directory), str(reached + 1)],
-            stderr=subprocess.DEVNULL,
-        )
-        before = reached
-        wait_until(lambda b=before: (steps(directory) or [0])[-1] > b, process)
-        wait_until(lambda: saving(directory), process)
-        process.kill()
-        process.wait()
-        torn += saving(directory)
-        newest = steps(directory)[-1]
-        like = like_saved()
-        state = restore(directory, like)
-        assert state is not None
-        assert int(state.step) == newest > before
-        assert (np.asarray(state.variables["g"].params) == newest).all()
-        reached = newest
-    assert torn > 0, "no kill came in the middle of a save"
-
-
-def saving(directory):
-    return any("tmp" in path.name for path in directory.iterdir())
-
-
-def like_saved():
-    import jax.numpy as jnp
-
-    from jaxgan.checkpoint import shapes
-    from jaxgan.parallel import replicated
-    from jaxgan.types import State, Variables
-
-    def make():
-        weights = jnp.zeros((1000, 1000))
-        return State(
-            jnp.int32(0), {"g": Variables(weights)}, {}, {}, (), {}, jax.random.key(0)
-        )
-
-    return shapes(make, replicated(ONE_DEVICE))
-
-
-def wait_until(condition, process, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, "the process ended by itself"
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.0005)
-
-
 def test_loss_that_is_not_finite_stops_the_run_with_the_last_good_step(tmp_path):
     run = make_run(tmp_path / "run", steps=20, bomb=8)
     with pytest.raises(RunError, match=r"step 8: generator/x is nan; .*checkpoints/5"):
@@ -221,19 +138,35 @@ def test_a_run_leaves_everything_that_it_promises(tmp_path):
     assert about["versions"]["jax"] == jax.__version__
 
 
-def test_training_on_eight_devices_is_training_on_one(tmp_path):
-    one = train(make_run(tmp_path / "one", steps=2), OFTEN, jax.devices()[:1])
-    eight = train(make_run(tmp_path / "eight", steps=2), OFTEN, jax.devices()[:8])
+# Of a network to be compiled for several devices the small one is the cheapest form.
+of_points_and_of_images = pytest.mark.parametrize(
+    "experiment", tiered([PLANE, TINY], [PLANE]), ids=lambda path: path.stem
+)
+
+
+@of_points_and_of_images
+def test_training_on_eight_devices_is_training_on_one(tmp_path, experiment):
+    one, eight = (
+        train(
+            make_run(tmp_path / str(count), experiment, steps=2),
+            OFTEN,
+            jax.devices()[:count],
+        )
+        for count in (1, 8)
+    )
     for a, b in zip(leaves(one), leaves(eight), strict=True):
         np.testing.assert_allclose(a, b, atol=2e-4)  # Adam enlarges rounding
 
 
-def test_a_run_moves_to_another_number_of_devices(tmp_path, monkeypatch):
+@of_points_and_of_images
+def test_a_run_moves_to_another_number_of_devices(tmp_path, monkeypatch, experiment):
     monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     with pytest.raises(Interrupted):
-        train(make_run(tmp_path / "run"), OFTEN, jax.devices()[:4])
+        run = make_run(tmp_path / "run", experiment, steps=6)
+        train(run, OFTEN, jax.devices()[:4])
     monkeypatch.delenv("JAXGAN_TEST_STOP_AT")
-    state = train(make_run(tmp_path / "run"), OFTEN, jax.devices()[:2])
+    run = make_run(tmp_path / "run", experiment, steps=6)
+    state = train(run, OFTEN, jax.devices()[:2])
     assert int(state.step) == 6
 
 
@@ -254,7 +187,7 @@ def test_a_schedule_of_zero_is_refused(tmp_path, field):
         train(make_run(tmp_path / "run"), Schedule(**{field: 0}))
 
 
-def test_a_run_with_no_steps_is_refused(tmp_path):
+def test_a_run_with_no_countis_refused(tmp_path):
     with pytest.raises(InputError, match="steps must be an integer of at least 1"):
         train(make_run(tmp_path / "run", steps=0))
 

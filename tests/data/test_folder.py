@@ -946,6 +946,7 @@ def test_drawings_on_nothing_lie_on_white(real_data, emoji_cache):
     assert (data.arrays.real < 255).any((1, 2, 3)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_outlines_and_colours_of_the_same_drawings_are_pairs(real_data, emoji_cache):
     emoji = real_data / "emoji"
@@ -968,6 +969,7 @@ def test_outlines_and_colours_of_the_same_drawings_are_pairs(real_data, emoji_ca
     assert own > 1.5 * other
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_drawings_by_different_hands_are_pairs_by_name(real_data, emoji_cache):
     emoji = real_data / "emoji"

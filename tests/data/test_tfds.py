@@ -375,8 +375,8 @@ def test_the_real_sets_are_all_there(real_data, name, split, size):
 
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", COUNTS)
-def test_the_real_sets_have_their_known_counts(real_set, name):
-    data = tfds(name, condition=("label",), data_dir=real_set(name))
+def test_the_real_sets_have_their_known_counts(real_data, name):
+    data = tfds(name, condition=("label",), data_dir=real_data / "tfds")
     images, [labels], _ = data.arrays
     assert np.bincount(labels).tolist() == COUNTS[name]
     assert (images.min(), images.max()) == (0, 255)

@@ -27,6 +27,7 @@ from jaxgan import (
     stateless,
     wasserstein,
 )
+from jaxgan.precision import standard_promotion
 from tests.builders import (
     algorithm_of,
     assert_close,
@@ -77,9 +78,10 @@ def by_hand(order, optimizers, params, memory, given, latents):
         gradient, parts = jax.grad(pay, has_aux=True)(
             params[player], params[other], batch.real, z
         )
-        updates, memory[player] = optimizers[player].update(
-            gradient, memory[player], params[player]
-        )
+        with standard_promotion():
+            updates, memory[player] = optimizers[player].update(
+                gradient, memory[player], params[player]
+            )
         params[player] = optax.apply_updates(params[player], updates)
         reports[player].append((parts, optax.tree.norm(gradient)))
     means = {
@@ -92,14 +94,22 @@ def by_hand(order, optimizers, params, memory, given, latents):
 @pytest.mark.parametrize(
     ("order", "fakes", "optimizers"),
     [
-        (PLAYERS, None, (optax.sgd(0.4), optax.sgd(0.1))),
-        (PLAYERS, None, (optax.adam(4e-3, b1=0.5), optax.adam(1e-3, b1=0.5))),
+        pytest.param(
+            *(PLAYERS, None, (optax.sgd(0.4), optax.sgd(0.1))), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            *(PLAYERS, None, (optax.adam(4e-3, b1=0.5), optax.adam(1e-3, b1=0.5))),
+            marks=pytest.mark.slow,
+        ),
         (
             ("discriminator",) * 3 + ("generator",),
             {"discriminator": 6, "generator": 10},
             (optax.sgd(0.4), optax.adam(1e-2)),
         ),
-        (PLAYERS[::-1], {"generator": 5}, (optax.sgd(0.1), optax.sgd(0.1))),
+        pytest.param(
+            *(PLAYERS[::-1], {"generator": 5}, (optax.sgd(0.1), optax.sgd(0.1))),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["two learning rates", "adam", "three to one, unequal batches", "reversed"],
 )

@@ -30,6 +30,7 @@ from jaxgan import (
 )
 from jaxgan.theory.games import bilinear, dirac_gan, quadratic
 from jaxgan.theory.spectrum import jacobian, spectral_radius
+from tests.builders import tiered
 
 SIZES = (0.1, 0.3, 0.5, 0.7, 0.9)
 BATCH = Batch(np.zeros((1, 1)))  # JAX's would be of float32 here
@@ -86,7 +87,7 @@ CLOSED = {
 }
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", tiered(SIZES, SIZES[:2]))
 @pytest.mark.parametrize("name", CLOSED)
 def test_spectral_radius_on_the_bilinear_game(name, size):
     dynamics, substeps, radius = CLOSED[name]
@@ -246,7 +247,7 @@ def test_symplectic_adjustment_turns_to_stable_points_and_from_others(attraction
 # By hand: lookahead and unrolled
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", tiered(SIZES, SIZES[:2]))
 def test_lookahead_against_powers_of_the_inner_step(size):
     def dynamics(*of):
         return lookahead(simultaneous(*of), period=5, rate=0.5)

@@ -189,11 +189,13 @@ def on_one_and_on_eight():
     return found
 
 
+@pytest.mark.slow
 def test_eight_devices_move_the_parameters_as_one_does(on_one_and_on_eight):
     (one, _), (eight, _) = on_one_and_on_eight
     close(one.variables, eight.variables, 1e-6)
 
 
+@pytest.mark.slow
 def test_eight_devices_share_the_work_and_gather_nothing(on_one_and_on_eight):
     (_, alone), (_, shared) = on_one_and_on_eight
     flops = [compiled.cost_analysis()["flops"] for compiled in (alone, shared)]

@@ -37,6 +37,7 @@ from jaxgan import (
     wasserstein,
 )
 from jaxgan.checkpoint import Checkpoints, restore, shapes
+from jaxgan.precision import standard_promotion
 from jaxgan.theory.games import quadratic
 from tests.builders import (
     algorithm_of,
@@ -46,6 +47,7 @@ from tests.builders import (
     random,
     reals,
     small_game,
+    tiered,
 )
 
 GAMMA = 0.3
@@ -70,11 +72,9 @@ DYNAMICS = {
     "proximal_point": (proximal_point, 1),
 }
 TOGETHER = [name for name, (_, substeps) in DYNAMICS.items() if substeps == 1]
-# Compiled with lazy penalties or BatchNorm, proximal_point takes half a minute.
-SLOW = pytest.param("proximal_point", marks=pytest.mark.slow)
-of_every_dynamics = pytest.mark.parametrize(
-    "name", [SLOW if name == "proximal_point" else name for name in DYNAMICS]
-)
+# One that moves in turn, one at once, one that looks ahead; all in the second tier.
+FIRST = {"alternating", "simultaneous", "extragradient"}
+of_every_dynamics = pytest.mark.parametrize("name", tiered(DYNAMICS, FIRST))
 
 
 def still_game(loss=None, **options):
@@ -84,7 +84,8 @@ def still_game(loss=None, **options):
 
 
 def run(algorithm, steps, substeps, seed=0):
-    state, step = algorithm.init(jax.random.key(seed)), jax.jit(algorithm.step)
+    state = algorithm.init(jax.random.key(seed))
+    step = jax.jit(algorithm.step)
     for i in range(steps):
         state, info = step(state, batches(substeps, seed=i))
     return state, info
@@ -160,16 +161,16 @@ def stepped_by_hand(name, w, x, y):
     return restore_tree(flat)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "simultaneous",
-        "extragradient",
-        "consensus",
-        "symplectic_adjustment",
-        "proximal_point",
-    ],
-)
+BY_HAND = [
+    "simultaneous",
+    "extragradient",
+    "consensus",
+    "symplectic_adjustment",
+    "proximal_point",
+]
+
+
+@pytest.mark.parametrize("name", tiered(BY_HAND, BY_HAND[:1]))
 def test_a_step_by_hand(name):
     dynamics, substeps = DYNAMICS[name]
     algorithm = algorithm_of(still_game(), optax.sgd(SIZE), dynamics=dynamics)
@@ -179,6 +180,7 @@ def test_a_step_by_hand(name):
     assert_close(found, stepped_by_hand(name, w, x.real, y.real), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_unrolled_by_hand_through_adam():
     """The discriminator's Adam, with moments from earlier steps, twice inside."""
     adam = optax.adam(0.05, b1=0.5, eps_root=1e-6)
@@ -199,7 +201,8 @@ def test_unrolled_by_hand_through_adam():
         for _ in range(2):
             gradient = field({"generator": g, "discriminator": d}, x.real)
             own = {"discriminator": gradient["discriminator"]}
-            updates, inside = adam.update(own, inside, {"discriminator": d})
+            with standard_promotion():
+                updates, inside = adam.update(own, inside, {"discriminator": d})
             d = plus(d, 1.0, updates["discriminator"])
         return costs({"generator": g, "discriminator": d}, x.real)["generator"]
 
@@ -208,7 +211,8 @@ def test_unrolled_by_hand_through_adam():
     assert_close(found.variables["generator"].params, moved, atol=1e-6)
     # The discriminator then moves as ever, from where it was.
     gradient = field({**w, "generator": moved}, y.real)["discriminator"]
-    updates, _ = adam.update({"discriminator": gradient}, memory)
+    with standard_promotion():
+        updates, _ = adam.update({"discriminator": gradient}, memory)
     expected = plus(w["discriminator"], 1.0, updates["discriminator"])
     assert_close(found.variables["discriminator"].params, expected, atol=1e-5)
 
@@ -233,9 +237,10 @@ def test_optimistic_adam_is_optaxs():
     state, w = start_of(algorithm)
     x, y = reals(1), reals(2)
     memory = adam.init(w)
-    first, memory = adam.update(field(w, x.real), memory)
-    w = plus(w, 1.0, first)
-    second, _ = adam.update(field(w, y.real), memory)
+    with standard_promotion():
+        first, memory = adam.update(field(w, x.real), memory)
+        w = plus(w, 1.0, first)
+        second, _ = adam.update(field(w, y.real), memory)
     w = plus(plus(w, 2.0, second), -1.0, first)
     for batch in (x, y):
         state, _ = jax.jit(algorithm.step)(state, (batch,))
@@ -323,7 +328,9 @@ def test_three_steps_of_everything_at_once(name):
         assert float(info.gradient_norms[player]) > 0
 
 
-@pytest.mark.parametrize("name", ["consensus", "extragradient", "unrolled"])
+@pytest.mark.parametrize(
+    "name", tiered(["consensus", "extragradient", "unrolled"], ["consensus"])
+)
 def test_eight_devices_do_as_one(name):
     dynamics, substeps = DYNAMICS[name]
     game = small_game(chain(non_saturating(), r1(GAMMA)), normed=("generator",))
@@ -354,15 +361,13 @@ def test_resume_is_exact_with_what_dynamics_remember(name, tmp_path):
     assert bits(step(again, given)[0]) == bits(step(state, given)[0])
 
 
-@pytest.mark.parametrize("name", [*TOGETHER, "extragradient"])
+@pytest.mark.parametrize("name", tiered([*TOGETHER, "extragradient"], FIRST))
 def test_statistics_are_those_of_one_round(name):
     """BatchNorm's mean moves once a step: by a tenth towards the batch's mean."""
     dynamics, substeps = DYNAMICS[name]
     game = still_game(normed=("generator",))
     algorithm = algorithm_of(game, optax.sgd(1e-6), dynamics=dynamics)
-    state = algorithm.init(jax.random.key(0))
-    for i in range(2):
-        state, _ = algorithm.step(state, batches(substeps, seed=i))
+    state, _ = run(algorithm, 2, substeps)
     value = state.variables["generator"]
     mean = (LATENTS @ value.params["Dense_0"]["kernel"]).mean(axis=0)
     found = value.stats["batch_stats"]["BatchNorm_0"]["mean"]
@@ -459,19 +464,21 @@ def remembering():
     return Loss({"remembering": Part(lambda variables: jnp.float32(1), evaluate)})
 
 
+ACCUMULATED = {
+    "r1": lambda: chain(non_saturating(), r1(GAMMA)),
+    "random": lambda: chain(wasserstein(), gradient_penalty(0.5)),  # per example
+    "lazy": lambda: chain(non_saturating(), every(2, r1(GAMMA))),
+    "with a state": lambda: chain(non_saturating(), remembering()),
+}
+
+
+@pytest.mark.parametrize("loss", tiered(ACCUMULATED, ["random", "with a state"]))
 @pytest.mark.parametrize(
-    "loss",
-    [
-        lambda: chain(non_saturating(), r1(GAMMA)),
-        lambda: chain(wasserstein(), gradient_penalty(0.5)),  # random, per example
-        lambda: chain(non_saturating(), every(2, r1(GAMMA))),
-        lambda: chain(non_saturating(), remembering()),
-    ],
+    "name", tiered(["alternating", "simultaneous", "consensus"], ["alternating"])
 )
-@pytest.mark.parametrize("name", ["alternating", "simultaneous", "consensus"])
 def test_microbatches_give_the_whole_batchs_step(name, loss):
     dynamics, substeps = DYNAMICS[name]
-    game = small_game(loss())
+    game = small_game(ACCUMULATED[loss]())
     whole, _ = run(algorithm_of(game, dynamics=dynamics), 3, substeps)
     shares, _ = run(algorithm_of(accumulated(game, 4), dynamics=dynamics), 3, substeps)
     assert_close(whole.variables, shares.variables, atol=2e-6)

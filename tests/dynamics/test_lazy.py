@@ -34,25 +34,38 @@ def started(loss, step=0, **options):
     return algorithm, state._replace(step=jnp.int32(step))
 
 
-def after(loss, step, **options):
-    algorithm, state = started(loss, step, **options)
-    return jax.jit(algorithm.step)(state, batches(seed=step))
+def after(loss, step):
+    return stepping(loss)(step)
+
+
+def stepping(loss):
+    """`(number of the step) -> (state, info) after it`, compiled once."""
+    algorithm, state = started(loss)
+    step = jax.jit(algorithm.step)
+    return lambda number: step(
+        state._replace(step=jnp.int32(number)), batches(seed=number)
+    )
 
 
 LAZY = chain(every(4, r1(1.0)), every(6, gradient_penalty()), every(4, path_length()))
 
 
-@pytest.mark.parametrize("step", [1, 2, 3, 5, 7])
-def test_a_step_without_them_is_the_plain_step(step):
-    state, info = after(chain(non_saturating(), LAZY), step)
-    plain, plain_info = after(non_saturating(), step)
-    assert bits(state.variables) == bits(plain.variables)
-    assert bits(state.optimizers) == bits(plain.optimizers)
-    for player, parts in info.losses.items():
-        for name, paid in parts.items():
-            expected = plain_info.losses[player].get(name, 0.0)
-            assert float(paid) == float(expected)
-    assert bits(info.gradient_norms) == bits(plain_info.gradient_norms)
+@pytest.fixture(scope="module")
+def lazily():
+    return stepping(chain(non_saturating(), LAZY))
+
+
+def test_a_step_without_them_is_the_plain_step(lazily):
+    plainly = stepping(non_saturating())
+    for step in (1, 2, 3, 5, 7):
+        (state, info), (plain, plain_info) = lazily(step), plainly(step)
+        assert bits(state.variables) == bits(plain.variables)
+        assert bits(state.optimizers) == bits(plain.optimizers)
+        for player, parts in info.losses.items():
+            for name, paid in parts.items():
+                expected = plain_info.losses[player].get(name, 0.0)
+                assert float(paid) == float(expected)
+        assert bits(info.gradient_norms) == bits(plain_info.gradient_norms)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +79,8 @@ def test_a_step_without_them_is_the_plain_step(step):
               weighted(4.0, path_length())]),
     ],
 )  # fmt: skip
-def test_a_step_with_them_is_that_of_weighted_parts(step, due):
-    state, info = after(chain(non_saturating(), LAZY), step)
+def test_a_step_with_them_is_that_of_weighted_parts(step, due, lazily):
+    state, info = lazily(step)
     expected, expected_info = after(chain(non_saturating(), *due), step)
     assert_close(state.variables, expected.variables, atol=2e-6)
     for player, parts in expected_info.losses.items():
@@ -100,9 +113,9 @@ def test_a_player_may_pay_lazily_alone():
 def test_every_multiplies():
     nested, plain = every(2, every(3, r1(1.0))), every(6, r1(1.0))
     assert nested.parts["r1"].interval == plain.parts["r1"].interval == 6
+    one, other = (stepping(chain(non_saturating(), x)) for x in (nested, plain))
     for step in (0, 2, 3, 6):
-        one, other = (after(chain(non_saturating(), x), step) for x in (nested, plain))
-        assert_close(one[0].variables, other[0].variables)
+        assert_close(one(step)[0].variables, other(step)[0].variables)
 
 
 def conditionals(loss, order):

@@ -302,7 +302,7 @@ def test_a_round_passes_through_transformations():
             record, _ = play_out(setting, state, ["generator"], reals(0), key)
             return transform(record)
 
-        return jax.vmap(run)(jax.random.split(jax.random.key(0), 2))
+        return jax.jit(jax.vmap(run))(jax.random.split(jax.random.key(0), 2))
 
     def through_cond(record):
         return jax.lax.cond(record.fake.sum() > 0, slope, slope, record)

@@ -82,7 +82,7 @@ ADVERSARIAL = {
     "relativistic_average": relativistic_average(hinge()),
     "mmd": mmd(),
     "cramer": cramer(),
-    "sinkhorn": sinkhorn(),
+    "sinkhorn": sinkhorn(iterations=10),
     "energy_based": energy_based(1.0),
     "boundary_equilibrium": boundary_equilibrium(),
 }
@@ -126,6 +126,23 @@ VARIATIONS = {
 }
 
 EVERYTHING = ADVERSARIAL | PENALTIES | VARIATIONS
+
+ONE_OF_EACH_FAMILY = {
+    "non_saturating",  # functions of a logit
+    "f_divergence: jensen_shannon",
+    "relativistic_average",
+    "mmd",  # compares all pairs
+    "sinkhorn",
+    "boundary_equilibrium",  # has a state
+    "gradient_penalty",
+    "lecam",
+    "consistency",
+    "path_length",
+    "historical_averaging",
+    "top_k",
+    "gradient_balanced",
+}
+"""What stands for all in the first tier, where each would take long to compile."""
 
 PUBLIC = {
     name: value

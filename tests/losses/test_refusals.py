@@ -113,9 +113,8 @@ def test_features_that_are_there_are_used():
     loss = chain(non_saturating(), feature_matching(), pulling_away())
     game = gan(mlp((2,)), critic, loss, priors.normal(3))
     algorithm = algorithm_of(game)
-    _, info = algorithm.step(
-        algorithm.init(jax.random.key(0)), (Batch(jnp.ones((8, 2))),) * 2
-    )
+    state = jax.jit(algorithm.init)(jax.random.key(0))
+    _, info = jax.jit(algorithm.step)(state, (Batch(jnp.ones((8, 2))),) * 2)
     assert float(info.losses["generator"]["pulling_away"]) > 0
 
 

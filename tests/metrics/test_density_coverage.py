@@ -36,6 +36,7 @@ def test_balls_on_a_line_are_open():
     assert (density.value, coverage.value) == (3 / 4, 2 / 3)
 
 
+@pytest.mark.slow
 def test_equal_distributions_have_what_they_should():
     # In any number of dimensions, to 4 standard errors.
     rng = np.random.default_rng(0)
@@ -78,6 +79,7 @@ def test_overlaps_of_several_k_are_those_of_each():
     assert density_coverage_of(wide) == density_coverage(*sets(), k=5)
 
 
+@pytest.mark.slow
 def test_the_error_is_about_how_much_other_samples_vary():
     rng = np.random.default_rng(1)
     found = [

@@ -83,6 +83,7 @@ def test_blocks_do_not_change_what_is_found(monkeypatch):
     np.testing.assert_array_equal(radii(x, (4,)), reach)
 
 
+@pytest.mark.slow
 def test_panels_and_parts_are_those_of_all_distances(monkeypatch):
     """Of blocks of 16 there are 34 in all and 4 or 5 in each of 8 parts."""
     monkeypatch.setattr(neighbours, "BLOCK", 16)

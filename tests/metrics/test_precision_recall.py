@@ -92,6 +92,7 @@ def test_overlaps_of_several_k_are_those_of_each():
     assert precision_recall_of(wide) == precision_recall(*sets(), k=5)
 
 
+@pytest.mark.slow
 def test_the_error_is_about_how_much_other_samples_vary():
     rng = np.random.default_rng(3)
     found = [
@@ -104,6 +105,7 @@ def test_the_error_is_about_how_much_other_samples_vary():
         assert 0.75 < np.sqrt(np.mean(error**2)) / value.std(ddof=1) < 1.33
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("away", [2.5, 4.0])
 def test_the_error_is_that_also_where_two_sets_hardly_meet(away):
     """Their few common points move all four numbers at once."""

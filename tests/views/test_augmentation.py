@@ -11,8 +11,6 @@ from jaxgan import (
     Batch,
     alternating,
     chain,
-    dcgan_discriminator,
-    dcgan_generator,
     gan,
     mlp,
     non_saturating,
@@ -111,13 +109,12 @@ def test_changes_follow_each_other_with_randomness_of_their_own():
 
 def test_a_game_is_played_under_it_and_penalised_through_it():
     view = augmented(shifted(), cut_out(), brightened())
-    shape = (8, 8, 1)
     batch = Batch(images(8, 8, 8, 1))
     info = {}
     for name, chosen in {"plain": {}, "augmented": {"view": view}}.items():
         game = gan(
-            dcgan_generator(shape, 4, base=2),
-            dcgan_discriminator(shape, 4, base=2, batch_norm=False),
+            mlp((8, 8, 1), (8,)),
+            mlp((), (8,)),
             chain(non_saturating(), r1(1.0)),
             priors.normal(4),
             **chosen,

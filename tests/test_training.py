@@ -44,7 +44,7 @@ def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, monkeypatch, moves):
 
 
 def test_a_run_killed_at_once_resumes_to_the_same_bits(tmp_path):
-    count = 100
+    count = 30
     whole = train(make_run(tmp_path / "whole", PLANE, steps=count), OFTEN, ONE_DEVICE)
     directory = tmp_path / "killed"
     command = [sys.executable, "-m", "jaxgan.cli", "train", str(PLANE), "--run"]

@@ -41,7 +41,7 @@ from tests.runs import (
     wait_until,
 )
 
-STEPS = 60
+STEPS = 40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,12 +62,13 @@ def kills(count: int, seed: int, place: Path) -> None:
     for number in tqdm(range(count), "kills"):
         process = _training(place / "killed")
         try:
-            process.wait(rng.uniform(0, seconds))
+            said = process.communicate(timeout=rng.uniform(0, seconds))[1]
+            assert process.returncode == 0, said
             finished = True
         except subprocess.TimeoutExpired:
             finished = False
             process.kill()
-            process.wait()
+            process.communicate()
         if finished or number == count - 1:
             _assert_like(whole, place, "killed")
 
@@ -160,10 +161,10 @@ def saves(count: int, seed: int, place: Path) -> None:
 
 def _whole(place: Path) -> tuple[State, float]:
     """The run that is left alone, its last state, and the seconds that it takes."""
-    process = _training(place / "whole")  # what it compiles the next ones find
-    assert process.wait() == 0, process.communicate()[1]
-    start = time.monotonic()
-    assert _training(place / "timed").wait() == 0
+    for name in ("whole", "timed"):  # what the first compiles the second finds
+        process, start = _training(place / name), time.monotonic()
+        said = process.communicate()[1]
+        assert process.returncode == 0, said
     seconds = time.monotonic() - start
     return train(make_run(place / "whole", steps=STEPS), OFTEN, ONE_DEVICE), seconds
 

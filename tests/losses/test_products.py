@@ -28,7 +28,7 @@ SETTINGS = {
 @pytest.fixture(autouse=True, scope="module")
 def compiled_with_least_effort():
     """Of hundreds of programs, each of which runs once, in the second tier too."""
-    before = jax.config.jax_disable_most_optimizations
+    before = jax.config.values["jax_disable_most_optimizations"]
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", before)

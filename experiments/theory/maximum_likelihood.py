@@ -46,6 +46,7 @@ from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 
 import jaxgan as jg
+from jaxgan.precision import standard_promotion
 from jaxgan.theory.densities import masses
 from jaxgan.theory.divergences import jensen_shannon, kl
 
@@ -153,7 +154,7 @@ def descend(objective: Objective, start: Mixture, steps: int = 2000) -> Mixture:
 
     def move(carry: tuple, _: None) -> tuple[tuple, None]:
         model, memory = carry
-        with jax.numpy_dtype_promotion("standard"):  # optax multiplies counts by rates
+        with standard_promotion():
             updates, memory = optimizer.update(slope(model), memory)
         return (optax.apply_updates(model, updates), memory), None
 

@@ -67,7 +67,7 @@ def population(
         >>> from jaxgan import non_saturating, population, priors, r1
         >>> def build(hypers):
         ...     loss = chain(non_saturating(), r1(hypers["gamma"]))
-        ...     game = gan(mlp((2,)), mlp(()), loss, priors.normal(16))
+        ...     game = gan(mlp((2,), (8,)), mlp((), (8,)), loss, priors.normal(4))
         ...     optimizers = {p: optax.adam(hypers["rate"]) for p in game.players}
         ...     return alternating(game, optimizers, Batch(jnp.zeros((8, 2))))
         >>> algorithm = population(build, crossed(gamma=[0.1, 1.0], rate=[1e-3, 2e-3]))

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import signal
 
+import jax
 import numpy as np
 import optax
 from PIL import Image
@@ -19,6 +20,7 @@ from jaxgan import (
     priors,
     r1,
     shuffled,
+    stateless,
 )
 from jaxgan.data import synthetic
 from jaxgan.experiment import Experiment
@@ -38,6 +40,7 @@ class Config:
     ranks: bool = True
     word: str = "a"
     fails: bool = False  # in measuring, where the seed is odd
+    nan_at: int = 0  # the step whose generator loss is not a number; 0 for none
 
 
 def experiment(config: Config) -> Experiment:
@@ -48,10 +51,18 @@ def experiment(config: Config) -> Experiment:
         made, moved = generator.apply(*given, **options)
         return config.gain * made, moved
 
+    def explode(record, key):
+        del key
+        nan = jax.numpy.where(record.step == config.nan_at - 1, np.nan, 0.0)
+        return {"generator": record.mean(record.fake) * 0 + nan}
+
+    loss = chain(non_saturating(), r1(config.gamma))
+    if config.nan_at:
+        loss = chain(loss, stateless(explode, "x"))
     game = gan(
         generator._replace(apply=louder),
         mlp((), (config.width,)),
-        chain(non_saturating(), r1(config.gamma)),
+        loss,
         priors.normal(3),
     )
     optimizers = {p: optax.adam(config.learning_rate) for p in game.players}

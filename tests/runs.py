@@ -11,6 +11,7 @@ from jaxgan.run import Run, create_run
 from jaxgan.training import Schedule
 
 TINY = Path(__file__).parent / "tiny_experiment.py"
+PICTURE = Path(__file__).parent / "picture_experiment.py"
 PLANE = Path(__file__).parent / "plane_experiment.py"
 OFTEN = Schedule(log_every=1, save_every=2)
 ONE_DEVICE = jax.devices()[:1]
@@ -34,10 +35,10 @@ def assert_same_bits(one, other):
         assert a.tobytes() == b.tobytes()
 
 
-def wait_until(condition, process, seconds=60.0):
-    """Wait for a condition while a process runs."""
+def wait_until(condition, process, seconds=60.0, pause=0.0005):
+    """Wait for a condition while a process runs, and look at it after each pause."""
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, "the process ended by itself"
         assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.0005)
+        time.sleep(pause)

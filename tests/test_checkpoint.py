@@ -1,8 +1,7 @@
 """Damage done to checkpoints from outside, with the real Orbax."""
 
+import resource
 import shutil
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -39,14 +38,20 @@ def like(average=True):
     return shapes(lambda: make_state(0, average), replicated(jax.devices()[:1]))
 
 
-@pytest.fixture
-def directory(tmp_path):
-    path = tmp_path / "checkpoints"
+@pytest.fixture(scope="module")
+def undamaged(tmp_path_factory):
+    path = tmp_path_factory.mktemp("undamaged") / "checkpoints"
     with Checkpoints(path, keep=3) as saved:
         for step in (1, 2, 3, 4):
             saved.save(make_state(step))
     assert steps(path) == [2, 3, 4]
     return path
+
+
+@pytest.fixture
+def directory(undamaged, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(undamaged, tmp_path / "checkpoints")
 
 
 def data_files(step):
@@ -134,41 +139,30 @@ def test_what_is_saved_is_the_state_at_the_call_though_it_is_donated(tmp_path):
     assert (arrays["generator"].params["w"] == 6).all()
 
 
-FULL_DISK = """
-import resource, sys
-from pathlib import Path
-import numpy as np
-from jaxgan.checkpoint import Checkpoints
-from jaxgan.errors import RunError
-sys.path.insert(0, sys.argv[2])
-from test_checkpoint import make_state
-import jax
+@pytest.fixture
+def limits_of_files():
+    """Those that a test sets to the size of files, in bytes, end with it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-try:
-    with Checkpoints(Path(sys.argv[1]), keep=3) as saved:
+
+def test_a_save_that_cannot_be_written_says_so_and_keeps_the_last(
+    tmp_path, capfd, limits_of_files
+):
+    path = tmp_path / "checkpoints"
+    state = make_state(2)
+    noise = {"w": jax.random.normal(jax.random.key(0), (300, 300))}
+    variables = {"generator": state.variables["generator"]._replace(params=noise)}
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(RunError) as refused, Checkpoints(path, keep=3) as saved:
         saved.save(make_state(1))
         saved.wait()
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))  # bytes a file
-        state = make_state(2)
-        noise = {"w": jax.random.normal(jax.random.key(0), (300, 300))}
-        variables = {"generator": state.variables["generator"]._replace(params=noise)}
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
         saved.save(state._replace(variables=variables))
         saved.wait()
-except RunError as error:
-    print(error)
-    sys.exit(7)
-"""
-
-
-def test_a_save_that_cannot_be_written_says_so_and_keeps_the_last(tmp_path):
-    path = tmp_path / "checkpoints"
-    command = [sys.executable, "-c", FULL_DISK, str(path)]
-    done = subprocess.run(
-        [*command, str(__file__).rsplit("/", 1)[0]], capture_output=True, text=True
-    )
-    assert done.returncode == 7, done.stderr
-    assert "saving into" in done.stdout
-    assert f"the last good checkpoint is {path / '1'}" in done.stdout
-    assert "Traceback" not in done.stderr
+    assert "saving into" in str(refused.value)
+    assert f"the last good checkpoint is {path / '1'}" in str(refused.value)
+    assert "Traceback" not in capfd.readouterr().err
     assert int(restore(path, like()).step) == 1
     assert np.isfinite(restore(path, like()).variables["generator"].params["w"]).all()

@@ -16,7 +16,10 @@ from PIL import Image
 from jaxgan.cli import main
 from tests.builders import tiered
 
-TINY = str(Path(__file__).parent / "tiny_experiment.py")
+PICTURE, PLANE, TINY = (
+    str(Path(__file__).parent / f"{name}_experiment.py")
+    for name in ("picture", "plane", "tiny")
+)
 
 
 @pytest.fixture(autouse=True)
@@ -35,15 +38,15 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("runs") / "tiny"
-    assert run("train", TINY, "--run", directory, "--steps", 3, "--devices", 1) == 0
+    directory = tmp_path_factory.mktemp("runs") / "pictures"
+    assert run("train", PICTURE, "--run", directory, "--steps", 3, "--devices", 1) == 0
     return directory
 
 
 def test_train_takes_fields_that_only_sweep_reserves(tmp_path, capsys):
     file = tmp_path / "exp.py"
-    text = Path(TINY).read_text(encoding="utf-8")
-    file.write_text(text.replace("bomb: int = 0", "grid: int = 0\n    bomb: int = 0"))
+    text = Path(PICTURE).read_text(encoding="utf-8")
+    file.write_text(text.replace("seed: int = 0", "seed: int = 0\n    grid: int = 0"))
     assert run("train", file, "--grid", 3, "--batch-size", 99) == 2
     assert "batch_size is 99" in capsys.readouterr().err
     assert run("sweep", file) == 2
@@ -115,18 +118,21 @@ def test_train_on_a_run_directory_goes_on_with_it(trained, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("train", TINY, "--no-such-field", "1"), "no-such-field"),
-        (("train", TINY, "--batch-size", "many"), "batch-size"),
-        (("train", TINY, "--batch-size", "0"), "batch_size must be an integer"),
-        (("train", TINY, "--batch-size", "41"), "the data hold only 40 examples"),
-        (("train", TINY, "--steps", "0"), "steps must be an integer of at least 1"),
-        (("train", TINY, "--log-every", "0"), "log_every must be an integer of at le"),
-        (("train", TINY, "--devices", "9"), "--devices is 9, but there are only 8"),
-        (("train", TINY, "--batch-size", "9", "--devices", "2"), "does not split"),
+        (("train", PICTURE, "--no-such-field", "1"), "no-such-field"),
+        (("train", PICTURE, "--batch-size", "many"), "batch-size"),
+        (("train", PICTURE, "--batch-size", "0"), "batch_size must be an integer"),
+        (("train", PICTURE, "--batch-size", "41"), "the data hold only 40 examples"),
+        (("train", PICTURE, "--steps", "0"), "steps must be an integer of at least 1"),
+        (
+            ("train", PICTURE, "--log-every", "0"),
+            "log_every must be an integer of at le",
+        ),
+        (("train", PICTURE, "--devices", "9"), "--devices is 9, but there are only 8"),
+        (("train", PICTURE, "--batch-size", "9", "--devices", "2"), "does not split"),
         (("train", "nowhere.py"), "nowhere.py is not a file"),
-        (("train", TINY, "--seed", "-1"), "seed must be an integer from 0"),
+        (("train", PICTURE, "--seed", "-1"), "seed must be an integer from 0"),
         (("train", "--keep", "2", "nowhere.py"), "nowhere.py is not a file"),
-        (("sample", TINY), "is not a run directory"),
+        (("sample", PICTURE), "is not a run directory"),
         (("train",), "PATH"),
         (("sample", "nowhere"), "nowhere is not a run directory"),
         (("interpolate", "nowhere"), "nowhere is not a run directory"),
@@ -146,13 +152,13 @@ def test_bad_input_is_one_sentence_and_a_status(
 
 
 def test_options_may_come_before_the_file(tmp_path):
-    command = ("train", "--devices", 1, "--run", tmp_path / "run", TINY, "--steps", 1)
+    command = ("train", "--devices", 1, "--run", tmp_path / "run", PLANE, "--steps", 1)
     assert run(*command) == 0
     assert (tmp_path / "run" / "checkpoints" / "1").is_dir()
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(capsys):
-    assert run("train", TINY, "--run", "/dev/null/run") == 1
+    assert run("train", PLANE, "--run", "/dev/null/run") == 1
     error = capsys.readouterr().err
     assert error.startswith("jaxgan: /dev/null")
     assert "Traceback" not in error
@@ -209,7 +215,7 @@ def test_the_help_of_an_experiment_lists_its_fields(capsys):
         "--batch-size",
         "--discriminator-moves",
         "--save-every",
-        "0 for none",
+        "for each of the generator's",
     ):
         assert words in page
 
@@ -218,7 +224,7 @@ def test_the_help_of_an_experiment_lists_its_fields(capsys):
     "number", tiered([signal.SIGINT, signal.SIGTERM], [signal.SIGTERM])
 )
 def test_a_signal_saves_says_where_and_ends_without_traceback(tmp_path, number):
-    command = [sys.executable, "-m", "jaxgan.cli", "train", TINY, "--devices", "1"]
+    command = [sys.executable, "-m", "jaxgan.cli", "train", PLANE, "--devices", "1"]
     process = subprocess.Popen(
         [*command, "--steps", "100000", "--run", tmp_path / "run"],
         stderr=subprocess.PIPE,

@@ -39,7 +39,7 @@ from jaxgan.sampling import draw_latents, sampler
 from jaxgan.training import Schedule, train
 from jaxgan.types import Batch
 from jaxgan.versions import versions
-from tests.test_training import ONE_DEVICE, TINY, assert_same_bits, make_run
+from tests.runs import ONE_DEVICE, PICTURE, assert_same_bits, make_run
 from tests.tiny_evaluation import HALVES, reals
 from tests.tiny_evaluation import TINY as EVALUATION
 
@@ -135,7 +135,7 @@ def test_an_evaluation_that_cannot_be_taken_is_refused(change, message):
 
 
 def test_an_experiment_with_such_an_evaluation_is_not_built():
-    file = load_file(TINY)
+    file = load_file(PICTURE)
     wrong = dataclasses.replace(EVALUATION, samples=1)
     made = file.experiment(file.config())._replace(evaluation=wrong)
     with pytest.raises(InputError, match="frechet needs at least 2 fakes, got 1"):
@@ -202,7 +202,7 @@ def test_a_score_that_is_no_number_is_never_the_best_and_hides_none():
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    run = make_run(tmp_path_factory.mktemp("runs") / "run", evaluated=True)
+    run = make_run(tmp_path_factory.mktemp("runs") / "run", PICTURE, evaluated=True)
     return run, train(run, OFTEN, ONE_DEVICE)
 
 
@@ -239,7 +239,7 @@ def test_the_best_checkpoint_is_kept(trained):
 def test_a_stopped_run_scores_as_a_whole_one(trained, tmp_path, monkeypatch):
     whole, state = trained
     monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
-    run = make_run(tmp_path / "run", evaluated=True)
+    run = make_run(tmp_path / "run", PICTURE, evaluated=True)
     with pytest.raises(Interrupted):
         train(run, OFTEN, ONE_DEVICE)
     monkeypatch.delenv("JAXGAN_TEST_STOP_AT")
@@ -249,7 +249,7 @@ def test_a_stopped_run_scores_as_a_whole_one(trained, tmp_path, monkeypatch):
 
 
 def test_nothing_is_scored_where_that_is_not_wanted(tmp_path):
-    run = make_run(tmp_path / "run", evaluated=True)
+    run = make_run(tmp_path / "run", PICTURE, evaluated=True)
     train(run, OFTEN._replace(evaluate_every=0), ONE_DEVICE)
     assert not run.scores.exists()
     assert not run.best.exists()
@@ -258,13 +258,13 @@ def test_nothing_is_scored_where_that_is_not_wanted(tmp_path):
 @pytest.mark.parametrize("every", [-1, 1.5, True])
 def test_an_interval_is_a_count(every, tmp_path):
     with pytest.raises(InputError, match="evaluate_every, if not 0, must be an"):
-        train(make_run(tmp_path / "run"), OFTEN._replace(evaluate_every=every))
+        train(make_run(tmp_path / "run", PICTURE), OFTEN._replace(evaluate_every=every))
 
 
 def test_the_log_for_tensorboard_has_every_number(tmp_path):
     from tensorboardX.proto.event_pb2 import Event
 
-    run = make_run(tmp_path / "run", evaluated=True)
+    run = make_run(tmp_path / "run", PICTURE, evaluated=True)
     train(run, OFTEN, jax.devices()[:1], tensorboard=True)
     [file] = (run.directory / "tensorboard").glob("events.out.tfevents.*")
     found = {}
@@ -289,7 +289,7 @@ def test_the_log_for_tensorboard_has_every_number(tmp_path):
 def test_a_later_best_is_forgotten_when_a_run_goes_back(tmp_path, monkeypatch):
     """Stopped between two scores, after a step that was scored and not saved."""
     monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
-    run = make_run(tmp_path / "run", evaluated=True)
+    run = make_run(tmp_path / "run", PICTURE, evaluated=True)
     with pytest.raises(Interrupted):
         train(run, OFTEN, ONE_DEVICE)
     monkeypatch.delenv("JAXGAN_TEST_STOP_AT")

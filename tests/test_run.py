@@ -7,12 +7,12 @@ from jaxgan.errors import InputError
 from jaxgan.experiment import load_file
 from jaxgan.run import changed_versions, create_run, open_run
 
-TINY = Path(__file__).parent / "tiny_experiment.py"
+PICTURE = Path(__file__).parent / "picture_experiment.py"
 
 
 @pytest.fixture
 def file():
-    return load_file(TINY)
+    return load_file(PICTURE)
 
 
 def test_a_run_is_rebuilt_from_its_directory_alone(tmp_path, file):
@@ -20,7 +20,7 @@ def test_a_run_is_rebuilt_from_its_directory_alone(tmp_path, file):
     opened = open_run(tmp_path / "run")
     assert opened.config == type(opened.config)(steps=17, batch_size=4)
     assert opened.experiment.steps == made.experiment.steps == 17
-    assert opened.name == "tiny_experiment"
+    assert opened.name == "picture_experiment"
 
 
 def test_a_config_of_many_types_survives_json(tmp_path):
@@ -36,10 +36,10 @@ def test_a_config_of_many_types_survives_json(tmp_path):
         "    kind: typing.Literal['a', 'b'] = 'a'\n"
         "    data: pathlib.Path = pathlib.Path('x')\n"
         "    optimizer: Optimizer = Optimizer()\n"
-        f"import sys\nsys.path.insert(0, {str(TINY.parent)!r})\n"
-        "import tiny_experiment\n"
+        f"import sys\nsys.path.insert(0, {str(PICTURE.parent)!r})\n"
+        "import picture_experiment\n"
         "def experiment(config):\n"
-        "    return tiny_experiment.experiment(tiny_experiment.Config())\n"
+        "    return picture_experiment.experiment(picture_experiment.Config())\n"
     )
     file = load_file(path)
     config = file.config(order=("d", "d", "g"), kind="b")
@@ -58,16 +58,18 @@ def test_a_directory_made_with_another_config_is_refused(tmp_path, file):
 def test_a_directory_made_by_another_experiment_is_refused(tmp_path, file):
     create_run(tmp_path / "run", file, file.config())
     other = tmp_path / "other.py"
-    other.write_text(TINY.read_text())
-    with pytest.raises(InputError, match="by the experiment 'tiny_experiment', not by"):
+    other.write_text(PICTURE.read_text())
+    with pytest.raises(
+        InputError, match="by the experiment 'picture_experiment', not by"
+    ):
         create_run(tmp_path / "run", load_file(other), file.config())
 
 
 def test_a_changed_experiment_file_is_refused(tmp_path, file):
-    other = tmp_path / TINY.name
-    other.write_text(TINY.read_text())
+    other = tmp_path / PICTURE.name
+    other.write_text(PICTURE.read_text())
     create_run(tmp_path / "run", load_file(other), file.config())
-    other.write_text(TINY.read_text() + "\n# changed\n")
+    other.write_text(PICTURE.read_text() + "\n# changed\n")
     with pytest.raises(InputError, match="has changed since"):
         create_run(tmp_path / "run", load_file(other), file.config())
 
@@ -100,7 +102,7 @@ def test_a_refused_config_leaves_no_directory(tmp_path, file):
 
 def broken(tmp_path, body):
     path = tmp_path / "broken.py"
-    text = TINY.read_text().replace(
+    text = PICTURE.read_text().replace(
         "\n    images = ", f"\n    {body}\n    images = ", 1
     )
     path.write_text(text)

@@ -23,15 +23,15 @@ from jaxgan.run import create_run, open_run
 from jaxgan.sampling import draw_latents, sampler
 from jaxgan.scoring import _chosen, seen_files
 from tests.metrics import by_hand
-from tests.test_cli import TINY, a_wide_terminal, run  # noqa: F401
+from tests.test_cli import PICTURE, a_wide_terminal, run  # noqa: F401
 from tests.tiny_evaluation import EVALUATED, HALVES, reals
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("runs") / "tiny"
+    directory = tmp_path_factory.mktemp("runs") / "pictures"
     options = ["--run", directory, "--steps", 4, "--devices", 1, "--evaluated"]
-    assert run("train", TINY, *options, "--evaluate-every", 2) == 0
+    assert run("train", PICTURE, *options, "--evaluate-every", 2) == 0
     return directory
 
 
@@ -39,13 +39,13 @@ def trained(tmp_path_factory):
 def plain(tmp_path_factory):
     """A run without an evaluation."""
     directory = tmp_path_factory.mktemp("runs") / "plain"
-    assert run("train", TINY, "--run", directory, "--steps", 1, "--devices", 1) == 0
+    assert run("train", PICTURE, "--run", directory, "--steps", 1, "--devices", 1) == 0
     return directory
 
 
 def unbegun(**settings):
-    """The tiny experiment and a Config, to make a run that has no checkpoint."""
-    file = load_file(Path(TINY))
+    """The experiment of pictures and a Config, to make a run that has no checkpoint."""
+    file = load_file(Path(PICTURE))
     return file, file.config(**settings)
 
 
@@ -349,14 +349,14 @@ def test_what_cannot_be_scored_is_told_in_a_sentence(
 def test_runs_are_compared_where_they_were_scored_alike(trained, tmp_path, capsys):
     other = tmp_path / "other"
     options = ["--run", other, "--steps", 4, "--devices", 1, "--evaluated"]
-    assert run("train", TINY, *options, "--evaluate-every", 2, "--seed", 1) == 0
+    assert run("train", PICTURE, *options, "--evaluate-every", 2, "--seed", 1) == 0
     capsys.readouterr()
     out = tmp_path / "curves.png"
     assert run("compare", trained, other, "--out", out) == 0
     told = capsys.readouterr().out
     names = ["run", "step", "frechet", "frechet_bias", "kid"]
     assert told.splitlines()[0] == "| " + " | ".join(names) + " |"
-    assert "| tiny_experiment: 2 seeds | 4 | " in told
+    assert "| picture_experiment: 2 seeds | 4 | " in told
     for ending in (".jpg", ".webp"):
         other_out = out.with_suffix(ending)
         assert run("compare", trained, other, "--out", other_out) == 0
@@ -406,7 +406,7 @@ def test_what_evaluate_found_last_can_be_compared(trained, tmp_path, capsys):
     assert run("compare", *words, "--out", tmp_path / "curves.png") == 0
     told = capsys.readouterr().out
     assert told.startswith("| run | step | frechet | frechet_bias | kid |")
-    assert "| tiny_experiment: 2 seeds | 4 |" in told
+    assert "| picture_experiment: 2 seeds | 4 |" in told
     for directory in (trained, other):
         row = [with_error(s.value, s.error) for s in evaluated(directory, count=3)]
         assert f"| {directory} | 4 | {' | '.join(row)} |" in told

@@ -17,9 +17,7 @@ from jaxgan.run import create_run, open_run
 from jaxgan.sweep import parse_grid, sweep
 from jaxgan.training import Schedule, train
 from tests.builders import assert_close, tiered
-from tests.test_cli import TINY, run
-
-PLANE = str(Path(__file__).parent / "plane_experiment.py")
+from tests.test_cli import PICTURE, PLANE, run
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +74,7 @@ def test_members_are_scored_and_without_a_rank_the_least_first_score_is_kept(
     tmp_path, monkeypatch, seeds
 ):
     monkeypatch.setattr("jaxgan.sweep.is_milestone", lambda step: step == 2)
-    file = load_file(Path(TINY))
+    file = load_file(Path(PICTURE))
 
     def unmeasured(config):
         made = file.experiment(config)
@@ -152,7 +150,7 @@ def test_one_seed_alone_and_members_in_sequence(tmp_path, capsys):
 
 
 def test_without_a_rank_no_run_is_kept(tmp_path):
-    options = ("--seeds", 1, "--no-ranks", "--out", tmp_path / "s")
+    options = ("--seeds", 1, "--sequential", "--no-ranks", "--out", tmp_path / "s")
     assert run("sweep", PLANE, *options) == 0
     assert not (tmp_path / "s" / "best").exists()
     assert (tmp_path / "s" / "table.md").exists()
@@ -161,7 +159,7 @@ def test_without_a_rank_no_run_is_kept(tmp_path):
 def test_a_signal_keeps_what_was_measured(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "101")
     out = tmp_path / "s"
-    options = ("--seeds", 1, "--steps", 300, "--out", out)
+    options = ("--seeds", 1, "--sequential", "--steps", 300, "--out", out)
     assert run("sweep", PLANE, *options) == 128 + signal.SIGTERM
     said = capsys.readouterr().err
     assert f"SIGTERM at step 101; what was measured until then is in {out}" in said
@@ -174,8 +172,9 @@ def test_a_signal_keeps_what_was_measured(tmp_path, capsys, monkeypatch):
 def test_what_a_failing_measure_leaves(tmp_path):
     """The second seed's first measurement fails: the first one's is kept."""
     out = tmp_path / "s"
+    options = ("--seeds", 2, "--grid", "learning_rate=0.01", "--out", out)
     with pytest.raises(ZeroDivisionError):
-        run("sweep", PLANE, "--seeds", 2, "--steps", 2, "--fails", "--out", out)
+        run("sweep", PLANE, "--steps", 2, "--fails", *options)
     told = json.loads((out / "sweep.json").read_text(encoding="utf-8"))
     assert [list(m["measured"]) for m in told["members"]] == [["spread", "mean"], []]
     assert (out / "curves.png").exists()
@@ -183,7 +182,7 @@ def test_what_a_failing_measure_leaves(tmp_path):
 
 def test_if_all_diverge_that_is_said(tmp_path, capsys):
     out = tmp_path / "s"
-    options = ("--seeds", 2, "--learning-rate", "3e38", "--out", out)
+    options = ("--seeds", 2, "--grid", "learning_rate=3e38", "--out", out)
     assert run("sweep", PLANE, *options) == 1
     assert f"every member diverged; {out / 'table.md'}" in capsys.readouterr().err
 

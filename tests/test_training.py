@@ -1,4 +1,6 @@
+import functools
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,11 +27,22 @@ from tests.runs import (
 )
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of so many moves, made in one go and only once, and its last state."""
+
+    @functools.cache
+    def trained(moves=1):
+        directory = tmp_path_factory.mktemp("whole") / "run"
+        run = make_run(directory, discriminator_moves=moves)
+        return run, train(run, OFTEN, ONE_DEVICE)
+
+    return trained
+
+
 @pytest.mark.parametrize("moves", tiered([1, 2], [1]))
-def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, monkeypatch, moves):
-    whole = train(
-        make_run(tmp_path / "whole", discriminator_moves=moves), OFTEN, ONE_DEVICE
-    )
+def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, monkeypatch, whole, moves):
+    whole_run, expected = whole(moves)
     monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     run = make_run(tmp_path / "parts", discriminator_moves=moves)
     with pytest.raises(Interrupted, match=r"SIGTERM at step 3, saved in .*/3;"):
@@ -39,46 +52,48 @@ def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, monkeypatch, moves):
     resumed = train(
         make_run(tmp_path / "parts", discriminator_moves=moves), OFTEN, ONE_DEVICE
     )
-    assert_same_bits(whole, resumed)
-    assert read_rows(run.metrics) == read_rows(tmp_path / "whole" / "metrics.jsonl")
+    assert_same_bits(expected, resumed)
+    assert read_rows(run.metrics) == read_rows(whole_run.metrics)
 
 
 def test_a_run_killed_at_once_resumes_to_the_same_bits(tmp_path):
     count = 30
-    whole = train(make_run(tmp_path / "whole", PLANE, steps=count), OFTEN, ONE_DEVICE)
+    seldom = Schedule(log_every=1)  # saves, which cost most here
+    whole = train(make_run(tmp_path / "whole", PLANE, steps=count), seldom, ONE_DEVICE)
     directory = tmp_path / "killed"
     command = [sys.executable, "-m", "jaxgan.cli", "train", str(PLANE), "--run"]
     command += [str(directory), f"--steps={count}", "--save-every=2", "--log-every=1"]
     command += ["--devices", "1"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    wait_until(lambda: len(steps(directory / "checkpoints")) > 1, process)
+    checkpoints = directory / "checkpoints"
+    wait_until(lambda: len(steps(checkpoints)) > 1, process, pause=0.01)
     process.kill()
     process.wait()
-    reached = steps(directory / "checkpoints")[-1]
+    reached = steps(checkpoints)[-1]
     assert reached < count, "the process was too fast to be killed"
-    resumed = train(make_run(directory, PLANE, steps=count), OFTEN, ONE_DEVICE)
+    resumed = train(make_run(directory, PLANE, steps=count), seldom, ONE_DEVICE)
     assert_same_bits(whole, resumed)
     rows = read_rows(directory / "metrics.jsonl")
     assert rows == read_rows(tmp_path / "whole" / "metrics.jsonl")
 
 
-def test_training_over_a_damaged_checkpoint_reaches_the_same_bits(tmp_path):
-    whole = train(make_run(tmp_path / "whole"), OFTEN, ONE_DEVICE)
+def test_training_over_a_damaged_checkpoint_reaches_the_same_bits(tmp_path, whole):
+    whole_run, expected = whole()
+    shutil.copytree(whole_run.directory, tmp_path / "damaged")
     run = make_run(tmp_path / "damaged")
-    train(run, OFTEN, ONE_DEVICE)
     for path in (run.checkpoints / "6").rglob("d/*"):
         path.write_bytes(b"")
-    again = train(make_run(tmp_path / "damaged"), OFTEN, ONE_DEVICE)
-    assert_same_bits(whole, again)
+    again = train(run, OFTEN, ONE_DEVICE)
+    assert_same_bits(expected, again)
     assert steps(run.checkpoints) == [2, 4, 6]
-    assert_same_bits(whole, restore(run.checkpoints, like_state(run)))
+    assert_same_bits(expected, restore(run.checkpoints, like_state(run)))
 
 
 def test_a_measure_that_fails_loses_no_step(tmp_path):
     def fail(samples):
         raise ZeroDivisionError("a user's own mistake")
 
-    run = make_run(tmp_path / "run", steps=5)
+    run = make_run(tmp_path / "run", PLANE, steps=5)
     run = run._replace(experiment=run.experiment._replace(measure=fail))
     with pytest.raises(ZeroDivisionError):
         train(run, Schedule(save_every=100), ONE_DEVICE)
@@ -93,19 +108,18 @@ def test_a_measure_that_fails_loses_no_step(tmp_path):
     assert len(read_rows(run.metrics)) == 1
 
 
-def test_a_lazy_penalty_is_logged_as_the_mean_of_what_was_paid(tmp_path):
-    run = make_run(tmp_path / "run", steps=4)
-    train(run, Schedule(log_every=1, save_every=4), ONE_DEVICE)
+def test_a_lazy_penalty_is_logged_as_the_mean_of_what_was_paid(tmp_path, whole):
+    run, _ = whole()
     each = [row["discriminator/r1"] for row in read_rows(run.metrics)]
-    assert [value > 0 for value in each] == [True, False, True, False]
-    run = make_run(tmp_path / "mean", steps=4)
-    train(run, Schedule(log_every=4, save_every=4), ONE_DEVICE)
+    assert [value > 0 for value in each] == [True, False, True, False, True, False]
+    run = make_run(tmp_path / "mean", steps=6)
+    train(run, Schedule(log_every=6, save_every=6), ONE_DEVICE)
     [row] = read_rows(run.metrics)
     np.testing.assert_allclose(row["discriminator/r1"], np.mean(each), rtol=1e-6)
 
 
 def test_numpy_numbers_are_measures_too(tmp_path):
-    run = make_run(tmp_path / "run", steps=1)
+    run = make_run(tmp_path / "run", PLANE, steps=1)
     measured = {"a": np.float32(0.5), "b": np.int64(2), "c": float("inf")}
     run = run._replace(experiment=run.experiment._replace(measure=lambda _: measured))
     train(run, OFTEN, ONE_DEVICE)
@@ -114,7 +128,7 @@ def test_numpy_numbers_are_measures_too(tmp_path):
 
 
 def test_loss_that_is_not_finite_stops_the_run_with_the_last_good_step(tmp_path):
-    run = make_run(tmp_path / "run", steps=20, bomb=8)
+    run = make_run(tmp_path / "run", PLANE, steps=20, nan_at=8)
     with pytest.raises(RunError, match=r"step 8: generator/x is nan; .*checkpoints/5"):
         train(run, Schedule(log_every=10, save_every=5), ONE_DEVICE)
     state = restore(run.checkpoints, like_state(run))
@@ -123,7 +137,7 @@ def test_loss_that_is_not_finite_stops_the_run_with_the_last_good_step(tmp_path)
 
 
 def test_a_run_leaves_everything_that_it_promises(tmp_path):
-    run = make_run(tmp_path / "run", steps=101)
+    run = make_run(tmp_path / "run", PLANE, steps=101)
     train(run, Schedule(log_every=50, save_every=50, keep=2), ONE_DEVICE)
     assert steps(run.checkpoints) == [100, 101]
     assert [row["step"] for row in read_rows(run.metrics)] == [50, 100, 101]
@@ -132,7 +146,7 @@ def test_a_run_leaves_everything_that_it_promises(tmp_path):
         "000101.png",
         "strip.png",
     }
-    assert (run.directory / "experiment.py").read_bytes() == TINY.read_bytes()
+    assert (run.directory / "experiment.py").read_bytes() == PLANE.read_bytes()
     about = json.loads((run.directory / "run.json").read_text())
     assert about["config"]["steps"] == 101
     assert about["versions"]["jax"] == jax.__version__
@@ -159,20 +173,24 @@ def test_training_on_eight_devices_is_training_on_one(tmp_path, experiment):
 
 
 @of_points_and_of_images
-def test_a_run_moves_to_another_number_of_devices(tmp_path, monkeypatch, experiment):
+@pytest.mark.parametrize("counts", tiered([(1, 8), (4, 2)], [(1, 8)]))
+def test_a_run_moves_to_another_number_of_devices(
+    tmp_path, monkeypatch, experiment, counts
+):
+    begins, ends = counts
     monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     with pytest.raises(Interrupted):
         run = make_run(tmp_path / "run", experiment, steps=6)
-        train(run, OFTEN, jax.devices()[:4])
+        train(run, OFTEN, jax.devices()[:begins])
     monkeypatch.delenv("JAXGAN_TEST_STOP_AT")
     run = make_run(tmp_path / "run", experiment, steps=6)
-    state = train(run, OFTEN, jax.devices()[:2])
+    state = train(run, OFTEN, jax.devices()[:ends])
     assert int(state.step) == 6
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path):
-    first = train(make_run(tmp_path / "run", steps=2), OFTEN, ONE_DEVICE)
-    again = train(make_run(tmp_path / "run", steps=2), OFTEN, ONE_DEVICE)
+    first = train(make_run(tmp_path / "run", PLANE, steps=2), OFTEN, ONE_DEVICE)
+    again = train(make_run(tmp_path / "run", PLANE, steps=2), OFTEN, ONE_DEVICE)
     assert_same_bits(first, again)
 
 
@@ -184,24 +202,24 @@ def test_milestones():
 @pytest.mark.parametrize("field", ["log_every", "save_every", "keep"])
 def test_a_schedule_of_zero_is_refused(tmp_path, field):
     with pytest.raises(InputError, match=field):
-        train(make_run(tmp_path / "run"), Schedule(**{field: 0}))
+        train(make_run(tmp_path / "run", PLANE), Schedule(**{field: 0}))
 
 
 def test_a_run_with_no_countis_refused(tmp_path):
     with pytest.raises(InputError, match="steps must be an integer of at least 1"):
-        train(make_run(tmp_path / "run", steps=0))
+        train(make_run(tmp_path / "run", PLANE, steps=0))
 
 
 def test_the_signals_own_handlers_come_back(tmp_path):
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    train(make_run(tmp_path / "run", steps=1), OFTEN, ONE_DEVICE)
+    train(make_run(tmp_path / "run", PLANE, steps=1), OFTEN, ONE_DEVICE)
     assert before == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
 
 
 def test_two_processes_do_not_train_in_one_directory(tmp_path):
     from jaxgan.run import locked
 
-    run = make_run(tmp_path / "run", steps=1)
+    run = make_run(tmp_path / "run", PLANE, steps=1)
     with locked(run), pytest.raises(RunError, match="another process is training"):
         train(run, OFTEN, ONE_DEVICE)
     assert not steps(run.checkpoints)

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import signal
 
-import jax
 import numpy as np
 import optax
 
@@ -22,7 +21,6 @@ from jaxgan import (
     priors,
     r1,
     shuffled,
-    stateless,
 )
 from jaxgan.experiment import Experiment
 
@@ -34,32 +32,20 @@ class Config:
     steps: int = 6
     seed: int = 0
     batch_size: int = 8
-    discriminator_moves: int = 1
-    evaluated: bool = False
-    bomb: int = 0  # the step whose generator loss is not a number; 0 for none
+    discriminator_moves: int = 1  # for each of the generator's
 
 
 def experiment(config: Config) -> Experiment:
     """Random images; SIGTERM arrives at the step in the environment, if any."""
     images = np.random.default_rng(0).uniform(-1, 1, (40, 8, 8, 1)).astype("f4")
 
-    def explode(record, key):
-        del key
-        nan = jax.numpy.where(record.step == config.bomb - 1, np.nan, 0.0)
-        return {"generator": record.mean(record.fake) * 0 + nan}
-
-    loss = chain(
-        non_saturating(), every(2, r1(0.1)), gradient_penalty(), stateless(explode, "x")
-    )
     game = gan(
-        dcgan_generator((8, 8, 1), channels=4, base=2),
-        dcgan_discriminator((8, 8, 1), channels=4, base=2),
-        loss,
+        dcgan_generator((8, 8, 1), channels=4, base=4),
+        dcgan_discriminator((8, 8, 1), channels=4, base=4),
+        chain(non_saturating(), every(2, r1(0.1)), gradient_penalty()),
         priors.normal(4),
     )
-    # Quick enough for scores to differ from step to step.
-    rate, decay = (3e-2, 0.5) if config.evaluated else (1e-3, 0.999)
-    optimizers = {player: optax.adam(rate, b1=0.5) for player in game.players}
+    optimizers = {player: optax.adam(1e-3, b1=0.5) for player in game.players}
     order = ("discriminator",) * config.discriminator_moves + ("generator",)
     batches = shuffled(Batch(images), config.batch_size, len(order))
     stop = int(os.environ.get("JAXGAN_TEST_STOP_AT", 0))
@@ -72,19 +58,11 @@ def experiment(config: Config) -> Experiment:
     return Experiment(
         game=game,
         dynamics=lambda game: averaged(
-            alternating(game, optimizers, batches(0, 0)[0], order=order), decay
+            alternating(game, optimizers, batches(0, 0)[0], order=order), 0.999
         ),
         source=source,
         steps=config.steps,
         seed=config.seed,
         measure=lambda samples: {"mean": float(samples.mean())},
         rank=lambda measured: measured["mean"],
-        evaluation=tiny_evaluation() if config.evaluated else None,
     )
-
-
-def tiny_evaluation():
-    """Where it is asked for: a run's copy of this file may lie where tests are not."""
-    from tests.tiny_evaluation import TINY
-
-    return TINY

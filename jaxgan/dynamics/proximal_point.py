@@ -61,7 +61,8 @@ def proximal_point(
 
         >>> import jax.numpy as jnp, optax
         >>> from jaxgan import Batch, gan, mlp, non_saturating, priors, proximal_point
-        >>> game = gan(mlp((2,)), mlp(()), non_saturating(), priors.normal(16))
+        >>> generator, discriminator = mlp((2,), (8,)), mlp((), (8,))
+        >>> game = gan(generator, discriminator, non_saturating(), priors.normal(4))
         >>> optimizers = {player: optax.sgd(0.1) for player in game.players}
         >>> algorithm = proximal_point(game, optimizers, Batch(jnp.zeros((8, 2))))
     """

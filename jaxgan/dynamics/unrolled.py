@@ -63,7 +63,8 @@ def unrolled(
 
         >>> import jax.numpy as jnp, optax
         >>> from jaxgan import Batch, gan, mlp, non_saturating, priors, unrolled
-        >>> game = gan(mlp((2,)), mlp(()), non_saturating(), priors.normal(16))
+        >>> generator, discriminator = mlp((2,), (8,)), mlp((), (8,))
+        >>> game = gan(generator, discriminator, non_saturating(), priors.normal(4))
         >>> adam = optax.adam(1e-3, eps_root=1e-8)
         >>> optimizers = {player: adam for player in game.players}
         >>> algorithm = unrolled(

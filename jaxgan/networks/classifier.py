@@ -39,7 +39,7 @@ def classifier(classes: int, channels: int = 32, features: int = 128) -> Network
         >>> from jaxgan.networks.classifier import classifier
         >>> network = classifier(10, channels=4)
         >>> x = jax.numpy.ones((2, 8, 8, 1))
-        >>> variables = network.init(jax.random.key(0), x)
+        >>> variables = jax.jit(network.init)(jax.random.key(0), x)
         >>> output, _ = network.apply(variables, x, train=False)
         >>> output.features.shape, output.logits.shape
         ((2, 128), (2, 10))

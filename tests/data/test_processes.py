@@ -8,7 +8,7 @@ from jaxgan.data import Dataset, in_processes
 
 
 def told(indices):
-    """Examples that tell who made them, and that a first pixel of 7 cannot be made."""
+    """Examples that tell who made them; there is no seventh."""
     if 7 in indices:
         raise InputError("image 7 cannot be read.")
     images = indices.astype(np.uint8).reshape(-1, 1, 1, 1).repeat(4, axis=1)
@@ -17,21 +17,20 @@ def told(indices):
 
 @pytest.fixture(scope="module")
 def data():
-    return in_processes(Dataset(20, told, classes=("all",)), 2)
+    return in_processes(Dataset(7, told, classes=("all",)), 2)
 
 
 def test_examples_are_those_of_this_process_and_made_in_others(data):
-    chosen = np.array([3, 0, 19, 3])
+    chosen = np.array([3, 0, 6, 3])
     batch, here = data.gather(chosen), told(chosen)
     np.testing.assert_array_equal(batch.real, here.real)
     np.testing.assert_array_equal(batch.condition[1], chosen)
     assert os.getpid() not in batch.condition[0]
-    assert (len(data), data.classes, data.arrays) == (20, ("all",), None)
+    assert (len(data), data.classes, data.arrays) == (7, ("all",), None)
 
 
 def test_a_source_deals_out_the_same_batches(data):
-    seven = Dataset(7, told)
-    away, here = (shuffled(d, 3, substeps=2) for d in (in_processes(seven, 1), seven))
+    away, here = (shuffled(d, 3, substeps=2) for d in (data, Dataset(7, told)))
     for step in (0, 1, 2, 7, 3):
         for one, other in zip(away(5, step), here(5, step), strict=True):
             np.testing.assert_array_equal(one.real, other.real)

@@ -194,8 +194,12 @@ def paid_by_networks(loss, seed, step=0):
     return loss.evaluate(record, loss.init(variables()), jax.random.key(seed))
 
 
+# The two left to the second tier cost as much as all the others.
+FIRST = ONE_OF_EACH_FAMILY - {"sinkhorn", "gradient_balanced"}
+
+
 @pytest.mark.parametrize("seed", tiered([0, 1, 2], [0]))
-@pytest.mark.parametrize("key", tiered(EVERYTHING, ONE_OF_EACH_FAMILY))
+@pytest.mark.parametrize("key", tiered(EVERYTHING, FIRST))
 def test_the_laws_hold_for_every_loss(key, seed):
     a, (b, c) = named(key), PARTNERS
     pay = partial(paid_by_networks, seed=seed)
@@ -217,10 +221,11 @@ def test_the_laws_hold_for_every_loss(key, seed):
     assert bits(double[0]) == bits(jax.tree.map(lambda x: x * 2, alone))
     assert bits(half[1]) == bits(double[1]) == bits(state)
 
-    lazy, after = pay(every(2, a), step=0)
+    lazily = jax.jit(lambda step: pay(every(2, a), step=step))
+    lazy, after = lazily(0)
     assert_close(lazy, jax.tree.map(lambda x: 2 * x, alone))
     assert_close(after, state)
-    rests, after = pay(every(2, a), step=1)
+    rests, after = lazily(1)
     assert bits(rests) == bits(jax.tree.map(jnp.zeros_like, alone))
     assert bits(after) == bits(a.init(variables()))
 

@@ -1,0 +1,71 @@
+"""A GAN of pictures by the smallest networks, scored where that is asked for."""
+
+import dataclasses
+import os
+import signal
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxgan import (
+    Batch,
+    alternating,
+    averaged,
+    gan,
+    mlp,
+    non_saturating,
+    priors,
+    shuffled,
+)
+from jaxgan.experiment import Experiment
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A tiny GAN of pictures."""
+
+    steps: int = 6
+    seed: int = 0
+    batch_size: int = 8
+    evaluated: bool = False
+
+
+def experiment(config: Config) -> Experiment:
+    """Random images; SIGTERM arrives at the step in the environment, if any."""
+    images = np.random.default_rng(0).uniform(-1, 1, (40, 8, 8, 1)).astype("f4")
+    game = gan(
+        mlp((8, 8, 1), (8,), output_activation=jnp.tanh),
+        mlp((), (8,)),
+        non_saturating(),
+        priors.normal(4),
+    )
+    # Quick enough for scores to differ from step to step.
+    optimizers = {player: optax.adam(3e-2, b1=0.5) for player in game.players}
+    batches = shuffled(Batch(images), config.batch_size)
+    stop = int(os.environ.get("JAXGAN_TEST_STOP_AT", 0))
+
+    def source(seed, step):
+        if stop and step == stop - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return batches(seed, step)
+
+    return Experiment(
+        game=game,
+        dynamics=lambda game: averaged(
+            alternating(game, optimizers, batches(0, 0)[0]), 0.5
+        ),
+        source=source,
+        steps=config.steps,
+        seed=config.seed,
+        measure=lambda samples: {"mean": float(samples.mean())},
+        rank=lambda measured: measured["mean"],
+        evaluation=tiny_evaluation() if config.evaluated else None,
+    )
+
+
+def tiny_evaluation():
+    """Where it is asked for: a run's copy of this file may lie where tests are not."""
+    from tests.tiny_evaluation import TINY
+
+    return TINY

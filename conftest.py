@@ -16,12 +16,16 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 def pytest_configure(config):
     """Let the first tier, which is nearly all compilation, compile with least effort.
 
-    LLVM's expensive passes are left out, XLA's own run. The second tier compiles as
-    users do.
+    LLVM's expensive passes and MLIR's code generator are left out, XLA's own passes
+    run. The second tier compiles as users do.
     """
     if "not slow" in config.getoption("markexpr"):
         jax.config.update("jax_disable_most_optimizations", True)
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # of processes tests start
+        flags = ["--xla_cpu_parallel_codegen_split_count=1"]
+        if jax.__version_info__ < (0, 12):  # which has no other generator
+            flags.append("--xla_cpu_use_fusion_emitters=false")
+        os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags])
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ were chosen on seed 100), on jax 0.10.2:
 
 import dataclasses
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import optax
@@ -72,8 +73,7 @@ class Config:
 
 def experiment(config: Config) -> Experiment:
     """Networks, game, dynamics, data and evaluation."""
-    images, labels = digits()
-    shape = images.shape[1:]
+    shape = (8, 8, 1)
     game = gan(
         generator=dcgan_generator(shape, config.channels, base=2),
         discriminator=dcgan_discriminator(
@@ -84,26 +84,24 @@ def experiment(config: Config) -> Experiment:
     )
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
     optimizers = {player: optax.adam(rate, b1=config.beta1) for player in game.players}
-    source = shuffled(Batch(images), config.batch_size)
-    [example, _] = source(config.seed, 0)
     return Experiment(
         game=game,
-        dynamics=lambda game: averaged(
+        dynamics=lambda game, example: averaged(
             alternating(game, optimizers, example), config.decay
         ),
-        source=source,
+        source=lambda: shuffled(Batch(digits()[0]), config.batch_size),
         steps=config.steps,
         seed=config.seed,
-        measure=judge(images, labels),
+        summarize=lambda samples, batch: judge()(samples),
         rank=lambda measured: measured["frechet"],
-        samples=len(images),
+        samples=1797,  # as many as there are
     )
 
 
-def judge(
-    images: NDArray[np.float32], labels: NDArray[np.int64]
-) -> Callable[[NDArray[np.float32]], dict[str, float]]:
+@cache
+def judge() -> Callable[[NDArray[np.float32]], dict[str, float]]:
     """Measure samples against the real digits; see the top of this file."""
+    images, labels = digits()
     real = raw_pixels(images)
     classifier = SVC(gamma=0.001).fit(real, labels)
     perfect = perfect_score(real)

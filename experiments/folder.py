@@ -45,6 +45,7 @@ from jaxgan import (
     shuffled,
 )
 from jaxgan.data.pixels import Filter, Shape
+from jaxgan.data.sources import Source
 from jaxgan.experiment import Experiment
 from jaxgan.types import View
 from jaxgan.views.augmentation import augmented as augmented_view
@@ -86,11 +87,14 @@ def experiment(config: Config) -> Experiment:
         *(config.size, config.shape, config.filter),
         *(config.channels, config.background),
     )
-    images = data.folder(config.path, fit, corrupt=config.corrupt, cache=config.cache)
-    source = shuffled(images, config.batch_size)
-    if config.mirror:
-        source = augmented(source, data.mirrored)
-    [example, _] = source(config.seed, 0)
+
+    def source() -> Source:
+        images = data.folder(
+            config.path, fit, corrupt=config.corrupt, cache=config.cache
+        )
+        plain = shuffled(images, config.batch_size)
+        return augmented(plain, data.mirrored) if config.mirror else plain
+
     shape = (config.size, config.size, config.channels)
     game = gan(
         generator=dcgan_generator(shape, config.width),
@@ -106,7 +110,7 @@ def experiment(config: Config) -> Experiment:
     }
     return Experiment(
         game=game,
-        dynamics=lambda game: averaged(
+        dynamics=lambda game, example: averaged(
             alternating(game, optimizers, example), config.decay
         ),
         source=source,

@@ -45,6 +45,7 @@ from jaxgan import (
     r1,
     shuffled,
 )
+from jaxgan.data.sources import Source
 from jaxgan.evaluation import by_classifier
 from jaxgan.experiment import Experiment
 
@@ -75,8 +76,9 @@ def experiment(config: Config) -> Experiment:
         wanted = {"condition": ("label",), "data_dir": config.data_dir}
         return data.in_memory(data.framed(data.tfds(config.data, split, **wanted), 32))
 
-    source = shuffled(Batch(framed("train").arrays.real), config.batch_size)
-    [example, _] = source(config.seed, 0)
+    def source() -> Source:
+        return shuffled(Batch(framed("train").arrays.real), config.batch_size)
+
     shape = (32, 32, 1)
     game = gan(
         generator=dcgan_generator(shape, config.channels),
@@ -88,7 +90,7 @@ def experiment(config: Config) -> Experiment:
     optimizers = {player: optax.adam(rate, b1=config.beta1) for player in game.players}
     return Experiment(
         game=game,
-        dynamics=lambda game: averaged(
+        dynamics=lambda game, example: averaged(
             alternating(game, optimizers, example), config.decay
         ),
         source=source,

@@ -47,6 +47,7 @@ from jaxgan import (
     shuffled,
 )
 from jaxgan.data import synthetic
+from jaxgan.data.sources import Source
 from jaxgan.experiment import Experiment
 from jaxgan.metrics.modes import count_modes
 from jaxgan.reporting import scatter
@@ -80,27 +81,29 @@ def experiment(config: Config) -> Experiment:
     )
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
     optimizers = {player: optax.adam(rate, b1=config.beta1) for player in game.players}
-    points = ring.sample(config.points, seed=config.seed)
-    source = shuffled(Batch(points), config.batch_size)
-    [example, _] = source(config.seed, 0)
 
-    def measure(samples: NDArray) -> dict[str, float]:
+    def source() -> Source:
+        points = ring.sample(config.points, seed=config.seed)
+        return shuffled(Batch(points), config.batch_size)
+
+    def summarize(samples: NDArray, batch: Batch) -> dict[str, float]:
+        del batch
         return count_modes(samples, ring).values()
 
-    def draw(samples: NDArray, columns: int | None) -> Image.Image:
-        del columns
+    def plot(samples: NDArray, batch: Batch, columns: int | None) -> Image.Image:
+        del batch, columns
         return scatter(samples, ring.means)
 
     return Experiment(
         game=game,
-        dynamics=lambda game: averaged(
+        dynamics=lambda game, example: averaged(
             alternating(game, optimizers, example), config.decay
         ),
         source=source,
         steps=config.steps,
         seed=config.seed,
-        draw=draw,
-        measure=measure,
+        plot=plot,
+        summarize=summarize,
         rank=lambda measured: measured["reverse_kl"],
         samples=2_500,
         shown=2_500,

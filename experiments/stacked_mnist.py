@@ -46,6 +46,7 @@ from jaxgan import (
     shuffled,
     wasserstein,
 )
+from jaxgan.data.sources import Source
 from jaxgan.evaluation import Evaluation, by_classifier
 from jaxgan.experiment import Experiment
 from jaxgan.metrics.estimate import Estimate
@@ -91,9 +92,11 @@ def experiment(config: Config) -> Experiment:
         return data.map(triples, lambda b: Batch(np.concatenate(b.real, axis=-1)))
 
     order = ("discriminator",) * config.critic_moves + ("generator",)
-    source = shuffled(stacked(BOTH), config.batch_size, len(order))
-    example = source(config.seed, 0)[0]
-    shape = example.real.shape[1:]
+
+    def source() -> Source:
+        return shuffled(stacked(BOTH), config.batch_size, len(order))
+
+    shape = (32, 32, 3)
     game = gan(
         generator=dcgan_generator(shape, config.generator_channels),
         discriminator=dcgan_discriminator(
@@ -120,11 +123,11 @@ def experiment(config: Config) -> Experiment:
         split=BOTH,  # only the uniform distribution is the reference
         floor="test",
         samples=SAMPLES,
-        metrics=(Metric("modes", "of 1,000; nats against uniform", 1, modes, True),),
+        metrics=(MODES,),
     )
     return Experiment(
         game=game,
-        dynamics=lambda game: averaged(
+        dynamics=lambda game, example: averaged(
             alternating(game, optimizers, example, order=order), config.decay
         ),
         source=source,
@@ -139,6 +142,13 @@ def modes(real: Features, fake: Features) -> dict[str, Estimate]:
     del real
     found = class_modes(fake.classes(), 1000)
     return {"kl": found.kl, "modes": Estimate(found.captured)}
+
+
+MODES = Metric(
+    *("modes", "of 1,000; nats against uniform", 1, modes),
+    less_is_better=True,
+    needs=("classes",),
+)
 
 
 def channels_apart(digit: Extractor) -> Extractor:

@@ -43,6 +43,7 @@ from jaxgan import (
     shuffled,
     wasserstein,
 )
+from jaxgan.data.sources import Source
 from jaxgan.evaluation import by_classifier
 from jaxgan.experiment import Experiment
 
@@ -74,10 +75,12 @@ def experiment(config: Config) -> Experiment:
         return data.in_memory(data.framed(data.tfds(config.data, split, **wanted), 32))
 
     order = ("discriminator",) * config.critic_moves + ("generator",)
-    images = Batch(framed("train").arrays.real)
-    source = shuffled(images, config.batch_size, len(order))
-    example = source(config.seed, 0)[0]
-    shape = example.real.shape[1:]
+
+    def source() -> Source:
+        images = Batch(framed("train").arrays.real)
+        return shuffled(images, config.batch_size, len(order))
+
+    shape = (32, 32, 1)
     game = gan(
         generator=dcgan_generator(shape, config.channels),
         discriminator=dcgan_discriminator(shape, config.channels, batch_norm=False),
@@ -95,7 +98,7 @@ def experiment(config: Config) -> Experiment:
     }
     return Experiment(
         game=game,
-        dynamics=lambda game: averaged(
+        dynamics=lambda game, example: averaged(
             alternating(game, optimizers, example, order=order), config.decay
         ),
         source=source,

@@ -23,6 +23,7 @@ from jaxgan.dynamics.unrolled import unrolled as unrolled
 from jaxgan.errors import InputError as InputError
 from jaxgan.games import priors as priors
 from jaxgan.games.gan import gan as gan
+from jaxgan.games.rounds import score_round as score_round
 from jaxgan.losses import divergences as divergences
 from jaxgan.losses.adversarial import hinge as hinge
 from jaxgan.losses.adversarial import least_squares as least_squares
@@ -59,6 +60,7 @@ from jaxgan.losses.kernels import cramer as cramer
 from jaxgan.losses.kernels import gaussian as gaussian
 from jaxgan.losses.kernels import mmd as mmd
 from jaxgan.losses.kernels import rational_quadratic as rational_quadratic
+from jaxgan.losses.lenses import multi_scale as multi_scale
 from jaxgan.losses.lenses import top_k as top_k
 from jaxgan.losses.pointwise import Labels as Labels
 from jaxgan.losses.pointwise import noisy as noisy
@@ -75,6 +77,8 @@ from jaxgan.networks.autoencoding import autoencoding as autoencoding
 from jaxgan.networks.dcgan import dcgan_discriminator as dcgan_discriminator
 from jaxgan.networks.dcgan import dcgan_generator as dcgan_generator
 from jaxgan.networks.fourier import fourier as fourier
+from jaxgan.networks.headed import headed as headed
+from jaxgan.networks.labelled import labelled as labelled
 from jaxgan.networks.linen import from_linen as from_linen
 from jaxgan.networks.mlp import mlp as mlp
 from jaxgan.networks.nnx import from_nnx as from_nnx
@@ -91,6 +95,7 @@ from jaxgan.types import Info as Info
 from jaxgan.types import Loss as Loss
 from jaxgan.types import Network as Network
 from jaxgan.types import Part as Part
+from jaxgan.types import Record as Record
 from jaxgan.types import Round as Round
 from jaxgan.types import Score as Score
 from jaxgan.types import State as State

@@ -13,7 +13,7 @@ def averaged(
     algorithm: Algorithm,
     decay: float | jax.Array = 0.999,
     *,
-    networks: Sequence[str] = ("generator",),
+    networks: Sequence[str] | None = None,
 ) -> Algorithm:
     """Keep an exponential moving average of some networks in `State.average`.
 
@@ -26,11 +26,13 @@ def averaged(
     Args:
         algorithm: any.
         decay: of one iteration, in [0, 1); may be traced.
-        networks: names of the networks to average.
+        networks: names of those to average; by default all that train and that the
+            game's outputs call: a GAN's generator.
 
     Raises:
-        InputError: if a concrete `decay` is outside [0, 1), or, at `init`, if a name is
-            not a network of the game.
+        InputError: if a concrete `decay` is outside [0, 1), if the game has no outputs
+            and no networks are named, or, at `init`, if a name is not a network that
+            trains.
 
     Reference: Yazıcı et al. 2018, arXiv:1806.04498; the ramp is TensorFlow's.
 
@@ -38,17 +40,23 @@ def averaged(
         >>> averaged(algorithm, decay=0.99)  # doctest: +SKIP
     """
     check_decay("averaged: decay", decay)
+    names = algorithm.shown if networks is None else tuple(networks)
+    if not names:
+        raise InputError(
+            "averaged: the game has no outputs that would say which networks matter; "
+            "name some with networks=…."
+        )
 
     def init(key: jax.Array) -> State:
         state = algorithm.init(key)
-        unknown = sorted(set(networks) - set(state.variables))
+        unknown = sorted(set(names) - set(state.variables))
         if unknown:
             raise InputError(
-                f"averaged: networks {unknown} are not in the game, which has "
+                f"averaged: networks {unknown} are not among those that train, "
                 f"{sorted(state.variables)}."
             )
         # A copy, since donated buffers must not be shared.
-        copy = {name: state.variables[name] for name in networks}
+        copy = {name: state.variables[name] for name in names}
         return state._replace(average=jax.tree.map(jnp.copy, copy))
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
@@ -70,4 +78,4 @@ def averaged(
         }
         return state._replace(average=average), info
 
-    return Algorithm(init, step)
+    return algorithm._replace(init=init, step=step)

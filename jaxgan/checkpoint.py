@@ -3,7 +3,8 @@
 A checkpoint is a directory named by its step. It is written under another name and
 renamed when whole, so a process killed while saving leaves the older ones as they were.
 Three trees lie in it, so that sampling reads no more than it needs: "variables",
-"average" (where one is kept) and "training", the rest of the state.
+"average" (where one is kept) and "training", the rest of the state. Frozen networks,
+which never change, are saved once for all checkpoints, in `frozen` beside them.
 """
 
 import contextlib
@@ -64,6 +65,10 @@ class Checkpoints:
         """Start saving; the arrays may be changed or donated once this returns."""
         trees = _split(state)
         with self._translated():
+            if state.frozen and not _frozen(self.directory).exists():
+                ocp.save_checkpointables(
+                    _frozen(self.directory), {"frozen": state.frozen}
+                )
             self._orbax.save_checkpointables_async(int(state.step), trees, force=True)
 
     def wait(self) -> None:
@@ -127,6 +132,7 @@ def restore(directory: Path, like: State) -> State | None:
     return State(
         variables=trees["variables"],
         average=trees.get("average", {}),
+        frozen=_restore_frozen(directory, like),
         **trees["training"],
     )
 
@@ -145,16 +151,48 @@ def restore_networks(
     if found is None:
         raise RunError(f"{directory} holds no checkpoint; train for longer first.")
     step, trees = found
-    return step, trees["variables"] | trees.get("average", {})
+    networks = trees["variables"] | trees.get("average", {})
+    return step, networks | _restore_frozen(directory, like)
 
 
 def _split(state: State) -> dict[str, Tree]:
     training = state._asdict()
     trees = {"variables": training.pop("variables")}
     average = training.pop("average")
+    del training["frozen"]
     if average:
         trees["average"] = average
     return {**trees, "training": training}
+
+
+def _frozen(directory: Path) -> Path:
+    return directory.absolute().parent / "frozen"
+
+
+def _restore_frozen(directory: Path, like: State) -> dict[NetworkName, Variables]:
+    if not like.frozen:
+        return {}
+    path = _frozen(directory)
+    try:
+        return _load(path, {"frozen": like.frozen})["frozen"]
+    except Exception as error:  # torn files fail in many ways
+        reason = _reason(error)
+        _forget_the_rest()
+        raise RunError(
+            f"the frozen networks in {path} cannot be read ({reason})."
+        ) from error
+
+
+def _load(path: Path, like: dict[str, Tree]) -> dict[str, Tree]:
+    hook = sys.unraisablehook
+    sys.unraisablehook = partial(_unless_late, hook)
+    with _quiet_orbax():
+        trees = {
+            name: ocp.load_checkpointables(path, {name: tree})[name]
+            for name, tree in like.items()
+        }
+    sys.unraisablehook = hook
+    return trees
 
 
 def _read_newest(
@@ -164,16 +202,8 @@ def _read_newest(
     reasons = []
     for step in reversed(found):
         path = directory.absolute() / str(step)
-        hook = sys.unraisablehook
-        sys.unraisablehook = partial(_unless_late, hook)
         try:
-            with _quiet_orbax():
-                trees = {
-                    name: ocp.load_checkpointables(path, {name: tree})[name]
-                    for name, tree in like.items()
-                }
-            sys.unraisablehook = hook
-            return step, trees
+            return step, _load(path, like)
         except Exception as error:  # torn files fail in many ways
             reason = _reason(error)
         _forget_the_rest()

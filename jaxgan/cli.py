@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any, Union
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import tyro
-from tyro.conf import OmitArgPrefixes, subcommand
+from numpy.typing import NDArray
+from tyro.conf import OmitArgPrefixes, arg, subcommand
 
 from jaxgan import scoring
 from jaxgan.checkpoint import steps
@@ -43,21 +43,25 @@ from jaxgan.errors import (
 )
 from jaxgan.experiment import ExperimentFile, load_file
 from jaxgan.heap import keep_freed_memory
+from jaxgan.inputs import put_inputs, read_inputs
 from jaxgan.keeping import restored_networks
 from jaxgan.looking import contact_sheet, open_data, summary
+from jaxgan.outputs import choose, draw_latents, maker
 from jaxgan.reporting import check_picture, read_rows
 from jaxgan.run import (
+    Run,
     changed_versions,
     create_run,
     open_run,
     withdrawn_if_refused,
 )
-from jaxgan.sampling import draw_latents, lerp, sampler, slerp
+from jaxgan.sampling import between, leaf_names, lerp, slerp, traverse
 from jaxgan.sweep import parse_grid
 from jaxgan.sweep import sweep as run_sweep
 from jaxgan.sweep_report import table
 from jaxgan.training import Schedule
 from jaxgan.training import train as train_run
+from jaxgan.types import Tree
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -155,17 +159,29 @@ def sweep(command: Sweep, file: ExperimentFile | None) -> None:
 def sample(command: Sample) -> None:
     """`jaxgan sample`."""
     run = open_run(command.run)
-    check_positive_int("--count", command.count)
     check_seed("--seed", command.seed)
+    game, inputs = run.experiment.game, run.experiment.inputs
+    make = maker(game, command.output)
+    given = read_inputs(inputs, _asked(command, run))
+    count = command.count
+    if count is None:
+        counted = [len(rows) for name, rows in given.items() if inputs[name].counts]
+        count = max(counted, default=64)
+    check_positive_int("--count", count)
+    batch = put_inputs(inputs, given, choose(run.data.examples, count, command.seed))
+    latents = draw_latents(game, count, command.seed, batch.condition)
     step, variables = restored_networks(run, command.best)
-    latents = draw_latents(run.experiment.game, command.count, command.seed)
-    samples = sampler(run.experiment.game)(variables, latents)
+    made = make(variables, latents, batch)
     best = "-best" if command.best else ""
-    out = command.out or run.samples / f"sample-{command.seed}{best}"
+    name = f"{command.output or 'sample'}-{command.seed}{best}"
+    out = command.out or run.samples / name
     out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(f"{out}.npz", samples=samples, latents=latents, step=step)
-    run.experiment.draw(samples, None).save(f"{out}.png")
-    print(f"{command.count} samples of step {step:,}: {out}.png and {out}.npz")
+    arrays = {"samples": made, "latents": latents, "examples": batch._asdict()}
+    arrays = _arrays(arrays) | {"step": np.asarray(step)}
+    np.savez(f"{out}.npz", **arrays)
+    run.experiment.plot(made, batch, None).save(f"{out}.png")
+    what = command.output or "samples"
+    print(f"{count} {what} of step {step:,}: {out}.png and {out}.npz")
 
 
 def interpolate(command: Interpolate) -> None:
@@ -174,20 +190,46 @@ def interpolate(command: Interpolate) -> None:
     check_positive_int("--pairs", command.pairs)
     check_positive_int("--steps", command.steps)
     check_seed("--seed", command.seed)
+    game, inputs = run.experiment.game, run.experiment.inputs
+    make = maker(game, command.output)
+    given = read_inputs(inputs, _asked(command, run))
+    pairs, seed = command.pairs, command.seed
+    batch = put_inputs(inputs, given, choose(run.data.examples, pairs, seed))
+    twice = jax.tree.map(lambda x: np.concatenate([x, x]), batch)
+    latents = draw_latents(game, 2 * pairs, seed, twice.condition)
+    if not jax.tree.leaves(latents):
+        raise InputError(f"{command.run}: the game has no latents to move between.")
+    if command.along is None:
+        ways = {
+            path.__name__: (between(latents, path, command.steps), command.steps)
+            for path in (lerp, slerp)
+        }
+    else:
+        starts = jax.tree.map(lambda x: x[:pairs], latents)
+        of = (command.along, command.steps, batch.condition)
+        ways = {command.along: traverse(game, starts, *of)}
     step, variables = restored_networks(run, command.best)
-    latents = draw_latents(run.experiment.game, 2 * command.pairs, command.seed)
-    starts, ends = latents[: command.pairs, None], latents[command.pairs :, None]
-    ways = jnp.linspace(0, 1, command.steps)[None, :, None]
-    generate = sampler(run.experiment.game)
     best = "-best" if command.best else ""
     out = command.out or run.samples / f"interpolate{best}"
     out.parent.mkdir(parents=True, exist_ok=True)
-    for path in (lerp, slerp):
-        between = path(starts, ends, ways).reshape(-1, latents.shape[-1])
-        samples = generate(variables, between)
-        picture = f"{out}-{path.__name__}.png"
-        run.experiment.draw(samples, command.steps).save(picture)
-        print(f"{command.pairs} ways of step {step:,}: {picture}")
+    for name, (points, columns) in ways.items():
+        rows = jax.tree.map(lambda x, n=columns: np.repeat(x, n, axis=0), batch)
+        picture = f"{out}-{name}.png"
+        made = make(variables, points, rows)
+        run.experiment.plot(made, rows, columns).save(picture)
+        print(f"{pairs} ways of step {step:,}: {picture}")
+
+
+def _arrays(tree: Tree) -> dict[str, NDArray]:
+    """Every leaf of a tree by its name, for an .npz file."""
+    leaves = map(np.asarray, jax.tree.leaves(tree))
+    return dict(zip(leaf_names(tree), leaves, strict=True))
+
+
+def _asked(command: Sample | Interpolate, run: Run) -> dict[str, tuple[str, ...]]:
+    """What the command gives for the inputs that the experiment declares."""
+    words = {name: getattr(command, name, ()) for name in run.experiment.inputs}
+    return {name: given for name, given in words.items() if given}
 
 
 def evaluate(command: Evaluate) -> None:
@@ -274,11 +316,13 @@ def _parse(arguments: Sequence[str], file: ExperimentFile | None) -> Any:
         train_type = _with_config(Train, file)
     elif file is not None:
         sweep_type = _with_config(Sweep, file)
+    sample_type: Any = _with_inputs(Sample, arguments)
+    interpolate_type: Any = _with_inputs(Interpolate, arguments)
     commands = Union[  # noqa: UP007 - built at run time
         Annotated[train_type, subcommand("train")],
         Annotated[sweep_type, subcommand("sweep")],
-        Annotated[Sample, subcommand("sample")],
-        Annotated[Interpolate, subcommand("interpolate")],
+        Annotated[sample_type, subcommand("sample")],
+        Annotated[interpolate_type, subcommand("interpolate")],
         Annotated[Evaluate, subcommand("evaluate")],
         Annotated[Compare, subcommand("compare")],
         Annotated[List, subcommand("list")],
@@ -301,6 +345,39 @@ def _with_config(command: type, file: ExperimentFile) -> type:
         kw_only=True,
     )
     made.__doc__ = f"{inspect.cleandoc(file.doc)}\n\n{inspect.getdoc(command)}"
+    return made
+
+
+def _with_inputs(command: type, arguments: Sequence[str]) -> Any:
+    """A command whose options are its own and the inputs of the run that it names.
+
+    Raises:
+        InputError: if an option is neither.
+    """
+    words = [Path(word) for word in arguments[1:] if not word.startswith("-")]
+    found = [path for path in words if (path / "run.json").exists()] or words
+    if arguments[:1] != [command.__name__.lower()] or not found:
+        return command
+    inputs = open_run(found[0]).experiment.inputs
+    own = {field.name for field in dataclasses.fields(command)} | {"help", "no-best"}
+    for word in arguments[1:]:
+        option = word[2:].partition("=")[0].replace("-", "_")
+        if word.startswith("--") and option not in own | inputs.keys():
+            known = ", ".join(f"--{name}" for name in sorted(inputs)) or "none"
+            raise InputError(
+                f"{word}: {found[0]} declares no such input; it declares {known}."
+            )
+    made = dataclasses.make_dataclass(
+        command.__name__,
+        [
+            (name, Annotated[tuple[str, ...], arg(help=each.help)], ())
+            for name, each in inputs.items()
+        ],
+        bases=(command,),
+        frozen=True,
+        kw_only=True,
+    )
+    made.__doc__ = inspect.getdoc(command)
     return made
 
 

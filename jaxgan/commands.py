@@ -82,23 +82,32 @@ class Sweep:
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """Draw samples from a run: a picture and an .npz of the same arrays."""
+    """Make an output of a run's networks: a picture and an .npz of the same arrays.
+
+    Outputs are made of latents and, in games that read some, of held-out examples that
+    the run has kept. What the experiment declares as inputs, such as --label or
+    --image, takes the place of the examples'; `jaxgan sample RUN --help` lists them.
+    """
 
     run: Positional[Path]
     """A run directory."""
 
-    count: int = 64
-    """How many samples."""
+    output: str | None = None
+    """Which of the game's outputs: samples, reconstructions, …; the first by
+    default."""
+
+    count: int | None = None
+    """How many; by default 64, or as many as there are images given."""
 
     seed: int = 0
-    """Of the latents."""
+    """Of the latents and of the choice of examples."""
 
     best: bool = False
     """Take the checkpoint of the best score instead of the latest."""
 
     out: Path | None = None
-    """Name of the two files without ending; by default RUN/samples/sample-SEED, or
-    sample-SEED-best."""
+    """Name of the two files without ending; by default RUN/samples/sample-SEED, with
+    the output's name in place of `sample` if one is given, and -best if so."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +115,9 @@ class Interpolate:
     """Walk between pairs of latents: two pictures, a row for each pair.
 
     The straight way (lerp) and the way along the sphere (slerp), which keeps the length
-    that normal latents have.
+    that normal latents have. Examples stay the same along a row. With --along, one leaf
+    of the latents alone moves and all else stays: a traversal. Of a leaf of one-hot
+    vectors the columns are its classes.
     """
 
     run: Positional[Path]
@@ -117,6 +128,12 @@ class Interpolate:
 
     steps: int = 10
     """Samples on the way, both ends included."""
+
+    output: str | None = None
+    """Which of the game's outputs; the first by default."""
+
+    along: str | None = None
+    """The leaf of the latents that moves, by name; all by default."""
 
     seed: int = 0
     """Of the latents."""
@@ -150,8 +167,12 @@ class Evaluate:
 
     metrics: tuple[str, ...] = ()
     """Which: by default the experiment's; frechet, frechet_infinity, kid, precision,
-    recall, density, coverage, sliced_wasserstein, authenticity, inception_score, or
-    class_shares. Authenticity is beside the reference: say --against train."""
+    recall, density, coverage, sliced_wasserstein, authenticity, inception_score,
+    class_shares, as_asked, intra_class_frechet, or the experiment's own. Authenticity
+    is beside the reference: say --against train."""
+
+    output: str | None = None
+    """Which of the game's outputs; the evaluation's by default."""
 
     samples: int | None = None
     """How many fakes; the experiment's by default, else 10,000, or the whole folder."""

@@ -7,60 +7,83 @@ returns an `Experiment`: all that training needs. Nothing is registered anywhere
 
 import dataclasses
 import importlib.util
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
-from numpy.typing import NDArray
+import jax
 from PIL import Image
 
+from jaxgan.data.datasets import Dataset
 from jaxgan.data.sources import Source
 from jaxgan.errors import InputError, check_positive_int, check_seed
-from jaxgan.evaluation import Evaluation, check_evaluation
+from jaxgan.evaluation import Evaluation, check_evaluation, check_rows
+from jaxgan.inputs import Input, check_inputs
+from jaxgan.outputs import check_outputs, draw_examples, output_name
 from jaxgan.reporting import image_grid
-from jaxgan.types import Algorithm, Game
+from jaxgan.run_data import RunData
+from jaxgan.types import Algorithm, Batch, Game, Tree
 
 T = TypeVar("T")
 
-Draw = Callable[[NDArray, int | None], Image.Image]
-Measure = Callable[[NDArray], Mapping[str, float]]
+Plot = Callable[[Tree, Batch, int | None], Image.Image]
+Summarize = Callable[[Tree, Batch], Mapping[str, float]]
 Rank = Callable[[Mapping[str, float]], float]
 
 
-def _measure_nothing(samples: NDArray) -> Mapping[str, float]:
-    del samples
+def plot_images(made: Tree, batch: Batch, columns: int | None) -> Image.Image:
+    """A grid of the images that were made."""
+    del batch
+    return image_grid(made, columns)
+
+
+def _no_summary(made: Tree, batch: Batch) -> Mapping[str, float]:
+    del made, batch
     return {}
 
 
 class Experiment(NamedTuple):
-    """What `jaxgan train` trains, and how its samples are shown and measured.
+    """What `jaxgan train` trains, and how its outputs are shown and measured.
+
+    The data are behind functions, and opened when they are used: a trained run is
+    sampled and evaluated without them.
 
     game:     who plays.
-    dynamics: `(game) -> algorithm`; it takes the game, since training on several
-              devices builds the algorithm on a game whose latents are split.
-    source:   `(seed, step) -> batches`.
+    dynamics: `(game, example) -> algorithm`, for batches shaped like `example`; it
+              takes the game, since training on several devices builds the algorithm on
+              a game whose latents are split.
+    source:   `() -> source`, which is `(seed, step) -> batches`.
     steps:    how many.
     seed:     of everything random: weights, data order, latents, noise.
-    draw:     `(samples, columns) -> picture`; `columns` is a wish, or None.
-    measure:  `(samples) -> {name: number}`, taken whenever samples are drawn.
-    rank:     `(measured) -> number`, the least for the best of several runs; without
+    examples: `() -> data set` that is held out and shaped like the source's batches, of
+              which outputs are made; None for games that read no examples.
+    inputs:   what `jaxgan sample` can be given in their place, by name.
+    plot:     `(made, batch, columns) -> picture` of an output and the examples that it
+              was made of, row by row; `columns` is a wish, or None.
+    summarize: `(made, batch) -> {name: number}` of the game's first output, whenever
+              pictures are made.
+    rank:     `(summary) -> number`, the least for the best of several runs; without
               it a sweep goes by the first score and, without scores, keeps none.
-    evaluation: what samples are scored against, at intervals and at the end of a
+    evaluation: what an output is scored against, at intervals and at the end of a
               sweep, each score with its protocol; None for nothing.
-    samples:  how many `measure` is given.
-    shown:    how many of them `draw` is given.
+    samples:  how many rows `summarize` is given.
+    shown:    how many of them `plot` is given.
     """
 
     game: Game
-    dynamics: Callable[[Game], Algorithm]
-    source: Source
+    dynamics: Callable[[Game, Batch], Algorithm]
+    source: Callable[[], Source]
     steps: int
     seed: int = 0
-    draw: Draw = image_grid
-    measure: Measure = _measure_nothing
+    examples: Callable[[], Dataset | Batch] | None = None
+    inputs: Mapping[str, Input] = {}
+    plot: Plot = plot_images
+    summarize: Summarize = _no_summary
     rank: Rank | None = None
     evaluation: Evaluation | None = None
     samples: int = 64
@@ -97,12 +120,16 @@ def load_file(path: Path) -> ExperimentFile:
     return ExperimentFile(path, config, experiment, module.__doc__ or "")
 
 
+TAKEN = {"run", "output", "count", "seed", "best", "out", "help"}
+"""Options of `jaxgan sample`, which no input may be called like."""
+
+
 def build(file: ExperimentFile, config: Any) -> Experiment:
-    """Make the experiment of a configuration, and check all of it that has a shape.
+    """Make the experiment of a configuration; its data stay closed.
 
     Raises:
         InputError: if the file refuses the configuration, fails or returns something
-            else, or if what it returns does not fit together.
+            else, or what it returns is no experiment.
     """
     built = _or_refused(file.path, lambda: file.experiment(config))
     if not isinstance(built, Experiment):
@@ -113,13 +140,70 @@ def build(file: ExperimentFile, config: Any) -> Experiment:
     check_seed("seed", built.seed)
     if built.evaluation is not None:
         check_evaluation(built.evaluation)
-    _or_refused(file.path, lambda: built.dynamics(built.game))
-    if built.source(built.seed, 0)[0].condition:
+        output_name(built.game, built.evaluation.output)
+    for name in built.inputs:
+        if name in TAKEN or not re.fullmatch("[a-z][a-z0-9_]*", name):
+            raise InputError(
+                f"{file.path}: inputs: {name!r} cannot be an option; use another name, "
+                "of small letters."
+            )
+    return built._replace(
+        source=cache(built.source), examples=built.examples and cache(built.examples)
+    )
+
+
+def open_data(file: ExperimentFile, built: Experiment) -> RunData:
+    """Open the data of an experiment, and check that everything fits together.
+
+    Returns:
+        A step's batches, and the first rows that outputs are made of.
+
+    Raises:
+        InputError: if it does not.
+    """
+    source = _or_refused(file.path, built.source)
+    batches = _or_refused(file.path, lambda: source(built.seed, 0))
+    algorithm = _or_refused(file.path, lambda: built.dynamics(built.game, batches[0]))
+    data = _or_refused(file.path, built.examples) if built.examples else None
+    examples = draw_examples(data, built.shown, built.seed)
+    check_examples(batches[0], examples)
+    check_inputs(built.inputs, examples)
+    if built.evaluation is not None:
+        check_rows(built.evaluation, examples)
+    if built.game.outputs:
+        state = jax.eval_shape(algorithm.init, jax.random.key(0))
+        check_outputs(built.game, state.variables | state.frozen, examples)
+    return RunData(batches, examples)
+
+
+def check_examples(batch: Batch, examples: Batch) -> None:
+    """Refuse examples that are not shaped like those of training.
+
+    Raises:
+        InputError: if so.
+    """
+    if not jax.tree.leaves(examples):
+        if batch.condition:
+            raise InputError(
+                "examples: the source's batches have conditions, so what is made has "
+                "one too; give the experiment examples=…, held out, with conditions."
+            )
+        return
+    made, wanted = len(examples.condition), len(batch.condition)
+    if made != wanted:
         raise InputError(
-            f"{file.path}: samples cannot be drawn under a condition yet, so the "
-            "batches of an experiment must have none."
+            f"examples have {made} conditions, such as labels, but the source's "
+            f"batches have {wanted}; give both the same."
         )
-    return built
+    shapes = [
+        jax.tree.map(lambda x: (x.shape[1:], str(x.dtype)), each._replace(weight=None))
+        for each in (examples, batch)
+    ]
+    if shapes[0] != shapes[1]:
+        raise InputError(
+            f"examples are of {shapes[0][:2]}, but the source's batches of "
+            f"{shapes[1][:2]}; shape both alike."
+        )
 
 
 def _or_refused(path: Path, make: Callable[[], T]) -> T:

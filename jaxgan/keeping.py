@@ -1,24 +1,38 @@
-"""What a run keeps of its states: themselves, their samples and their scores."""
+"""Write and read a run's checkpoints, pictures and scores."""
 
 import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from numpy.typing import NDArray
 
 from jaxgan.checkpoint import Checkpoints, restore_networks, shapes, steps
 from jaxgan.errors import InputError, RunError
-from jaxgan.evaluation import Evaluator, is_best
+from jaxgan.evaluation import (
+    Reference,
+    evaluate,
+    is_best,
+    kept_reference,
+    reference,
+)
 from jaxgan.experiment import Experiment
 from jaxgan.metrics.protocol import read_scores, write_scores
+from jaxgan.outputs import (
+    Maker,
+    best_variables,
+    draw_examples,
+    draw_latents,
+    maker,
+    reads_real,
+)
 from jaxgan.parallel import replicated
 from jaxgan.reporting import Row, contact_strip
 from jaxgan.run import Run
-from jaxgan.sampling import Sampler, best_variables, draw_latents
-from jaxgan.types import NetworkName, State, Variables
+from jaxgan.types import Batch, NetworkName, State, Tree, Variables
 
 
 def save(state: State, saved: Checkpoints) -> None:
@@ -38,7 +52,8 @@ def save(state: State, saved: Checkpoints) -> None:
 
 def like_state(run: Run) -> State:
     """The shapes of a run's state, on one device."""
-    algorithm = run.experiment.dynamics(run.experiment.game)
+    experiment = run.experiment
+    algorithm = experiment.dynamics(experiment.game, run.data.batches[0])
     one = replicated(jax.local_devices()[:1])
     return shapes(partial(algorithm.init, jax.random.key(0)), one)
 
@@ -60,51 +75,120 @@ def restored_networks(
     return restore_networks(run.best if best else run.checkpoints, like_state(run))
 
 
-def draw_and_measure(run: Run, step: int, generate: Sampler, state: State) -> Row:
-    """Draw samples from latents that are the same each time, and measure them."""
-    samples = draw_samples(run.experiment, generate, state)
-    save_picture(run, step, samples)
-    pictures = (p for p in run.samples.glob("*.png") if p.stem.isdigit())
+class Showing(NamedTuple):
+    """What makes an experiment's pictures: the same rows at each milestone."""
+
+    makers: dict[str, Maker]  # of each output
+    latents: Tree
+    batch: Batch
+
+
+def showing(experiment: Experiment) -> Showing:
+    """Draw the rows of all pictures of an experiment."""
+    game, seed = experiment.game, experiment.seed
+    count = max(experiment.samples, experiment.shown)
+    examples = experiment.examples and experiment.examples()
+    batch = draw_examples(examples, count, seed)
+    latents = draw_latents(game, count, seed, batch.condition)
+    return Showing({name: maker(game, name) for name in game.outputs}, latents, batch)
+
+
+def show(
+    experiment: Experiment, of: Showing, state: State, directory: Path, step: int
+) -> Row:
+    """Make a picture of every output, and summarise the first one."""
+    directory.mkdir(exist_ok=True)
+    row: Row = {}
+    for number, name in enumerate(of.makers):
+        made, batch = _make(experiment, of, state, name)
+        if not number:
+            row = _summary(experiment, made, batch)
+        made, batch = jax.tree.map(lambda x: x[: experiment.shown], (made, batch))
+        suffix = f"-{name}" if number else ""
+        experiment.plot(made, batch, None).save(directory / f"{step:06d}{suffix}.png")
+    return row
+
+
+def summary_of(experiment: Experiment, of: Showing, state: State) -> Row:
+    """The summary of the first output alone."""
+    if not of.makers:
+        return {}
+    return _summary(experiment, *_make(experiment, of, state, next(iter(of.makers))))
+
+
+def _make(
+    experiment: Experiment, of: Showing, state: State, name: str
+) -> tuple[Tree, Batch]:
+    """An output and the examples that it is made of: as many as are summarised."""
+    first = name == next(iter(of.makers))
+    count = experiment.samples if first else experiment.shown
+    latents, batch = jax.tree.map(lambda x: x[:count], (of.latents, of.batch))
+    return of.makers[name](best_variables(state), latents, batch), batch
+
+
+def _summary(experiment: Experiment, made: Tree, batch: Batch) -> Row:
+    numbers = experiment.summarize(made, batch)
+    return {name: float(value) for name, value in numbers.items()}
+
+
+def save_strip(directory: Path) -> None:
+    """The series of the pictures of the first output."""
+    pictures = (p for p in directory.glob("*.png") if p.stem.isdigit())
     series = sorted(pictures, key=lambda path: int(path.stem))
-    contact_strip(series).save(run.samples / "strip.png")
-    return measure(run.experiment, samples)
+    if series:
+        contact_strip(series).save(directory / "strip.png")
 
 
-def draw_samples(experiment: Experiment, generate: Sampler, state: State) -> NDArray:
-    """The samples that are measured, of latents that are the same each time."""
-    latents = draw_latents(experiment.game, experiment.samples, experiment.seed)
-    return generate(best_variables(state), latents)
+def evaluated_examples(experiment: Experiment) -> Batch:
+    """The examples that scored outputs are made of, whatever the experiment's seed.
+
+    The examples themselves are left out where neither the output nor a metric reads
+    them, so that a label does not cost an image.
+    """
+    evaluation, game = experiment.evaluation, experiment.game
+    assert evaluation is not None
+    data = experiment.examples and experiment.examples()
+    examples = draw_examples(data, evaluation.samples, 0)
+    slim = examples._replace(real=())
+    unread = not (
+        evaluation.needs("pairs") or reads_real(game, evaluation.output, slim)
+    )
+    return slim if jax.tree.leaves(slim) and unread else examples
 
 
-def save_picture(run: Run, step: int, samples: NDArray) -> None:
-    """A step's picture, of those samples that are shown."""
-    run.samples.mkdir(exist_ok=True)
-    picture = run.experiment.draw(samples[: run.experiment.shown], None)
-    picture.save(run.samples / f"{step:06d}.png")
+def run_reference(run: Run) -> Reference:
+    """What a run's evaluation measures against: as it was kept, or made and kept now.
 
+    Raises:
+        InputError: if the data are not there, or are others than when the run began.
+    """
+    experiment, evaluation = run.experiment, run.experiment.evaluation
+    assert evaluation is not None
 
-def measure(experiment: Experiment, samples: NDArray) -> Row:
-    """What an experiment measures of its samples, in plain numbers."""
-    return {name: float(value) for name, value in experiment.measure(samples).items()}
+    def make() -> Reference:
+        return reference(evaluation, evaluated_examples(experiment))
+
+    return kept_reference(evaluation, run.kept, make)
 
 
 @contextlib.contextmanager
 def scorer(
-    run: Run, generate: Sampler, evaluate: Evaluator, begun: int
+    run: Run, against: Reference, begun: int
 ) -> Iterator[Callable[[int, State], Row]]:
     """`(step, state) -> row`: scores a state, and keeps it if it is the best yet."""
     for later in (step for step in steps(run.best) if step > begun):
         shutil.rmtree(run.best / str(later))  # its score is forgotten too
-    evaluation, seed = run.experiment.evaluation, run.experiment.seed
-    assert evaluation is not None  # of which the evaluator was made
-    latents = draw_latents(run.experiment.game, evaluation.samples, seed)
+    game, evaluation = run.experiment.game, run.experiment.evaluation
+    assert evaluation is not None  # of which the reference was made
+    make, seed = maker(game, evaluation.output), run.experiment.seed
     with Checkpoints(run.best, 1) as best:
 
         def score(step: int, state: State) -> Row:
-            made_by = partial(generate, best_variables(state))
-            scores = evaluate(made_by, latents, step, seed)
+            given = (evaluation, against, game, make, best_variables(state))
+            scores = evaluate(*given, step=step, seed=seed)
             kept = steps(run.best)
-            if is_best(scores, [s for s in read_scores(run.scores) if s.step in kept]):
+            earlier = [s for s in read_scores(run.scores) if s.step in kept]
+            if is_best(evaluation, scores, earlier):
                 save(state, best)
                 best.wait()  # a score that says so has its checkpoint
             write_scores(run.scores, scores)

@@ -70,7 +70,7 @@ def data_parallel(
         batches = jax.lax.with_sharding_constraint(batches, split)
         return algorithm.step(state, batches)
 
-    return Algorithm(
+    return algorithm._replace(
         init=jax.jit(algorithm.init, out_shardings=whole),
         step=jax.jit(
             step,

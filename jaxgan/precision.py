@@ -12,6 +12,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 from numpy.typing import DTypeLike
 
+from jaxgan.errors import InputError
+
 
 def wider(one: DTypeLike, other: DTypeLike) -> jnp.dtype:
     """The type to which JAX promotes two types by default.
@@ -25,7 +27,17 @@ def wider(one: DTypeLike, other: DTypeLike) -> jnp.dtype:
 
 
 def wide(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """The same numbers in at least float32."""
+    """The same numbers in at least float32.
+
+    Raises:
+        InputError: if they are the several logits of a multi-scale discriminator.
+    """
+    if isinstance(x, tuple):
+        raise InputError(
+            f"the discriminator returns {len(x)} logits, one for each scale, but the "
+            f"loss reads one; wrap the loss, and each penalty, in multi_scale(…, "
+            f"scales={len(x)})."
+        )
     return x.astype(wider(x.dtype, jnp.float32))
 
 

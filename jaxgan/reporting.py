@@ -30,8 +30,8 @@ def flatten(info: Info) -> Row:
     for player, parts in info.losses.items():
         row |= {f"{player}/{part}": float(value) for part, value in parts.items()}
         row[f"{player}/gradient"] = float(info.gradient_norms[player])
-        observed = info.observed[player]
-        row |= {f"{player}/{name}": float(value) for name, value in observed.items()}
+        told = info.diagnostics[player]
+        row |= {f"{player}/{name}": float(value) for name, value in told.items()}
     return row
 
 

@@ -2,12 +2,14 @@
 
 experiment.py   the experiment file as it was
 run.json        its name, the full configuration, the versions it ran on
+data/           what it keeps of its data, so that it is enough by itself
 metrics.jsonl   a line each so many steps
 scores.jsonl    what it scored while it trained, each score with its protocol
 evaluations.jsonl   what it scored when `jaxgan evaluate` was asked
 checkpoints/    the latest few
 best/           the checkpoint of the best score, where the experiment evaluates
-samples/        a picture for each milestone, and strip.png, the series of them
+frozen/         the networks that nobody trains, once for all checkpoints
+samples/        pictures of each output at each milestone, and strip.png, the series
 """
 
 import contextlib
@@ -23,7 +25,14 @@ from filelock import FileLock, Timeout
 
 from jaxgan.checkpoint import steps
 from jaxgan.errors import InputError, RunError
-from jaxgan.experiment import Experiment, ExperimentFile, build, load_file
+from jaxgan.experiment import (
+    Experiment,
+    ExperimentFile,
+    build,
+    load_file,
+    open_data,
+)
+from jaxgan.run_data import RunData, read_run_data, write_run_data
 from jaxgan.versions import versions
 
 SCORES, EVALUATIONS = "scores.jsonl", "evaluations.jsonl"
@@ -44,6 +53,16 @@ class Run(NamedTuple):
     name: str  # of the experiment
     config: Any  # an instance of the experiment's Config
     experiment: Experiment
+
+    @property
+    def kept(self) -> Path:
+        """The directory of what is kept of the data."""
+        return self.directory / "data"
+
+    @property
+    def data(self) -> RunData:
+        """What is kept of the data."""
+        return read_run_data(self.kept)
 
     @property
     def metrics(self) -> Path:
@@ -91,6 +110,7 @@ def create_run(directory: Path, file: ExperimentFile, config: Any) -> Run:
             f"{directory} is not empty and is not a run; choose another with --run."
         )
     built = build(file, config)  # first, so that what is refused leaves no trace
+    data = open_data(file, built)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent) as made:
         fresh = Path(made) / "run"
@@ -98,6 +118,7 @@ def create_run(directory: Path, file: ExperimentFile, config: Any) -> Run:
         shutil.copyfile(file.path, fresh / "experiment.py")
         about = json.dumps(_describe(file, config), indent=2)
         (fresh / "run.json").write_text(about + "\n", encoding="utf-8")
+        write_run_data(fresh / "data", data)
         fresh.replace(directory)  # whole or not at all
     return Run(directory, file.path.stem, config, built)
 

@@ -1,6 +1,6 @@
-"""Samples from a trained generator, and the ways between two of them."""
+"""The ways between latents: straight, along the sphere, and along one leaf of many."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -8,65 +8,14 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from jaxgan.errors import check_positive_int
-from jaxgan.types import Game, NetworkName, State, Tree, Variables
+from jaxgan.errors import InputError
+from jaxgan.types import Game, Tree
 
-Sampler = Callable[[Mapping[NetworkName, Variables], Tree], NDArray[np.float32]]
+DRAWS = 1000
+"""Of the prior, to see what a leaf may be."""
 
-CHUNK = 256
-"""Latents per call of the generator, so that one compilation serves any count."""
-
-
-def best_variables(state: State) -> dict[NetworkName, Variables]:
-    """The averaged networks where an average is kept, the trained ones elsewhere."""
-    return state.variables | state.average
-
-
-def sampler(game: Game, generator: NetworkName = "generator") -> Sampler:
-    """Compile `(variables, latents) -> images`, in evaluation mode.
-
-    Returns:
-        A function that takes any number of latents and gives float32 images in NumPy.
-
-        >>> import jax
-        >>> from jaxgan import gan, mlp, non_saturating, priors
-        >>> from jaxgan.sampling import sampler
-        >>> game = gan(mlp((2,)), mlp(()), non_saturating(), priors.normal(16))
-        >>> latents = game.prior(jax.random.key(0), 10, ())
-        >>> network = game.networks["generator"]
-        >>> variables = {"generator": network.init(jax.random.key(1), latents)}
-        >>> sampler(game)(variables, latents).shape
-        (10, 2)
-    """
-    network = game.networks[generator]
-
-    @jax.jit
-    def generate(variables: Variables, latent: Tree) -> Float[Array, "n ..."]:
-        image, _ = network.apply(network.prepare(variables), latent, train=False)
-        return image.astype(jnp.float32)
-
-    def sample(
-        variables: Mapping[NetworkName, Variables], latents: Tree
-    ) -> NDArray[np.float32]:
-        latents = jax.tree.map(np.asarray, latents)
-        count = len(jax.tree.leaves(latents)[0])
-        images = []
-        for start in range(0, count, CHUNK):
-            chunk = jax.tree.map(lambda z, i=start: _padded(z[i : i + CHUNK]), latents)
-            images.append(np.asarray(generate(variables[generator], chunk)))
-        return np.concatenate(images)[:count]
-
-    return sample
-
-
-def draw_latents(game: Game, count: int, seed: int) -> Tree:
-    """Latents from the game's prior.
-
-    Raises:
-        InputError: if `count` is not an integer of at least 1.
-    """
-    check_positive_int("count", count)
-    return game.prior(jax.random.key(seed), count, ())
+Path = Callable[[Array, Array, Array], Array]
+"""`(start, end, t) -> point`: `lerp` or `slerp`."""
 
 
 def lerp(
@@ -115,6 +64,85 @@ def _length(x: Float[Array, "*n d"]) -> Float[Array, "*n 1"]:
     return jnp.linalg.norm(x, axis=-1, keepdims=True)
 
 
-def _padded(latent: NDArray) -> NDArray:
-    missing = CHUNK - len(latent)
-    return np.pad(latent, [(0, missing)] + [(0, 0)] * (latent.ndim - 1))
+def between(latents: Tree, path: Path, steps: int) -> Tree:
+    """Rows of ways from each of the first half of some latents to one of the second.
+
+    Args:
+        latents: 2·n of them.
+        path: `lerp` or `slerp`, along the last axis of each leaf.
+        steps: on the way, both ends included.
+
+    Returns:
+        n·steps latents, way after way.
+    """
+
+    def walk(leaf: Array) -> Array:
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):  # classes, say: the start's
+            return jnp.repeat(jnp.asarray(leaf)[: len(leaf) // 2], steps, axis=0)
+        starts, ends = jnp.split(jnp.asarray(leaf, jnp.float32)[:, None], 2)
+        t = jnp.linspace(0, 1, steps).reshape(1, steps, *(1,) * (leaf.ndim - 1))
+        return path(starts, ends, t).reshape(-1, *leaf.shape[1:])
+
+    return jax.tree.map(walk, latents)
+
+
+def traverse(
+    game: Game,
+    latents: Tree,
+    name: str,
+    steps: int,
+    condition: tuple[Tree, ...] = (),
+) -> tuple[Tree, int]:
+    """Rows in which one leaf of the latents alone moves, the same way in each.
+
+    One-hot vectors go through their classes, single numbers through the middle 98 % of
+    the prior, all else from one draw of the prior to another.
+
+    Args:
+        game: whose prior says what the leaf may be.
+        latents: n of them, the start of each row.
+        name: of the leaf: its key, or keys with dots between them.
+        steps: on the way, where it does not go through classes.
+        condition: under which the prior draws, n of each; the first counts.
+
+    Returns:
+        n·columns latents, row after row, and how many columns there are.
+
+    Raises:
+        InputError: if there is no such leaf.
+    """
+    given = jax.tree.map(lambda c: np.repeat(c[:1], DRAWS, axis=0), condition)
+    draws = game.prior(jax.random.key(0), DRAWS, given)
+    leaves = dict(zip(leaf_names(latents), jax.tree.leaves(draws), strict=True))
+    if name not in leaves or not name:
+        known = [each for each in leaves if each] or "only one, without a name"
+        raise InputError(
+            f"--along: the latents have no leaf {name!r}; they have {known}."
+        )
+    values = _values(np.asarray(leaves[name]), steps)
+    columns, rows = len(values), len(jax.tree.leaves(latents)[0])
+
+    def move(own: str, leaf: Array) -> Array:
+        if own != name:
+            return jnp.repeat(jnp.asarray(leaf), columns, axis=0)
+        return jnp.tile(values, (rows, *(1,) * (values.ndim - 1))).astype(leaf.dtype)
+
+    moved = map(move, leaf_names(latents), jax.tree.leaves(latents))
+    return jax.tree.unflatten(jax.tree.structure(latents), list(moved)), columns
+
+
+def leaf_names(tree: Tree) -> list[str]:
+    """The name of each leaf of a tree: its keys, with dots between them."""
+    paths = (path for path, _ in jax.tree_util.tree_leaves_with_path(tree))
+    return [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths]
+
+
+def _values(draws: NDArray, steps: int) -> Array:
+    one_hot = draws.ndim == 2 and ((draws == 0) | (draws == 1)).all()
+    if one_hot and draws.shape[1] > 1 and (draws.sum(axis=1) == 1).all():
+        return jnp.eye(draws.shape[1])
+    ends = draws[:2]
+    if draws[0].size == 1:
+        ends = np.quantile(draws, [0.01, 0.99], axis=0).astype(draws.dtype)
+    t = jnp.linspace(0, 1, steps).reshape(steps, *(1,) * (draws.ndim - 1))
+    return lerp(jnp.asarray(ends[:1]), jnp.asarray(ends[1:]), t)

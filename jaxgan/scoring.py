@@ -1,9 +1,9 @@
 """`jaxgan evaluate`: the scores of a run's samples, or of anyone's images."""
 
+import dataclasses
 import hashlib
 import os
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,13 +18,14 @@ from jaxgan.data.pixels import upright
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.evaluation import (
     Evaluation,
+    Reference,
     Seen,
+    check_rows,
     score,
-    seen,
-    seen_samples,
     seen_split,
 )
-from jaxgan.keeping import restored_networks
+from jaxgan.evaluation import evaluate as evaluate_output
+from jaxgan.keeping import restored_networks, run_reference
 from jaxgan.metrics.extractors import CHUNK, Extractor, joined, pixels
 from jaxgan.metrics.inception import inception
 from jaxgan.metrics.metric import (
@@ -37,9 +38,10 @@ from jaxgan.metrics.metric import (
 )
 from jaxgan.metrics.protocol import Score, write_scores
 from jaxgan.metrics.resizers import pil_bicubic, tf1_bilinear
+from jaxgan.outputs import Maker, choose, draw_latents, maker, output_name
 from jaxgan.reporting import with_error
 from jaxgan.run import EVALUATIONS, Run, open_run
-from jaxgan.sampling import draw_latents, sampler
+from jaxgan.types import NetworkName, Variables
 
 SAMPLES = 10_000
 """Where neither the command nor the experiment says how many."""
@@ -108,40 +110,88 @@ def told(report: Report) -> str:
 
 
 def _of_run(command: Evaluate, run: Run) -> Report:
-    game, evaluation = run.experiment.game, run.experiment.evaluation
-    samples = command.samples or (evaluation.samples if evaluation else SAMPLES)
-    folder = _reference_folder(command, evaluation)
-    metrics = _metrics(command, evaluation)
-    check_count(metrics, samples)
+    experiment = run.experiment
+    folder = _reference_folder(command, experiment.evaluation)
+    metrics = _metrics(command, experiment.evaluation)
+    evaluation = experiment.evaluation or Evaluation(run.name)
+    wanted = dataclasses.replace(
+        evaluation,
+        samples=command.samples or evaluation.samples,
+        metrics=tuple(metrics),
+        output=command.output or evaluation.output,
+    )
+    output_name(experiment.game, wanted.output)
+    check_count(metrics, wanted.samples)
+    check_rows(wanted, run.data.examples)
     step, variables = restored_networks(run, command.best)
-    generate, latents = sampler(game), draw_latents(game, samples, command.seed)
-    shape = generate(variables, jax.tree.map(lambda z: z[:1], latents)).shape[1:]
+    if not metrics:
+        raise InputError(
+            f"{run.directory} declares no evaluation: say --extractor inception or "
+            "--extractor pixels, and which --metrics."
+        )
+    make = maker(experiment.game, wanted.output)
+    against = _reference(command, run, wanted, folder, make, variables)
+    if against.real is not None:
+        check_seen(metrics, against.real.features, wanted.samples)
+    scores = evaluate_output(
+        *(wanted, against, experiment.game, make, variables),
+        step=step,
+        seed=command.seed,
+    )
+    write_scores(run.evaluations, scores)
+    floor = _floor(command, wanted, against) if command.against is None else []
+    write_scores(run.evaluations, floor)
+    return Report(scores, floor, run.evaluations)
+
+
+def _reference(
+    command: Evaluate,
+    run: Run,
+    evaluation: Evaluation,
+    folder: Files | None,
+    make: Maker,
+    variables: Mapping[NetworkName, Variables],
+) -> Reference:
+    """What the command measures against: what the run has kept, where that serves."""
+    declared = run.experiment.evaluation is not None
+    if declared and command.extractor == "own" and command.against is None:
+        return run_reference(run)
+    examples = run.data.examples
+    if not (evaluation.needs("features") or evaluation.needs("classes")):
+        return Reference(None, None, examples)
+    one = choose(examples, 1, command.seed)
+    latents = draw_latents(run.experiment.game, 1, command.seed, one.condition)
+    made = make(variables, latents, one)
+    shape: tuple[int, ...] = made.shape[1:] if isinstance(made, np.ndarray) else ()
     if len(shape) != 3 or shape[-1] not in (1, 3):
         raise InputError(
-            f"{run.directory} makes samples of shape {shape}; only images (h, w, 1) or "
+            f"{run.directory} makes rows of shape {shape}; only images (h, w, 1) or "
             "(h, w, 3) are evaluated so."
         )
-    extractor = _extractor(command, evaluation)
+    extractor = _extractor(command, run.experiment.evaluation)
     if folder is not None:
-        real = seen_files(folder, extractor, shape[-1])
-    else:
-        assert evaluation is not None  # checked
-        real = seen_split(evaluation, command.against or evaluation.split, extractor)
-    check_seen(metrics, real.features, samples)
-    fake = seen_samples(partial(generate, variables), latents, extractor)
-    scores = score(real, fake, extractor, metrics, step=step, seed=command.seed)
-    write_scores(run.evaluations, scores)
-    floor: list[Score] = []
-    if evaluation is not None and evaluation.floor and command.against is None:
-        reals = evaluation.reals(evaluation.floor)
-        chosen = _some(len(reals), samples, command.seed)
-        name = f"{evaluation.data}, {evaluation.floor}"
-        other = seen(name, reals.gather(chosen).real, extractor)
-        dimensions = real.features.features.shape[1]
-        able = [m for m in metrics if m.needs(dimensions) <= len(chosen)]
-        floor = score(real, other, extractor, able, seed=command.seed)
-        write_scores(run.evaluations, floor)
-    return Report(scores, floor, run.evaluations)
+        return Reference(seen_files(folder, extractor, shape[-1]), extractor, examples)
+    real = seen_split(evaluation, command.against or evaluation.split, extractor)
+    return Reference(real, extractor, examples)
+
+
+def _floor(
+    command: Evaluate, evaluation: Evaluation, against: Reference
+) -> list[Score]:
+    """The scores of other reals, if the run has kept some."""
+    real, other, extractor = against.real, against.floor, against.extractor
+    if real is None or other is None:
+        return []
+    chosen = _some(len(other.features.features), evaluation.samples, command.seed)
+    own = jax.tree.map(lambda x: x[chosen], other.features)
+    able = [
+        metric
+        for metric in evaluation.metrics
+        if metric.least_fakes(own.features.shape[1]) <= len(chosen)
+        and "pairs" not in metric.needs
+    ]
+    other = other._replace(features=own)
+    return score(real, other, extractor, able, seed=command.seed)
 
 
 def _reference_folder(command: Evaluate, evaluation: Evaluation | None) -> Files | None:
@@ -158,6 +208,11 @@ def _reference_folder(command: Evaluate, evaluation: Evaluation | None) -> Files
             f"real images, with a {os.sep} in it, as in .{os.sep}photos."
         )
     if against is not None:
+        if evaluation.reals is None:
+            raise InputError(
+                f"--against: the evaluation of {command.run} has no reals, so name a "
+                f"folder, with a {os.sep} in it."
+            )
         try:
             evaluation.reals(against)
         except InputError as error:
@@ -179,10 +234,9 @@ def _extractor(command: Evaluate, evaluation: Evaluation | None) -> Extractor:
     if command.extractor == "inception":
         resizer = pil_bicubic if command.resizer == "clean" else tf1_bilinear
         return inception(command.weights, resizer, command.sha256)
-    if evaluation is None:
+    if evaluation is None or evaluation.extractor is None:
         raise InputError(
-            "--extractor: no experiment declares an evaluation here; say inception or "
-            "pixels."
+            "--extractor: no experiment declares one here; say inception or pixels."
         )
     return evaluation.extractor()
 

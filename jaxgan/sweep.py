@@ -16,7 +16,6 @@ import dataclasses
 import math
 import signal
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -33,15 +32,17 @@ from jaxgan.errors import (
     check_positive_int,
     check_seed,
 )
-from jaxgan.evaluation import Evaluator, evaluator
-from jaxgan.experiment import Experiment, ExperimentFile, build
+from jaxgan.evaluation import Reference, evaluate, kept_reference, reference
+from jaxgan.evaluation import rank as score_rank
+from jaxgan.experiment import Experiment, ExperimentFile, build, open_data
 from jaxgan.interruption import caught_signals
-from jaxgan.keeping import draw_samples, measure, save_picture
+from jaxgan.keeping import Showing, evaluated_examples, show, showing, summary_of
 from jaxgan.metrics.protocol import write_scores
+from jaxgan.outputs import best_variables, draw_examples, output_name
 from jaxgan.population import crossed, diverged, member, population
 from jaxgan.reporting import flatten, write_row
 from jaxgan.run import create_run
-from jaxgan.sampling import Sampler, best_variables, draw_latents, sampler
+from jaxgan.run_data import RunData
 from jaxgan.sweep_report import Member, Values, write_report
 from jaxgan.training import IN_FLIGHT, is_milestone
 from jaxgan.types import Algorithm, Batch, Info, State
@@ -124,18 +125,15 @@ def sweep(
         raise InputError(f"{directory} is not empty; choose another with --out.")
     members = _members(file, config, seeds, grid)
     algorithm = _algorithm(file, config, members, grid, sequential)
-    evaluation = members[0].experiment.evaluation
-    score = None
-    if evaluation is not None:
-        score = partial(_score, evaluator(evaluation), evaluation.samples)
+    against = _reference(members[0].experiment)
     directory.mkdir(parents=True, exist_ok=True)
     try:
         state = _train(algorithm, members, log_every, directory)
-        if score is not None:
-            score(state, members)
+        if against is not None:
+            _score(against, state, members)
     finally:  # what was measured is kept, whatever stops it
         write_report(directory, file.path.stem, members)
-    _keep_best(directory, file, state, members)
+    _keep_best(directory, file, state, members, against)
     return members
 
 
@@ -147,26 +145,45 @@ def _members(
     check_seed("the last seed", config.seed + seeds - 1)
     cells = crossed(**grid) if grid else {}
     count = len(next(iter(cells.values()))) if cells else 1
-    generators: dict[int, Sampler] = {}  # one for the seeds of a cell
+    shown: dict[int, Showing] = {}  # one for the seeds of a cell
     made = []
     for seed in range(config.seed, config.seed + seeds):
         seeded = dataclasses.replace(config, seed=seed)
         shared = build(file, seeded)
+        data = open_data(file, shared)
         for i in range(count):
             values = {name: column[i].item() for name, column in cells.items()}
             own = dataclasses.replace(seeded, **_typed(config, values))
             experiment = build(file, own)
-            _check_shared(shared, experiment, values)
+            if values:
+                _check_shared(shared, data, experiment, values)
             # One copy of the data serves all members of a seed.
-            experiment = experiment._replace(source=shared.source)
-            generate = generators.setdefault(i, sampler(experiment.game))
-            made.append(Member(values, seed, own, experiment, generate, {}, {}, [], []))
+            experiment = experiment._replace(
+                source=shared.source, examples=shared.examples
+            )
+            of_seed = showing(experiment)
+            makers = shown.setdefault(i, of_seed).makers
+            of_seed = of_seed._replace(makers=makers)
+            made.append(Member(values, seed, own, experiment, of_seed, {}, {}, [], []))
     return sorted(made, key=lambda each: [*each.values.values()])
 
 
-def _check_shared(shared: Experiment, own: Experiment, values: Values) -> None:
+def _reference(experiment: Experiment) -> Reference | None:
+    """What all members are scored against."""
+    evaluation = experiment.evaluation
+    if evaluation is None:
+        return None
+    return reference(evaluation, evaluated_examples(experiment))
+
+
+def _check_shared(
+    shared: Experiment, data: RunData, own: Experiment, values: Values
+) -> None:
     """Refuse values of which members would need other data or more steps."""
-    leaves = [jax.tree.leaves(e.source(e.seed, 0)) for e in (shared, own)]
+    batches = own.source()(own.seed, 0)
+    drawn = own.examples and own.examples()
+    examples = draw_examples(drawn, own.shown, own.seed)
+    leaves = [jax.tree.leaves(each) for each in (data, (batches, examples))]
     alike = len(leaves[0]) == len(leaves[1]) and all(map(np.array_equal, *leaves))
     if shared.steps != own.steps or not alike:
         raise InputError(
@@ -182,10 +199,16 @@ def _algorithm(
     grid: Mapping[str, Sequence[float]],
     sequential: bool,
 ) -> Algorithm:
+    first = members[0].experiment
+    example = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype),
+        first.source()(first.seed, 0)[0],
+    )
+
     def build_member(hypers: Mapping[str, Any]) -> Algorithm:
         swept = _typed(config, {name: hypers[name] for name in grid})
         experiment = file.experiment(dataclasses.replace(config, **swept))
-        return experiment.dynamics(experiment.game)
+        return experiment.dynamics(experiment.game, example)
 
     hypers = {name: np.array([m.values[name] for m in members]) for name in grid}
     hypers["seed"] = np.array([m.seed for m in members], np.uint32)
@@ -216,9 +239,10 @@ def _train(
             if shows:
                 for i, each in enumerate(members):
                     if not each.diverged:
-                        own = each.experiment
-                        samples = draw_samples(own, each.generate, member(state, i))
-                        each.measured[step] = measure(own, samples)
+                        own = member(state, i)
+                        each.measured[step] = summary_of(
+                            each.experiment, each.showing, own
+                        )
                         each.log[step] |= each.measured[step]
             if (number := caught()) is not None:
                 raise Interrupted(
@@ -229,17 +253,21 @@ def _train(
     return state
 
 
-def _score(
-    evaluate: Evaluator, count: int, state: State, members: Sequence[Member]
-) -> None:
-    """Score the samples of all that have not diverged, or of none."""
+def _score(against: Reference, state: State, members: Sequence[Member]) -> None:
+    """Score an output of all that have not diverged, or of none."""
     found = []
     for i, each in enumerate(members):
         if not each.diverged:
-            own = member(state, i)
-            latents = draw_latents(each.experiment.game, count, each.seed)
-            made_by = partial(each.generate, best_variables(own))
-            found.append((each, evaluate(made_by, latents, int(own.step), each.seed)))
+            own, game = member(state, i), each.experiment.game
+            evaluation = each.experiment.evaluation
+            assert evaluation is not None  # as the first member's
+            make = each.showing.makers[output_name(game, evaluation.output)]
+            scores = evaluate(
+                *(evaluation, against, game, make, best_variables(own)),
+                step=int(own.step),
+                seed=each.seed,
+            )
+            found.append((each, scores))
     for each, scores in found:
         each.scores.extend(scores)
 
@@ -260,12 +288,16 @@ def _look(
 def _batches(members: Sequence[Member], step: int) -> tuple[Batch, ...]:
     """Each member's own, as a single run of its seed would see them."""
     experiments = {each.seed: each.experiment for each in members}
-    of_seed = {seed: e.source(e.seed, step) for seed, e in experiments.items()}
+    of_seed = {seed: e.source()(e.seed, step) for seed, e in experiments.items()}
     return jax.tree.map(lambda *x: np.stack(x), *(of_seed[m.seed] for m in members))
 
 
 def _keep_best(
-    directory: Path, file: ExperimentFile, state: State, members: Sequence[Member]
+    directory: Path,
+    file: ExperimentFile,
+    state: State,
+    members: Sequence[Member],
+    against: Reference | None,
 ) -> None:
     """The member of the least rank, or first score, as the run of that member alone."""
     sound = {i: each for i, each in enumerate(members) if not each.diverged}
@@ -275,7 +307,11 @@ def _keep_best(
     if rank is not None:
         ranks = {i: float(rank(each.last)) for i, each in sound.items()}
     else:
-        ranks = {i: each.scores[0].value for i, each in sound.items() if each.scores}
+        ranks = {
+            i: score_rank(each.experiment.evaluation, each.scores)
+            for i, each in sound.items()
+            if each.scores and each.experiment.evaluation is not None
+        }
     if not ranks:
         return
     best = min(ranks, key=lambda i: (math.isnan(ranks[i]), ranks[i]))
@@ -286,12 +322,13 @@ def _keep_best(
     for step, row in chosen.log.items():
         write_row(run.metrics, step, row)
     write_scores(run.scores, chosen.scores)
+    if against is not None and chosen.experiment.evaluation is not None:
+        kept_reference(chosen.experiment.evaluation, run.kept, lambda: against)
     own = member(state, best)
     with Checkpoints(run.checkpoints, 1) as saved:
         saved.save(own)
         saved.wait()
-    samples = draw_samples(run.experiment, chosen.generate, own)
-    save_picture(run, int(own.step), samples)
+    show(run.experiment, chosen.showing, own, run.samples, int(own.step))
 
 
 def _typed(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:

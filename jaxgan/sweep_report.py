@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan.experiment import Experiment
+from jaxgan.keeping import Showing
 from jaxgan.metrics.protocol import Score
 from jaxgan.reporting import Row, curves, finite_or_none, mean_and_error
-from jaxgan.sampling import Sampler
 
 Values = dict[str, float]
 
@@ -20,7 +20,7 @@ class Member(NamedTuple):
     seed: int
     config: Any
     experiment: Experiment
-    generate: Sampler
+    showing: Showing
     log: dict[int, Row]  # by step
     measured: dict[int, Row]  # by step
     diverged: list[int]  # the step at which that was seen, if it was

@@ -27,9 +27,16 @@ from jaxgan.checkpoint import (
 )
 from jaxgan.data.sources import Source, read_ahead
 from jaxgan.errors import Interrupted, RunError, check_positive_int
-from jaxgan.evaluation import Evaluator, evaluator
+from jaxgan.evaluation import Reference
 from jaxgan.interruption import caught_signals
-from jaxgan.keeping import draw_and_measure, save, scorer
+from jaxgan.keeping import (
+    run_reference,
+    save,
+    save_strip,
+    scorer,
+    show,
+    showing,
+)
 from jaxgan.parallel import data_parallel, placed, replicated
 from jaxgan.reporting import (
     Log,
@@ -41,7 +48,6 @@ from jaxgan.reporting import (
     write_row,
 )
 from jaxgan.run import Run, locked
-from jaxgan.sampling import Sampler, sampler
 from jaxgan.types import Info, State
 
 IN_FLIGHT = 2
@@ -96,15 +102,19 @@ def train(
     """
     schedule.check()
     experiment = run.experiment
+    example = run.data.batches[0]
     algorithm = data_parallel(
-        experiment.dynamics, experiment.game, devices, donate=True
+        lambda game: experiment.dynamics(game, example),
+        experiment.game,
+        devices,
+        donate=True,
     )
-    generate = sampler(experiment.game)
-    source = _ahead(experiment.source, devices)
+    source = _ahead(experiment.source(), devices)
+    pictures = showing(experiment)
     with (
         _told(run),
         locked(run),
-        nullcontext(_evaluator(run, schedule)) as evaluate,
+        nullcontext(_reference(run, schedule)) as against,
         caught_signals() as caught,
     ):
         init = partial(algorithm.init, jax.random.key(experiment.seed))
@@ -115,7 +125,7 @@ def train(
         rewind(run.scores, begun)
         with (
             Checkpoints(run.checkpoints, schedule.keep) as saved,
-            _scorer(run, generate, evaluate, begun) as score,
+            _scorer(run, against, begun) as score,
             _board(run, begun, tensorboard) as board,
             _progress(run, state) as progress,
         ):
@@ -124,7 +134,8 @@ def train(
             def report(step: int, state: State, row: Row) -> None:
                 with _saved_if_it_fails(state, saved):
                     if due(step).shows:
-                        row |= draw_and_measure(run, step, generate, state)
+                        row |= show(experiment, pictures, state, run.samples, step)
+                        save_strip(run.samples)
                     if score is not None and due(step).scores:
                         row |= score(step, state)
                 write_row(run.metrics, step, row)
@@ -173,12 +184,12 @@ def _due(schedule: Schedule, steps: int, scored: bool, step: int) -> _Due:
 
 
 def _scorer(
-    run: Run, generate: Sampler, evaluate: Evaluator | None, begun: int
+    run: Run, against: Reference | None, begun: int
 ) -> AbstractContextManager[Callable[[int, State], Row] | None]:
     """What scores a state and keeps the best, or none."""
-    if evaluate is None:
+    if against is None:
         return nullcontext(None)
-    return scorer(run, generate, evaluate, begun)
+    return scorer(run, against, begun)
 
 
 def _board(run: Run, step: int, wanted: bool) -> AbstractContextManager[Log]:
@@ -203,14 +214,14 @@ def is_milestone(step: int) -> bool:
     return step in (100, 300)
 
 
-def _evaluator(run: Run, schedule: Schedule) -> Evaluator | None:
-    """What scores the run, if it is to be scored; made before the first step."""
+def _reference(run: Run, schedule: Schedule) -> Reference | None:
+    """What the run is scored against, if it is; made before the first step."""
     evaluation = run.experiment.evaluation
     last = run.experiment.steps
     finished = last in steps(run.checkpoints) and _is_logged(run, last)
     if evaluation is None or not schedule.evaluate_every or finished:
         return None
-    return evaluator(evaluation)
+    return run_reference(run)
 
 
 def _is_logged(run: Run, step: int) -> bool:
@@ -270,8 +281,7 @@ def _told(run: Run) -> Iterator[None]:
 
 
 def _progress(run: Run, state: State) -> tqdm:
-    batches = run.experiment.source(run.experiment.seed, 0)
-    images = len(jax.tree.leaves(batches[0])[0])
+    images = jax.tree.leaves(run.data.batches[0])[0].shape[0]
     return tqdm(
         desc=run.name,
         total=run.experiment.steps * images,

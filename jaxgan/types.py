@@ -2,24 +2,24 @@
 
 A GAN is a differentiable **game**. It has **networks**, and **players** who each own
 some of them. One **round** of play computes the fakes and the scores, once, and
-records them. A **loss** reads the round and says what each player pays; losses add.
+records them. A **loss** reads the record and says what each player pays; losses add.
 **Dynamics** let the players move and turn a game into an **algorithm**: two pure
 functions, `init` and `step`. Everything that trains is a pytree and everything that
 acts is a pure function, so `jit`, `vmap`, `scan` and sharding apply from outside.
 
-All other rooms import this one, and this one imports none of them.
+All other rooms import this one, and this one imports none of them but `errors`.
 """
 
 import dataclasses
 import zlib
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import jax
-import jax.numpy as jnp
 from jax.tree_util import Partial
 from jaxtyping import Array, Float, Int, Key
+
+from jaxgan.errors import InputError
 
 Tree = Any
 """Any pytree of arrays."""
@@ -27,6 +27,10 @@ Tree = Any
 PlayerName = str
 NetworkName = str
 PartName = str
+
+R = TypeVar("R")
+Reads = TypeVar("Reads", contravariant=True)
+"""The kind of record that a loss reads; a loss of `Record` serves every game."""
 
 
 class Variables(NamedTuple):
@@ -40,23 +44,75 @@ def _unchanged(variables: Variables) -> Variables:
     return variables
 
 
+@runtime_checkable
+class Apply(Protocol):
+    """How a network computes: its output, and its statistics after the call."""
+
+    def __call__(
+        self,
+        variables: Variables,
+        /,
+        *inputs: Tree,
+        key: Array | None = None,
+        train: bool = True,
+    ) -> tuple[Tree, Tree]:
+        """Compute `(output, stats)`; `variables` is not changed.
+
+        Args:
+            variables: prepared.
+            *inputs: with the batch in front.
+            key: of dropout and its kin; None where there is none.
+            train: whether statistics are the batch's, and dropout drops.
+        """
+        ...
+
+
 class Network(NamedTuple):
     """A parametric function as a pair of pure functions.
 
     init:    `(key, *example_inputs) -> Variables`.
-    apply:   `(variables, *inputs, key=None, train=True) -> (output, stats)`, where
-             `stats` are the statistics after the call; `variables` is not changed.
+    apply:   `(variables, *inputs, key=None, train=True) -> (output, stats)`.
     prepare: `(variables) -> variables`, a differentiable map in weight space that
              runs once a substep, before any `apply` (spectral norm, weight norm).
     """
 
     init: Callable[..., Variables]
-    apply: Callable[..., tuple[Tree, Tree]]
+    apply: Apply
     prepare: Callable[[Variables], Variables] = _unchanged
 
 
+@runtime_checkable
+class Call(Protocol):
+    """A network bound to its variables, as a game's `play` calls it; a pytree."""
+
+    def __call__(
+        self,
+        *inputs: Tree,
+        stats: Tree = None,
+        key: Array | None = None,
+        train: bool = True,
+    ) -> tuple[Tree, Tree]:
+        """Compute `(output, stats)`, as `Network.apply` does.
+
+        Args:
+            *inputs: with the batch in front.
+            stats: in place of the network's own, where it was called before in the
+                round: the statistics that the call before returned.
+            key: of dropout and its kin.
+            train: as for `Network.apply`; frozen networks evaluate whatever it says.
+        """
+        ...
+
+
+Calls = Mapping[NetworkName, Call]
+
+
 class Score(NamedTuple):
-    """What a discriminator returns. `logits` are float32 or wider."""
+    """What a discriminator returns. `logits` are float32 or wider.
+
+    A discriminator may return several logits, one for each scale it looks at, as a
+    tuple of such arrays; its losses are then made with `multi_scale`.
+    """
 
     logits: Float[Array, "b *patch"]
     features: Tree = ()  # hidden layers, for losses that compare them
@@ -68,17 +124,17 @@ class Batch(NamedTuple):
 
     real: Tree  # images (b, h, w, c) in [-1, 1], or any leaves with b in front
     condition: tuple[Tree, ...] = ()  # further inputs of both networks: labels, …
-    weight: Float[Array, " b"] | None = None  # of each example in averages over reals
+    weight: Float[Array, "b *patch"] | None = None  # of each example, or of its patches
 
 
 class Turn(NamedTuple):
-    """All that one round is played from, the networks' variables aside."""
+    """All that one round is played from, the networks aside."""
 
     batch: Batch
     latent: Tree
     player: PlayerName | None  # who moves after this round; None where several do
     params: Mapping[NetworkName, Tree]  # as the optimisers see them, before `prepare`
-    view: Tree  # the view's state
+    view: Mapping[str, Tree]  # the views' states, by name
     step: Int[Array, ""]  # of the iteration, not the substep
     key: Key[Array, ""]
     draw: Partial
@@ -86,31 +142,19 @@ class Turn(NamedTuple):
     gather: Partial
 
 
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=[
-        *("real", "fake", "latent", "condition", "weight", "fake_weight"),
-        *("real_score", "fake_score", "real_pullback", "fake_pullback"),
-        *("critic", "generate", "params", "step", "draw", "mean", "gather"),
-    ],
-    meta_fields=[],
-)
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Round:
-    """What one round of a two-player game computed: everything a loss may read.
+class Record:
+    """What every round knows, whatever is played. A game's own record adds fields.
 
-    The record is generous and `jit` prunes what no loss reads, so prefer reading it
-    to computing again. Its functions are pytrees, so a round passes through `cond`,
-    `vmap`, `scan` and `remat`; it never crosses a public `jit`.
+    A record is generous and `jit` prunes what no loss reads, so prefer reading it to
+    computing again. Its functions are pytrees, so it passes through `cond`, `vmap`,
+    `scan` and `remat`; it never crosses a public `jit`.
 
-    weight, fake_weight: of each real and each fake in averages over them, or None where
-        all count alike.
-    real_pullback, fake_pullback: `(cotangent) -> d<logits, cotangent>/d image`, of the
-        same forward pass that gave the scores, with respect to the image before the
-        view shows it.
-    critic: `(image, condition=(), train=True) -> Score`, a probe at other points; it
-        runs the discriminator in the mode named and never writes statistics.
-    generate: `(latent, condition=(), train=True) -> image`, likewise.
+    weight: of each real in averages over them, or of each of its patches, persons or
+        frames; None where all count alike.
+    params: of every network, as the optimisers see them.
+    step: of the iteration.
     draw: `(sampler, key, shape) -> array`: random numbers of a global batch, of which
         each device holds its share; `shape[0]` counts this device's examples.
     mean: `(array) -> scalar`: the average over the global batch and all other axes.
@@ -119,86 +163,124 @@ class Round:
     """
 
     real: Tree
-    fake: Tree
     latent: Tree
     condition: tuple[Tree, ...]
-    weight: Float[Array, " b"] | None
-    fake_weight: Float[Array, " m"] | None
-    real_score: Score
-    fake_score: Score
-    real_pullback: Partial
-    fake_pullback: Partial
-    critic: Partial
-    generate: Partial
+    weight: Float[Array, "b *patch"] | None
     params: Mapping[NetworkName, Tree]
     step: Int[Array, ""]
     draw: Partial
     mean: Partial
     gather: Partial
 
+    @classmethod
+    def of(cls: type[R], turn: Turn, **computed: Any) -> R:
+        """The record of a round: what its turn says, and what the game computed."""
+        known = {
+            **{"real": turn.batch.real, "condition": turn.batch.condition},
+            **{"weight": turn.batch.weight, "latent": turn.latent},
+            **{"params": turn.params, "step": turn.step},
+            **{"draw": turn.draw, "mean": turn.mean, "gather": turn.gather},
+        }
+        return cls(**known | computed)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Round(Record):
+    """A discriminator's scores of reals and fakes: all that a GAN's loss may read.
+
+    fake_weight: of each fake, as `weight` is of each real.
+    real_pullback, fake_pullback: `(cotangent) -> d<logits, cotangent>/d image`, of the
+        same forward pass that gave the scores, with respect to the image before the
+        view shows it.
+    critic: `(image, condition=(), train=True) -> Score`, a probe at other points; it
+        runs the discriminator in the mode named and never writes statistics.
+    generate: `(latent, condition=(), train=True) -> image`, likewise; None where the
+        fakes do not come from latents alone.
+    """
+
+    fake: Tree
+    fake_weight: Float[Array, "m *patch"] | None
+    real_score: Score
+    fake_score: Score
+    real_pullback: Partial
+    fake_pullback: Partial
+    critic: Partial
+    generate: Partial | None
+
 
 Payments = dict[PlayerName, Float[Array, ""]]
 
 
-class Part(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Part(Generic[Reads]):
     """One named summand of a loss.
 
     init:     `(variables) -> S`, the part's state; `()` where it has none.
     evaluate: `(record, S, key) -> (payments, S)`, what each player pays for this part.
     advances: the player whose substeps move the state; by default the first, in name
               order, of those whom the part charges.
-    interval: the part is evaluated in iterations whose number is a multiple; in others
-              it charges nothing and its state rests.
+    interval: dynamics evaluate the part in iterations whose number is a multiple; in
+              others it charges nothing and its state rests.
     """
 
     init: Callable[[Mapping[NetworkName, Variables]], Tree]
-    evaluate: Callable[[Any, Tree, Key[Array, ""]], tuple[Payments, Tree]]
+    evaluate: Callable[[Reads, Tree, Key[Array, ""]], tuple[Payments, Tree]]
     advances: PlayerName | None = None
     interval: int = 1
 
 
-class Loss(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Loss(Generic[Reads]):
     """A sum of named parts. See `jaxgan.losses.combine` for its algebra.
 
     A part's randomness is the step's key folded with a hash of its name, so neither
     the order of the parts nor the presence of others changes what a part computes.
     """
 
-    parts: Mapping[PartName, Part]
+    parts: Mapping[PartName, Part[Reads]]
+
+    def __add__(self, other: "Loss[Reads]") -> "Loss[Reads]":
+        """The union of the parts.
+
+        Raises:
+            InputError: if two have the same name.
+        """
+        if not isinstance(other, Loss):
+            return NotImplemented
+        twice = sorted(self.parts.keys() & other.parts.keys())
+        if twice:
+            raise InputError(
+                f"two parts of the sum are named {twice[0]!r}; give one another name "
+                f'with rename({{"{twice[0]}": …}}, loss).'
+            )
+        return Loss({**self.parts, **other.parts})
 
     def init(self, variables: Mapping[NetworkName, Variables]) -> dict[PartName, Tree]:
         """The state of every part."""
         return {name: part.init(variables) for name, part in self.parts.items()}
 
     def evaluate(
-        self, record: Any, state: Mapping[PartName, Tree], key: Key[Array, ""]
+        self, record: Reads, state: Mapping[PartName, Tree], key: Key[Array, ""]
     ) -> tuple[dict[PlayerName, dict[PartName, Array]], dict[PartName, Tree]]:
-        """What each player pays for each part, and the parts' next states."""
+        """What each player pays for each part, and the parts' next states.
+
+        Every part is evaluated, whatever its interval: the dynamics say what is due.
+        """
         payments: dict[PlayerName, dict[PartName, Array]] = {}
         states = {}
         for name in sorted(self.parts):
             part_key = jax.random.fold_in(key, zlib.crc32(name.encode()))
-            part, given = self.parts[name], (record, state[name], part_key)
-            if part.interval == 1:
-                paid, states[name] = part.evaluate(*given)
-            else:
-                paid, states[name] = jax.lax.cond(
-                    record.step % part.interval == 0,
-                    partial(part.evaluate, *given),
-                    partial(_rest, part, *given),
-                )
+            paid, states[name] = self.parts[name].evaluate(
+                record, state[name], part_key
+            )
             for player, amount in paid.items():
                 payments.setdefault(player, {})[name] = amount
         return payments, states
 
 
-def _rest(part: Part, record: Any, state: Tree, key: Array) -> tuple[Payments, Tree]:
-    """Nothing paid, in the types of what would have been, and the state as it is."""
-    paid, _ = jax.eval_shape(partial(part.evaluate, record), state, key)
-    return jax.tree.map(jnp.zeros_like, paid), state
-
-
-def _untouched(state: Tree, fake: Tree, key: Array, player: PlayerName | None) -> tuple:
+def no_pool(state: Tree, fake: Tree, key: Array, player: PlayerName) -> tuple:
+    """The pool of a view that has none: every fake is shown when it is made."""
     del key, player
     return fake, state
 
@@ -206,52 +288,86 @@ def _untouched(state: Tree, fake: Tree, key: Array, player: PlayerName | None) -
 class View(NamedTuple):
     """What the discriminator is shown, in every use of it, penalties included.
 
-    `View()` shows everything as it is.
+    `View()` shows everything as it is. `jaxgan.views.compose` puts one after another.
 
-    init:  `(example) -> S`.
-    pool:  `(S, fake, key, player) -> (fake, S)`, a memory of earlier fakes; the player
-           is None where several move after one round.
+    init:  `(reals) -> S`, from a batch's shapes.
+    pool:  `(S, fake, key, player) -> (fake, S)`, a memory of earlier fakes; `player`
+           is the one who moves after the round.
     group: `(x) -> x`, packing several examples into one.
     show:  `(S, key, x, step) -> x`, augmentation and noise.
-    adapt: `(S, record) -> S`, after a substep, from what it scored.
-    advances: the player whose substeps move the state.
+    adapt: `(S, round) -> S`, after a substep, from what it scored.
+    advances: the player whose substeps move the state; by default the game says.
     """
 
-    init: Callable[[Tree], Tree] = lambda example: ()
-    pool: Callable[[Tree, Tree, Array, PlayerName | None], tuple[Tree, Tree]] = (
-        _untouched
-    )
+    init: Callable[[Tree], Tree] = lambda reals: ()
+    pool: Callable[[Tree, Tree, Array, PlayerName], tuple[Tree, Tree]] = no_pool
     group: Callable[[Tree], Tree] = lambda x: x
     show: Callable[[Tree, Array, Tree, Array], Tree] = lambda state, key, x, step: x
-    adapt: Callable[[Tree, Any], Tree] = lambda state, record: state
-    advances: PlayerName = "discriminator"
+    adapt: Callable[[Tree, Round], Tree] = lambda state, record: state
+    advances: PlayerName | None = None
 
 
-class Game(NamedTuple):
-    """Who plays, with what, for which stakes.
+@runtime_checkable
+class Output(Protocol):
+    """Something that a trained game can produce."""
+
+    def __call__(
+        self,
+        call: Mapping[NetworkName, Callable[..., Tree]],
+        latent: Tree,
+        batch: Batch,
+        /,
+    ) -> Tree:
+        """Make rows of latents and rows of examples into rows of something.
+
+        Args:
+            call: the networks by name, in evaluation mode: `call[name](*inputs)` is an
+                output alone.
+            latent: drawn from the prior under `batch.condition`.
+            batch: held-out examples, shaped like those of training.
+
+        Returns:
+            A tree whose row i is made of row i of the latents and of the examples.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Game(Generic[R]):
+    """Who plays, with what, for which stakes, and what can be made of it.
 
     networks: by name.
-    players:  which networks each player owns; together they partition the networks.
-    inputs:   `(batch, latent) -> {network: example inputs}`, for `Network.init`.
-    prior:    `(key, n, condition) -> latents`.
-    play:     `(variables, turn) -> (record, stats, view_state)`; `variables` are
-              prepared, `stats` those of every network after the round.
+    players:  which networks each player owns, in the order in which they move unless
+              dynamics are told otherwise; with `frozen` they partition the networks.
+    prior:    `(key, n, condition) -> latents`: all chance that belongs to an example.
+    play:     `(call, turn) -> (record, stats, views)`: `call` has the networks by name;
+              returned are the statistics of every network that is not frozen, and the
+              views' states, after the round.
     loss:     reads the record that `play` makes.
-    observe:  `(record) -> {player: {name: scalar}}`, to be watched in that player's
+    outputs:  what the trained game can produce, by name: samples, reconstructions, …;
+              the first is what is scored.
+    frozen:   networks that nobody trains: initialised once, never written, and always
+              in evaluation mode.
+    diagnostics: `(record) -> {player: {name: scalar}}`, reported in that player's
               substeps.
-    view:     what the discriminator is shown.
+    views:    what each discriminator is shown, by the names that `play` uses.
     microbatches: in how many shares a round is played; see `accumulated`.
     """
 
     networks: Mapping[NetworkName, Network]
     players: Mapping[PlayerName, tuple[NetworkName, ...]]
-    inputs: Callable[[Batch, Tree], Mapping[NetworkName, tuple[Tree, ...]]]
     prior: Callable[[Array, int, tuple[Tree, ...]], Tree]
-    play: Callable[[Mapping[NetworkName, Variables], Turn], tuple[Any, dict, Tree]]
-    loss: Loss
-    observe: Callable[[Any], dict[PlayerName, dict[str, Array]]] = lambda record: {}
-    view: View = View()
+    play: Callable[[Calls, Turn], tuple[R, dict[NetworkName, Tree], dict[str, Tree]]]
+    loss: Loss[R]
+    outputs: Mapping[str, Output] = dataclasses.field(default_factory=dict)
+    frozen: tuple[NetworkName, ...] = ()
+    diagnostics: Callable[[R], dict[PlayerName, dict[str, Array]]] = lambda record: {}
+    views: Mapping[str, View] = dataclasses.field(default_factory=dict)
     microbatches: int = 1
+
+    def _replace(self, **changes: Any) -> "Game[R]":
+        """The game with other fields, as of the named tuples here."""
+        return dataclasses.replace(self, **changes)
 
 
 class State(NamedTuple):
@@ -261,8 +377,9 @@ class State(NamedTuple):
     variables: dict[NetworkName, Variables]
     optimizers: dict[PlayerName, Tree]
     loss: dict[PartName, Tree]
-    view: Tree
+    view: dict[str, Tree]
     average: dict[NetworkName, Variables]  # empty unless `averaged`
+    frozen: dict[NetworkName, Variables]  # never changes
     key: Key[Array, ""]  # never changes: randomness is folded from (key, step, substep)
     memory: Tree = ()  # what dynamics remember: an earlier gradient, slow weights
 
@@ -272,7 +389,7 @@ class Info(NamedTuple):
 
     losses: dict[PlayerName, dict[PartName, Float[Array, ""]]]
     gradient_norms: dict[PlayerName, Float[Array, ""]]
-    observed: dict[PlayerName, dict[str, Float[Array, ""]]]
+    diagnostics: dict[PlayerName, dict[str, Float[Array, ""]]]
 
 
 class Algorithm(NamedTuple):
@@ -280,7 +397,9 @@ class Algorithm(NamedTuple):
 
     init: `(key) -> State`.
     step: `(state, batches) -> (state, info)`, with one `Batch` a substep.
+    shown: the networks that the game's outputs call, which `averaged` averages.
     """
 
     init: Callable[[Key[Array, ""]], State]
     step: Callable[[State, tuple[Batch, ...]], tuple[State, Info]]
+    shown: tuple[NetworkName, ...] = ()

@@ -173,7 +173,7 @@ class Normed(nn.Module):
 
     @nn.compact
     def __call__(self, x, train=True):
-        x = nn.Dense(self.width, use_bias=False)(x)
+        x = nn.Dense(self.width, use_bias=False)(x.reshape(len(x), -1))
         x = nn.BatchNorm(use_running_average=not train, momentum=0.9)(x)
         x = nn.Dense(int(np.prod(self.output_shape)))(jnp.tanh(x))
         return x.reshape(-1, *self.output_shape)

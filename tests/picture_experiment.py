@@ -52,13 +52,13 @@ def experiment(config: Config) -> Experiment:
 
     return Experiment(
         game=game,
-        dynamics=lambda game: averaged(
-            alternating(game, optimizers, batches(0, 0)[0]), 0.5
+        dynamics=lambda game, example: averaged(
+            alternating(game, optimizers, example), 0.5
         ),
-        source=source,
+        source=lambda: source,
         steps=config.steps,
         seed=config.seed,
-        measure=lambda samples: {"mean": float(samples.mean())},
+        summarize=lambda samples, batch: {"mean": float(samples.mean())},
         rank=lambda measured: measured["mean"],
         evaluation=tiny_evaluation() if config.evaluated else None,
     )

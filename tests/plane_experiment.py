@@ -75,20 +75,20 @@ def experiment(config: Config) -> Experiment:
             os.kill(os.getpid(), signal.SIGTERM)
         return batches(seed, step)
 
-    def measure(samples):
+    def summarize(samples, batch):
         if config.fails and config.seed % 2:
             raise ZeroDivisionError
         return {"spread": float(samples.std()), "mean": samples.mean()}
 
     return Experiment(
         game=game,
-        dynamics=lambda game: averaged(
-            alternating(game, optimizers, source(0, 0)[0]), 0.9
+        dynamics=lambda game, example: averaged(
+            alternating(game, optimizers, example), 0.9
         ),
-        source=source,
+        source=lambda: source,
         steps=config.steps,
         seed=config.seed,
-        draw=lambda samples, columns: Image.new("RGB", (4, 4)),
-        measure=measure,
+        plot=lambda samples, batch, columns: Image.new("RGB", (4, 4)),
+        summarize=summarize,
         rank=(lambda measured: measured["spread"]) if config.ranks else None,
     )

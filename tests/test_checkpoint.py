@@ -28,8 +28,9 @@ def make_state(step, average=True):
         variables=variables,
         optimizers={"generator": (jnp.ones(3, jnp.bfloat16),)},
         loss={"r1": ()},
-        view=(),
+        view={},
         average=mean if average else {},
+        frozen={},
         key=jax.random.key(7),
     )
 

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import math
 import shutil
-from functools import partial
 
 import jax
 import numpy as np
@@ -15,30 +14,33 @@ from jaxgan.data.datasets import as_dataset
 from jaxgan.errors import InputError, Interrupted
 from jaxgan.evaluation import (
     check_evaluation,
-    evaluator,
+    evaluate,
     is_best,
+    reference,
     score,
     seen,
-    seen_samples,
     seen_split,
 )
-from jaxgan.experiment import build, load_file
+from jaxgan.experiment import build, load_file, open_data
 from jaxgan.keeping import like_state
 from jaxgan.metrics.extractors import pixels
 from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.metrics.metric import (
+    AS_ASKED,
     FRECHET,
     INCEPTION_SCORE,
     KID,
     NEIGHBOURS,
     OF_CLASSES,
 )
+from jaxgan.metrics.pairs import restoration
 from jaxgan.metrics.protocol import read_scores
+from jaxgan.outputs import NOTHING, maker
 from jaxgan.reporting import read_rows
-from jaxgan.sampling import draw_latents, sampler
 from jaxgan.training import Schedule, train
 from jaxgan.types import Batch
 from jaxgan.versions import versions
+from tests.builders import small_game
 from tests.runs import ONE_DEVICE, PICTURE, assert_same_bits, make_run
 from tests.tiny_evaluation import HALVES, reals
 from tests.tiny_evaluation import TINY as EVALUATION
@@ -51,16 +53,25 @@ def noise(count=60, seed=5):
     return np.random.default_rng(seed).uniform(-1, 1, (count, 8, 8, 1))
 
 
+NUMBERED = small_game()._replace(prior=lambda key, n, condition: np.arange(n))
+
+
 def scores_of(images, step=0, seed=0):
     """The scores of these images, as if each were made of its number."""
-    numbers = np.arange(len(images))
-    return evaluator(EVALUATION)(lambda i: images[i], numbers, step, seed)
+    evaluation = dataclasses.replace(EVALUATION, samples=len(images))
+
+    def make(variables, numbers, batch):
+        return images[numbers]
+
+    against = reference(evaluation, NOTHING)
+    return evaluate(evaluation, against, NUMBERED, make, {}, step=step, seed=seed)
 
 
 def scores_of_run(run, networks, step):
-    latents = draw_latents(run.experiment.game, EVALUATION.samples, 0)
-    generate = partial(sampler(run.experiment.game), networks)
-    return evaluator(EVALUATION)(generate, latents, step, 0)
+    game = run.experiment.game
+    against = reference(EVALUATION, NOTHING)
+    of = (EVALUATION, against, game, maker(game), networks)
+    return evaluate(*of, step=step, seed=0)
 
 
 def test_scores_are_the_metrics_of_rounded_samples_and_say_how_they_were_taken():
@@ -84,6 +95,8 @@ def test_scores_are_the_metrics_of_rounded_samples_and_say_how_they_were_taken()
         "reals": 60,
         "fakes": 60,
         "quantised": True,
+        "output": "samples",
+        "examples": "",
     }
     assert scores[1].value == expected.bias
     assert scores[-2].value + scores[-1].value == 1
@@ -96,10 +109,9 @@ def test_samples_that_are_not_finite_are_refused():
 
 def test_many_samples_are_scored_some_at_a_time():
     many = noise(600)
-    found = seen_samples(lambda i: many[i], np.arange(600), HALVES)
-    np.testing.assert_array_equal(
-        found.features.features, seen("x", many, HALVES).features.features
-    )
+    reals = seen_split(EVALUATION, "test", HALVES)
+    at_once = score(reals, seen("x", many, HALVES), HALVES, EVALUATION.metrics)
+    assert [s.value for s in scores_of(many)] == [s.value for s in at_once]
 
 
 def test_bytes_and_floats_score_alike():
@@ -120,7 +132,10 @@ def test_a_set_against_itself():
     [
         ({"samples": 0}, "evaluation: samples must be an integer of at least 1"),
         ({"samples": 3}, "samples: neighbours needs at least 6 fakes, got 3"),
-        ({"metrics": (NEIGHBOURS,)}, "of neighbours the least is not the best; put"),
+        (
+            {"metrics": (NEIGHBOURS,)},
+            "neighbours cannot say which networks are best; put",
+        ),
         ({"floor": "test"}, "floor must be another split than the reference's, 'test'"),
         ({"metrics": ()}, "evaluation: metrics must be some, each once"),
         ({"metrics": (KID, KID)}, r"each once, got \['kid', 'kid'\]"),
@@ -167,10 +182,30 @@ def test_reals_that_serve_no_metric_are_refused_before_any_fakes_are_made():
     with pytest.raises(
         InputError, match="real: neighbours needs at least 6 reals, got"
     ):
-        evaluator(few)
+        reference(few, NOTHING)
     same = dataclasses.replace(several, reals=made_by(60, 7))
     with pytest.raises(InputError, match="real: all 60 rows of features are the same"):
-        evaluator(same)
+        reference(same, NOTHING)
+
+
+def test_of_some_metrics_the_most_is_the_best():
+    first = scores_of(noise())[0]
+    more = dataclasses.replace(first, value=first.value + 1)
+    quality = dataclasses.replace(EVALUATION, metrics=(restoration(),))
+    check_evaluation(quality)
+    assert is_best(quality, [more], [first]) and not is_best(quality, [first], [more])
+
+
+def test_labels_and_truths_must_be_there():
+    file = load_file(PICTURE)
+    for metric, message in (
+        (AS_ASKED, "as_asked needs a label in each example that fakes are made of"),
+        (restoration(), "restoration needs a truth to compare with in each example"),
+    ):
+        wrong = dataclasses.replace(EVALUATION, metrics=(FRECHET, metric))
+        made = file.experiment(file.config())._replace(evaluation=wrong)
+        with pytest.raises(InputError, match=message):
+            open_data(file, made)
 
 
 def test_too_few_images_are_refused():
@@ -186,18 +221,18 @@ def test_the_best_is_the_least_of_one_protocol():
     unlike = dataclasses.replace(
         better, protocol=dataclasses.replace(first.protocol, fakes=9)
     )
-    assert is_best([first], [])
-    assert not is_best([first], [first])
-    assert not is_best([first], [better])
-    assert is_best([better], [first])
-    assert is_best([first], [unlike])
+    assert is_best(EVALUATION, [first], [])
+    assert not is_best(EVALUATION, [first], [first])
+    assert not is_best(EVALUATION, [first], [better])
+    assert is_best(EVALUATION, [better], [first])
+    assert is_best(EVALUATION, [first], [unlike])
 
 
 def test_a_score_that_is_no_number_is_never_the_best_and_hides_none():
     first = scores_of(noise())[0]
     unknown = dataclasses.replace(first, value=math.nan)
-    assert not is_best([unknown], [first])
-    assert is_best([first], [unknown])
+    assert not is_best(EVALUATION, [unknown], [first])
+    assert is_best(EVALUATION, [first], [unknown])
 
 
 @pytest.fixture(scope="module")

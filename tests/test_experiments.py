@@ -114,7 +114,7 @@ def digits():
     file = load_file(ROOT / "experiments" / "digits.py")
     module = file.experiment.__globals__
     images, labels = module["digits"]()
-    return module, images, labels, module["judge"](images, labels)
+    return module, images, labels, module["judge"]()
 
 
 def test_digits_are_judged_by_what_they_are(digits):

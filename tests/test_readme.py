@@ -5,6 +5,10 @@ import re
 import tomllib
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
+import optax
+
 import jaxgan
 import jaxgan.data
 
@@ -94,6 +98,23 @@ def test_what_the_data_page_names_is_there():
     there = {*dir(jaxgan), *dir(jaxgan.data), "trajectories", "key", "set", "source"}
     assert len(named) > 25
     assert named <= there, named - there
+
+
+def test_the_game_of_the_games_page_trains():
+    page = (ROOT / "docs" / "games.md").read_text(encoding="utf-8")
+    [example, _] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    known = {"__name__": "page"}
+    exec(compile(example, "docs/games.md", "exec"), known)
+    jg = jaxgan
+    game = known["game"]
+    batch = jg.Batch(jnp.ones((8, 3)))
+    algorithm = jg.alternating(game, {"coder": optax.adam(1e-2)}, batch)
+    state, step = algorithm.init(jax.random.key(0)), jax.jit(algorithm.step)
+    paid = []
+    for _ in range(30):
+        state, info = step(state, (batch,))
+        paid.append(float(info.losses["coder"]["elbo"]))
+    assert paid[-1] < 0.7 * paid[0]
 
 
 def test_the_example_of_the_metrics_page_runs(capsys):

@@ -28,7 +28,7 @@ def test_a_report_is_flat():
             "generator": {"non_saturating": two},
         },
         gradient_norms={"discriminator": one, "generator": two},
-        observed={"discriminator": {"accuracy": one}, "generator": {}},
+        diagnostics={"discriminator": {"accuracy": one}, "generator": {}},
     )
     row = flatten(info)
     assert row == {

@@ -3,70 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import InputError, Network, Variables, averaged
-from jaxgan.sampling import (
-    CHUNK,
-    best_variables,
-    draw_latents,
-    lerp,
-    sampler,
-    slerp,
-)
-from tests.builders import algorithm_of, assert_close, batches, random, small_game
-
-
-def test_an_average_is_sampled_where_there_is_one():
-    algorithm = averaged(algorithm_of(small_game()), 0.5)
-    state = algorithm.init(jax.random.key(0))
-    state, _ = algorithm.step(state, batches())
-    best = best_variables(state)
-    assert best["generator"] is state.average["generator"]
-    assert best["discriminator"] is state.variables["discriminator"]
-    plain = best_variables(state._replace(average={}))
-    assert plain["generator"] is state.variables["generator"]
-
-
-@pytest.mark.parametrize("count", [1, CHUNK, CHUNK + 44])
-def test_samples_are_the_generators_in_evaluation_mode(count):
-    game = small_game(normed=("generator",))
-    latents = draw_latents(game, count, seed=0)
-    network = game.networks["generator"]
-    variables = network.init(jax.random.key(0), latents)
-    stats = jax.tree.map(lambda x: x + 0.3, variables.stats)
-    variables = variables._replace(stats=stats)
-    images = sampler(game)({"generator": variables}, latents)
-    assert isinstance(images, np.ndarray) and images.dtype == np.float32
-    expected, _ = network.apply(variables, latents, train=False)
-    assert images.shape == (count, 2)
-    assert_close(images, expected, rtol=1e-5)
-    single = sampler(game)({"generator": variables}, latents[-1:])
-    assert_close(single, images[-1:], rtol=1e-5)
-
-
-def test_samples_are_of_prepared_weights_in_float32():
-    network = Network(
-        init=lambda key, z: Variables(jnp.ones(())),
-        apply=lambda v, z, key=None, train=True: (
-            (v.params * z).astype(jnp.bfloat16),
-            (),
-        ),
-        prepare=lambda v: v._replace(params=2 * v.params),
-    )
-    game = small_game()._replace(networks={"g": network})
-    images = sampler(game, "g")({"g": Variables(jnp.ones(()))}, jnp.ones((3, 2)))
-    assert images.dtype == np.float32
-    np.testing.assert_array_equal(images, np.full((3, 2), 2.0))
-
-
-def test_latents_come_from_the_prior_and_the_seed():
-    game = small_game()
-    one, same, other = (draw_latents(game, 5, seed) for seed in (0, 0, 1))
-    assert one.shape == (5, 3)
-    np.testing.assert_array_equal(one, same)
-    assert not np.allclose(one, other)
-    with pytest.raises(InputError, match="count must be an integer of at least 1"):
-        draw_latents(game, 0, 0)
-
+from jaxgan import InputError, priors
+from jaxgan.sampling import between, leaf_names, lerp, slerp, traverse
+from tests.builders import assert_close, random, small_game
 
 START, END = random(0, 4, 8), random(1, 4, 8)
 
@@ -112,3 +51,66 @@ def test_a_whole_way_may_be_drawn_at_once():
     assert way.shape == (5, 8)
     for i in range(5):
         assert_close(way[i], slerp(START[0], END[0], float(t[i, 0])), rtol=1e-5)
+
+
+# Trees of latents
+
+
+def coded_game():
+    return small_game()._replace(
+        prior=priors.together(
+            code=priors.categorical(3), style=priors.uniform(1), noise=priors.normal(4)
+        )
+    )
+
+
+def test_a_way_moves_every_leaf_from_its_start_to_its_end():
+    latents = {"a": random(0, 4, 3), "b": random(1, 4, 2, 5)}
+    points = between(latents, lerp, 6)
+    assert points["a"].shape == (12, 3) and points["b"].shape == (12, 2, 5)
+    for name, leaf in latents.items():
+        ways = points[name].reshape(2, 6, *leaf.shape[1:])
+        assert_close(ways[:, 0], leaf[:2])
+        assert_close(ways[:, -1], leaf[2:])
+
+
+def test_leaves_are_named_by_their_keys():
+    assert leaf_names({"a": {"b": 1}, "c": (2, 3)}) == ["a.b", "c.0", "c.1"]
+    assert leaf_names(np.zeros(3)) == [""]
+
+
+def test_a_traversal_moves_one_leaf_and_holds_the_others():
+    game = coded_game()
+    start = game.prior(jax.random.key(1), 2, ())
+    moved, columns = traverse(game, start, "code", 5)
+    assert columns == 3  # a column a class
+    np.testing.assert_array_equal(moved["code"], np.tile(np.eye(3), (2, 1)))
+    for name in ("style", "noise"):
+        np.testing.assert_array_equal(moved[name], np.repeat(start[name], 3, axis=0))
+
+
+def test_a_traversal_of_a_number_goes_through_its_range():
+    moved, columns = traverse(coded_game(), coded_game().prior(KEY, 2, ()), "style", 5)
+    assert columns == 5
+    first, second = moved["style"].reshape(2, 5)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first, [-0.98, -0.49, 0, 0.49, 0.98], atol=0.05)
+
+
+def test_a_traversal_of_a_vector_goes_from_one_draw_to_another():
+    moved, columns = traverse(coded_game(), coded_game().prior(KEY, 1, ()), "noise", 3)
+    start, middle, end = moved["noise"]
+    assert columns == 3
+    assert_close(middle, (start + end) / 2)
+
+
+@pytest.mark.parametrize("name", ["", "odd"])
+def test_only_a_leaf_can_be_traversed(name):
+    game = coded_game()
+    with pytest.raises(InputError, match=r"--along: the latents have no leaf .*'code'"):
+        traverse(game, game.prior(KEY, 1, ()), name, 3)
+    with pytest.raises(InputError, match="only one, without a name"):
+        traverse(small_game(), small_game().prior(KEY, 1, ()), name, 3)
+
+
+KEY = jax.random.key(0)

@@ -18,9 +18,9 @@ from jaxgan.keeping import restored_networks
 from jaxgan.metrics.extractors import as_uint8, pixels
 from jaxgan.metrics.metric import FRECHET
 from jaxgan.metrics.protocol import read_scores, write_scores
+from jaxgan.outputs import NOTHING, draw_latents, maker
 from jaxgan.reporting import with_error
 from jaxgan.run import create_run, open_run
-from jaxgan.sampling import draw_latents, sampler
 from jaxgan.scoring import _chosen, seen_files
 from tests.metrics import by_hand
 from tests.test_cli import PICTURE, a_wide_terminal, run  # noqa: F401
@@ -209,7 +209,7 @@ def test_any_metric_can_be_asked_for_by_its_name(trained, capsys):
     assert {*found} == {*names}
     opened = open_run(trained)
     game, (_, variables) = opened.experiment.game, restored_networks(opened)
-    fakes = sampler(game)(variables, draw_latents(game, EVALUATED, 0))
+    fakes = maker(game)(variables, draw_latents(game, EVALUATED, 0), NOTHING)
     images = in_memory(reals("train")).gather(np.arange(60)).real
     real, fake = (HALVES(x).features for x in (images, as_uint8(fakes)))
     expected = by_hand.authenticity(real, fake)
@@ -273,7 +273,7 @@ def test_a_folder_against_itself_has_no_distance(
             "holds 12 images, not 99",
         ),
         (["evaluate", "PLAIN"], "plain declares no evaluation, so name a folder"),
-        (["evaluate", "PLAIN", "--against", "./big"], "--extractor: no experiment"),
+        (["evaluate", "PLAIN", "--against", "./big"], "declares no evaluation: say --"),
         (["evaluate", "UNBEGUN", "--metrics", "fid"], "--metrics: there is no 'fid'"),
         (["evaluate", "EMPTY"], "is not a run directory: it has no run.json"),
         (

@@ -78,7 +78,7 @@ def test_members_are_scored_and_without_a_rank_the_least_first_score_is_kept(
 
     def unmeasured(config):
         made = file.experiment(config)
-        return made._replace(rank=None, measure=lambda samples: {})
+        return made._replace(rank=None, summarize=lambda samples, batch: {})
 
     config = file.config(steps=3, evaluated=True)
     out = tmp_path / "sweep"

@@ -90,17 +90,17 @@ def test_training_over_a_damaged_checkpoint_reaches_the_same_bits(tmp_path, whol
 
 
 def test_a_measure_that_fails_loses_no_step(tmp_path):
-    def fail(samples):
+    def fail(samples, batch):
         raise ZeroDivisionError("a user's own mistake")
 
     run = make_run(tmp_path / "run", PLANE, steps=5)
-    run = run._replace(experiment=run.experiment._replace(measure=fail))
+    run = run._replace(experiment=run.experiment._replace(summarize=fail))
     with pytest.raises(ZeroDivisionError):
         train(run, Schedule(save_every=100), ONE_DEVICE)
     assert steps(run.checkpoints) == [5]
     assert not run.metrics.exists()
     mended = run._replace(
-        experiment=run.experiment._replace(measure=lambda _: {"a": 2})
+        experiment=run.experiment._replace(summarize=lambda *_: {"a": 2})
     )
     train(mended, Schedule(), ONE_DEVICE)
     assert read_rows(run.metrics) == [{"step": 5, "a": 2}]
@@ -121,7 +121,8 @@ def test_a_lazy_penalty_is_logged_as_the_mean_of_what_was_paid(tmp_path, whole):
 def test_numpy_numbers_are_measures_too(tmp_path):
     run = make_run(tmp_path / "run", PLANE, steps=1)
     measured = {"a": np.float32(0.5), "b": np.int64(2), "c": float("inf")}
-    run = run._replace(experiment=run.experiment._replace(measure=lambda _: measured))
+    own = run.experiment._replace(summarize=lambda *_: measured)
+    run = run._replace(experiment=own)
     train(run, OFTEN, ONE_DEVICE)
     [row] = read_rows(run.metrics)
     assert (row["a"], row["b"], row["c"]) == (0.5, 2, None)

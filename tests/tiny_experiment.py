@@ -57,12 +57,12 @@ def experiment(config: Config) -> Experiment:
 
     return Experiment(
         game=game,
-        dynamics=lambda game: averaged(
-            alternating(game, optimizers, batches(0, 0)[0], order=order), 0.999
+        dynamics=lambda game, example: averaged(
+            alternating(game, optimizers, example, order=order), 0.999
         ),
-        source=source,
+        source=lambda: source,
         steps=config.steps,
         seed=config.seed,
-        measure=lambda samples: {"mean": float(samples.mean())},
+        summarize=lambda samples, batch: {"mean": float(samples.mean())},
         rank=lambda measured: measured["mean"],
     )

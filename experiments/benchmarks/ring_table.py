@@ -70,8 +70,8 @@ from jaxgan import (
 )
 from jaxgan.data import synthetic
 from jaxgan.metrics.modes import count_modes
+from jaxgan.outputs import NOTHING, best_variables, draw_latents, maker
 from jaxgan.reporting import mean_and_error
-from jaxgan.sampling import best_variables, draw_latents, sampler
 
 Dynamics = Callable[..., Algorithm]
 
@@ -163,11 +163,11 @@ def measure(row: Row, seeds: int, steps: int) -> list[dict[str, float] | None]:
         state, info = algorithm.step(state, batches(step))
         if step % 10 == 0:
             jax.block_until_ready(info)
-    generate, lost = sampler(game), diverged(state)
+    make, lost = maker(game), diverged(state)
     found: list[dict[str, float] | None] = []
     for seed in range(seeds):
         latents = draw_latents(game, 2_500, seed)
-        samples = generate(best_variables(member(state, seed)), latents)
+        samples = make(best_variables(member(state, seed)), latents, NOTHING)
         found.append(None if lost[seed] else count_modes(samples, ring).values())
     return found
 

@@ -72,7 +72,7 @@ from jaxgan import (
 )
 from jaxgan.data import synthetic
 from jaxgan.metrics.modes import count_modes
-from jaxgan.sampling import draw_latents, sampler
+from jaxgan.outputs import NOTHING, draw_latents, maker
 from jaxgan.theory.games import bilinear, dirac_gan
 from jaxgan.theory.spectrum import spectral_radius
 
@@ -166,7 +166,7 @@ def samples_of(way: Way, steps: int, seed: int = 0) -> np.ndarray:
         state, info = step(state, source(seed, i))
         if i % 10 == 0:
             jax.block_until_ready(info)
-    return sampler(game)(state.variables, draw_latents(game, 2_500, seed))
+    return maker(game)(state.variables, draw_latents(game, 2_500, seed), NOTHING)
 
 
 def draw_course(axis: Axes, points: np.ndarray, reach: float) -> None:

@@ -7,12 +7,16 @@ from typing import Any
 import jax
 
 from jaxgan.dynamics.checks import check_batches, check_order, set_up
-from jaxgan.dynamics.field import Optimizers, Setting, init_state, move, substep_key
+from jaxgan.dynamics.field import (
+    Optimizers,
+    Setting,
+    algorithm_of,
+    move,
+    substep_key,
+)
 from jaxgan.types import Algorithm, Batch, Game, Info, PlayerName, State
 
 Move = Callable[[State, PlayerName, Batch, jax.Array], tuple[State, Info]]
-
-ORDER = ("discriminator", "generator")
 
 
 def alternating(
@@ -20,7 +24,7 @@ def alternating(
     optimizers: Optimizers,
     example: Batch,
     *,
-    order: Sequence[PlayerName] = ORDER,
+    order: Sequence[PlayerName] | None = None,
     fakes: Mapping[PlayerName, int] | None = None,
 ) -> Algorithm:
     """Let the players move in turn, each by one optimiser update.
@@ -39,7 +43,7 @@ def alternating(
         game: any number of players.
         optimizers: an optax transformation for each player.
         example: a batch as training will give it, of arrays or of their shapes.
-        order: who moves, substep by substep.
+        order: who moves, substep by substep; by default each player of the game once.
         fakes: how many latents a player's substep draws; for a player not named, as
             many as there are reals.
 
@@ -62,6 +66,7 @@ def alternating(
         >>> int(state.step)
         1
     """
+    order = tuple(game.players) if order is None else order
     check_order(game, order)
     setting = set_up(game, optimizers, example, fakes)
     return in_turn(setting, order, partial(move, setting))
@@ -78,7 +83,7 @@ def in_turn(setting: Setting, order: Sequence[PlayerName], move: Move) -> Algori
             infos.append(info)
         return state._replace(step=state.step + 1), _mean_infos(infos)
 
-    return Algorithm(partial(init_state, setting), step)
+    return algorithm_of(setting, step)
 
 
 def _mean_infos(infos: list[Info]) -> Info:

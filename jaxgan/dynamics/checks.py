@@ -6,6 +6,7 @@ of a compilation or a night.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,8 +15,11 @@ from jaxgan.dynamics.field import (
     Optimizers,
     Outcome,
     Setting,
+    init_views,
     play_out,
     state_shapes,
+    turn_of,
+    zeros_like,
 )
 from jaxgan.dynamics.microbatches import check_microbatches
 from jaxgan.errors import (
@@ -23,7 +27,17 @@ from jaxgan.errors import (
     check_positive_int,
     check_weights,
 )
-from jaxgan.types import Batch, Game, PartName, PlayerName, State
+from jaxgan.games.calls import called_by_outputs, input_shapes
+from jaxgan.types import (
+    Batch,
+    Calls,
+    Game,
+    NetworkName,
+    PartName,
+    PlayerName,
+    State,
+    Tree,
+)
 
 
 def set_up(
@@ -54,15 +68,20 @@ def set_up(
     _check_example(example)
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), example)
     sizes = {player: fakes.get(player, _count(shapes)) for player in game.players}
-    setting = Setting(game, optimizers, shapes, sizes, {}, {})
+    latent = _latent_shapes(game, shapes)
+    inputs = _input_shapes(game, shapes, latent)
+    setting = Setting(game, optimizers, shapes, inputs, (), sizes, {}, {})
 
     state = state_shapes(setting)
+    variables = state.variables | state.frozen
+    setting = setting._replace(shown=called_by_outputs(game, variables, latent, shapes))
     check_microbatches(
         game,
         {"reals": _count(shapes)}
         | {f"fakes of {player!r}": size for player, size in sizes.items()},
         state.view,
     )
+    _check_views(game, state)
     charged: dict[PartName, set[PlayerName]] = {name: set() for name in game.loss.parts}
     for player in game.players:
         outcome = _outcome(setting, state, [player])
@@ -130,6 +149,30 @@ def _outcome(setting: Setting, state: State, movers: Sequence[PlayerName]) -> Ou
     )
 
 
+def _latent_shapes(game: Game, example: Batch) -> Tree:
+    """The shapes of as many latents as there are examples."""
+    count = _count(example)
+    return jax.eval_shape(
+        lambda condition: game.prior(jax.random.key(0), count, condition),
+        example.condition,
+    )
+
+
+def _input_shapes(
+    game: Game, example: Batch, latent: Tree
+) -> dict[NetworkName, tuple[Tree, ...]]:
+    """What each network takes, found by playing a round in shapes alone."""
+
+    def play(call: Calls) -> Any:
+        batch, key = zeros_like(example), jax.random.key(0)
+        views = init_views(game, batch)
+        player = next(iter(game.players))
+        turn = turn_of(player, batch, zeros_like(latent), {}, views, jnp.int32(0), key)
+        return game.play(call, turn)
+
+    return input_shapes(game, play)
+
+
 def _check_example(example: Batch) -> None:
     if not isinstance(example, Batch):
         raise InputError(
@@ -146,11 +189,6 @@ def _check_example(example: Batch) -> None:
     for leaf in jax.tree.leaves(example):
         if not getattr(leaf, "shape", ()):
             raise InputError("example: every leaf of a batch must be an array (b, …).")
-    if example.weight is not None and len(example.weight.shape) != 1:
-        raise InputError(
-            "example.weight must have shape (b,), one number for each example, got "
-            f"{example.weight.shape}."
-        )
 
 
 def _check_ownership(game: Game) -> None:
@@ -168,9 +206,23 @@ def _check_ownership(game: Game) -> None:
                     "give it one owner."
                 )
             owner[name] = player
-    orphans = sorted(set(game.networks) - set(owner))
+    for name in game.frozen:
+        if name not in game.networks:
+            raise InputError(
+                f"frozen: {name!r} is not a network of the game; its networks are "
+                f"{sorted(game.networks)}."
+            )
+        if name in owner:
+            raise InputError(
+                f"frozen: network {name!r} is owned by player {owner[name]!r}, who "
+                "would train it; take it from the player, or let it train."
+            )
+    orphans = sorted(set(game.networks) - set(owner) - set(game.frozen))
     if orphans:
-        raise InputError(f"networks {orphans} are owned by no player; give them one.")
+        raise InputError(
+            f"networks {orphans} are owned by no player; give them one, or name them "
+            "in `frozen` if nobody is to train them."
+        )
 
 
 def check_optimizers(game: Game, optimizers: Optimizers) -> None:
@@ -200,7 +252,24 @@ def _check_players(game: Game, argument: str, named: Iterable[PlayerName]) -> No
         )
 
 
+def _check_views(game: Game, state: State) -> None:
+    for name, view in game.views.items():
+        if view.advances is not None:
+            _check_players(game, f"view {name!r} advances", [view.advances])
+        elif jax.tree.leaves(state.view[name]):
+            raise InputError(
+                f"view {name!r} has a state; name the player whose substeps move it, "
+                "with advances=…."
+            )
+
+
 def _check_payments(game: Game, mover: PlayerName, outcome: Outcome) -> None:
+    for name in game.frozen:
+        if name in outcome.paid and name not in game.players:
+            raise InputError(
+                f"loss parts {sorted(outcome.paid[name])} charge {name!r}, a frozen "
+                "network that nobody trains; charge a player, or let it train."
+            )
     _check_players(game, f"loss {sorted(game.loss.parts)} charges", outcome.paid)
     if mover not in outcome.paid:
         raise InputError(
@@ -220,8 +289,13 @@ def _check_payments(game: Game, mover: PlayerName, outcome: Outcome) -> None:
 
 
 def _check_stats(game: Game, state: State, outcome: Outcome) -> None:
-    for name in game.networks:
-        before, after = state.variables[name].stats, outcome.stats[name]
+    for name, variables in state.variables.items():
+        if name not in outcome.stats:
+            raise InputError(
+                f"play returns no statistics of network {name!r}; return those that "
+                "its last call gave."
+            )
+        before, after = variables.stats, outcome.stats[name]
         if jax.tree.map(_signature, before) != jax.tree.map(_signature, after):
             raise InputError(
                 f"network {name!r} returns statistics of other shapes than those it "
@@ -273,6 +347,14 @@ def _lazy(
 
 
 def _count(batch: Batch) -> int:
+    reals = {leaf.shape[0] for leaf in jax.tree.leaves(batch.real)}
+    for number, condition in enumerate(batch.condition):
+        own = {leaf.shape[0] for leaf in jax.tree.leaves(condition)}
+        if own != reals:
+            raise InputError(
+                f"example.condition[{number}] is of {sorted(own)} examples and "
+                f"example.real of {sorted(reals)}; give a condition to each real."
+            )
     sizes = {leaf.shape[0] for leaf in jax.tree.leaves(batch)}
     if len(sizes) != 1 or 0 in sizes:
         raise InputError(

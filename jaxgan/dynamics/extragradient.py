@@ -1,13 +1,12 @@
 """Extragradient moves: look ahead, and go where the gradient there points."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 
 from jaxgan.dynamics.checks import check_batches, set_up_together
 from jaxgan.dynamics.field import (
     Optimizers,
+    algorithm_of,
     descend,
     field_of,
     init_state,
@@ -68,7 +67,7 @@ def extragradient(
         state, info = land(setting, state, everyone, gradient, outcome)
         return state._replace(step=state.step + 1), info
 
-    return Algorithm(partial(init_state, setting), step)
+    return algorithm_of(setting, step)
 
 
 def past_extragradient(
@@ -118,4 +117,4 @@ def past_extragradient(
         state, info = land(setting, state, everyone, gradient, outcome)
         return state._replace(step=state.step + 1, memory=gradient), info
 
-    return Algorithm(init, step)
+    return algorithm_of(setting, step, init)

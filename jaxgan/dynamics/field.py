@@ -23,10 +23,12 @@ from jaxtyping import Array
 
 from jaxgan.dynamics.lazy import add_lazy, prompt
 from jaxgan.dynamics.microbatches import WHOLE, Share, accumulate, share_of
-from jaxgan.errors import InputError
+from jaxgan.games.calls import bind
+from jaxgan.losses.averages import hidden
 from jaxgan.losses.combine import total
 from jaxgan.precision import standard_promotion
 from jaxgan.types import (
+    Algorithm,
     Batch,
     Game,
     Info,
@@ -37,7 +39,6 @@ from jaxgan.types import (
     State,
     Tree,
     Turn,
-    Variables,
 )
 
 Optimizers = Mapping[PlayerName, optax.GradientTransformation]
@@ -51,6 +52,8 @@ class Setting(NamedTuple):
     game: Game
     optimizers: Optimizers
     example: Batch  # the shapes of one
+    inputs: Mapping[NetworkName, tuple[Tree, ...]]  # shapes of what networks take
+    shown: tuple[NetworkName, ...]  # the networks that the game's outputs call
     fakes: Mapping[PlayerName, int]  # how many latents a player's substep draws
     advances: Mapping[PartName, PlayerName]  # whose substeps move a part's state
     lazy: Mapping[PlayerName, Mapping[PartName, int]]  # its lazy parts' intervals
@@ -62,25 +65,34 @@ class Outcome(NamedTuple):
     paid: dict[PlayerName, dict[PartName, Array]]
     stats: dict[NetworkName, Tree]
     loss: dict[PartName, Tree]
-    view: Tree
-    observed: dict[PlayerName, dict[str, Array]]
+    view: dict[str, Tree]
+    diagnostics: dict[PlayerName, dict[str, Array]]
 
 
 Field = Callable[[Params], tuple[Params, Outcome]]
+
+
+def algorithm_of(
+    setting: Setting,
+    step: Callable[[State, tuple[Batch, ...]], tuple[State, Info]],
+    init: Callable[[Array], State] | None = None,
+) -> Algorithm:
+    """The algorithm with this step, from `init_state` or another beginning."""
+    return Algorithm(init or partial(init_state, setting), step, setting.shown)
 
 
 def init_state(setting: Setting, key: Array) -> State:
     """The state before the first step; each network's key is folded with its name."""
     game = setting.game
     network_key, key = jax.random.split(key)
-    batch = jax.tree.map(jnp.zeros_like, setting.example)
-    count = len(jax.tree.leaves(batch)[0])  # as many as there are conditions
-    shapes = jax.eval_shape(lambda: game.prior(key, count, batch.condition))
-    latent = jax.tree.map(jnp.zeros_like, shapes)
     variables = {
-        name: _init_network(game, name, network_key, inputs)
-        for name, inputs in game.inputs(batch, latent).items()
+        name: game.networks[name].init(
+            jax.random.fold_in(network_key, zlib.crc32(name.encode())),
+            *zeros_like(inputs),
+        )
+        for name, inputs in setting.inputs.items()
     }
+    frozen = {name: variables.pop(name) for name in game.frozen}
     optimizers = {
         player: setting.optimizers[player].init(
             {name: variables[name].params for name in names}
@@ -91,11 +103,22 @@ def init_state(setting: Setting, key: Array) -> State:
         step=jnp.int32(0),
         variables=variables,
         optimizers=optimizers,
-        loss=game.loss.init(variables),
-        view=game.view.init(game.view.group(batch.real)),
+        loss=game.loss.init(variables | frozen),
+        view=init_views(game, zeros_like(setting.example)),
         average={},
+        frozen=frozen,
         key=key,
     )
+
+
+def init_views(game: Game, batch: Batch) -> dict[str, Tree]:
+    """The state of each of a game's views before the first step."""
+    return {name: view.init(batch.real) for name, view in game.views.items()}
+
+
+def zeros_like(shapes: Tree) -> Tree:
+    """Arrays of zeros in the shapes of a tree."""
+    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
 
 def state_shapes(setting: Setting) -> State:
@@ -130,23 +153,44 @@ def play_out(
     latent_key, play_key, loss_key = jax.random.split(key, 3)
     first, *others = movers
     latent = game.prior(latent_key, setting.fakes[first], batch.condition)
-    turn = Turn(
-        batch=share_of(batch, share),
+    variables = state.variables | state.frozen
+    params = {name: value.params for name, value in variables.items()}
+    player = None if others else first
+    given = (player, batch, latent, params, state.view, state.step, play_key)
+    turn = turn_of(*given, share)
+    record, stats, views = game.play(bind(game, variables), turn)
+    paid, after = (loss or game.loss).evaluate(record, state.loss, loss_key)
+    return record, Outcome(paid, stats, after, views, game.diagnostics(record))
+
+
+def turn_of(
+    player: PlayerName | None,
+    batch: Batch,
+    latent: Tree,
+    params: Mapping[NetworkName, Tree],
+    view: Mapping[str, Tree],
+    step: Array,
+    key: Array,
+    share: Share = WHOLE,
+) -> Turn:
+    """What a round is played from, of which a share of the batch is played.
+
+    What weighs nothing is hidden from everyone, in the conditions too.
+    """
+    batch = share_of(batch, share)
+    real, condition = hidden(batch.weight, (batch.real, batch.condition))
+    return Turn(
+        batch=batch._replace(real=real, condition=condition),
         latent=share_of(latent, share),
-        player=None if others else first,
-        params={name: value.params for name, value in state.variables.items()},
-        view=state.view,
-        step=state.step,
-        key=play_key,
+        player=player,
+        params=params,
+        view=view,
+        step=step,
+        key=key,
         draw=Partial(_draw, share),
         mean=Partial(jnp.mean),
         gather=Partial(_whole),
     )
-    prepared = {n: game.networks[n].prepare(v) for n, v in state.variables.items()}
-    record, stats, view = game.play(prepared, turn)
-    paid, after = (loss or game.loss).evaluate(record, state.loss, loss_key)
-    view = game.view.adapt(view, record)
-    return record, Outcome(paid, stats, after, view, game.observe(record))
 
 
 def field_of(
@@ -254,7 +298,7 @@ def land(
         player: optax.tree.norm({name: gradient[name] for name in players[player]})
         for player in movers
     }
-    return state, Info(outcome.paid, norms, outcome.observed)
+    return state, Info(outcome.paid, norms, outcome.diagnostics)
 
 
 def move(
@@ -289,26 +333,12 @@ def _of_movers(
             for name, new in outcome.loss.items()
             if setting.advances[name] in movers
         },
-        view=outcome.view if game.view.advances in movers else state.view,
-        observed={player: outcome.observed.get(player, {}) for player in movers},
+        view={
+            name: outcome.view[name] if view.advances in movers else state.view[name]
+            for name, view in game.views.items()
+        },
+        diagnostics={p: outcome.diagnostics.get(p, {}) for p in movers},
     )
-
-
-def _init_network(
-    game: Game, name: NetworkName, key: Array, inputs: tuple[Tree, ...]
-) -> Variables:
-    try:
-        return game.networks[name].init(
-            jax.random.fold_in(key, zlib.crc32(name.encode())), *inputs
-        )
-    except InputError:
-        raise
-    except Exception as error:  # whatever the module library says of wrong shapes
-        shapes = jax.tree.map(lambda x: x.shape, inputs)
-        reason = str(error).strip().split("\n")[0]
-        raise InputError(
-            f"network {name!r} cannot take inputs of shapes {shapes}: {reason}"
-        ) from error
 
 
 def _whole(batch: Array) -> Array:

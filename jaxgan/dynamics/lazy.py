@@ -44,7 +44,7 @@ def add_lazy(
 
     def awake(due: Collection[int]) -> Loss:
         chosen = [name for name, interval in intervals.items() if interval in due]
-        return Loss({name: loss.parts[name]._replace(interval=1) for name in chosen})
+        return Loss({name: loss.parts[name] for name in chosen})
 
     _, asleep = jax.eval_shape(lambda: differentiate(awake(intervals.values())))
     nothing = jax.tree.map(jnp.zeros_like, asleep.paid)

@@ -59,7 +59,7 @@ def lookahead(
         memory = {"slow": slow, "fast": state.memory}
         return state._replace(variables=variables, memory=memory), info
 
-    return Algorithm(init, step)
+    return algorithm._replace(init=init, step=step)
 
 
 def _params(state: State) -> dict:

@@ -1,7 +1,5 @@
 """The proximal point method: move by the gradients of where the move will end."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import optax
@@ -12,9 +10,9 @@ from jaxgan.dynamics.differentiable import check_differentiable
 from jaxgan.dynamics.field import (
     Optimizers,
     Params,
+    algorithm_of,
     descend,
     field_of,
-    init_state,
     land,
     params_of,
     substep_key,
@@ -41,8 +39,9 @@ def proximal_point(
     dynamics approximate it. The equation is solved by Newton's method, each iteration
     of which solves a linear system by GMRES on Jacobian-vector products; one iteration
     is exact for a quadratic game. What is left of the equation, w⁺ - w + η F(w⁺), is
-    reported as `observed[player]["residual"]`, its norm over that player's parameters:
-    where it is not small, the method has not been solved for. Meant for small games.
+    reported as `diagnostics[player]["residual"]`, its norm over that player's
+    parameters: where it is not small, the equation has not been solved. Meant for small
+    games.
 
     Args:
         game: any number of players.
@@ -88,15 +87,15 @@ def proximal_point(
         gradient, outcome = field(params)
         state, info = land(setting, state, everyone, gradient, outcome)
         left = _minus(params, params_of(game, state, everyone))
-        observed = {
-            player: info.observed[player]
+        diagnostics = {
+            player: info.diagnostics[player]
             | {"residual": optax.tree.norm({name: left[name] for name in names})}
             for player, names in game.players.items()
         }
-        info = info._replace(observed=observed)
+        info = info._replace(diagnostics=diagnostics)
         return state._replace(step=state.step + 1), info
 
-    return Algorithm(partial(init_state, setting), step)
+    return algorithm_of(setting, step)
 
 
 def _minus(one: Params, other: Params) -> Params:

@@ -1,7 +1,6 @@
 """Simultaneous moves: all players answer what the others were."""
 
 from collections.abc import Callable
-from functools import partial
 
 from jaxgan.dynamics.checks import check_batches, set_up_together
 from jaxgan.dynamics.field import (
@@ -10,8 +9,8 @@ from jaxgan.dynamics.field import (
     Outcome,
     Params,
     Setting,
+    algorithm_of,
     field_of,
-    init_state,
     land,
     params_of,
     substep_key,
@@ -70,4 +69,4 @@ def together(setting: Setting, direction: Direction) -> Algorithm:
         state, info = land(setting, state, everyone, gradient, outcome)
         return state._replace(step=state.step + 1), info
 
-    return Algorithm(partial(init_state, setting), step)
+    return algorithm_of(setting, step)

@@ -5,7 +5,7 @@ from functools import partial
 
 import jax
 
-from jaxgan.dynamics.alternating import ORDER, in_turn
+from jaxgan.dynamics.alternating import in_turn
 from jaxgan.dynamics.checks import check_order, set_up
 from jaxgan.dynamics.differentiable import check_differentiable
 from jaxgan.dynamics.field import (
@@ -27,8 +27,8 @@ def unrolled(
     example: Batch,
     *,
     moves: int,
-    player: PlayerName = "generator",
-    order: Sequence[PlayerName] = ORDER,
+    player: PlayerName | None = None,
+    order: Sequence[PlayerName] | None = None,
     fakes: Mapping[PlayerName, int] | None = None,
 ) -> Algorithm:
     """Alternating moves in which one player looks through some moves of the others.
@@ -49,8 +49,8 @@ def unrolled(
         example: a batch as training will give it, of arrays or of their shapes.
         moves: k, how many moves are foreseen; each costs about two gradients, and
             memory.
-        player: who foresees.
-        order: who moves, substep by substep.
+        player: who foresees; by default the last to move.
+        order: who moves, substep by substep; by default each player of the game once.
         fakes: how many latents a player's substep draws; for a player not named, as
             many as there are reals.
 
@@ -72,8 +72,10 @@ def unrolled(
         ... )
     """
     check_positive_int("unrolled: moves", moves)
-    check_order(game, [player], "unrolled: player")
+    order = tuple(game.players) if order is None else order
     check_order(game, order)
+    player = order[-1] if player is None else player
+    check_order(game, [player], "unrolled: player")
     setting = set_up(game, optimizers, example, fakes)
     others = [other for other in game.players if other != player]
     if not others:

@@ -1,14 +1,26 @@
-"""Priors: where latents come from, as `(key, n, condition) -> latents`."""
+"""Priors: where latents come from, as `(key, n, condition) -> latents`.
 
+A latent is all the chance that belongs to one example, whatever its shape: a vector, a
+class, several vectors for several futures, or a dictionary of such things. So priors
+multiply: `together(code=categorical(10), noise=normal(62))`, `several(20, normal(8))`.
+"""
+
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 import jax
 from jaxtyping import Array, Float
 
-from jaxgan.errors import InputError, check_finite, check_positive_int
+from jaxgan.errors import (
+    InputError,
+    check_finite,
+    check_function,
+    check_positive_int,
+)
+from jaxgan.types import Tree
 
-Prior = Callable[[jax.Array, int, tuple[Any, ...]], Float[Array, "n size"]]
+Prior = Callable[[jax.Array, int, tuple[Any, ...]], Tree]
 
 
 def normal(size: int) -> Prior:
@@ -79,6 +91,94 @@ def truncated_normal(size: int, bound: float = 2.0) -> Prior:
         return jax.random.truncated_normal(key, -bound, bound, (n, size))
 
     return prior
+
+
+def categorical(classes: int) -> Prior:
+    """One of some classes, all as likely, as a one-hot vector; InfoGAN's code.
+
+    Raises:
+        InputError: if `classes` is not an integer of at least 1.
+
+    Reference: Chen et al. 2016, arXiv:1606.03657.
+
+        >>> import jax
+        >>> from jaxgan import priors
+        >>> priors.categorical(10)(jax.random.key(0), 4, ()).sum(axis=1).tolist()
+        [1.0, 1.0, 1.0, 1.0]
+    """
+    check_positive_int("categorical: classes", classes)
+
+    def prior(key: jax.Array, n: int, condition: Any = ()) -> Float[Array, "n classes"]:
+        del condition
+        return jax.nn.one_hot(jax.random.randint(key, (n,), 0, classes), classes)
+
+    return prior
+
+
+def nothing() -> Prior:
+    """No latent, `()`: for games in which no chance belongs to an example.
+
+    >>> import jax
+    >>> from jaxgan import priors
+    >>> priors.nothing()(jax.random.key(0), 4, ())
+    ()
+    """
+    return lambda key, n, condition: ()
+
+
+def together(**named: Prior) -> Prior:
+    """A dictionary of latents, each independent of the others.
+
+    Each is drawn from the key folded with its own name, so what one draws does not
+    depend on which others there are.
+
+    Raises:
+        InputError: if there is none, or one is not a function.
+
+        >>> import jax
+        >>> from jaxgan import priors
+        >>> noise = priors.normal(62)
+        >>> prior = priors.together(code=priors.categorical(10), noise=noise)
+        >>> latents = prior(jax.random.key(0), 4, ())
+        >>> {name: latent.shape for name, latent in latents.items()}
+        {'code': (4, 10), 'noise': (4, 62)}
+    """
+    if not named:
+        raise InputError("together: give at least one prior, by name.")
+    for name, each in named.items():
+        check_function(f"together: {name}", each, "priors.normal(16)")
+
+    def prior(key: jax.Array, n: int, condition: tuple = ()) -> dict[str, Tree]:
+        return {
+            name: each(jax.random.fold_in(key, zlib.crc32(name.encode())), n, condition)
+            for name, each in named.items()
+        }
+
+    return prior
+
+
+def several(count: int, prior: Prior) -> Prior:
+    """So many latents of one prior for each example: leaves (n, count, …).
+
+    The prior is asked for n·count latents at once, without a condition.
+
+    Raises:
+        InputError: if `count` is not an integer of at least 1, or `prior` no function.
+
+        >>> import jax
+        >>> from jaxgan import priors
+        >>> priors.several(20, priors.normal(8))(jax.random.key(0), 4, ()).shape
+        (4, 20, 8)
+    """
+    check_positive_int("several: count", count)
+    check_function("several: prior", prior, "priors.normal(16)")
+
+    def of_each(key: jax.Array, n: int, condition: Any = ()) -> Tree:
+        del condition
+        latents = prior(key, n * count, ())
+        return jax.tree.map(lambda z: z.reshape(n, count, *z.shape[1:]), latents)
+
+    return of_each
 
 
 def _check_range(name: str, low: float, high: float) -> None:

@@ -4,6 +4,10 @@ Everything is averaged in float32 at least, whatever the networks compute in. A 
 of an example counts by its weight, so payments are linear in the weights. An average
 that is compared with something, on the way to a payment, is one of weights whose mean
 is one; see `fair`.
+
+A weight may be of an example's patches, persons or frames. Its mean over them is then
+the example's, and what is averaged over patches before it is compared, squared or
+differentiated is averaged by their shares of it.
 """
 
 from typing import Any
@@ -16,13 +20,56 @@ from jaxgan.errors import InputError
 from jaxgan.precision import wide
 from jaxgan.types import Round, Score, Tree
 
-Weight = Float[Array, " b"] | None
-"""Of each example, or None where all count alike."""
+Weight = Float[Array, "b ..."] | None
+"""Of each example, or of each of its patches; None where all count alike."""
 
 
-def per_example(values: Float[Array, "b *patch"]) -> Float[Array, " b"]:
-    """Average everything but the batch: patch logits count as one."""
-    return wide(values).mean(axis=tuple(range(1, values.ndim)))
+def per_example(
+    values: Float[Array, "b *patch"], weight: Weight = None
+) -> Float[Array, " b"]:
+    """Average everything but the batch: patch logits count as one, by their shares."""
+    values = wide(values)
+    if weight is not None and weight.ndim > 1 and values.ndim > 1:
+        values = patch_shares(weight, values) * values
+    return values.mean(axis=tuple(range(1, values.ndim)))
+
+
+def patch_shares(weight: Array, values: Float[Array, "b *patch"]) -> Array:
+    """Weights of patches over the mean of their example's, in the axes of `values`.
+
+    Where an example weighs nothing they are 0.
+    """
+    fitted = _fitted(weight, values)
+    mean = fitted.mean(axis=tuple(range(1, fitted.ndim)), keepdims=True)
+    return jnp.where(mean > 0, fitted / jnp.where(mean > 0, mean, 1), 0)
+
+
+def of_examples(weight: Weight) -> Float[Array, " b"] | None:
+    """The weight of each example: the mean of its patches'."""
+    return weight if weight is None else per_example(weight)
+
+
+def hidden(weight: Weight, images: Tree) -> Tree:
+    """Images with zeros at places that weigh nothing, where a weight is of places.
+
+    Places are the image's where its axes begin with the weight's: persons or frames.
+    """
+    if weight is None or weight.ndim == 1:
+        return images
+
+    def hide(x: Array) -> Array:
+        if x.shape[: weight.ndim] != weight.shape:
+            return x
+        seen = (weight != 0).reshape(*weight.shape, *(1,) * (x.ndim - weight.ndim))
+        return jnp.where(seen, x, jnp.zeros((), x.dtype))
+
+    return jax.tree.map(hide, images)
+
+
+def of_images(weight: Weight, image: Float[Array, "b ..."]) -> Weight:
+    """A weight for values at each pixel: by place, if its places are the image's."""
+    fits = weight is None or weight.shape == image.shape[: weight.ndim]
+    return weight if fits else of_examples(weight)
 
 
 def over_reals(record: Round, values: Float[Array, "b *patch"]) -> Float[Array, ""]:
@@ -38,7 +85,13 @@ def over_fakes(record: Round, values: Float[Array, "b *patch"]) -> Float[Array, 
 def over(
     record: Round, values: Float[Array, "b *patch"], weight: Weight | float
 ) -> Float[Array, ""]:
-    """The batch average of each example's value times its weight."""
+    """The batch average of each value times its weight.
+
+    Raises:
+        InputError: if the weight is of other patches than the values.
+    """
+    if weight is not None and not isinstance(weight, float) and weight.ndim > 1:
+        return record.mean(per_example(_fitted(weight, values) * wide(values)))
     values = per_example(values)
     return record.mean(values if weight is None else weight * values)
 
@@ -60,7 +113,8 @@ def fair_mean(
 
 def gathered(record: Round, weight: Weight, like: Float[Array, "b ..."]) -> Array:
     """The fair weight of each example of the global batch, as many as `like` holds."""
-    return record.gather(jnp.ones(len(like), like.dtype) * fair(record, weight))
+    each = fair(record, of_examples(weight))
+    return record.gather(jnp.ones(len(like), like.dtype) * each)
 
 
 def mean_of_others(
@@ -73,10 +127,32 @@ def mean_of_others(
 
 
 def pair_weight(record: Round) -> Weight:
-    """Of each real with its fake: the product of their weights."""
-    if record.weight is None or record.fake_weight is None:
-        return record.fake_weight if record.weight is None else record.weight
-    return record.weight * record.fake_weight
+    """Of each real with its fake: the product of their weights.
+
+    Under a condition the two belong together, and their one weight counts once.
+    """
+    if record.condition and record.fake_weight is not None:
+        return record.fake_weight
+    return product(record.weight, record.fake_weight)
+
+
+def product(one: Weight, other: Weight) -> Weight:
+    """The product of two weights, of which one may be of examples, one of patches."""
+    if one is None or other is None:
+        return other if one is None else one
+    few, many = sorted((one, other), key=jnp.ndim)
+    return few.reshape(*few.shape, *(1,) * (many.ndim - few.ndim)) * many
+
+
+def _fitted(weight: Array, values: Float[Array, "b *patch"]) -> Array:
+    """A weight in the axes of values: averaged over those that they do not have."""
+    weight = weight.mean(axis=tuple(range(values.ndim, weight.ndim)))
+    if weight.shape != values.shape[: weight.ndim]:
+        raise InputError(
+            f"a weight of shape {weight.shape} does not belong to values of shape "
+            f"{values.shape}; it must be (b,), or begin like the logits."
+        )
+    return weight.reshape(*weight.shape, *(1,) * (values.ndim - weight.ndim))
 
 
 def count_pairs(term: str, record: Round) -> int:
@@ -86,7 +162,8 @@ def count_pairs(term: str, record: Round) -> int:
         InputError: if there are not as many fakes.
     """
     reals, fakes = (
-        score.logits.shape[0] for score in (record.real_score, record.fake_score)
+        jax.tree.leaves(score.logits)[0].shape[0]
+        for score in (record.real_score, record.fake_score)
     )
     if reals != fakes:
         raise InputError(

@@ -54,8 +54,14 @@ def gradient_balanced(
         >>> from jaxgan import feature_matching, gradient_balanced, non_saturating
         >>> loss = gradient_balanced(feature_matching(), non_saturating(), 0.1)
     """
-    check_loss("gradient_balanced: a", a)
-    check_loss("gradient_balanced: b", b)
+    for which, loss in (("a", a), ("b", b)):
+        check_loss(f"gradient_balanced: {which}", loss)
+        lazy = sorted(n for n, part in loss.parts.items() if part.interval > 1)
+        if lazy:
+            raise InputError(
+                f"gradient_balanced: {which} has lazy parts {lazy}, which cannot be "
+                "balanced where they rest; put `every` around the balanced loss."
+            )
     check_non_negative("gradient_balanced: ratio", ratio)
 
     def evaluate(

@@ -14,6 +14,7 @@ A loss is a sum of parts with unique names, and all of the algebra is on the par
     ['non_saturating', 'r1']
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -60,22 +61,14 @@ def stateless(
 
 
 def chain(*losses: Loss) -> Loss:
-    """The sum of losses: the union of their parts.
+    """The sum of losses, `a + b + …`: the union of their parts.
 
     Raises:
         InputError: if two parts have the same name; `rename` one of them.
     """
-    parts: dict[str, Part] = {}
     for loss in losses:
         check_loss("chain: every argument", loss)
-        for name, part in loss.parts.items():
-            if name in parts:
-                raise InputError(
-                    f"chain: two parts are named {name!r}; give one another name "
-                    f'with rename({{"{name}": …}}, loss).'
-                )
-            parts[name] = part
-    return Loss(parts)
+    return sum(losses, start=Loss({}))
 
 
 def weighted(weight: float | jax.Array | optax.Schedule, loss: Loss) -> Loss:
@@ -98,7 +91,7 @@ def weighted(weight: float | jax.Array | optax.Schedule, loss: Loss) -> Loss:
             paid, state = part.evaluate(record, state, key)
             return {player: now * amount for player, amount in paid.items()}, state
 
-        return part._replace(evaluate=evaluate)
+        return dataclasses.replace(part, evaluate=evaluate)
 
     return _on_parts(scale, loss)
 
@@ -126,26 +119,31 @@ def every(n: int, loss: Loss) -> Loss:
             paid, after = part.evaluate(record, state, key)
             return {player: n * amount for player, amount in paid.items()}, after
 
-        return part._replace(evaluate=evaluate, interval=n * part.interval)
+        return dataclasses.replace(part, evaluate=evaluate, interval=n * part.interval)
 
     return _on_parts(lazy, loss)
 
 
 def focus(
-    lens: Callable[[Any], Any], loss: Loss, player: PlayerName | None = None
+    lens: str | Callable[[Any], Any], loss: Loss, player: PlayerName | None = None
 ) -> Loss:
     """Apply a loss to `lens(record)`: a part or a restriction of a bigger record.
 
-    CycleGAN's two directions are `focus(lambda r: r.forth, …)` and
-    `focus(lambda r: r.back, …)`. With `player`, only what that player pays is seen
-    through the lens: `focus(top_k(0.5), non_saturating(), "generator")`. What others
-    pay, and the state, come from the record as it is.
+    A name stands for the field of that name, and then begins the parts' names: the two
+    directions of CycleGAN are `focus("forth", least_squares())`, whose part is
+    `forth_least_squares`, and `focus("back", least_squares())`. With `player`, only
+    what that player pays is seen through the lens: `focus(top_k(0.5), non_saturating(),
+    "generator")`. What others pay, and the state, come from the record as it is.
 
     Raises:
-        InputError: if `lens` is not a function.
+        InputError: if `lens` is neither a name nor a function, or, when the game is
+            built, if its records have no such field.
     """
-    check_function("focus: lens", lens, "lambda record: record.forth")
     check_loss("focus: loss", loss)
+    if isinstance(lens, str):
+        seen = focus(field(lens), loss, player)
+        return Loss({f"{lens}_{name}": part for name, part in seen.parts.items()})
+    check_function("focus: lens", lens, "lambda record: record.forth")
 
     def through(part: Part) -> Part:
         def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
@@ -157,9 +155,28 @@ def focus(
                 paid = paid | {player: focused[player]}
             return paid, after
 
-        return part._replace(evaluate=evaluate)
+        return dataclasses.replace(part, evaluate=evaluate)
 
     return _on_parts(through, loss)
+
+
+def field(name: str) -> Callable[[Any], Any]:
+    """The lens that sees one field of a record.
+
+    Raises:
+        InputError: by the lens, if the record has no such field.
+    """
+
+    def lens(record: Any) -> Any:
+        if not hasattr(record, name):
+            there = [each.name for each in dataclasses.fields(record)]
+            raise InputError(
+                f"focus: the records of this game have no field {name!r}; they have "
+                f"{there}."
+            )
+        return getattr(record, name)
+
+    return lens
 
 
 def rename(names: Mapping[str, str], loss: Loss) -> Loss:
@@ -182,7 +199,7 @@ def rename(names: Mapping[str, str], loss: Loss) -> Loss:
             return renamed, state
 
         advances = part.advances and names.get(part.advances, part.advances)
-        return part._replace(evaluate=evaluate, advances=advances)
+        return dataclasses.replace(part, evaluate=evaluate, advances=advances)
 
     return chain(
         *(

@@ -13,7 +13,11 @@ from jaxtyping import Array, Float
 
 from jaxgan.errors import check_function, check_non_negative
 from jaxgan.losses.averages import (
+    Weight,
+    hidden,
     noise_like,
+    of_images,
+    over,
     over_fakes,
     over_reals,
     per_example,
@@ -51,7 +55,9 @@ def consistency(transform: Transform, weight: float | Array = 10.0) -> Loss:
 
     def evaluate(record: Round, key: Array) -> Payments:
         of = ("consistency", record, transform)
-        square = _after_transform(*of, key, record.real, record.real_score)
+        square = _after_transform(
+            *of, key, record.real, record.real_score, record.weight
+        )
         return {"discriminator": weight * over_reals(record, square)}
 
     return stateless(evaluate, "consistency")
@@ -91,8 +97,12 @@ def balanced_consistency(
     def evaluate(record: Round, key: Array) -> Payments:
         of = ("balanced_consistency", record, transform)
         real_key, fake_key = jax.random.split(key)
-        real = _after_transform(*of, real_key, record.real, record.real_score)
-        fake = _after_transform(*of, fake_key, record.fake, record.fake_score)
+        real = _after_transform(
+            *of, real_key, record.real, record.real_score, record.weight
+        )
+        fake = _after_transform(
+            *of, fake_key, record.fake, record.fake_score, record.fake_weight
+        )
         reals, fakes = over_reals(record, real), over_fakes(record, fake)
         return {"discriminator": real_weight * reals + fake_weight * fakes}
 
@@ -143,13 +153,20 @@ def latent_consistency(
             noise_like(record, key, record.latent),
         )
         image, moved = (
-            generate(latent, record.condition) for latent in (record.latent, nudged)
+            hidden(record.fake_weight, generate(latent, record.condition))
+            for latent in (record.latent, nudged)
         )
         logits = _squared_change(
-            critic(image, record.condition), critic(moved, record.condition)
+            critic(image, record.condition),
+            critic(moved, record.condition),
+            record.fake_weight,
         )
         pixels = [
-            over_fakes(record, jnp.square(wide(x) - wide(y)))
+            over(
+                record,
+                jnp.square(wide(x) - wide(y)),
+                of_images(record.fake_weight, x),
+            )
             for x, y in zip(jax.tree.leaves(image), jax.tree.leaves(moved), strict=True)
         ]
         return {
@@ -167,14 +184,16 @@ def _after_transform(
     key: Array,
     image: Tree,
     score: Score,
+    weight: Weight,
 ) -> Float[Array, " b"]:
     """The squared change of each image's logit by its own transform."""
     critic = probe(term, record, "critic")
     count = len(jax.tree.leaves(image)[0])
     keys = record.draw(jax.random.split, key, (count,))
     changed = critic(jax.vmap(transform)(keys, image), record.condition)
-    return _squared_change(score, changed)
+    return _squared_change(score, changed, weight)
 
 
-def _squared_change(one: Score, other: Score) -> Float[Array, " b"]:
-    return jnp.square(per_example(one.logits) - per_example(other.logits))
+def _squared_change(one: Score, other: Score, weight: Weight) -> Float[Array, " b"]:
+    before, after = (per_example(score.logits, weight) for score in (one, other))
+    return jnp.square(before - after)

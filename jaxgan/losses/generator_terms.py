@@ -12,8 +12,11 @@ from jaxgan.losses.averages import (
     fair_mean,
     features,
     gathered,
+    hidden,
     mean_of_others,
     noise_like,
+    of_images,
+    over,
     over_fakes,
     probe,
     safe_norm,
@@ -202,7 +205,7 @@ def path_length(weight: float | Array = 2.0, rate: float | Array = 0.01) -> Loss
         image, pull = jax.vjp(lambda z: generate(z, record.condition), record.latent)
         direction = jax.tree.map(
             lambda noise: noise / math.sqrt(math.prod(noise.shape[1:-1])),
-            noise_like(record, key, image),
+            hidden(record.fake_weight, noise_like(record, key, image)),
         )
         length = safe_norm(pull(direction)[0])
         mean = fair_mean(record, length, record.fake_weight)
@@ -221,5 +224,8 @@ def path_length(weight: float | Array = 2.0, rate: float | Array = 0.01) -> Loss
 def _distance(record: Round, one: Tree, other: Tree) -> Float[Array, ""]:
     """The mean absolute difference, over the fakes and everything else."""
     leaves = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
-    each = [over_fakes(record, jnp.abs(wide(x) - wide(y))) for x, y in leaves]
+    each = [
+        over(record, jnp.abs(wide(x) - wide(y)), of_images(record.fake_weight, x))
+        for x, y in leaves
+    ]
     return jnp.stack(each).mean()

@@ -2,7 +2,7 @@
 
 Gradients are with respect to the image before the view shows it. Their squares are
 summed over pixels and channels, then averaged over the batch; patch logits are averaged
-over patches before they are differentiated.
+over patches, by their weights, before they are differentiated.
 
 Where the discriminator has BatchNorm, one example's logit depends on the others: the
 gradient at an image is then that of the sum of the batch's logits, and contains how the
@@ -21,11 +21,13 @@ from jaxgan.errors import check_function, check_non_negative
 from jaxgan.losses.averages import (
     Weight,
     count_pairs,
+    hidden,
     noise_like,
     over,
     over_fakes,
     over_reals,
     pair_weight,
+    patch_shares,
     per_example,
     probe,
     safe_norm,
@@ -33,7 +35,7 @@ from jaxgan.losses.averages import (
 )
 from jaxgan.losses.combine import stateless
 from jaxgan.precision import wide
-from jaxgan.types import Loss, Payments, Round, Tree
+from jaxgan.types import Loss, Payments, Round, Score, Tree
 
 Points = Callable[[str, Round, Array], tuple[Tree, Weight]]
 """`(term, record, key) -> (images, weight)`: where a slope is measured."""
@@ -63,8 +65,8 @@ def r1(gamma: float | Array) -> Loss:
 
     def evaluate(record: Round, key: Array) -> Payments:
         del key
-        slope = record.real_pullback(_one_each(record.real_score.logits))
-        square = squared_norm(slope)
+        slope = record.real_pullback(_one_each(record.real_score, record.weight))
+        square = squared_norm(hidden(record.weight, slope))
         return {"discriminator": 0.5 * gamma * over_reals(record, square)}
 
     return stateless(evaluate, "r1")
@@ -90,8 +92,8 @@ def r2(gamma: float | Array) -> Loss:
 
     def evaluate(record: Round, key: Array) -> Payments:
         del key
-        slope = record.fake_pullback(_one_each(record.fake_score.logits))
-        square = squared_norm(slope)
+        slope = record.fake_pullback(_one_each(record.fake_score, record.fake_weight))
+        square = squared_norm(hidden(record.fake_weight, slope))
         return {"discriminator": 0.5 * gamma * over_fakes(record, square)}
 
     return stateless(evaluate, "r2")
@@ -295,13 +297,18 @@ def _slope(term: str, record: Round, points: Points, key: Array) -> tuple[Tree, 
     """The gradient of each point's logit with respect to the point, and its weight."""
     critic = probe(term, record, "critic")
 
-    def total(image: Tree) -> Float[Array, ""]:
-        return per_example(critic(image, record.condition).logits).sum()
-
     images, weights = points(term, record, key)
-    return jax.grad(total)(images), weights
+
+    def total(image: Tree) -> Float[Array, ""]:
+        return per_example(critic(image, record.condition).logits, weights).sum()
+
+    return hidden(weights, jax.grad(total)(images)), weights
 
 
-def _one_each(logits: Float[Array, "b *patch"]) -> Float[Array, "b *patch"]:
+def _one_each(score: Score, weight: Weight) -> Float[Array, "b *patch"]:
     """The cotangent of the sum over the batch of each example's mean logit."""
-    return jnp.full_like(logits, logits.shape[0] / logits.size)
+    logits = wide(score.logits)
+    ones = jnp.full_like(logits, logits.shape[0] / logits.size)
+    if weight is None or weight.ndim == 1 or logits.ndim == 1:
+        return ones
+    return ones * patch_shares(weight, logits).astype(ones.dtype)

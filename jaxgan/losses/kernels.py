@@ -163,6 +163,8 @@ def embedded(
 
     def side(score: Score, weight: Weight) -> tuple[Array, Array]:
         own = embed(score)
+        if embed is logit:  # which does not know what a patch weighs
+            own = per_example(score.logits, weight)[:, None]
         own = wide(own.reshape(len(own), -1))
         points = record.gather(own)
         if len(points) < 2:

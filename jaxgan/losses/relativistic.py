@@ -124,7 +124,7 @@ def _compared(
             theirs, _ = charge(_exchanged(straight), state, key)
             return {"discriminator": ours, "generator": theirs}, after
 
-        return part._replace(evaluate=evaluate)
+        return replace(part, evaluate=evaluate)
 
     check_loss(f"{prefix}: base", base)
     return Loss(

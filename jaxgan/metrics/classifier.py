@@ -174,8 +174,11 @@ def _extractor(
                 f"{name} learned, got {images.shape[1:]}."
             )
         more = [(0, -len(images) % CHUNK)] + [(0, 0)] * 3  # one shape, one compilation
-        outputs = classify(variables, as_float(np.pad(images, more)))
-        return Features(*(np.asarray(output)[: len(images)] for output in outputs))
+        features, probabilities = (
+            np.asarray(output)[: len(images)]
+            for output in classify(variables, as_float(np.pad(images, more)))
+        )
+        return Features(features, probabilities)
 
     weights = _hash(jax.tree.leaves(variables))
     return Extractor(f"classifier of {name}", weights, "none", apply)

@@ -17,16 +17,28 @@ from tqdm import tqdm
 
 from jaxgan.errors import InputError
 from jaxgan.metrics.checks import numbers
+from jaxgan.types import Batch, Tree
 
 CHUNK = 256
 """Images extracted at once."""
 
 
 class Features(NamedTuple):
-    """What an extractor sees in n images."""
+    """What a metric sees of n examples, and first of all what an extractor sees.
+
+    features: of no dimensions, d = 0, where no metric needs any.
+    probabilities: of classes, if the extractor knows any.
+    labels:   the class of each: of reals, what they are; of fakes, what was asked.
+    rows:     the examples themselves, where a metric compares pairs: of fakes, what was
+              made; of reals, the truth, in the same order.
+    batch:    of fakes, the examples that each was made of.
+    """
 
     features: Float[np.ndarray, "n d"]
-    probabilities: Float[np.ndarray, "n k"] | None = None  # of classes, if it has any
+    probabilities: Float[np.ndarray, "n k"] | None = None
+    labels: Int[np.ndarray, " n"] | None = None
+    rows: Tree = None
+    batch: Batch | None = None
 
     def classes(self) -> Int[np.ndarray, " n"]:
         """The likeliest class of each image.
@@ -89,18 +101,14 @@ class Extractor(NamedTuple):
 
 
 def joined(parts: Sequence[Features]) -> Features:
-    """The features of several sets of images as those of one.
+    """What a metric sees of several sets of examples, as of one.
 
     Raises:
         InputError: if there are none.
     """
     if not parts:
         raise InputError("images: there are none, and features are wanted of some.")
-    features, probabilities = zip(*parts, strict=True)
-    known = probabilities[0] is not None
-    return Features(
-        np.concatenate(features), np.concatenate(probabilities) if known else None
-    )
+    return jax.tree.map(lambda *x: np.concatenate(x), *parts)
 
 
 def pixels() -> Extractor:

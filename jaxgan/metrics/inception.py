@@ -99,8 +99,10 @@ def inception(
             batch = images[start : start + size]
             more = [(0, size - len(batch))] + [(0, 0)] * 3
             results.append(_forward(variables, np.pad(batch, more)))
-        whole = (np.concatenate(parts) for parts in zip(*results, strict=True))
-        return Features(*(part[: len(images)] for part in whole))
+        features, probabilities = (
+            np.concatenate(parts)[: len(images)] for parts in zip(*results, strict=True)
+        )
+        return Features(features, probabilities)
 
     resizing = f"{resizer.__name__} to {SIZE}x{SIZE}, (x - 128) / 128"
     return Extractor("inception-v3-2015", file.sha256, resizing, apply, resize)

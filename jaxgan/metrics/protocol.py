@@ -30,6 +30,8 @@ class Protocol:
     reals: int  # how many
     fakes: int  # how many
     quantised: bool  # were the fakes rounded to uint8?
+    output: str = "samples"  # of the game
+    examples: str = ""  # a hash of what the fakes were made of
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from jaxgan.errors import InputError
 from jaxgan.precision import wide
@@ -40,14 +40,12 @@ def autoencoding(
 
     def apply(
         variables: Variables,
-        image: Float[Array, "b ..."],
-        *condition: Tree,
+        *inputs: Tree,
         key: jax.Array | None = None,
         train: bool = True,
     ) -> tuple[Score, Tree]:
-        output, stats = autoencoder.apply(
-            variables, image, *condition, key=key, train=train
-        )
+        output, stats = autoencoder.apply(variables, *inputs, key=key, train=train)
+        image = inputs[0]
         again, *code = output if isinstance(output, tuple) else (output,)
         if again.shape != image.shape:
             raise InputError(

@@ -48,7 +48,13 @@ def fourier(
     def init(key: Array, x: Array, *rest: Tree) -> Variables:
         return network.init(key, lift(x), *rest)
 
-    def apply(variables: Variables, x: Array, *rest: Tree, **mode: object) -> tuple:
-        return network.apply(variables, lift(x), *rest, **mode)
+    def apply(
+        variables: Variables,
+        *inputs: Tree,
+        key: Array | None = None,
+        train: bool = True,
+    ) -> tuple[Tree, Tree]:
+        x, *rest = inputs
+        return network.apply(variables, lift(x), *rest, key=key, train=train)
 
     return network._replace(init=init, apply=apply)

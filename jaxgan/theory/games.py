@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from jaxgan.errors import InputError
 from jaxgan.games.gan import gan
 from jaxgan.types import (
-    Batch,
+    Calls,
     Game,
     Loss,
     Network,
@@ -45,10 +45,10 @@ def bilinear(start: tuple[float, float] = (1.0, 1.0), scale: float = 1.0) -> Gam
 
         >>> from jaxgan.theory.games import bilinear
         >>> dict(bilinear().players)
-        {'generator': ('x',), 'discriminator': ('y',)}
+        {'discriminator': ('y',), 'generator': ('x',)}
     """
     return _game_of_points(
-        {"generator": ("x", start[:1]), "discriminator": ("y", start[1:])},
+        {"discriminator": ("y", start[1:]), "generator": ("x", start[:1])},
         lambda w: {
             "generator": scale * (w["x"] * w["y"]).sum(),
             "discriminator": -scale * (w["x"] * w["y"]).sum(),
@@ -162,15 +162,12 @@ def _game_of_points(
     """A game without data: each player owns a point, and `pay` is of all points."""
     networks = {name: _point(start) for name, start in points.values()}
 
-    def inputs(batch: Batch, latent: Tree) -> dict[str, tuple[Tree, ...]]:
-        return {name: () for name in networks}
-
     def prior(key: Array, n: int, condition: tuple[Tree, ...]) -> Array:
         return jnp.zeros((n, 0))
 
-    def play(variables: Mapping[str, Variables], turn: Turn) -> tuple:
-        where = {name: value.params for name, value in variables.items()}
-        return where, {name: () for name in networks}, turn.view
+    def play(call: Calls, turn: Turn) -> tuple:
+        where = {name: call[name]()[0] for name in networks}
+        return where, {name: () for name in networks}, {}
 
     def evaluate(record: Mapping[str, Array], state: Tree, key: Array) -> tuple:
         return pay(record), state
@@ -178,7 +175,6 @@ def _game_of_points(
     return Game(
         networks=networks,
         players={player: (name,) for player, (name, _) in points.items()},
-        inputs=inputs,
         prior=prior,
         play=play,
         loss=Loss({"cost": Part(lambda variables: (), evaluate)}),

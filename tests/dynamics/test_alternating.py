@@ -254,7 +254,7 @@ def owned(path, mover):
     if path.startswith((f".variables['{mover}']", f".optimizers['{mover}']")):
         return True
     theirs = {
-        "discriminator": [".loss['by_default']", ".view"],
+        "discriminator": [".loss['by_default']", ".view['discriminator']"],
         "generator": [".loss['by_name']"],
     }
     return path in theirs[mover] or path == ".step"
@@ -269,7 +269,7 @@ def test_a_substep_changes_what_its_player_owns_and_no_other_bit(mover):
     assert before.keys() == now.keys()
     changed = {path for path in now if now[path] != before[path]}
     assert changed == {path for path in now if owned(path, mover)}
-    assert list(info.losses) == list(info.observed) == [mover]
+    assert list(info.losses) == list(info.diagnostics) == [mover]
 
 
 def test_a_state_moves_once_an_iteration_however_often_others_move():
@@ -278,7 +278,7 @@ def test_a_state_moves_once_an_iteration_however_often_others_move():
     state = algorithm.init(jax.random.key(0))
     for number in range(2):
         state, _ = jax.jit(algorithm.step)(state, batches(3, seed=number))
-    assert state.loss["by_default"] == 2 and state.view == 2
+    assert state.loss["by_default"] == state.view["discriminator"] == 2
     assert state.loss["by_name"] == 4
     assert state.step == 2
 
@@ -288,8 +288,8 @@ def test_a_state_moves_once_an_iteration_however_often_others_move():
 
 def scalar_network(start):
     return Network(
-        init=lambda key, _: Variables(jnp.float32(start)),
-        apply=lambda v, x, key=None, train=True: (v.params, ()),
+        init=lambda key: Variables(jnp.float32(start)),
+        apply=lambda v, key=None, train=True: (v.params, ()),
     )
 
 
@@ -297,10 +297,10 @@ def three_player_game():
     """Each player i sits at xᵢ and pays (xᵢ - xᵢ₊₁ - shift)² / 2."""
     names = ("a", "b", "c")
 
-    def play(variables, turn):
-        positions = {n: v.params for n, v in variables.items()}
+    def play(call, turn):
+        positions = {n: call[n]()[0] for n in names}
         shift = turn.mean(turn.batch.real)
-        return (positions, shift), dict.fromkeys(names, ()), turn.view
+        return (positions, shift), dict.fromkeys(names, ()), {}
 
     def pay(record, key):
         positions, shift = record
@@ -312,7 +312,6 @@ def three_player_game():
     return Game(
         networks={n: scalar_network(i) for i, n in enumerate(names)},
         players={f"player {n}": (n,) for n in names},
-        inputs=lambda batch, latent: dict.fromkeys(names, (batch.real,)),
         prior=lambda key, n, condition: jnp.zeros((n, 1)),
         play=play,
         loss=stateless(

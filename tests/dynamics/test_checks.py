@@ -112,7 +112,10 @@ def test_the_order_must_name_players(order, message):
 @pytest.mark.parametrize(
     ("example", "message"),
     [
-        (Batch(jnp.zeros((8, 2)), (jnp.zeros((4, 3)),)), r"example: .* got \[4, 8\]"),
+        (
+            Batch(jnp.zeros((8, 2)), (jnp.zeros((4, 3)),)),
+            r"condition\[0\] is of \[4\] examples and .*real of \[8\]",
+        ),
         (Batch(jnp.zeros((8, 2)), weight=jnp.ones(7)), r"example: .* got \[7, 8\]"),
         (Batch(jnp.zeros((0, 2))), r"example: .* got \[0\]"),
     ],
@@ -144,7 +147,7 @@ def test_a_network_that_cannot_take_its_inputs_is_named():
             r"loss \['non_saturating', 'toll'\] charges: \['critic'\] do not play",
         ),
         (r1(1.0), r"loss: no part of \['r1'\] charges 'generator', who would never"),
-        (chain(), r"loss: no part of \[\] charges 'generator'"),
+        (chain(), r"loss: no part of \[\] charges 'discriminator'"),
         (
             chain(
                 wasserstein(),

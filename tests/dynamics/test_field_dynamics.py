@@ -326,7 +326,8 @@ def test_three_steps_of_everything_at_once(name):
         state, info = step(state, batches(substeps, seed=i))
     assert len(traces) == 1
     assert jax.tree.map(jnp.shape, state) == jax.tree.map(jnp.shape, first)
-    assert int(state.step) == int(state.loss["count"]) == int(state.view) == 3
+    counts = state.loss["count"], state.view["discriminator"]
+    assert int(state.step) == 3 and list(map(int, counts)) == [3, 3]
     assert all(bool(jnp.isfinite(x).all()) for x in jax.tree.leaves(info))
     assert set(info.losses["discriminator"]) == set(loss.parts)
     for player in game.players:
@@ -399,16 +400,18 @@ def test_lazy_parts_are_paid_only_when_due(name):
     assert_close(params(lazy, state), params(never, state), atol=1e-5)
 
 
-def test_a_pool_is_told_when_all_move_together():
+def test_a_pool_is_told_who_moves_and_refused_where_all_do():
     movers = []
 
     def pool(state, fake, key, player):
         movers.append(player)
         return fake, state
 
-    algorithm_of(small_game(view=View(pool=pool)), dynamics=simultaneous)
-    assert movers[-1] is None
-    assert set(movers) == {"discriminator", "generator", None}
+    game = small_game(view=View(pool=pool))
+    algorithm_of(game)
+    assert set(movers) == {"discriminator", "generator"}
+    with pytest.raises(InputError, match="the view keeps earlier fakes, which only"):
+        algorithm_of(game, dynamics=simultaneous)
 
 
 def test_foreseen_moves_leave_no_statistics():

@@ -8,6 +8,8 @@ import pytest
 
 from jaxgan import (
     Batch,
+    Loss,
+    Part,
     alternating,
     chain,
     dcgan_discriminator,
@@ -184,3 +186,22 @@ def test_a_step_without_them_multiplies_no_more_than_the_plain_step(networks):
     assert products(chain(non_saturating(), lazy)) == plain
     eager = products(chain(non_saturating(), r1(1.0)))
     assert sum(eager) > sum(plain)
+
+
+def counter(name="counter"):
+    """A part that counts its evaluations, and charges both a little."""
+
+    def evaluate(record, state, key):
+        paid = 1e-3 * record.mean(record.fake_score.logits)
+        return {"discriminator": paid, "generator": -paid}, state + 1
+
+    return Loss({name: Part(lambda variables: jnp.int32(0), evaluate)})
+
+
+def test_the_state_of_a_lazy_part_rests_between_its_iterations():
+    algorithm, state = started(non_saturating() + every(3, counter()))
+    step, counts = jax.jit(algorithm.step), []
+    for number in range(7):
+        state, _ = step(state, batches(seed=number))
+        counts.append(int(state.loss["counter"]))
+    assert counts == [1, 1, 1, 2, 2, 2, 3]

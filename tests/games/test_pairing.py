@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from jaxgan import Score
-from jaxgan.games.pairing import jointly, separately
+from jaxgan.games.pairing import joint, separate
 from tests.builders import assert_close, random
 
 W = random(0, 3, 5)
 REAL, FAKE = random(1, 6, 3), 2 + random(2, 4, 3)
 KEY = jax.random.key(0)
-PAIRINGS = {"separate": separately, "joint": jointly}
+PAIRINGS = {"separate": separate, "joint": joint}
 either = pytest.mark.parametrize("pairing", PAIRINGS)
 
 

@@ -18,7 +18,7 @@ from jaxgan import (
     pointwise,
     wasserstein,
 )
-from jaxgan.games.gan import as_score
+from jaxgan.games.rounds import as_score
 from tests.builders import play, random, round_of
 
 LOSSES = {

@@ -134,16 +134,14 @@ def test_a_weight_may_follow_the_step(seed):
 
 @several
 @pytest.mark.parametrize("n", [2, 3])
-def test_every_pays_n_times_as_much_once_in_n_iterations(n, seed):
+def test_every_pays_n_times_as_much_and_says_how_seldom(n, seed):
+    """The dynamics evaluate it when it is due; see tests/dynamics/test_lazy.py."""
     loss = chain(*LOSSES.values())
     full = jax.tree.map(lambda x: n * x, paid(loss, seed))
-    lazy = jax.jit(lambda step: paid(every(n, loss), seed, step))
-    for step in range(2 * n):
-        now = lazy(step)
-        if step % n == 0:
-            assert_close(now, full)
-        else:
-            assert bits(now) == bits(jax.tree.map(jnp.zeros_like, full))
+    assert_close(paid(every(n, loss), seed), full)
+    assert {part.interval for part in every(n, loss).parts.values()} == {n}
+    twice = every(2, every(n, loss))
+    assert {part.interval for part in twice.parts.values()} == {2 * n}
 
 
 @several
@@ -221,13 +219,9 @@ def test_the_laws_hold_for_every_loss(key, seed):
     assert bits(double[0]) == bits(jax.tree.map(lambda x: x * 2, alone))
     assert bits(half[1]) == bits(double[1]) == bits(state)
 
-    lazily = jax.jit(lambda step: pay(every(2, a), step=step))
-    lazy, after = lazily(0)
-    assert_close(lazy, jax.tree.map(lambda x: 2 * x, alone))
-    assert_close(after, state)
-    rests, after = lazily(1)
-    assert bits(rests) == bits(jax.tree.map(jnp.zeros_like, alone))
-    assert bits(after) == bits(a.init(variables()))
+    lazy, after = pay(every(2, a))
+    assert bits(lazy) == bits(jax.tree.map(lambda x: 2 * x, alone))
+    assert bits(after) == bits(state)
 
     for change in (
         partial(weighted, 0.5),
@@ -243,31 +237,6 @@ def test_focus_reads_what_its_lens_shows():
     for name, side in record.items():
         through = play(focus(lambda record, name=name: record[name], loss), record)
         assert bits(through) == bits(play(loss, side))
-
-
-# Lazy parts
-
-
-def test_the_state_of_a_lazy_part_rests_between_its_iterations():
-    loss = every(3, counter())
-    state, counts = loss.init({}), []
-    for step in range(7):
-        _, state = loss.evaluate(round_number(0, step), state, jax.random.key(0))
-        counts.append(float(state["counter"]))
-    assert counts == [2, 2, 2, 3, 3, 3, 4]
-
-
-@pytest.mark.parametrize(
-    ("loss", "conditional"),
-    [(every(2, gradient_penalty()), True), (gradient_penalty(), False)],
-    ids=["every", "always"],
-)
-def test_a_lazy_part_compiles_to_a_conditional(loss, conditional):
-    def pay(step):
-        return paid(loss, 0, step)
-
-    text = jax.jit(pay).lower(jnp.int32(0)).compile().as_text()
-    assert (" conditional(" in text) == conditional
 
 
 @pytest.mark.parametrize("n", [0, -1, True, 2.0])
@@ -332,7 +301,7 @@ def test_wrappers_keep_who_advances_a_part(wrap):
     ids=["chain", "rename"],
 )
 def test_two_parts_of_one_name_are_refused(make):
-    with pytest.raises(InputError, match="two parts are named 'r1'"):
+    with pytest.raises(InputError, match="two parts of the sum are named 'r1'"):
         make()
 
 

@@ -16,7 +16,7 @@ from jaxgan import (
     rename,
     zero_centered,
 )
-from jaxgan.games.gan import as_score
+from jaxgan.games.rounds import as_score
 from tests.builders import play, random, round_of, round_with
 
 SHAPE = (4, 3, 3, 2)

@@ -15,11 +15,12 @@ import optax
 import pytest
 
 from jaxgan import Score, alternating, chain, from_linen, gan, mlp, priors
+from jaxgan.games.pairing import joint, separate
 from tests.builders import batches, bits, reals
 from tests.losses.catalogue import ADVERSARIAL, PENALTIES
 
 SETTINGS = {
-    "pairing": ("separate", "joint"),
+    "pairing": (separate, joint),
     "normed": (False, True),
     "patch": ((), (2, 2)),
 }
@@ -53,7 +54,7 @@ class Discriminator(nn.Module):
 FIRST = {"boundary_equilibrium"}
 
 
-def game_of(loss, pairing="separate", normed=False, patch=()):
+def game_of(loss, pairing=separate, normed=False, patch=()):
     return gan(
         mlp((2,), (8,), activation=jnp.tanh),
         from_linen(Discriminator(normed, patch)),

@@ -69,12 +69,21 @@ def test_a_negative_weight_or_nan(wrong):
     assert f"example.{said}" in refusal(lambda: alternating(game, optimizers, batch))
 
 
-@pytest.mark.parametrize("shape", [(2,), (2, 3, 4)])
-def test_logits_of_the_wrong_rank(shape):
-    game = gan(mlp((2,)), mlp(shape), non_saturating(), priors.normal(3))
+@pytest.mark.parametrize(
+    ("reduce", "shape"), [(jnp.sum, "()"), (lambda x: x[:4], "(4,)")]
+)
+def test_logits_of_another_batch(reduce, shape):
+    network = mlp(())
+
+    def apply(variables, *inputs, **mode):
+        logits, stats = network.apply(variables, *inputs, **mode)
+        return reduce(logits), stats
+
+    odd = network._replace(apply=apply)
+    game = gan(mlp((2,)), odd, non_saturating(), priors.normal(3))
     message = refusal(lambda: algorithm_of(game))
-    assert message.startswith(f"the discriminator makes logits of shape (8, {shape[0]}")
-    assert "must be (8,), or (8, h, w) for patches" in message
+    assert message.startswith(f"the discriminator makes logits of shape {shape} from 8")
+    assert "must be (8,), or (8, …) for patches" in message
 
 
 @pytest.mark.parametrize("term", [relativistic(non_saturating()), gradient_penalty()])
@@ -126,7 +135,7 @@ def test_features_that_are_there_are_used():
         (lambda: weighted(0.5, "r1"), "weighted: loss must be a Loss"),
         (lambda: every(2, "r1"), "every: loss must be a Loss"),
         (lambda: focus(top_k(0.5), "r1"), "focus: loss must be a Loss"),
-        (lambda: focus("forth", hinge()), "focus: lens must be a function"),
+        (lambda: focus(("forth",), hinge()), "focus: lens must be a function"),
         (lambda: rename({}, "r1"), "rename: loss must be a Loss"),
         (
             lambda: gradient_balanced("a", hinge()),
@@ -149,13 +158,14 @@ def test_something_of_another_kind(make, said):
     assert said in refusal(make)
 
 
-@pytest.mark.parametrize("shape", [(8, 1), (8, 2)])
+@pytest.mark.parametrize("shape", [(8, 2), (8, 3, 3), (8, 2, 3, 1)])
 def test_weights_of_the_wrong_shape(shape):
-    game = small_game()
+    game = gan(mlp((2,)), mlp((3, 2)), non_saturating(), priors.normal(3))
     optimizers = {player: optax.sgd(0.1) for player in game.players}
-    batch = Batch(jnp.zeros((8, 2)), weight=None)._replace(weight=jnp.ones(shape))
+    batch = Batch(jnp.zeros((8, 2)), weight=jnp.ones(shape))
     message = refusal(lambda: alternating(game, optimizers, batch))
-    assert message.startswith("example.weight must have shape (b,)")
+    assert message.startswith("a weight of shape (8, ")
+    assert "does not belong to values of shape (8, 3, 2); it must be (b,)" in message
 
 
 def test_weights_that_are_no_numbers():

@@ -21,7 +21,8 @@ def features(count, offset):
     """Correlated features in 4 dimensions, and sure and unsure classes."""
     x = RNG.normal(size=(count, 4)) @ RNG.normal(size=(4, 4)) + offset
     p = np.exp(2 * RNG.normal(size=(count, 3)))
-    return Features(x, p / p.sum(axis=1, keepdims=True))
+    labels = np.arange(count) % 3
+    return Features(x, p / p.sum(axis=1, keepdims=True), labels)
 
 
 REAL, FAKE = features(90, 0.0), features(70, 0.4)
@@ -42,6 +43,17 @@ FROM_ITS_WORDS = {
     "likeliest class": lambda: {
         f"share_of_{i}": (FAKE.probabilities.argmax(axis=1) == i).mean()
         for i in range(3)
+    },
+    "likeliest class against the label": lambda: {
+        "as_asked": (FAKE.probabilities.argmax(axis=1) == FAKE.labels).mean()
+    },
+    "ddof {}, mean over classes": lambda ddof: {
+        "intra_class_frechet": np.mean(
+            [
+                by_hand.frechet(X[REAL.labels == i], Y[FAKE.labels == i], ddof)
+                for i in range(3)
+            ]
+        )
     },
     "p 1, {} directions": lambda count: {
         "sliced_wasserstein": by_hand.sliced_wasserstein(X, Y, count)

@@ -38,6 +38,8 @@ OTHERS = {
     "reals": 99,
     "fakes": 51,
     "quantised": False,
+    "output": "reconstructions",
+    "examples": "0123456789ab",
 }
 
 

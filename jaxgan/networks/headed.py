@@ -1,0 +1,107 @@
+"""Further heads on a discriminator: one trunk, several answers."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jaxgan.errors import InputError
+from jaxgan.types import Network, Score, Tree, Variables
+
+
+def headed(discriminator: Network, **heads: Network) -> Network:
+    """A discriminator whose `Score.extra` has what each head makes of its features.
+
+        extra[name] = head(f),  f the last of the discriminator's features
+
+    The trunk is one network with one owner, whatever the heads are for: the code of
+    InfoGAN, the classes of AC-GAN.
+
+    Args:
+        discriminator: returns a `Score` with features.
+        heads: by name, `apply(variables, features)`.
+
+    Raises:
+        InputError: if there are no heads, or, when the game is built, if the
+            discriminator returns no features.
+
+    Reference: Chen et al. 2016 (InfoGAN), arXiv:1606.03657; Odena et al. 2016 (AC-GAN),
+    arXiv:1610.09585.
+
+        >>> import jax, jax.numpy as jnp
+        >>> from jaxgan import dcgan_discriminator, headed, mlp
+        >>> network = headed(dcgan_discriminator((8, 8, 1), 8), digit=mlp((10,)))
+        >>> images = jnp.zeros((4, 8, 8, 1))
+        >>> variables = network.init(jax.random.key(0), images)
+        >>> score, _ = network.apply(variables, images)
+        >>> score.extra["digit"].shape
+        (4, 10)
+    """
+    if not heads:
+        raise InputError("headed: give at least one head, by name.")
+    parts = {"discriminator": discriminator, **heads}
+
+    def init(key: Array, *inputs: Tree) -> Variables:
+        keys = _keys(parts, key)
+        trunk = discriminator.init(keys["discriminator"], *inputs)
+        output, _ = jax.eval_shape(
+            lambda variables: discriminator.apply(
+                discriminator.prepare(variables), *inputs, train=False
+            ),
+            trunk,
+        )
+        shape = _features(output)
+        features = jnp.zeros(shape.shape, shape.dtype)
+        made = {name: head.init(keys[name], features) for name, head in heads.items()}
+        return _joined({"discriminator": trunk, **made})
+
+    def apply(
+        variables: Variables,
+        *inputs: Tree,
+        key: Array | None = None,
+        train: bool = True,
+    ) -> tuple[Score, Tree]:
+        own = _each(variables)
+        keys = {} if key is None else _keys(parts, key)
+
+        def run(name: str, *given: Tree) -> tuple[Tree, Tree]:
+            return parts[name].apply(own[name], *given, key=keys.get(name), train=train)
+
+        score, after = run("discriminator", *inputs)
+        stats, extra = {"discriminator": after}, {}
+        for name in heads:
+            extra[name], stats[name] = run(name, _features(score))
+        return score._replace(extra=extra), stats
+
+    def prepare(variables: Variables) -> Variables:
+        own = _each(variables)
+        return _joined({name: parts[name].prepare(each) for name, each in own.items()})
+
+    return Network(init, apply, prepare)
+
+
+def _features(score: Tree) -> Tree:
+    layers = jax.tree.leaves(score.features) if isinstance(score, Score) else []
+    if not layers:
+        raise InputError(
+            "headed: the heads read the discriminator's features, but it returns none: "
+            "let it return Score(logits, features=…)."
+        )
+    return layers[-1]
+
+
+def _keys(parts: dict[str, Network], key: Array) -> dict[str, Array]:
+    return dict(zip(parts, jax.random.split(key, len(parts)), strict=True))
+
+
+def _each(variables: Variables) -> dict[str, Variables]:
+    return {
+        name: Variables(params, variables.stats[name])
+        for name, params in variables.params.items()
+    }
+
+
+def _joined(each: dict[str, Variables]) -> Variables:
+    return Variables(
+        {name: variables.params for name, variables in each.items()},
+        {name: variables.stats for name, variables in each.items()},
+    )

@@ -1,0 +1,48 @@
+"""Integer labels as inputs of networks."""
+
+import jax
+from jaxtyping import Array
+
+from jaxgan.errors import check_positive_int
+from jaxgan.types import Network, Tree, Variables
+
+
+def labelled(network: Network, classes: int) -> Network:
+    """A network that gets its last input, an integer label (b,), as a one-hot vector.
+
+    Around an `mlp`, which concatenates its inputs, it is the conditional GAN's network.
+
+    Args:
+        network: takes `(*inputs, one-hot labels (b, classes))`.
+        classes: how many there are.
+
+    Raises:
+        InputError: if `classes` is not an integer of at least 1.
+
+    Reference: Mirza & Osindero 2014, arXiv:1411.1784.
+
+        >>> import jax, jax.numpy as jnp
+        >>> from jaxgan import labelled, mlp
+        >>> generator = labelled(mlp((2,)), classes=10)
+        >>> latent, label = jnp.zeros((4, 16)), jnp.array([3, 7, 3, 7])
+        >>> variables = generator.init(jax.random.key(0), latent, label)
+        >>> generator.apply(variables, latent, label)[0].shape
+        (4, 2)
+    """
+    check_positive_int("labelled: classes", classes)
+
+    def encoded(inputs: tuple[Tree, ...]) -> tuple[Tree, ...]:
+        return *inputs[:-1], jax.nn.one_hot(inputs[-1], classes)
+
+    def init(key: Array, *inputs: Tree) -> Variables:
+        return network.init(key, *encoded(inputs))
+
+    def apply(
+        variables: Variables,
+        *inputs: Tree,
+        key: Array | None = None,
+        train: bool = True,
+    ) -> tuple[Tree, Tree]:
+        return network.apply(variables, *encoded(inputs), key=key, train=train)
+
+    return network._replace(init=init, apply=apply)

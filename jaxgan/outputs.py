@@ -1,0 +1,253 @@
+"""Make a trained game's outputs: of rows of latents, and of rows of examples.
+
+Row i of what is made belongs to row i of the latents and of the examples, whatever the
+game: samples under labels, reconstructions, translations, predictions.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxgan.data.datasets import Dataset, as_dataset
+from jaxgan.data.sources import as_floats
+from jaxgan.errors import InputError, check_positive_int
+from jaxgan.games.calls import bind_to_evaluate, stand_ins
+from jaxgan.types import Batch, Game, NetworkName, State, Tree, Variables
+
+NOTHING = Batch(())
+"""The examples of a game that has none."""
+
+CHUNK = 256
+"""The most rows that are made at once."""
+
+Maker = Callable[[Mapping[NetworkName, Variables], Tree, Batch], Tree]
+"""`(variables, latents, batch) -> rows of an output`, all in NumPy."""
+
+
+def best_variables(state: State) -> dict[NetworkName, Variables]:
+    """The averaged networks where an average is kept, the trained ones elsewhere."""
+    return state.variables | state.frozen | state.average
+
+
+def maker(game: Game, output: str | None = None) -> Maker:
+    """Compile one of a game's outputs, in evaluation mode.
+
+    Rows are made in equal parts of at most 256, so one compilation serves each number
+    of rows, and hardly more is computed than is asked for.
+
+    Args:
+        game: the game.
+        output: its name; by default the first.
+
+    Returns:
+        A function of any number of latents and as many examples (`Batch(())` where
+        there are none); floats come out as float32.
+
+    Raises:
+        InputError: if the game has no such output.
+
+        >>> import jax
+        >>> from jaxgan import gan, mlp, non_saturating, priors
+        >>> from jaxgan.outputs import NOTHING, maker
+        >>> game = gan(mlp((2,)), mlp(()), non_saturating(), priors.normal(16))
+        >>> latents = game.prior(jax.random.key(0), 10, ())
+        >>> network = game.networks["generator"]
+        >>> variables = {"generator": network.init(jax.random.key(1), latents)}
+        >>> maker(game)(variables, latents, NOTHING).shape
+        (10, 2)
+    """
+    function = game.outputs[output_name(game, output)]
+
+    @jax.jit
+    def compute(variables: dict, latent: Tree, batch: Batch) -> Tree:
+        made = function(bind_to_evaluate(game, variables), latent, batch)
+        return jax.tree.map(_as_float32, made)
+
+    def make(
+        variables: Mapping[NetworkName, Variables], latents: Tree, batch: Batch
+    ) -> Tree:
+        given = jax.tree.map(np.asarray, (latents, batch))
+        parts = [
+            jax.tree.map(np.asarray, compute(dict(variables), *_padded(given, rows)))
+            for rows in parts_of(count_rows(given))
+        ]
+        made = jax.tree.map(lambda *x: np.concatenate(x), *parts)
+        return jax.tree.map(lambda x: x[: count_rows(given)], made)
+
+    return make
+
+
+def output_name(game: Game, output: str | None) -> str:
+    """The name of an output, the first if none is named.
+
+    Raises:
+        InputError: if the game has none, or none of that name.
+    """
+    if not game.outputs:
+        raise InputError("the game has no outputs; give it some with outputs={…}.")
+    if output is None:
+        return next(iter(game.outputs))
+    if output not in game.outputs:
+        raise InputError(
+            f"output: the game makes no {output!r}; it makes {sorted(game.outputs)}."
+        )
+    return output
+
+
+def parts_of(count: int) -> list[slice]:
+    """Equal parts of some rows, at most `CHUNK` each; the last may reach beyond."""
+    size = math.ceil(count / math.ceil(count / CHUNK))
+    return [slice(start, start + size) for start in range(0, count, size)]
+
+
+def count_rows(tree: Tree) -> int:
+    """How many rows a tree has.
+
+    Raises:
+        InputError: if it has no leaves, so that nobody can say.
+    """
+    leaves = jax.tree.leaves(tree)
+    if not leaves:
+        raise InputError(
+            "the game has no latents, so its outputs are made of examples: give the "
+            "experiment examples=…."
+        )
+    return len(leaves[0])
+
+
+def draw_latents(
+    game: Game, count: int, seed: int, condition: tuple[Tree, ...] = ()
+) -> Tree:
+    """Latents from the game's prior, under conditions.
+
+    Raises:
+        InputError: if `count` is not an integer of at least 1.
+    """
+    check_positive_int("count", count)
+    return game.prior(jax.random.key(seed), count, condition)
+
+
+def draw_examples(examples: Dataset | Batch | None, count: int, seed: int) -> Batch:
+    """The first examples of a data set, in an order drawn from a seed.
+
+    If there are too few, they come again from the first.
+    """
+    check_positive_int("count", count)
+    if examples is None:
+        return NOTHING
+    data = as_dataset(examples)
+    return as_floats(data.gather(_order(len(data), count, seed)))
+
+
+def choose(examples: Batch, count: int, seed: int) -> Batch:
+    """The same of examples that are held."""
+    if not jax.tree.leaves(examples):
+        return examples
+    order = _order(count_rows(examples), count, seed)
+    return jax.tree.map(lambda x: x[order], examples)
+
+
+def _order(total: int, count: int, seed: int) -> NDArray[np.int64]:
+    return np.resize(np.random.default_rng(seed).permutation(total), count)
+
+
+def reads_real(game: Game, output: str | None, slim: Batch) -> bool:
+    """Whether an output reads the examples themselves, and not their conditions alone.
+
+    Args:
+        game: the game.
+        output: its name; by default the first.
+        slim: a few examples without them.
+    """
+    function = game.outputs[output_name(game, output)]
+
+    def compute() -> Tree:
+        batch = jax.tree.map(lambda x: jnp.zeros((2, *x.shape[1:]), x.dtype), slim)
+        latent = game.prior(jax.random.key(0), 2, batch.condition)
+        calls = {
+            name: lambda *inputs, call=call: call(*inputs, train=False)[0]
+            for name, call in stand_ins(game, {}).items()
+        }
+        return function(calls, latent, batch)
+
+    try:
+        jax.eval_shape(compute)
+    except Exception:  # whatever comes of reading what is not there
+        return True
+    return False
+
+
+def check_outputs(
+    game: Game, variables: Mapping[NetworkName, Variables], example: Batch
+) -> None:
+    """Refuse outputs that cannot be made of examples like these.
+
+    Args:
+        game: the game.
+        variables: of all networks, or their shapes.
+        example: a few examples, or their shapes, or `NOTHING`.
+
+    Raises:
+        InputError: if an output fails, is not of as many rows as there are examples, or
+            has rows whose shape depends on how many there are.
+    """
+    for name in game.outputs:
+        few, more = (_shapes(game, name, variables, example, n) for n in (2, 3))
+        same = jax.tree.map(lambda x: x.shape[1:], few) == jax.tree.map(
+            lambda x: x.shape[1:], more
+        )
+        counts = [{x.shape[:1] for x in jax.tree.leaves(made)} for made in (few, more)]
+        if not same or counts != [{(2,)}, {(3,)}]:
+            shapes = [[x.shape for x in jax.tree.leaves(made)] for made in (few, more)]
+            raise InputError(
+                f"output {name!r} makes arrays of shapes {shapes[0]} of 2 rows and "
+                f"{shapes[1]} of 3; row i must be made of row i, in the same shape "
+                "however many rows there are."
+            )
+
+
+def _shapes(
+    game: Game,
+    name: str,
+    variables: Mapping[NetworkName, Variables],
+    example: Batch,
+    count: int,
+) -> Tree:
+    def compute(variables: dict) -> Tree:
+        batch = jax.tree.map(
+            lambda x: jnp.zeros((count, *x.shape[1:]), x.dtype), example
+        )
+        latent = game.prior(jax.random.key(0), count, batch.condition)
+        return game.outputs[name](bind_to_evaluate(game, variables), latent, batch)
+
+    try:
+        return jax.eval_shape(compute, dict(variables))
+    except InputError:
+        raise
+    except Exception as error:  # whatever an output may raise
+        reason = str(error).strip().split("\n")[0]
+        hint = "" if jax.tree.leaves(example) else "; if it reads some, give examples=…"
+        raise InputError(
+            f"output {name!r} cannot be made of examples of shapes "
+            f"{jax.tree.map(lambda x: x.shape[1:], tuple(example))}: {reason}{hint}"
+        ) from error
+
+
+def _padded(rows: Tree, part: slice) -> Tree:
+    """A part of the rows; the last row again and again where there are too few.
+
+    Not zeros: of a row in which everything is masked an output may divide by nothing.
+    """
+    missing = max(0, part.stop - count_rows(rows))
+    return jax.tree.map(
+        lambda x: np.pad(x[part], [(0, missing)] + [(0, 0)] * (x.ndim - 1), "edge"),
+        rows,
+    )
+
+
+def _as_float32(x: jax.Array) -> jax.Array:
+    return x.astype(jnp.float32) if jnp.issubdtype(x.dtype, jnp.floating) else x

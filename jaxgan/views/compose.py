@@ -1,0 +1,73 @@
+"""Several views as one."""
+
+import jax
+from jaxtyping import Array
+
+from jaxgan.errors import InputError
+from jaxgan.types import PlayerName, Round, Tree, View, no_pool
+
+
+def compose(*views: View) -> View:
+    """Put views one after another: what the first shows, the second is shown.
+
+    `compose()` is `View()`, and `compose(a, compose(b, c))` shows what `compose(a, b,
+    c)` does, up to the random numbers.
+
+    Args:
+        views: in the order in which they act.
+
+    Raises:
+        InputError: if one is not a `View`, or views whose states advance with
+            different players are put together.
+
+        >>> from jaxgan.views import augmentation, compose, replayed
+        >>> view = compose.compose(
+        ...     replayed.replayed(50), augmentation.augmented(augmentation.shifted())
+        ... )
+    """
+    for view in views:
+        if not isinstance(view, View):
+            raise InputError(f"compose: every argument must be a View, got {view!r}.")
+    owners = sorted({view.advances for view in views if view.advances is not None})
+    if len(owners) > 1:
+        raise InputError(
+            f"compose: the states of the views advance with different players, "
+            f"{owners}; compose views that advance with one."
+        )
+
+    def init(reals: Tree) -> tuple[Tree, ...]:
+        return tuple(view.init(reals) for view in views)
+
+    def pool(
+        states: tuple[Tree, ...], fake: Tree, key: Array, player: PlayerName
+    ) -> tuple[Tree, tuple[Tree, ...]]:
+        after = []
+        for i, (view, state) in enumerate(zip(views, states, strict=True)):
+            fake, state = view.pool(state, fake, jax.random.fold_in(key, i), player)
+            after.append(state)
+        return fake, tuple(after)
+
+    def group(x: Tree) -> Tree:
+        for view in views:
+            x = view.group(x)
+        return x
+
+    def show(states: tuple[Tree, ...], key: Array, x: Tree, step: Array) -> Tree:
+        for i, (view, state) in enumerate(zip(views, states, strict=True)):
+            x = view.show(state, jax.random.fold_in(key, i), x, step)
+        return x
+
+    def adapt(states: tuple[Tree, ...], record: Round) -> tuple[Tree, ...]:
+        return tuple(
+            view.adapt(state, record) for view, state in zip(views, states, strict=True)
+        )
+
+    pools = any(view.pool is not no_pool for view in views)
+    return View(
+        init=init,
+        pool=pool if pools else no_pool,
+        group=group,
+        show=show,
+        adapt=adapt,
+        advances=owners[0] if owners else None,
+    )

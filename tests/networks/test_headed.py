@@ -1,0 +1,70 @@
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan import InputError, Score, from_linen, headed, labelled, mlp
+from tests.builders import Normed, assert_close, bits, random
+
+
+class Trunk(nn.Module):
+    """Logits and two layers of features, with dropout and BatchNorm."""
+
+    @nn.compact
+    def __call__(self, x, train=True):
+        first = jnp.tanh(nn.Dense(6)(x))
+        first = nn.BatchNorm(use_running_average=not train)(first)
+        last = jnp.tanh(nn.Dense(5)(first))
+        last = nn.Dropout(0.5, deterministic=not train)(last)
+        return Score(nn.Dense(1)(last)[:, 0], features=(first, last))
+
+
+NETWORK = headed(
+    from_linen(Trunk()), digit=mlp((10,), (4,)), style=from_linen(Normed((2,), 3))
+)
+X = random(0, 8, 3)
+
+
+def test_heads_read_the_last_features_of_one_trunk():
+    variables = NETWORK.init(jax.random.key(0), X)
+    score, _ = NETWORK.apply(variables, X, train=False)
+    own = {name: variables.params[name] for name in variables.params}
+    assert set(own) == {"discriminator", "digit", "style"}
+    trunk = from_linen(Trunk())
+    alone, _ = trunk.apply(
+        type(variables)(own["discriminator"], variables.stats["discriminator"]),
+        X,
+        train=False,
+    )
+    assert_close(score.logits, alone.logits)
+    expected, _ = mlp((10,), (4,)).apply(
+        type(variables)(own["digit"], variables.stats["digit"]), alone.features[-1]
+    )
+    assert_close(score.extra["digit"], expected)
+    assert score.extra["style"].shape == (8, 2)
+
+
+def test_statistics_of_trunk_and_heads_move():
+    variables = NETWORK.init(jax.random.key(0), X)
+    _, stats = NETWORK.apply(variables, X, key=jax.random.key(1))
+    for name in ("discriminator", "style"):
+        assert bits(stats[name]) != bits(variables.stats[name])
+
+
+def test_a_head_needs_features():
+    network = headed(mlp(()), digit=mlp((10,)))
+    with pytest.raises(InputError, match=r"headed: the heads read .* returns none"):
+        network.init(jax.random.key(0), X)
+    with pytest.raises(InputError, match="headed: give at least one head"):
+        headed(from_linen(Trunk()))
+
+
+def test_a_label_is_fed_as_a_one_hot_vector():
+    network, labels = labelled(mlp((2,), (4,)), 3), jnp.array([0, 2, 1, 0, 0, 1, 2, 2])
+    variables = network.init(jax.random.key(0), X, labels)
+    output, _ = network.apply(variables, X, labels)
+    expected, _ = mlp((2,), (4,)).apply(variables, X, jnp.eye(3)[labels])
+    np.testing.assert_array_equal(output, expected)
+    with pytest.raises(InputError, match="labelled: classes must be an integer"):
+        labelled(mlp((2,)), 0)

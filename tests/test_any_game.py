@@ -1,0 +1,299 @@
+"""Every game of the zoo from training to evaluation, at the command line."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan.checkpoint import restore_networks, steps
+from jaxgan.errors import InputError
+from jaxgan.experiment import build, load_file, open_data
+from jaxgan.keeping import like_state, run_reference
+from jaxgan.metrics.protocol import read_scores
+from jaxgan.outputs import choose, draw_latents, maker
+from jaxgan.reporting import read_rows
+from jaxgan.run import open_run
+from jaxgan.training import train
+from tests.runs import OFTEN, ONE_DEVICE, assert_same_bits, make_run, wait_until
+from tests.test_cli import a_wide_terminal, run  # noqa: F401
+from tests.zoo import SIDE, ZOO
+
+FILE = Path(__file__).parent / "zoo_experiment.py"
+OUTPUTS = {name: list(exhibit.game().outputs) for name, exhibit in ZOO.items()}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """`(game) -> run directory`, trained once, whose data have been deleted."""
+    folder = tmp_path_factory.mktemp("zoo")
+    made = {}
+
+    def directory(name, evaluated=False):
+        if name not in made:
+            data = folder / f"{name}.txt"
+            data.write_text("7")
+            options = ("--game", name, "--data", data, "--run", folder / name)
+            options += ("--evaluated",) if evaluated else ()
+            assert run("train", FILE, *options, "--devices", 1) == 0
+            data.unlink()
+            made[name] = folder / name
+        return made[name]
+
+    return directory
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_training_leaves_a_picture_of_every_output(trained, name):
+    directory = trained(name, evaluated=name in ("labelled", "vae"))
+    _, *others = OUTPUTS[name]
+    pictures = {path.name for path in (directory / "samples").iterdir()}
+    expected = {"000004.png", "strip.png", *(f"000004-{o}.png" for o in others)}
+    assert expected <= pictures
+    [*_, row] = read_rows(directory / "metrics.jsonl")
+    opened = open_run(directory)
+    _, networks = restore_networks(opened.checkpoints, like_state(opened))
+    assert set(networks) == set(opened.experiment.game.networks)
+    assert np.isfinite(row["mean"])
+
+
+@pytest.mark.parametrize(
+    ("name", "output"), [(n, o) for n, outputs in OUTPUTS.items() for o in outputs]
+)
+def test_every_output_is_sampled_without_the_data(trained, tmp_path, name, output):
+    out = tmp_path / "made"
+    options = ("--output", output, "--count", 6, "--out", out)
+    assert run("sample", trained(name), *options) == 0
+    with np.load(f"{out}.npz") as saved:
+        made = [saved[key] for key in saved.files if key.startswith("samples")]
+        assert int(saved["step"]) == 4
+    assert all(len(each) == 6 for each in made)
+    assert Path(f"{out}.png").exists()
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_game_with_latents_is_interpolated(trained, tmp_path, capsys, name):
+    options = ("--pairs", 2, "--steps", 3, "--out", tmp_path / "way")
+    status = run("interpolate", trained(name), *options)
+    if "cycle" in name:
+        assert status == 2
+        assert "the game has no latents to move between" in capsys.readouterr().err
+    else:
+        assert status == 0
+        assert (tmp_path / "way-slerp.png").exists()
+
+
+def test_a_traversal_moves_one_leaf(trained, tmp_path, capsys):
+    options = ("--steps", 3, "--pairs", 2, "--out", tmp_path / "way")
+    directory = trained("vae_gan")
+    assert run("interpolate", directory, "--along", "code", *options) == 0
+    assert (tmp_path / "way-code.png").exists()
+    assert run("interpolate", directory, "--along", "odd", *options) == 2
+    assert "no leaf 'odd'; they have ['code', 'noise']" in capsys.readouterr().err
+
+
+# What is asked for
+
+
+def test_a_label_that_is_asked_for_is_the_one_made(trained, tmp_path):
+    directory, out = trained("labelled", evaluated=True), tmp_path / "made"
+    options = ("--label", "class 3", "0", "--count", 5, "--out", out)
+    assert run("sample", directory, *options) == 0
+    with np.load(f"{out}.npz") as saved:
+        labels = saved["examples.condition.0"]
+        latents, made = saved["latents"], saved["samples"]
+    assert labels.tolist() == [3, 0, 3, 0, 3]
+    opened = open_run(directory)
+    _, networks = restore_networks(opened.checkpoints, like_state(opened))
+    batch = opened.data.examples._replace(
+        real=np.zeros((5, SIDE, SIDE, 1), np.float32), condition=(labels,)
+    )
+    expected = maker(opened.experiment.game)(networks, latents, batch)
+    np.testing.assert_array_equal(made, expected)
+
+
+def test_images_that_are_given_are_reconstructed(trained, tmp_path):
+    folder, out = tmp_path / "photos", tmp_path / "made"
+    folder.mkdir()
+    for i in range(3):
+        Image.new("L", (SIDE, SIDE), 100 * i).save(folder / f"{i}.png")
+    options = ("--output", "reconstructions", "--image", folder, "--out", out)
+    assert run("sample", trained("vae", evaluated=True), *options) == 0
+    with np.load(f"{out}.npz") as saved:
+        assert len(saved["samples"]) == 3  # as many as are given
+        assert saved["examples.real"][2].max() == pytest.approx(200 / 127.5 - 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("labelled", ("--output", "sample"), "the game makes no 'sample'; it makes ["),
+        ("labelled", ("--label", "4"), "--label: there is no class '4'; there are "),
+        ("labelled", ("--label", "class 4"), "--label: there is no class 'class 4'"),
+        ("labelled", ("--caption", "x"), "--caption: "),
+        ("vae", ("--label", "3"), "declares no such input; it declares --image."),
+        ("vae_gan", ("--label", "3"), "declares no such input; it declares none."),
+        ("vae", ("--image", FILE), "is a file; give the folder that it is in"),
+        ("vae", ("--image", "nowhere"), "nowhere is not a folder"),
+        ("vae", ("--count", "0"), "--count must be an integer of at least 1"),
+    ],
+)
+def test_what_cannot_be_made_is_one_sentence(trained, capsys, name, options, message):
+    directory = trained(name, evaluated=name in ("labelled", "vae"))
+    capsys.readouterr()
+    assert run("sample", directory, *options) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.startswith("jaxgan: ")
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_the_help_lists_the_inputs_of_the_run(trained, capsys):
+    with pytest.raises(SystemExit):
+        run_help = ("sample", trained("labelled", evaluated=True), "--help")
+        raise SystemExit(run(*run_help))
+    page = " ".join(capsys.readouterr().out.split())
+    assert "--label" in page and "class 3" in page
+
+
+# Evaluation
+
+
+def test_a_run_is_evaluated_without_the_data(trained, capsys):
+    directory = trained("labelled", evaluated=True)
+    in_training = {s.name: s for s in read_scores(directory / "scores.jsonl")}
+    assert run("evaluate", directory) == 0
+    said = capsys.readouterr().out
+    assert "60 other reals" in said or "40 other reals" in said
+    found = read_scores(directory / "evaluations.jsonl")
+    again = {s.name: s for s in found if s.of == "samples"}
+    assert {*again} >= {"frechet", "as_asked", "intra_class_frechet"}
+    for name, score in again.items():
+        assert score.value == pytest.approx(in_training[name].value, rel=1e-6)
+        assert score.protocol == in_training[name].protocol
+    protocol = again["as_asked"].protocol
+    assert protocol.output == "samples" and len(protocol.examples) == 12
+    assert 0 < again["as_asked"].value < 1
+
+
+def test_a_large_reference_is_made_again_and_must_be_the_same(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("jaxgan.run_data.LIMIT", 0)
+    data, directory = tmp_path / "data.txt", tmp_path / "run"
+    data.write_text("7")
+    options = ("--game", "labelled", "--data", data, "--evaluated", "--run", directory)
+    assert run("train", FILE, *options, "--devices", 1) == 0
+    assert run("evaluate", directory) == 0
+    trained, again = (
+        [s.value for s in read_scores(directory / f"{name}.jsonl")[:3]]
+        for name in ("scores", "evaluations")
+    )
+    assert again == pytest.approx(trained, rel=1e-6)
+    data.write_text("8")
+    assert run("evaluate", directory) == 2
+    assert "its data have changed" in capsys.readouterr().err
+
+
+def test_what_is_kept_is_checked_when_it_is_read(trained, capsys, tmp_path):
+    directory = tmp_path / "run"
+    shutil.copytree(trained("labelled", evaluated=True), directory)
+    for name in ("reference", "extractor", "examples", "shapes"):
+        path = directory / "data" / name
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(bytes(content))
+        assert run("evaluate", directory) == 1
+        assert f"{name} is damaged" in capsys.readouterr().err
+        content[len(content) // 2] ^= 1
+        path.write_bytes(bytes(content))
+    (directory / "data" / "shapes").unlink()
+    assert run("sample", directory) == 1
+    assert "shapes is missing" in capsys.readouterr().err
+
+
+def test_an_output_is_scored_against_the_truth_of_its_row(trained):
+    directory = trained("vae", evaluated=True)
+    assert run("evaluate", directory) == 0
+    [score] = read_scores(directory / "evaluations.jsonl")[-1:]
+    opened = open_run(directory)
+    game = opened.experiment.game
+    _, networks = restore_networks(opened.checkpoints, like_state(opened))
+    batch = choose(run_reference(opened).examples, 20, 0)
+    latents = draw_latents(game, 20, 0)
+    made = maker(game, "reconstructions")(networks, latents, batch)
+    assert score.value == pytest.approx(np.square(made - batch.real).mean(), rel=1e-5)
+    assert score.protocol.output == "reconstructions"
+
+
+def test_metrics_that_need_what_is_not_there_are_refused(trained, capsys):
+    directory = trained("vae_gan")
+    options = ("--extractor", "pixels", "--metrics", "as_asked", "--against", "./x")
+    assert run("evaluate", directory, *options) == 2
+
+
+# Runs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ZOO)
+def test_a_game_that_is_killed_resumes_to_the_same_bits(tmp_path, name):
+    data = tmp_path / "data.txt"
+    data.write_text("7")
+    config = {"game": name, "data": data, "steps": 30}
+    whole = train(make_run(tmp_path / "whole", FILE, **config), OFTEN, ONE_DEVICE)
+    killed = tmp_path / "killed"
+    command = [sys.executable, "-m", "jaxgan.cli", "train", str(FILE), "--run"]
+    command += [str(killed), "--game", name, "--data", str(data), "--steps=30"]
+    command += ["--save-every=2", "--log-every=1", "--devices", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=-3)
+    wait_until(lambda: len(steps(killed / "checkpoints")) > 1, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert steps(killed / "checkpoints")[-1] < 30
+    resumed = train(make_run(killed, FILE, **config), OFTEN, ONE_DEVICE)
+    assert_same_bits(whole, resumed)
+
+
+# What does not fit together
+
+
+def refused(tmp_path, name="labelled", **changes):
+    data = tmp_path / "data.txt"
+    data.write_text("7")
+    file = load_file(FILE)
+    made = file.experiment(file.config(data=data, game=name))._replace(**changes)
+    open_data(file, made)
+
+
+def test_examples_must_be_like_the_batches(tmp_path):
+    def without_labels():
+        return ZOO["vae"].examples(8, 0)
+
+    def of_another_shape():
+        batch = ZOO["labelled"].examples(8, 0)
+        return batch._replace(real=batch.real[:, :2])
+
+    with pytest.raises(InputError, match=r"have 0 conditions, .* have 1"):
+        refused(tmp_path, examples=without_labels)
+    with pytest.raises(InputError, match="batches have conditions, so what is made"):
+        refused(tmp_path, examples=None)
+    with pytest.raises(InputError, match=r"have 1 conditions, .* have 0"):
+        refused(tmp_path, "vae", examples=lambda: ZOO["labelled"].examples(8, 0))
+    with pytest.raises(InputError, match=r"examples are of \(\(\(2, 4, 1\), 'float32'"):
+        refused(tmp_path, examples=of_another_shape)
+
+
+def test_inputs_may_not_be_called_like_options(tmp_path):
+    data = tmp_path / "data.txt"
+    data.write_text("7")
+    file = load_file(FILE)
+    config = file.config(data=data)
+    made = file.experiment(config)
+    for name in ("count", "two words"):
+        own = made._replace(inputs={name: made.inputs["image"]})
+        with pytest.raises(InputError, match=f"inputs: '{name}' cannot be an option"):
+            build(file._replace(experiment=lambda _, own=own: own), config)

@@ -7,7 +7,8 @@ under the labels of held-out digits, and it measures
 - as_asked: the share of samples that are the digit they were asked to be, by a
   classifier (a support vector machine, 97 % right in cross-validation) fitted on the
   real ones;
-- frechet: the Fréchet distance in the 64 raw pixels (0 to 16) to the held-out digits.
+- frechet: the Fréchet distance in the 64 raw pixels (0 to 16) to all digits, as
+  `digits.py` measures it, where a perfect sampler would have 9.1.
 
     jaxgan sample runs/conditional --label 3 7
 
@@ -18,9 +19,16 @@ Paper: Mirza & Osindero 2014, arXiv:1411.1784; Mescheder et al. 2018,
 
 Command: jaxgan train experiments/conditional.py
 
-Cost: under a minute on two CPU cores
+Cost: about a minute on one CPU core
 
-Expect: as_asked ≥ 0.97
+Expect: as_asked 0.993 to 0.994, frechet about 30
+
+Seeds 0, 1 and 2, all that were run with this configuration (γ, the average's decay, the
+width and the number of steps were chosen on seed 100), on jax 0.10.2:
+
+    seed               0      1      2
+    as asked, %        99.4   99.4   99.3
+    frechet            29.6   31.0   31.0   (perfect: 9.1)
 """
 
 import dataclasses
@@ -61,15 +69,15 @@ TRAINED = 1_500  # of the digits; the others are held out
 class Config:
     """A conditional GAN of digits."""
 
-    steps: int = 3_000  # one move of each player
+    steps: int = 4_000  # one move of each player
     seed: int = 0
     batch_size: int = 64
     latent_size: int = 16
-    width: int = 128  # of the two hidden layers
+    width: int = 192  # of the two hidden layers
     learning_rate: float = 1e-3  # at the start; falls to 0 along a cosine
     beta1: float = 0.5  # Adam's
-    gamma: float = 0.2  # weight of R1
-    decay: float = 0.999  # of the generator's average
+    gamma: float = 0.1  # weight of R1
+    decay: float = 0.995  # of the generator's average
 
 
 def experiment(config: Config) -> Experiment:
@@ -96,7 +104,7 @@ def experiment(config: Config) -> Experiment:
         plot=by_label,
         summarize=lambda made, batch: judge()(made, batch.condition[0]),
         rank=lambda measured: -measured["as_asked"],
-        samples=1_000,
+        samples=1797,  # as many as there are
     )
 
 
@@ -117,13 +125,13 @@ def judge() -> Callable[[NDArray, NDArray], dict[str, float]]:
     """Measure samples against the real digits; see the top of this file."""
     images, labels = digits()
     classifier = SVC(gamma=0.001).fit(raw_pixels(images), labels)
-    held_out = raw_pixels(images[TRAINED:])
+    real = raw_pixels(images)
 
     def measure(samples: NDArray, asked: NDArray) -> dict[str, float]:
         pixels = raw_pixels(samples)
         return {
             "as_asked": float((classifier.predict(pixels) == asked).mean()),
-            "frechet": frechet_distance(held_out, pixels).value,
+            "frechet": frechet_distance(real, pixels).value,
         }
 
     return measure

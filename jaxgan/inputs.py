@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.data.image_files import Files
-from jaxgan.data.pixels import is_grey, upright
+from jaxgan.data.pixels import read_image
 from jaxgan.data.sources import as_float
 from jaxgan.errors import InputError
 from jaxgan.types import Batch, Tree
@@ -100,7 +100,7 @@ def images(at: At = the_real, any_size: bool = False) -> Input:
         if path.is_file():
             raise InputError(f"{path} is a file; give the folder that it is in.")
         files = Files.of(path)
-        rows = [_read(files.root / name) for name in files.names]
+        rows = [read_image(files.root / name) for name in files.names]
         shapes = sorted({row.shape for row in rows})
         if len(shapes) > 1:
             raise InputError(
@@ -109,17 +109,6 @@ def images(at: At = the_real, any_size: bool = False) -> Input:
         return as_float(np.stack(rows))
 
     return Input(read, at, "A folder of images.", any_size, counts=True)
-
-
-def _read(path: Path) -> NDArray:
-    try:
-        channels = 1 if is_grey(path) else 3
-        image = np.asarray(upright(path, channels))
-    except Exception as error:  # whatever a decoder says of damaged bytes
-        raise InputError(
-            f"{path} cannot be read as an image; mend or remove it: {error}"
-        ) from error
-    return image.reshape(*image.shape[:2], channels)
 
 
 def check_inputs(inputs: Mapping[str, Input], examples: Batch) -> None:

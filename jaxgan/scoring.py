@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from jaxgan.commands import RUNS, Evaluate
 from jaxgan.data.image_files import Files
-from jaxgan.data.pixels import upright
+from jaxgan.data.pixels import read_image
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.evaluation import (
     Evaluation,
@@ -300,7 +300,9 @@ def seen_files(files: Files, extractor: Extractor, channels: int = 3) -> Seen:
     parts, shapes, content = [], set(), hashlib.sha256()
     starts = range(0, len(names), CHUNK)
     for start in tqdm(starts, f"reading {directory}", unit=f"×{CHUNK}", delay=2):
-        images = [_read(directory / name, channels) for name in names[start:][:CHUNK]]
+        images = [
+            read_image(directory / name, channels) for name in names[start:][:CHUNK]
+        ]
         shapes |= {"×".join(map(str, image.shape)) for image in images}
         if len(shapes) > 1 and extractor.resizer == "none":
             raise InputError(
@@ -328,13 +330,3 @@ def _chosen(files: Files, limit: int | None, seed: int) -> Files:
 def _some(total: int, count: int, seed: int) -> NDArray[np.int64]:
     """Which examples are taken where not all are, in their order."""
     return np.sort(np.random.default_rng(seed).permutation(total)[:count])
-
-
-def _read(path: Path, channels: int) -> NDArray[np.uint8]:
-    try:
-        image = np.asarray(upright(path, channels))
-    except Exception as error:  # whatever a decoder says of damaged bytes
-        raise InputError(
-            f"{path} cannot be read as an image; mend or remove it: {error}"
-        ) from error
-    return image.reshape(*image.shape[:2], channels)

@@ -81,6 +81,26 @@ def fitted(file: Path | str | BytesIO, fit: Fit) -> UInt8[np.ndarray, "s s c"]:
     return np.asarray(_square(image, fit)).reshape(fit.size, fit.size, -1)
 
 
+def read_image(file: Path, channels: int | None = None) -> UInt8[np.ndarray, "h w c"]:
+    """Read an image file in its own size: upright and opaque.
+
+    Args:
+        file: any that Pillow reads.
+        channels: 1, grey, or 3, RGB; by default as the image is.
+
+    Raises:
+        InputError: if it is not an image or is damaged.
+    """
+    try:
+        channels = channels or (1 if is_grey(file) else 3)
+        image = np.asarray(upright(file, channels))
+    except Exception as error:  # whatever a decoder says of damaged bytes
+        raise InputError(
+            f"{file} cannot be read as an image; mend or remove it: {error}"
+        ) from error
+    return image.reshape(*image.shape[:2], channels)
+
+
 def upright(
     file: Path | str | BytesIO, channels: int, background: str = "white"
 ) -> Image.Image:

@@ -181,6 +181,17 @@ def test_a_network_that_is_replaced_is_played():
     np.testing.assert_allclose(gaps[1], 2 * gaps[0], rtol=1e-5)
 
 
+def test_a_play_that_reads_parameters_is_refused():
+    game = small_game()
+
+    def play(call, turn):
+        turn.params["generator"]
+        return game.play(call, turn)
+
+    with pytest.raises(InputError, match=r"play reads turn.params\['generator'\]"):
+        algorithm_of(game._replace(play=play))
+
+
 def test_a_network_that_nobody_calls_is_refused():
     game = small_game()
     networks = game.networks | {"idle": game.networks["generator"]}

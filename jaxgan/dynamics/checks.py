@@ -167,10 +167,20 @@ def _input_shapes(
         batch, key = zeros_like(example), jax.random.key(0)
         views = init_views(game, batch)
         player = next(iter(game.players))
-        turn = turn_of(player, batch, zeros_like(latent), {}, views, jnp.int32(0), key)
-        return game.play(call, turn)
+        given = (player, batch, zeros_like(latent), _NoParams(), views, jnp.int32(0))
+        return game.play(call, turn_of(*given, key))
 
     return input_shapes(game, play)
+
+
+class _NoParams(dict[NetworkName, Tree]):
+    """The parameters before any network is initialised."""
+
+    def __missing__(self, name: NetworkName) -> Tree:
+        raise InputError(
+            f"play reads turn.params[{name!r}], which is not known before the shapes "
+            "of the networks are; let the loss read record.params."
+        )
 
 
 def _check_example(example: Batch) -> None:

@@ -46,7 +46,7 @@ def patch_shares(weight: Array, values: Float[Array, "b *patch"]) -> Array:
 
 def of_examples(weight: Weight) -> Float[Array, " b"] | None:
     """The weight of each example: the mean of its patches'."""
-    return weight if weight is None else per_example(weight)
+    return weight if weight is None or weight.ndim == 1 else per_example(weight)
 
 
 def hidden(weight: Weight, images: Tree) -> Tree:
@@ -54,11 +54,11 @@ def hidden(weight: Weight, images: Tree) -> Tree:
 
     Places are the image's where its axes begin with the weight's: persons or frames.
     """
-    if weight is None or weight.ndim == 1:
+    if weight is None:
         return images
 
     def hide(x: Array) -> Array:
-        if x.shape[: weight.ndim] != weight.shape:
+        if not of_places(weight, x):
             return x
         seen = (weight != 0).reshape(*weight.shape, *(1,) * (x.ndim - weight.ndim))
         return jnp.where(seen, x, jnp.zeros((), x.dtype))
@@ -66,10 +66,18 @@ def hidden(weight: Weight, images: Tree) -> Tree:
     return jax.tree.map(hide, images)
 
 
+def of_places(weight: Weight, x: Array) -> bool:
+    """Whether a weight is of places that an array has: its axes begin with them."""
+    return (
+        weight is not None
+        and weight.ndim > 1
+        and weight.shape == x.shape[: weight.ndim]
+    )
+
+
 def of_images(weight: Weight, image: Float[Array, "b ..."]) -> Weight:
     """A weight for values at each pixel: by place, if its places are the image's."""
-    fits = weight is None or weight.shape == image.shape[: weight.ndim]
-    return weight if fits else of_examples(weight)
+    return weight if of_places(weight, image) else of_examples(weight)
 
 
 def over_reals(record: Round, values: Float[Array, "b *patch"]) -> Float[Array, ""]:

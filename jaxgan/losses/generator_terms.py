@@ -16,6 +16,7 @@ from jaxgan.losses.averages import (
     mean_of_others,
     noise_like,
     of_images,
+    of_places,
     over,
     over_fakes,
     probe,
@@ -53,6 +54,8 @@ def feature_matching(weight: float | Array = 1.0) -> Loss:
         del key
 
         def average(layer: Array, weight: Weight) -> Array:
+            if of_places(weight, layer):
+                return _average_of_places(record, layer, weight)
             each = gathered(record, weight, layer)
             each = each.reshape(-1, *(1,) * (layer.ndim - 1))
             return (each * record.gather(layer)).mean(axis=0)
@@ -219,6 +222,16 @@ def path_length(weight: float | Array = 2.0, rate: float | Array = 0.01) -> Loss
         return jnp.float32(0)
 
     return Loss({"path_length": Part(init, evaluate, advances="generator")})
+
+
+def _average_of_places(record: Round, layer: Array, weight: Weight) -> Array:
+    """The average over the batch at each place, by what the place weighs."""
+    assert weight is not None
+    each = record.gather(weight)
+    each = each.reshape(*each.shape, *(1,) * (layer.ndim - each.ndim))
+    there = each.sum(axis=0)
+    total = (each * record.gather(layer)).sum(axis=0)
+    return jnp.where(there > 0, total / jnp.where(there > 0, there, 1), 0)
 
 
 def _distance(record: Round, one: Tree, other: Tree) -> Float[Array, ""]:

@@ -16,6 +16,7 @@ from jaxgan import (
     consensus,
     data_parallel,
     extragradient,
+    feature_matching,
     gradient_penalty,
     lookahead,
     member,
@@ -220,6 +221,26 @@ def test_padding_with_empty_places_changes_no_penalty():
         paid.append(info.losses["discriminator"]["r1"])
     share = PERSONS / (PERSONS + 4)
     np.testing.assert_allclose(paid[1], paid[0] * share, rtol=1e-4)
+
+
+def test_features_are_matched_by_those_who_are_there():
+    """If all features are one and the same, nobody pays for who is absent."""
+    game = crowd_gan(non_saturating() + feature_matching())
+    plain = game.networks["discriminator"]
+
+    def same(variables, *inputs, **mode):
+        score, stats = plain.apply(variables, *inputs, **mode)
+        ones = jax.tree.map(jnp.ones_like, score.features)
+        return score._replace(features=ones), stats
+
+    network = plain._replace(apply=same)
+    game = game._replace(networks=game.networks | {"discriminator": network})
+    batch = crowds(4, 1)
+    algorithm = alternating(game, sgd(game), batch)
+    state = algorithm.init(jax.random.key(0))
+    weighed = batch._replace(weight=batch.weight * np.float32([[1], [2], [3], [4]]))
+    _, info = jax.jit(algorithm.step)(state, (weighed, weighed))
+    assert float(info.losses["generator"]["feature_matching"]) < 1e-10
 
 
 def test_weights_count_once_under_a_condition():

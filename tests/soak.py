@@ -130,7 +130,7 @@ with Checkpoints(Path(sys.argv[1]), keep=3) as saved:
 def saved_state(step: int) -> State:
     """A state large enough for a save of it to take a moment."""
     variables = {"g": Variables(jnp.full((1000, 1000), float(step)))}
-    return State(jnp.int32(step), variables, {}, {}, (), {}, jax.random.key(step))
+    return State(jnp.int32(step), variables, {}, {}, {}, {}, {}, jax.random.key(step))
 
 
 def saves(count: int, seed: int, place: Path) -> None:

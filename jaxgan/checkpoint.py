@@ -173,26 +173,28 @@ def _restore_frozen(directory: Path, like: State) -> dict[NetworkName, Variables
     if not like.frozen:
         return {}
     path = _frozen(directory)
-    try:
-        return _load(path, {"frozen": like.frozen})["frozen"]
-    except Exception as error:  # torn files fail in many ways
-        reason = _reason(error)
-        _forget_the_rest()
-        raise RunError(
-            f"the frozen networks in {path} cannot be read ({reason})."
-        ) from error
+    trees, reason = _try_load(path, {"frozen": like.frozen})
+    if trees is None:
+        raise RunError(f"the frozen networks in {path} cannot be read ({reason}).")
+    return trees["frozen"]
 
 
-def _load(path: Path, like: dict[str, Tree]) -> dict[str, Tree]:
+def _try_load(path: Path, like: dict[str, Tree]) -> tuple[dict[str, Tree] | None, str]:
+    """Load some trees, or say why they cannot be read."""
     hook = sys.unraisablehook
     sys.unraisablehook = partial(_unless_late, hook)
-    with _quiet_orbax():
-        trees = {
-            name: ocp.load_checkpointables(path, {name: tree})[name]
-            for name, tree in like.items()
-        }
-    sys.unraisablehook = hook
-    return trees
+    try:
+        with _quiet_orbax():
+            trees = {
+                name: ocp.load_checkpointables(path, {name: tree})[name]
+                for name, tree in like.items()
+            }
+        sys.unraisablehook = hook
+        return trees, ""
+    except Exception as error:  # torn files fail in many ways
+        reason = _reason(error)
+    _forget_the_rest()  # now that the error no longer holds it
+    return None, reason
 
 
 def _read_newest(
@@ -202,11 +204,9 @@ def _read_newest(
     reasons = []
     for step in reversed(found):
         path = directory.absolute() / str(step)
-        try:
-            return step, _load(path, like)
-        except Exception as error:  # torn files fail in many ways
-            reason = _reason(error)
-        _forget_the_rest()
+        trees, reason = _try_load(path, like)
+        if trees is not None:
+            return step, trees
         reasons.append(f"step {step}: {reason}")
         logging.getLogger("jaxgan").warning(
             "checkpoint %s cannot be read (%s); trying the one before",

@@ -227,7 +227,7 @@ def _arrays(tree: Tree) -> dict[str, NDArray]:
 
 
 def _asked(command: Sample | Interpolate, run: Run) -> dict[str, tuple[str, ...]]:
-    """What the command gives for the inputs that the experiment declares."""
+    """Collect the words given for the inputs that the experiment declares."""
     words = {name: getattr(command, name, ()) for name in run.experiment.inputs}
     return {name: given for name, given in words.items() if given}
 

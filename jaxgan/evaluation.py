@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, in_memory
 from jaxgan.errors import InputError, check_positive_int
-from jaxgan.inputs import first_condition
+from jaxgan.inputs import first_condition, the_real
 from jaxgan.metrics.classifier import trained_classifier
 from jaxgan.metrics.extractors import Extractor, Features, as_uint8, joined
 from jaxgan.metrics.metric import OF_CLASSES, Metric, check_count, check_seen
 from jaxgan.metrics.protocol import Protocol, Score
-from jaxgan.outputs import Maker, choose, draw_latents, parts_of
+from jaxgan.outputs import Maker, choose, draw_latents, output_name, parts_of
 from jaxgan.run_data import digest_of, read, write, write_if_small
 from jaxgan.types import Batch, Game, NetworkName, Tree, Variables
 from jaxgan.versions import versions
@@ -61,7 +61,7 @@ class Evaluation:
     metrics: tuple[Metric, ...] = OF_CLASSES
     output: str | None = None
     labels: Callable[[Batch], NDArray] = first_condition
-    truth: Callable[[Batch], Tree] = lambda batch: batch.real
+    truth: Callable[[Batch], Tree] = the_real
 
     def needs(self, need: str) -> bool:
         """Whether one of the metrics needs something of the examples."""
@@ -239,7 +239,8 @@ def score(
     ]
 
 
-class Reference(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Reference:
     """What an evaluation measures against, of which a run keeps a copy.
 
     real:      the reals as the extractor sees them; None where all metrics are of
@@ -253,6 +254,12 @@ class Reference(NamedTuple):
     extractor: Extractor | None
     examples: Batch
     floor: Seen | None = None
+
+    @cached_property
+    def made_of(self) -> str:
+        """A hash of the examples, taken once; empty if there are none."""
+        held = jax.tree.leaves(self.examples)
+        return digest_of(self.examples)[:12] if held else ""
 
 
 class Digest(NamedTuple):
@@ -308,24 +315,24 @@ def kept_reference(
         extractor = read(of_extractor) if of_extractor.exists() else None
         if extractor is None and evaluation.extractor is not None:
             extractor = evaluation.extractor()
-        return kept._replace(extractor=extractor)
+        return dataclasses.replace(kept, extractor=extractor)
     made = make()
-    digest = Digest(digest_of(_arrays(made)))
-    if isinstance(kept, Digest) and kept != digest:
+    if kept is None:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_if_small(of_extractor, made.extractor)
+        if not write_if_small(path, dataclasses.replace(made, extractor=None)):
+            write(path, _digest(made))
+    elif kept != _digest(made):
         raise InputError(
             f"{path}: the reference is another one than when the run began; its data "
             "have changed."
         )
-    if kept is None:
-        directory.mkdir(parents=True, exist_ok=True)
-        write_if_small(of_extractor, made.extractor)
-        if not write_if_small(path, made._replace(extractor=None)):
-            write(path, digest)
     return made
 
 
-def _arrays(made: Reference) -> Tree:
-    return [seen and seen.features for seen in (made.real, made.floor)], made.examples
+def _digest(made: Reference) -> Digest:
+    features = [seen and seen.features for seen in (made.real, made.floor)]
+    return Digest(digest_of((features, made.examples)))
 
 
 def evaluate(
@@ -354,7 +361,7 @@ def evaluate(
     """
     batch = choose(against.examples, evaluation.samples, seed)
     latents = draw_latents(game, evaluation.samples, seed, batch.condition)
-    output = evaluation.output or next(iter(game.outputs))
+    output = output_name(game, evaluation.output)
     parts, truths, shape = [], [], ""
     for rows in parts_of(evaluation.samples):
         part = jax.tree.map(lambda x, r=rows: x[r], batch)
@@ -368,14 +375,12 @@ def evaluate(
     if evaluation.needs("pairs"):
         rows = joined(truths).rows
         real = real._replace(features=real.features._replace(rows=rows))
-    held = jax.tree.leaves(against.examples)
-    examples = digest_of(against.examples)[:12] if held else ""
     return score(
         *(real, fake, against.extractor, evaluation.metrics),
         step=step,
         seed=seed,
         output=output,
-        examples=examples,
+        examples=against.made_of,
     )
 
 

@@ -164,8 +164,9 @@ def open_data(file: ExperimentFile, built: Experiment) -> RunData:
     source = _or_refused(file.path, built.source)
     batches = _or_refused(file.path, lambda: source(built.seed, 0))
     algorithm = _or_refused(file.path, lambda: built.dynamics(built.game, batches[0]))
-    data = _or_refused(file.path, built.examples) if built.examples else None
-    examples = draw_examples(data, built.shown, built.seed)
+    examples = _or_refused(
+        file.path, lambda: draw_examples(built.examples, built.shown, built.seed)
+    )
     check_examples(batches[0], examples)
     check_inputs(built.inputs, examples)
     if built.evaluation is not None:

@@ -1,4 +1,4 @@
-"""What `jaxgan sample` can be given: labels, captions, images of one's own.
+"""Inputs of `jaxgan sample`: labels, captions, images of one's own.
 
 Outputs are made of held-out examples. What is asked for on the command line takes the
 place of a leaf of these: an `Input` says which, and how a word is read into rows.

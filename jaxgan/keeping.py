@@ -87,8 +87,7 @@ def showing(experiment: Experiment) -> Showing:
     """Draw the rows of all pictures of an experiment."""
     game, seed = experiment.game, experiment.seed
     count = max(experiment.samples, experiment.shown)
-    examples = experiment.examples and experiment.examples()
-    batch = draw_examples(examples, count, seed)
+    batch = draw_examples(experiment.examples, count, seed)
     latents = draw_latents(game, count, seed, batch.condition)
     return Showing({name: maker(game, name) for name in game.outputs}, latents, batch)
 
@@ -147,8 +146,7 @@ def evaluated_examples(experiment: Experiment) -> Batch:
     """
     evaluation, game = experiment.evaluation, experiment.game
     assert evaluation is not None
-    data = experiment.examples and experiment.examples()
-    examples = draw_examples(data, evaluation.samples, 0)
+    examples = draw_examples(experiment.examples, evaluation.samples, 0)
     slim = examples._replace(real=())
     unread = not (
         evaluation.needs("pairs") or reads_real(game, evaluation.output, slim)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.data.sources import as_floats
 from jaxgan.errors import InputError, check_positive_int
-from jaxgan.games.calls import bind_to_evaluate, stand_ins
+from jaxgan.games.calls import bind_to_evaluate, stand_ins, to_evaluate
 from jaxgan.types import Batch, Game, NetworkName, State, Tree, Variables
 
 NOTHING = Batch(())
@@ -131,15 +131,17 @@ def draw_latents(
     return game.prior(jax.random.key(seed), count, condition)
 
 
-def draw_examples(examples: Dataset | Batch | None, count: int, seed: int) -> Batch:
-    """The first examples of a data set, in an order drawn from a seed.
+def draw_examples(
+    examples: Callable[[], Dataset | Batch] | None, count: int, seed: int
+) -> Batch:
+    """Open a data set and take its first examples, in an order drawn from a seed.
 
     If there are too few, they come again from the first.
     """
     check_positive_int("count", count)
     if examples is None:
         return NOTHING
-    data = as_dataset(examples)
+    data = as_dataset(examples())
     return as_floats(data.gather(_order(len(data), count, seed)))
 
 
@@ -166,13 +168,7 @@ def reads_real(game: Game, output: str | None, slim: Batch) -> bool:
     function = game.outputs[output_name(game, output)]
 
     def compute() -> Tree:
-        batch = jax.tree.map(lambda x: jnp.zeros((2, *x.shape[1:]), x.dtype), slim)
-        latent = game.prior(jax.random.key(0), 2, batch.condition)
-        calls = {
-            name: lambda *inputs, call=call: call(*inputs, train=False)[0]
-            for name, call in stand_ins(game, {}).items()
-        }
-        return function(calls, latent, batch)
+        return function(to_evaluate(stand_ins(game, {})), *_zeros(game, slim, 2))
 
     try:
         jax.eval_shape(compute)
@@ -218,11 +214,8 @@ def _shapes(
     count: int,
 ) -> Tree:
     def compute(variables: dict) -> Tree:
-        batch = jax.tree.map(
-            lambda x: jnp.zeros((count, *x.shape[1:]), x.dtype), example
-        )
-        latent = game.prior(jax.random.key(0), count, batch.condition)
-        return game.outputs[name](bind_to_evaluate(game, variables), latent, batch)
+        rows = _zeros(game, example, count)
+        return game.outputs[name](bind_to_evaluate(game, variables), *rows)
 
     try:
         return jax.eval_shape(compute, dict(variables))
@@ -235,6 +228,12 @@ def _shapes(
             f"output {name!r} cannot be made of examples of shapes "
             f"{jax.tree.map(lambda x: x.shape[1:], tuple(example))}: {reason}{hint}"
         ) from error
+
+
+def _zeros(game: Game, example: Batch, count: int) -> tuple[Tree, Batch]:
+    """Latents, and examples of zeros shaped like some, to trace outputs with."""
+    batch = jax.tree.map(lambda x: jnp.zeros((count, *x.shape[1:]), x.dtype), example)
+    return game.prior(jax.random.key(0), count, batch.condition), batch
 
 
 def _padded(rows: Tree, part: slice) -> Tree:

@@ -1,4 +1,4 @@
-"""What a run keeps of its data, so that it needs them no more once it is trained.
+"""Write and read what a run keeps of its data, which it then needs no more.
 
 data/shapes     the shapes of a step's batches
 data/examples   the first examples that outputs are made of

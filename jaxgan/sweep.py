@@ -181,8 +181,7 @@ def _check_shared(
 ) -> None:
     """Refuse values of which members would need other data or more steps."""
     batches = own.source()(own.seed, 0)
-    drawn = own.examples and own.examples()
-    examples = draw_examples(drawn, own.shown, own.seed)
+    examples = draw_examples(own.examples, own.shown, own.seed)
     leaves = [jax.tree.leaves(each) for each in (data, (batches, examples))]
     alike = len(leaves[0]) == len(leaves[1]) and all(map(np.array_equal, *leaves))
     if shared.steps != own.steps or not alike:
@@ -200,10 +199,7 @@ def _algorithm(
     sequential: bool,
 ) -> Algorithm:
     first = members[0].experiment
-    example = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype),
-        first.source()(first.seed, 0)[0],
-    )
+    example = first.source()(first.seed, 0)[0]
 
     def build_member(hypers: Mapping[str, Any]) -> Algorithm:
         swept = _typed(config, {name: hypers[name] for name in grid})

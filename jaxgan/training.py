@@ -48,7 +48,7 @@ from jaxgan.reporting import (
     write_row,
 )
 from jaxgan.run import Run, locked
-from jaxgan.types import Info, State
+from jaxgan.types import Batch, Info, State
 
 IN_FLIGHT = 2
 """Steps that the device may be behind the loop, so that it never waits for it."""
@@ -127,7 +127,7 @@ def train(
             Checkpoints(run.checkpoints, schedule.keep) as saved,
             _scorer(run, against, begun) as score,
             _board(run, begun, tensorboard) as board,
-            _progress(run, state) as progress,
+            _progress(run, state, example) as progress,
         ):
             due = partial(_due, schedule, experiment.steps, score is not None)
 
@@ -280,8 +280,8 @@ def _told(run: Run) -> Iterator[None]:
         ) from error
 
 
-def _progress(run: Run, state: State) -> tqdm:
-    images = jax.tree.leaves(run.data.batches[0])[0].shape[0]
+def _progress(run: Run, state: State, example: Batch) -> tqdm:
+    images = jax.tree.leaves(example)[0].shape[0]
     return tqdm(
         desc=run.name,
         total=run.experiment.steps * images,

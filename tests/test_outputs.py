@@ -150,7 +150,9 @@ def test_an_output_that_reads_examples_needs_some():
 
 def test_examples_are_drawn_in_an_order_of_their_seed_and_come_again():
     data = Batch(np.arange(5.0), (np.arange(5),))
-    one, same, other = (draw_examples(data, 12, seed).real for seed in (0, 0, 1))
+    one, same, other = (
+        draw_examples(lambda: data, 12, seed).real for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
     assert sorted(one[:5]) == sorted(one[5:10]) == [0, 1, 2, 3, 4]

@@ -62,16 +62,31 @@ def bind(game: Game, variables: Mapping[NetworkName, Variables]) -> dict[str, Ca
 def bind_to_evaluate(
     game: Game, variables: Mapping[NetworkName, Variables]
 ) -> dict[str, Callable[..., Tree]]:
-    """Bind the networks in evaluation mode; of each call the output alone is returned.
+    """Bind the networks in evaluation mode; each call returns the output alone."""
+    return to_evaluate(bind(game, variables))
 
-    Raises:
-        InputError: by a call, if there are no variables of the network.
-    """
 
-    def evaluate(name: NetworkName, call: Call) -> Callable[..., Tree]:
+def to_evaluate(calls: Calls) -> dict[str, Callable[..., Tree]]:
+    """Turn calls into functions of their inputs, in evaluation mode."""
+
+    def evaluate(call: Call) -> Callable[..., Tree]:
         return lambda *inputs: call(*inputs, train=False)[0]
 
-    return {name: evaluate(name, call) for name, call in bind(game, variables).items()}
+    return {name: evaluate(call) for name, call in calls.items()}
+
+
+def probe(
+    call: Call,
+    key: jax.Array,
+    x: Tree,
+    condition: tuple[Tree, ...] = (),
+    train: bool = True,
+) -> Tree:
+    """Call a network again in a round, and drop its statistics after the call.
+
+    Bound to a call and a key, it is `Round.critic` and `Round.generate`.
+    """
+    return call(x, *condition, key=key, train=train)[0]
 
 
 def input_shapes(

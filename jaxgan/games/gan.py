@@ -13,13 +13,13 @@ from jax.tree_util import Partial
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError
+from jaxgan.games.calls import probe
 from jaxgan.games.pairing import Pairing, separate
 from jaxgan.games.priors import Prior
 from jaxgan.games.rounds import check_count, round_keys, score_round
 from jaxgan.losses.averages import fair_mean
 from jaxgan.types import (
     Batch,
-    Call,
     Calls,
     Game,
     Loss,
@@ -94,7 +94,7 @@ def gan(
             view=view,
             view_state=turn.view["discriminator"],
             pairing=pairing,
-            generate=Partial(generate, call["generator"], probe_key),
+            generate=Partial(probe, call["generator"], probe_key),
         )
         stats = {"generator": generated, "discriminator": scored}
         return record, stats, {"discriminator": view_state}
@@ -111,17 +111,6 @@ def gan(
             "discriminator": view._replace(advances=view.advances or "discriminator")
         },
     )
-
-
-def generate(
-    generator: Call,
-    key: Array,
-    latent: Tree,
-    condition: tuple[Tree, ...] = (),
-    train: bool = True,
-) -> Tree:
-    """The probe of a round's generator: its statistics after the call are dropped."""
-    return generator(latent, *condition, key=key, train=train)[0]
 
 
 def _samples(call: Mapping[str, Callable], latent: Tree, batch: Batch, /) -> Tree:

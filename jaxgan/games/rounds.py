@@ -13,6 +13,7 @@ from jax.tree_util import Partial
 from jaxtyping import Array
 
 from jaxgan.errors import InputError
+from jaxgan.games.calls import probe
 from jaxgan.games.pairing import Pairing, separate
 from jaxgan.losses.averages import hidden
 from jaxgan.precision import wide
@@ -63,15 +64,14 @@ def score_round(
     check_count(turn, fake)
     fake, view_state = _pooled(view, view_state, turn, fake, pool_key)
     fake_weight = batch.weight if batch.condition else None
-    real = view.group(hidden(batch.weight, batch.real))
+    real = view.group(batch.real)  # hidden already, with the rest of the turn
     fake = view.group(hidden(fake_weight, fake))
-    critic = _Critic(view)
+    critic = Partial(_BehindView(view), discriminator, view_state, turn.step)
 
     def scorer(
         stats: Tree, key: Array, image: Tree, condition: tuple[Tree, ...]
     ) -> tuple[Score, Tree]:
-        shown = (view_state, turn.step, key)
-        return critic.score(discriminator, *shown, image, condition, stats=stats)
+        return critic(image, *condition, stats=stats, key=key)
 
     scored_real, scored_fake, stats = pairing(
         scorer, stats, pair_key, real, fake, batch.condition
@@ -85,7 +85,7 @@ def score_round(
         fake_score=_masked(fake_weight, scored_fake.score),
         real_pullback=scored_real.pullback,
         fake_pullback=scored_fake.pullback,
-        critic=Partial(critic, discriminator, view_state, turn.step, probe_key),
+        critic=Partial(probe, critic, probe_key),
         generate=generate,
     )
     return record, stats, view.adapt(view_state, record)
@@ -117,8 +117,8 @@ def as_score(output: Score | Tree) -> Score:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Critic:
-    """A discriminator behind its view. Equal for equal views, so that records match."""
+class _BehindView:
+    """A discriminator behind its view, as a call; equal for equal views."""
 
     view: View
 
@@ -127,23 +127,9 @@ class _Critic:
         discriminator: Call,
         view_state: Tree,
         step: Array,
-        key: Array,
         image: Tree,
-        condition: tuple[Tree, ...] = (),
-        train: bool = True,
-    ) -> Score:
-        of = (discriminator, view_state, step, key, image, condition)
-        return self.score(*of, train=train)[0]
-
-    def score(
-        self,
-        discriminator: Call,
-        view_state: Tree,
-        step: Array,
+        *condition: Tree,
         key: Array,
-        image: Tree,
-        condition: tuple[Tree, ...],
-        *,
         stats: Tree = None,
         train: bool = True,
     ) -> tuple[Score, Tree]:

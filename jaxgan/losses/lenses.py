@@ -127,11 +127,11 @@ def _one_scale(index: int, scales: int, score: Score) -> Score:
 
 def _pullback(index: int, pullback: Partial, score: Score) -> Partial:
     silent = [jnp.zeros_like(logits) for logits in score.logits]
-    return Partial(_of_scale(index), pullback, silent)
+    return Partial(_ScalePullback(index), pullback, silent)
 
 
 @dataclasses.dataclass(frozen=True)
-class _of_scale:
+class _ScalePullback:
     index: int
 
     def __call__(

@@ -24,7 +24,7 @@ from jaxgan.types import Algorithm, Batch, Info, State, Tree
 Build = Callable[[Any], Algorithm]
 
 # The step is one number for all, or what depends on it would be computed both ways.
-AXES: Any = State(None, *[0] * 7)  # type: ignore[arg-type]
+AXES: Any = State(*[0] * len(State._fields))._replace(step=None)  # type: ignore[arg-type]
 
 
 def population(

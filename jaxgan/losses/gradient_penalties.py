@@ -307,7 +307,7 @@ def _slope(term: str, record: Round, points: Points, key: Array) -> tuple[Tree, 
 
 def _one_each(score: Score, weight: Weight) -> Float[Array, "b *patch"]:
     """The cotangent of the sum over the batch of each example's mean logit."""
-    logits = wide(score.logits)
+    logits = score.logits
     ones = jnp.full_like(logits, logits.shape[0] / logits.size)
     if weight is None or weight.ndim == 1 or logits.ndim == 1:
         return ones

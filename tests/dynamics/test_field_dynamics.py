@@ -192,7 +192,10 @@ def test_unrolled_by_hand_through_adam():
     algorithm = algorithm_of(
         still_game(),
         optimizers,
-        dynamics=partial(unrolled, moves=2, order=("generator", "discriminator")),
+        dynamics=unrolled,
+        moves=2,
+        player="generator",
+        order=("generator", "discriminator"),
     )
     state, _ = start_of(algorithm)
     state, _ = jax.jit(algorithm.step)(state, batches(2))

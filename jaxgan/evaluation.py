@@ -6,6 +6,7 @@ run trains, of the averaged networks, at the end of a sweep, and by `jaxgan eval
 Scores carry their protocols.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import math
@@ -18,8 +19,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxgan.data.cache import default_cache
 from jaxgan.data.datasets import Dataset, in_memory
-from jaxgan.errors import InputError, check_positive_int
+from jaxgan.errors import InputError, RunError, check_positive_int
 from jaxgan.inputs import first_condition, the_real
 from jaxgan.metrics.classifier import trained_classifier
 from jaxgan.metrics.extractors import Extractor, Features, as_uint8, joined
@@ -224,7 +226,6 @@ def score(
         reference=real.name,
         reals=reals,
         fakes=fakes,
-        quantised=True,
         output=output,
         examples=examples,
     )
@@ -232,7 +233,10 @@ def score(
     return [
         about(
             *(name, float(value), float(error)),
-            protocol=how(f"{name} ({metric.how})"),
+            protocol=how(
+                f"{name} ({metric.how})",
+                quantised="pairs" not in metric.needs,  # which see what was made
+            ),
         )
         for metric in metrics
         for name, (value, error) in metric.measure(real.features, fake.features).items()
@@ -262,10 +266,11 @@ class Reference:
         return digest_of(self.examples)[:12] if held else ""
 
 
-class Digest(NamedTuple):
-    """What is kept of a reference that is too large to be kept."""
+class Elsewhere(NamedTuple):
+    """What a run keeps of a reference that is too large for its directory."""
 
-    digest: str
+    digest: str  # of its features, labels and examples
+    path: Path  # in the cache, from which it may be deleted
 
 
 def reference(evaluation: Evaluation, examples: Batch) -> Reference:
@@ -296,8 +301,9 @@ def kept_reference(
     """The reference that a run keeps, or one that is made now, and kept.
 
     The features of the reals, their labels and the examples are kept if they need at
-    most 100 MB; if not, they are made again each time and must be the same again. So is
-    an extractor that is larger, or is no object that can be kept; it needs no data
+    most 100 MB; if not, the run keeps their digest and a path in the cache. If they are
+    no longer there, they are made again and must be the same. An extractor that is
+    larger, or is no object that can be kept, is made again each time; it needs no data
     unless it is trained on them.
 
     Args:
@@ -311,28 +317,40 @@ def kept_reference(
     """
     path, of_extractor = directory / "reference", directory / "extractor"
     kept = read(path) if path.exists() else None
-    if isinstance(kept, Reference):
+    found = _found(kept) if isinstance(kept, Elsewhere) else kept
+    if found is not None:
         extractor = read(of_extractor) if of_extractor.exists() else None
         if extractor is None and evaluation.extractor is not None:
             extractor = evaluation.extractor()
-        return dataclasses.replace(kept, extractor=extractor)
+        return dataclasses.replace(found, extractor=extractor)
     made = make()
+    bare = dataclasses.replace(made, extractor=None)
+    features = [seen and seen.features for seen in (made.real, made.floor)]
+    digest = digest_of((features, made.examples))
     if kept is None:
         directory.mkdir(parents=True, exist_ok=True)
         write_if_small(of_extractor, made.extractor)
-        if not write_if_small(path, dataclasses.replace(made, extractor=None)):
-            write(path, _digest(made))
-    elif kept != _digest(made):
+        if write_if_small(path, bare):
+            return made
+        kept = Elsewhere(digest, default_cache().resolve() / "references" / digest)
+        write(path, kept)
+    elif kept.digest != digest:
         raise InputError(
             f"{path}: the reference is another one than when the run began; its data "
             "have changed."
         )
+    with contextlib.suppress(OSError):  # of a full disk: it is only made again
+        kept.path.parent.mkdir(parents=True, exist_ok=True)
+        write(kept.path, bare)
     return made
 
 
-def _digest(made: Reference) -> Digest:
-    features = [seen and seen.features for seen in (made.real, made.floor)]
-    return Digest(digest_of((features, made.examples)))
+def _found(kept: Elsewhere) -> Reference | None:
+    """The reference in the cache, if it is there and whole."""
+    try:
+        return read(kept.path)
+    except RunError:
+        return None
 
 
 def evaluate(

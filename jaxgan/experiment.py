@@ -17,6 +17,9 @@ from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
 import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from jaxgan.data.datasets import Dataset
@@ -24,10 +27,15 @@ from jaxgan.data.sources import Source
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.evaluation import Evaluation, check_evaluation, check_rows
 from jaxgan.inputs import Input, check_inputs
-from jaxgan.outputs import check_outputs, draw_examples, output_name
+from jaxgan.outputs import (
+    check_outputs,
+    draw_examples,
+    output_name,
+    output_shapes,
+)
 from jaxgan.reporting import image_grid
 from jaxgan.run_data import RunData
-from jaxgan.types import Algorithm, Batch, Game, Tree
+from jaxgan.types import Algorithm, Batch, Game, NetworkName, Tree, Variables
 
 T = TypeVar("T")
 
@@ -173,8 +181,44 @@ def open_data(file: ExperimentFile, built: Experiment) -> RunData:
         check_rows(built.evaluation, examples)
     if built.game.outputs:
         state = jax.eval_shape(algorithm.init, jax.random.key(0))
-        check_outputs(built.game, state.variables | state.frozen, examples)
+        variables = state.variables | state.frozen
+        check_outputs(built.game, variables, examples)
+        check_plot(built, variables, examples)
     return RunData(batches, examples)
+
+
+def check_plot(
+    experiment: Experiment,
+    variables: Mapping[NetworkName, Variables],
+    examples: Batch,
+) -> None:
+    """Refuse a plot that cannot draw one of the outputs, by letting it draw noise.
+
+    Args:
+        experiment: whose plot it is.
+        variables: of all networks, or their shapes.
+        examples: that outputs are made of.
+
+    Raises:
+        InputError: if it fails.
+    """
+    game, count = experiment.game, experiment.shown
+    noise = np.random.default_rng(0)
+
+    def like(shape: jax.ShapeDtypeStruct) -> NDArray:
+        if not jnp.issubdtype(shape.dtype, jnp.floating):
+            return np.zeros(shape.shape, shape.dtype)
+        return noise.uniform(-1, 1, shape.shape).astype(np.float32)
+
+    for name in game.outputs:
+        shapes = output_shapes(game, name, variables, examples, count)
+        try:
+            experiment.plot(jax.tree.map(like, shapes), examples, None)
+        except Exception as error:  # whatever a plot may raise
+            raise InputError(
+                f"plot cannot draw the output {name!r}, of shapes "
+                f"{jax.tree.map(lambda x: x.shape, shapes)}: {error}"
+            ) from error
 
 
 def check_examples(batch: Batch, examples: Batch) -> None:

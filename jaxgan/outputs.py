@@ -192,7 +192,7 @@ def check_outputs(
             has rows whose shape depends on how many there are.
     """
     for name in game.outputs:
-        few, more = (_shapes(game, name, variables, example, n) for n in (2, 3))
+        few, more = (output_shapes(game, name, variables, example, n) for n in (2, 3))
         same = jax.tree.map(lambda x: x.shape[1:], few) == jax.tree.map(
             lambda x: x.shape[1:], more
         )
@@ -206,13 +206,19 @@ def check_outputs(
             )
 
 
-def _shapes(
+def output_shapes(
     game: Game,
     name: str,
     variables: Mapping[NetworkName, Variables],
     example: Batch,
     count: int,
 ) -> Tree:
+    """The shapes of so many rows of an output; nothing is computed.
+
+    Raises:
+        InputError: if it cannot be made of examples like these.
+    """
+
     def compute(variables: dict) -> Tree:
         rows = _zeros(game, example, count)
         return game.outputs[name](bind_to_evaluate(game, variables), *rows)

@@ -17,6 +17,7 @@ from jaxgan.data.image_files import Files
 from jaxgan.data.pixels import read_image
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.evaluation import (
+    OF_SAMPLES,
     Evaluation,
     Reference,
     Seen,
@@ -87,9 +88,10 @@ def evaluate(command: Evaluate) -> Report:
 def told(report: Report) -> str:
     """By what protocol, then the scores with their errors, as Markdown."""
     how = report.scores[0].protocol
+    output = "images" if how.output == OF_SAMPLES else how.output
     weights = f", weights {how.weights[:12]}" if how.weights else ""
     lines = [
-        f"{how.fakes:,} images of {how.images} against {how.reals:,} of "
+        f"{how.fakes:,} {output} of {how.images} against {how.reals:,} of "
         f"{how.reference}, by {how.extractor} (resizing: {how.resizer}{weights})",
     ]
     floors = {each.name: each for each in report.floor}

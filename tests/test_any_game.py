@@ -179,20 +179,31 @@ def test_a_run_is_evaluated_without_the_data(trained, capsys):
     assert 0 < again["as_asked"].value < 1
 
 
-def test_a_large_reference_is_made_again_and_must_be_the_same(
+def test_a_large_reference_lies_in_the_cache_or_is_made_again_the_same(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr("jaxgan.run_data.LIMIT", 0)
+    monkeypatch.setenv("JAXGAN_CACHE", str(tmp_path / "cache"))
     data, directory = tmp_path / "data.txt", tmp_path / "run"
     data.write_text("7")
     options = ("--game", "labelled", "--data", data, "--evaluated", "--run", directory)
     assert run("train", FILE, *options, "--devices", 1) == 0
-    assert run("evaluate", directory) == 0
-    trained, again = (
-        [s.value for s in read_scores(directory / f"{name}.jsonl")[:3]]
-        for name in ("scores", "evaluations")
-    )
-    assert again == pytest.approx(trained, rel=1e-6)
+    trained = [s.value for s in read_scores(directory / "scores.jsonl")[:3]]
+    [kept] = (tmp_path / "cache" / "references").iterdir()
+
+    def evaluated():
+        (directory / "evaluations.jsonl").unlink(missing_ok=True)
+        assert run("evaluate", directory) == 0
+        return [s.value for s in read_scores(directory / "evaluations.jsonl")[:3]]
+
+    data.unlink()
+    assert evaluated() == pytest.approx(trained, rel=1e-6)
+    data.write_text("7")
+    for damage in (lambda: kept.write_bytes(b"\0" * 99), kept.unlink):
+        damage()
+        assert evaluated() == pytest.approx(trained, rel=1e-6)
+        assert len(kept.read_bytes()) > 99  # kept again
+    kept.unlink()
     data.write_text("8")
     assert run("evaluate", directory) == 2
     assert "its data have changed" in capsys.readouterr().err
@@ -285,6 +296,15 @@ def test_examples_must_be_like_the_batches(tmp_path):
         refused(tmp_path, "vae", examples=lambda: ZOO["labelled"].examples(8, 0))
     with pytest.raises(InputError, match=r"examples are of \(\(\(2, 4, 1\), 'float32'"):
         refused(tmp_path, examples=of_another_shape)
+
+
+def test_a_plot_must_draw_every_output(tmp_path):
+    def plot(made, batch, columns):
+        raise ValueError("no colors")
+
+    match = r"plot cannot draw the output 'samples', of shapes \(10, .*no colors"
+    with pytest.raises(InputError, match=match):
+        refused(tmp_path, plot=plot)
 
 
 def test_inputs_may_not_be_called_like_options(tmp_path):

@@ -12,8 +12,8 @@ import jax
 from jaxtyping import Array, Float
 
 from jaxgan.errors import check_positive_int
-from jaxgan.networks.convolution import convolve
 from jaxgan.networks.linen import from_linen
+from jaxgan.networks.ops.convolution import convolve
 from jaxgan.types import Network
 
 

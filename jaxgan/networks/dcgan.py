@@ -23,8 +23,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError, check_positive_int
-from jaxgan.networks.convolution import convolve, convolve_transposed
 from jaxgan.networks.linen import from_linen
+from jaxgan.networks.ops.convolution import convolve, convolve_transposed
 from jaxgan.types import Network, Score
 
 SIZES = (8, 16, 32, 64, 128)

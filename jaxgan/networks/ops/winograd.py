@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from jaxgan.networks.window import Window, output_size
+from jaxgan.networks.ops.window import Window, output_size
 
 Matrices = list[Array]  # nine
 

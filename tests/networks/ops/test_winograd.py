@@ -7,8 +7,8 @@ import pytest
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxgan.networks import convolution, winograd
-from jaxgan.networks.window import make_window, output_size
+from jaxgan.networks.ops import convolution, winograd
+from jaxgan.networks.ops.window import make_window, output_size
 
 # image, kernel, stride, padding
 WINDOWS = [

@@ -12,7 +12,7 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxgan.errors import InputError
-from jaxgan.networks.convolution import convolve, convolve_transposed
+from jaxgan.networks.ops.convolution import convolve, convolve_transposed
 
 # image, kernel, stride, padding: what GANs use, and what is awkward.
 WINDOWS = [

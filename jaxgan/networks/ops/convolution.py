@@ -29,8 +29,8 @@ from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError
-from jaxgan.networks import winograd
-from jaxgan.networks.window import (
+from jaxgan.networks.ops import winograd
+from jaxgan.networks.ops.window import (
     Padding,
     Pair,
     Window,

@@ -24,8 +24,8 @@ from jaxtyping import Array
 from jaxgan.dynamics.lazy import add_lazy, prompt
 from jaxgan.dynamics.microbatches import WHOLE, Share, accumulate, share_of
 from jaxgan.games.calls import bind
-from jaxgan.losses.averages import hidden
 from jaxgan.losses.combine import total
+from jaxgan.losses.reductions import hidden
 from jaxgan.precision import standard_promotion
 from jaxgan.types import (
     Algorithm,

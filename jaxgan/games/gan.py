@@ -17,7 +17,7 @@ from jaxgan.games.calls import probe
 from jaxgan.games.pairing import Pairing, separate
 from jaxgan.games.priors import Prior
 from jaxgan.games.rounds import check_count, round_keys, score_round
-from jaxgan.losses.averages import fair_mean
+from jaxgan.losses.reductions import fair_mean
 from jaxgan.types import (
     Batch,
     Calls,

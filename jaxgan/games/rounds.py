@@ -15,7 +15,7 @@ from jaxtyping import Array
 from jaxgan.errors import InputError
 from jaxgan.games.calls import probe
 from jaxgan.games.pairing import Pairing, separate
-from jaxgan.losses.averages import hidden
+from jaxgan.losses.reductions import hidden
 from jaxgan.precision import wide
 from jaxgan.types import Call, Round, Score, Tree, Turn, View, no_pool
 

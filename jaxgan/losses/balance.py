@@ -11,8 +11,8 @@ from jax.tree_util import Partial
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError, check_non_negative
-from jaxgan.losses.averages import probe, safe_root, squared_norm
 from jaxgan.losses.combine import check_loss, total
+from jaxgan.losses.reductions import probe, safe_root, squared_norm
 from jaxgan.types import Loss, Part, Payments, PlayerName, Round, Score, Tree
 
 

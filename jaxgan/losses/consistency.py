@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import check_function, check_non_negative
-from jaxgan.losses.averages import (
+from jaxgan.losses.combine import stateless
+from jaxgan.losses.reductions import (
     Weight,
     hidden,
     noise_like,
@@ -23,7 +24,6 @@ from jaxgan.losses.averages import (
     per_example,
     probe,
 )
-from jaxgan.losses.combine import stateless
 from jaxgan.precision import wide
 from jaxgan.types import Loss, Payments, Round, Score, Tree
 

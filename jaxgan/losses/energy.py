@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import check_non_negative, check_share
-from jaxgan.losses.averages import over_fakes, over_reals
 from jaxgan.losses.pointwise import pointwise
+from jaxgan.losses.reductions import over_fakes, over_reals
 from jaxgan.precision import wide
 from jaxgan.types import Loss, Part, Payments, Round, Tree
 

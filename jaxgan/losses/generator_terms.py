@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError, check_non_negative, check_positive, check_share
-from jaxgan.losses.averages import (
+from jaxgan.losses.combine import stateless
+from jaxgan.losses.reductions import (
     Weight,
     fair_mean,
     features,
@@ -22,7 +23,6 @@ from jaxgan.losses.averages import (
     probe,
     safe_norm,
 )
-from jaxgan.losses.combine import stateless
 from jaxgan.precision import wide
 from jaxgan.types import Loss, Part, Payments, Round, Tree
 

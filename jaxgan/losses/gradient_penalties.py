@@ -18,7 +18,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import check_function, check_non_negative
-from jaxgan.losses.averages import (
+from jaxgan.losses.combine import stateless
+from jaxgan.losses.reductions import (
     Weight,
     count_pairs,
     hidden,
@@ -33,7 +34,6 @@ from jaxgan.losses.averages import (
     safe_norm,
     squared_norm,
 )
-from jaxgan.losses.combine import stateless
 from jaxgan.precision import wide
 from jaxgan.types import Loss, Payments, Round, Score, Tree
 

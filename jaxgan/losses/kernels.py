@@ -19,7 +19,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError, check_function, check_positive
-from jaxgan.losses.averages import (
+from jaxgan.losses.combine import stateless
+from jaxgan.losses.reductions import (
     Weight,
     gathered,
     mean_of_others,
@@ -27,7 +28,6 @@ from jaxgan.losses.averages import (
     safe_root,
     squared_distances,
 )
-from jaxgan.losses.combine import stateless
 from jaxgan.precision import wide
 from jaxgan.types import Loss, Payments, Round, Score
 

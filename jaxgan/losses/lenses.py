@@ -11,8 +11,8 @@ from jax.tree_util import Partial
 from jaxtyping import Array
 
 from jaxgan.errors import InputError, check_positive_int, check_share
-from jaxgan.losses.averages import per_example, product
 from jaxgan.losses.combine import at_step, focus, rename, weighted
+from jaxgan.losses.reductions import per_example, product
 from jaxgan.types import Loss, Round, Score, Tree
 
 

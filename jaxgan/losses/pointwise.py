@@ -17,8 +17,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError, check_share
-from jaxgan.losses.averages import over_fakes, over_reals
 from jaxgan.losses.combine import stateless
+from jaxgan.losses.reductions import over_fakes, over_reals
 from jaxgan.precision import wide
 from jaxgan.types import Loss, Payments, Round
 

@@ -17,8 +17,8 @@ import jax
 from jax.tree_util import Partial
 
 from jaxgan.errors import InputError
-from jaxgan.losses.averages import Weight, count_pairs, fair_mean, pair_weight
 from jaxgan.losses.combine import check_loss
+from jaxgan.losses.reductions import Weight, count_pairs, fair_mean, pair_weight
 from jaxgan.precision import wide
 from jaxgan.types import Loss, Part, Payments, Round, Score, Tree
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxgan.errors import check_decay, check_non_negative
-from jaxgan.losses.averages import fair_mean, over_fakes, over_reals
 from jaxgan.losses.combine import stateless
+from jaxgan.losses.reductions import fair_mean, over_fakes, over_reals
 from jaxgan.precision import wide
 from jaxgan.types import Loss, Part, Payments, Round, Tree
 

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import check_function, check_positive, check_positive_int
-from jaxgan.losses.averages import squared_distances
 from jaxgan.losses.combine import stateless
 from jaxgan.losses.kernels import Embedding, embedded, logit
+from jaxgan.losses.reductions import squared_distances
 from jaxgan.types import Loss, Payments, Round
 
 

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.losses.averages import over_fakes, over_reals, per_example, safe_norm
+from jaxgan.losses.reductions import over_fakes, over_reals, per_example, safe_norm
 from tests.builders import random, round_of
 
 

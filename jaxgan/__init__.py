@@ -1,8 +1,13 @@
 """jaxgan: generative adversarial networks as pure functions in JAX."""
 
-from jaxgan.averaging import averaged as averaged
-from jaxgan.constraints import clip_weights as clip_weights
-from jaxgan.constraints import orthogonal_weights as orthogonal_weights
+from jaxgan.algorithms.data_parallel import data_parallel as data_parallel
+from jaxgan.algorithms.data_parallel import placed as placed
+from jaxgan.algorithms.ema import averaged as averaged
+from jaxgan.algorithms.lookahead import lookahead as lookahead
+from jaxgan.algorithms.population import crossed as crossed
+from jaxgan.algorithms.population import diverged as diverged
+from jaxgan.algorithms.population import member as member
+from jaxgan.algorithms.population import population as population
 from jaxgan.data.sources import augmented as augmented
 from jaxgan.data.sources import read_ahead as read_ahead
 from jaxgan.data.sources import shuffled as shuffled
@@ -11,7 +16,6 @@ from jaxgan.dynamics.alternating import alternating as alternating
 from jaxgan.dynamics.consensus import consensus as consensus
 from jaxgan.dynamics.extragradient import extragradient as extragradient
 from jaxgan.dynamics.extragradient import past_extragradient as past_extragradient
-from jaxgan.dynamics.lookahead import lookahead as lookahead
 from jaxgan.dynamics.microbatches import accumulated as accumulated
 from jaxgan.dynamics.optimistic import optimistic as optimistic
 from jaxgan.dynamics.proximal_point import proximal_point as proximal_point
@@ -82,12 +86,8 @@ from jaxgan.networks.wrappers.autoencoding import autoencoding as autoencoding
 from jaxgan.networks.wrappers.fourier import fourier as fourier
 from jaxgan.networks.wrappers.headed import headed as headed
 from jaxgan.networks.wrappers.labelled import labelled as labelled
-from jaxgan.parallel import data_parallel as data_parallel
-from jaxgan.parallel import placed as placed
-from jaxgan.population import crossed as crossed
-from jaxgan.population import diverged as diverged
-from jaxgan.population import member as member
-from jaxgan.population import population as population
+from jaxgan.optimizers import clip_weights as clip_weights
+from jaxgan.optimizers import orthogonal_weights as orthogonal_weights
 from jaxgan.types import Algorithm as Algorithm
 from jaxgan.types import Batch as Batch
 from jaxgan.types import Game as Game

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxgan.algorithms.data_parallel import replicated
 from jaxgan.checkpoint import Checkpoints, restore_networks, shapes, steps
 from jaxgan.errors import InputError, RunError
 from jaxgan.evaluation import (
@@ -29,7 +30,6 @@ from jaxgan.outputs import (
     maker,
     reads_real,
 )
-from jaxgan.parallel import replicated
 from jaxgan.reporting import Row, contact_strip
 from jaxgan.run import Run
 from jaxgan.types import Batch, NetworkName, State, Tree, Variables

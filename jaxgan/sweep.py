@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
+from jaxgan.algorithms.population import crossed, diverged, member, population
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.errors import (
     InputError,
@@ -39,7 +40,6 @@ from jaxgan.interruption import caught_signals
 from jaxgan.keeping import Showing, evaluated_examples, show, showing, summary_of
 from jaxgan.metrics.protocol import write_scores
 from jaxgan.outputs import best_variables, draw_examples, output_name
-from jaxgan.population import crossed, diverged, member, population
 from jaxgan.reporting import flatten, write_row
 from jaxgan.run import create_run
 from jaxgan.run_data import RunData

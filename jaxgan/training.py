@@ -18,6 +18,7 @@ from typing import NamedTuple
 import jax
 from tqdm import tqdm
 
+from jaxgan.algorithms.data_parallel import data_parallel, placed, replicated
 from jaxgan.checkpoint import (
     Checkpoints,
     last_good,
@@ -37,7 +38,6 @@ from jaxgan.keeping import (
     show,
     showing,
 )
-from jaxgan.parallel import data_parallel, placed, replicated
 from jaxgan.reporting import (
     Log,
     Row,

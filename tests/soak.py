@@ -27,8 +27,8 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
+from jaxgan.algorithms.data_parallel import replicated
 from jaxgan.checkpoint import restore, shapes, steps
-from jaxgan.parallel import replicated
 from jaxgan.reporting import read_rows
 from jaxgan.training import train
 from jaxgan.types import State, Variables

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan.algorithms.data_parallel import replicated
 from jaxgan.checkpoint import (
     Checkpoints,
     restore,
@@ -16,7 +17,6 @@ from jaxgan.checkpoint import (
     steps,
 )
 from jaxgan.errors import RunError
-from jaxgan.parallel import replicated
 from jaxgan.types import State, Variables
 
 

@@ -14,7 +14,7 @@ from jaxgan import (
     r1,
     wasserstein,
 )
-from jaxgan.parallel import replicated
+from jaxgan.algorithms.data_parallel import replicated
 from tests.builders import (
     algorithm_of,
     assert_close,

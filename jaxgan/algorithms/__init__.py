@@ -1,0 +1,1 @@
+"""What makes an algorithm of an algorithm: averages, populations, devices."""

@@ -55,7 +55,7 @@ from jaxgan import (
     r1,
     shuffled,
 )
-from jaxgan.data.digits import LEVELS, digits
+from jaxgan.data.readers.digits import LEVELS, digits
 from jaxgan.experiment import Experiment
 from jaxgan.inputs import label
 from jaxgan.metrics.frechet import frechet_distance

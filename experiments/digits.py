@@ -51,7 +51,7 @@ from jaxgan import (
     r1,
     shuffled,
 )
-from jaxgan.data.digits import LEVELS, digits
+from jaxgan.data.readers.digits import LEVELS, digits
 from jaxgan.experiment import Experiment
 from jaxgan.metrics.frechet import frechet_distance
 

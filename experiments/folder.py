@@ -44,7 +44,7 @@ from jaxgan import (
     r1,
     shuffled,
 )
-from jaxgan.data.pixels import Filter, Shape
+from jaxgan.data.readers.decode import Filter, Shape
 from jaxgan.data.sources import Source
 from jaxgan.experiment import Experiment
 from jaxgan.types import View

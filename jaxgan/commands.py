@@ -6,8 +6,8 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from jaxgan.data.image_files import Trouble
-from jaxgan.data.pixels import Filter, Shape
+from jaxgan.data.readers.decode import Filter, Shape
+from jaxgan.data.readers.image_files import Trouble
 
 RUNS = Path("runs")
 

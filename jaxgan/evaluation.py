@@ -19,8 +19,8 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxgan.data.cache import default_cache
 from jaxgan.data.datasets import Dataset, in_memory
+from jaxgan.data.readers.cache import default_cache
 from jaxgan.errors import InputError, RunError, check_positive_int
 from jaxgan.inputs import first_condition, the_real
 from jaxgan.metrics.classifier import trained_classifier

@@ -15,8 +15,8 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxgan.data.image_files import Files
-from jaxgan.data.pixels import read_image
+from jaxgan.data.readers.decode import read_image
+from jaxgan.data.readers.image_files import Files
 from jaxgan.data.sources import as_float
 from jaxgan.errors import InputError
 from jaxgan.types import Batch, Tree

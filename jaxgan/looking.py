@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jaxgan.commands import Data
-from jaxgan.data.array_files import array_file
 from jaxgan.data.datasets import Dataset, chunks
-from jaxgan.data.folder import folder
-from jaxgan.data.labels import Labelling, by_folder, by_table
-from jaxgan.data.pixels import Fit
+from jaxgan.data.readers.array_files import array_file
+from jaxgan.data.readers.decode import Fit
+from jaxgan.data.readers.folder import folder
+from jaxgan.data.readers.labels import Labelling, by_folder, by_table
+from jaxgan.data.readers.tfds import feature_names, tfds
 from jaxgan.data.sources import as_float
-from jaxgan.data.tfds import feature_names, tfds
 from jaxgan.errors import InputError
 from jaxgan.reporting import image_grid
 

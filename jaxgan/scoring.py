@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from jaxgan.commands import RUNS, Evaluate
-from jaxgan.data.image_files import Files
-from jaxgan.data.pixels import read_image
+from jaxgan.data.readers.decode import read_image
+from jaxgan.data.readers.image_files import Files
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.evaluation import (
     OF_SAMPLES,

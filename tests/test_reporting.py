@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jaxgan import Info, InputError
-from jaxgan.data.synthetic import ring
+from jaxgan.data.readers.synthetic import ring
 from jaxgan.reporting import (
     contact_strip,
     flatten,

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from jaxgan.data.datasets import in_memory
-from jaxgan.data.image_files import Files
+from jaxgan.data.readers.image_files import Files
 from jaxgan.evaluation import score, seen
 from jaxgan.experiment import load_file
 from jaxgan.keeping import restored_networks

@@ -34,7 +34,7 @@ class Mnist(Dataset):
 
 
 class Folder(Dataset):
-    """Decoded by Pillow, as `jaxgan.data.folder` does."""
+    """Decoded by Pillow, as `jaxgan.data.readers.folder` does."""
 
     def __init__(self, folder: Path) -> None:
         self.files = sorted(folder.rglob("*.png"))

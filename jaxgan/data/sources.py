@@ -19,8 +19,8 @@ import numpy as np
 from jaxtyping import Array
 from numpy.typing import NDArray
 
-from jaxgan.data.combine import together
 from jaxgan.data.datasets import Dataset, as_dataset, total_bytes
+from jaxgan.data.transforms.combine import together
 from jaxgan.errors import InputError, check_function, check_positive_int, check_seed
 from jaxgan.types import Batch, Tree
 

@@ -17,8 +17,8 @@ import optax
 from jaxtyping import Array, Float, Shaped, UInt8
 from tqdm import tqdm
 
-from jaxgan.data.cache import check_writable, default_cache, make_once
 from jaxgan.data.datasets import Dataset, in_memory
+from jaxgan.data.readers.cache import check_writable, default_cache, make_once
 from jaxgan.data.sources import as_float, shuffled
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.metrics.extractors import CHUNK, Extractor, Features, check_images

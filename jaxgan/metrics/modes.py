@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Integer, Real
 from numpy.typing import NDArray
 
-from jaxgan.data.synthetic import Mixture
+from jaxgan.data.readers.synthetic import Mixture
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.checks import checked, numbers
 from jaxgan.metrics.estimate import Estimate, share
@@ -66,7 +66,7 @@ def count_modes(
 
     Reference: protocol of Lin et al. 2018, arXiv:1712.04086 (2,500 samples).
 
-        >>> from jaxgan.data.synthetic import ring
+        >>> from jaxgan.data.readers.synthetic import ring
         >>> from jaxgan.metrics.modes import count_modes
         >>> count_modes(ring().sample(2500, seed=0), ring()).captured
         8

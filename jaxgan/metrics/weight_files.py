@@ -2,7 +2,7 @@
 
 A published score means something only with the very weights it was measured with, so a
 file's SHA-256 is compared before it is read, and an extractor records it. Files from
-the network are kept in the cache (`jaxgan.data.cache`).
+the network are kept in the cache (`jaxgan.data.readers.cache`).
 """
 
 import hashlib
@@ -18,7 +18,7 @@ import requests
 from jaxtyping import Shaped
 from tqdm import tqdm
 
-from jaxgan.data.cache import default_cache, make_once
+from jaxgan.data.readers.cache import default_cache, make_once
 from jaxgan.errors import InputError
 from jaxgan.metrics.graph_files import read_graph
 from jaxgan.metrics.torch_files import PICKLE, ZIP, read_torch

@@ -6,7 +6,7 @@ import pytest
 import jaxgan.metrics.classifier as module
 from jaxgan import Batch, data
 from jaxgan.data.datasets import as_dataset
-from jaxgan.data.digits import digits
+from jaxgan.data.readers.digits import digits
 from jaxgan.errors import InputError
 from jaxgan.metrics.classifier import trained_classifier
 from jaxgan.metrics.extractors import as_uint8

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.data.trajectories import pedestrians, trajectories
+from jaxgan.data.readers.trajectories import pedestrians, trajectories
 from jaxgan.metrics.displacement import displacement
 from tests.builders import unchecked
 

@@ -6,7 +6,7 @@ import pytest
 
 from jaxgan import Batch, InputError
 from jaxgan.data import stacked
-from jaxgan.data.synthetic import Mixture, ring
+from jaxgan.data.readers.synthetic import Mixture, ring
 from jaxgan.metrics.modes import (
     class_modes,
     class_shares,

@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from jaxgan import InputError
-from jaxgan.data.tfds import tfds
+from jaxgan.data.readers.tfds import tfds
 from jaxgan.metrics.parzen import best_sigma, parzen_log_likelihood
 from tests.builders import unchecked
 

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy.typing import NDArray
 
-from jaxgan.data.combine import map
 from jaxgan.data.datasets import Dataset, as_dataset
+from jaxgan.data.transforms.combine import map
 from jaxgan.errors import InputError, check_positive, check_positive_int
 from jaxgan.types import Batch, Tree
 

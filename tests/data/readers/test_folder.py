@@ -20,7 +20,7 @@ from PIL import Image
 from jaxgan import InputError, shuffled
 from jaxgan.data import Fit, Labels, by_folder, by_table, folder, paired_folders
 
-MODULE = import_module("jaxgan.data.image_files")
+MODULE = import_module("jaxgan.data.readers.image_files")
 FIT = Fit(4)
 
 

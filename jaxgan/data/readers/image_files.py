@@ -22,9 +22,9 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from jaxgan.data.cache import check_writable, default_cache, make_once, read
 from jaxgan.data.datasets import Dataset, as_dataset
-from jaxgan.data.pixels import Fit, fitted, is_grey
+from jaxgan.data.readers.cache import check_writable, default_cache, make_once, read
+from jaxgan.data.readers.decode import Fit, fitted, is_grey
 from jaxgan.errors import InputError
 from jaxgan.types import Batch
 

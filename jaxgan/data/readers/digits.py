@@ -13,7 +13,7 @@ def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     Reference: Alpaydin and Kaynak 1998, UCI "Optical Recognition of Handwritten
     Digits", the test set.
 
-        >>> from jaxgan.data.digits import digits
+        >>> from jaxgan.data.readers.digits import digits
         >>> images, labels = digits()
         >>> images.shape, labels.shape
         ((1797, 8, 8, 1), (1797,))

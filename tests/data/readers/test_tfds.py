@@ -113,7 +113,7 @@ def test_a_source_of_a_stream_is_that_of_memory(prepared):
 
 
 def test_what_does_not_fit_in_memory_is_streamed(prepared, monkeypatch):
-    module = importlib.import_module("jaxgan.data.tfds")
+    module = importlib.import_module("jaxgan.data.readers.tfds")
     monkeypatch.setattr(module, "fits_in_memory", lambda data: False)
     data = tfds("tiny_set", data_dir=prepared)
     assert data.arrays is None and greys(data) == TRAIN

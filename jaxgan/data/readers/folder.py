@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxgan.data.combine import chosen, paired
 from jaxgan.data.datasets import Dataset, as_dataset
-from jaxgan.data.image_files import Files, Trouble, check_trouble, decoded
-from jaxgan.data.labels import Labelling, Labels
-from jaxgan.data.pixels import Fit
+from jaxgan.data.readers.decode import Fit
+from jaxgan.data.readers.image_files import Files, Trouble, check_trouble, decoded
+from jaxgan.data.readers.labels import Labelling, Labels
+from jaxgan.data.transforms.combine import chosen, paired
 from jaxgan.errors import InputError
 from jaxgan.types import Batch
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.data.synthetic import grid, ring, swiss_roll
+from jaxgan.data.readers.synthetic import grid, ring, swiss_roll
 
 
 def test_the_ring_has_eight_distinct_modes_at_equal_angles():

@@ -13,7 +13,7 @@ from PIL import Image
 
 from jaxgan import InputError
 from jaxgan.data import Fit
-from jaxgan.data.pixels import fitted, is_grey
+from jaxgan.data.readers.decode import fitted, is_grey
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 NOISE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgan import Batch, InputError, shuffled
-from jaxgan.data.trajectories import (
+from jaxgan.data.readers.trajectories import (
     Scenes,
     crowds,
     displacements,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jaxgan.data.datasets import Dataset, fits_in_memory, in_memory
-from jaxgan.data.pixels import Fit, fitted
+from jaxgan.data.readers.decode import Fit, fitted
 from jaxgan.errors import InputError, check_names
 from jaxgan.types import Batch
 

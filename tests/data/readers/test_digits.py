@@ -1,6 +1,6 @@
 import numpy as np
 
-from jaxgan.data.digits import digits
+from jaxgan.data.readers.digits import digits
 
 # Counts by class of the UCI test set, from its description file optdigits.names.
 COUNTS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]

@@ -1,0 +1,1 @@
+"""Readers of data sets: files, folders, TFDS and synthetic sets."""

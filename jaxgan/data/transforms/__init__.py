@@ -1,0 +1,1 @@
+"""Transforms of data sets and of their examples."""

@@ -50,7 +50,7 @@ from jaxgan.data.sources import Source
 from jaxgan.evaluation import Evaluation, by_classifier
 from jaxgan.experiment import Experiment
 from jaxgan.metrics.estimate import Estimate
-from jaxgan.metrics.extractors import Extractor, Features
+from jaxgan.metrics.features.extractor import Extractor, Features
 from jaxgan.metrics.metric import Metric
 from jaxgan.metrics.modes import class_modes
 

@@ -27,8 +27,9 @@ from jaxgan.evaluation import (
 )
 from jaxgan.evaluation import evaluate as evaluate_output
 from jaxgan.keeping import restored_networks, run_reference
-from jaxgan.metrics.extractors import CHUNK, Extractor, joined, pixels
-from jaxgan.metrics.inception import inception
+from jaxgan.metrics.features.extractor import CHUNK, Extractor, joined, pixels
+from jaxgan.metrics.features.inception import inception
+from jaxgan.metrics.features.resize import pil_bicubic, tf1_bilinear
 from jaxgan.metrics.metric import (
     EVERY,
     INCEPTION_SCORE,
@@ -38,7 +39,6 @@ from jaxgan.metrics.metric import (
     check_seen,
 )
 from jaxgan.metrics.protocol import Score, write_scores
-from jaxgan.metrics.resizers import pil_bicubic, tf1_bilinear
 from jaxgan.outputs import Maker, choose, draw_latents, maker, output_name
 from jaxgan.reporting import with_error
 from jaxgan.run import EVALUATIONS, Run, open_run

@@ -23,7 +23,7 @@ from jaxgan.evaluation import (
 )
 from jaxgan.experiment import build, load_file, open_data
 from jaxgan.keeping import like_state
-from jaxgan.metrics.extractors import pixels
+from jaxgan.metrics.features.extractor import pixels
 from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.metrics.metric import (
     AS_ASKED,

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jaxgan.experiment import load_file
-from jaxgan.metrics.extractors import Extractor, Features
+from jaxgan.metrics.features.extractor import Extractor, Features
 from jaxgan.metrics.modes import stacked_label
 from jaxgan.reporting import read_rows
 from jaxgan.run import create_run

@@ -15,7 +15,7 @@ from jaxgan.data.readers.image_files import Files
 from jaxgan.evaluation import score, seen
 from jaxgan.experiment import load_file
 from jaxgan.keeping import restored_networks
-from jaxgan.metrics.extractors import as_uint8, pixels
+from jaxgan.metrics.features.extractor import as_uint8, pixels
 from jaxgan.metrics.metric import FRECHET
 from jaxgan.metrics.protocol import read_scores, write_scores
 from jaxgan.outputs import NOTHING, draw_latents, maker

@@ -6,7 +6,7 @@ from jaxgan import Batch
 from jaxgan.data.datasets import as_dataset
 from jaxgan.errors import InputError
 from jaxgan.evaluation import Evaluation
-from jaxgan.metrics.extractors import Extractor, Features
+from jaxgan.metrics.features.extractor import Extractor, Features
 from jaxgan.metrics.metric import CLASS_SHARES, FRECHET, KID
 
 SEEDS = {"train": 1, "test": 2}

@@ -53,7 +53,7 @@ from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.metrics.frechet_infinity import frechet_infinity
 from jaxgan.metrics.inception_score import inception_score
 from jaxgan.metrics.kid import kid
-from jaxgan.metrics.memorisation import authenticity
+from jaxgan.metrics.memorization import authenticity
 from jaxgan.metrics.mmd import rbf, squared_mmd
 from jaxgan.metrics.modes import class_modes
 from jaxgan.metrics.precision_recall import precision_recall

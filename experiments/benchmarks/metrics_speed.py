@@ -44,10 +44,10 @@ import numpy as np
 import tyro
 from torch_side import spread, torch_worker
 
-from jaxgan.metrics.balls import overlaps
 from jaxgan.metrics.density_coverage import density_coverage_of
 from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.metrics.kid import kid
+from jaxgan.metrics.nearest.manifold import overlaps
 from jaxgan.metrics.precision_recall import precision_recall_of
 
 Values = dict[str, float]

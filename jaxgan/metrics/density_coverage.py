@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Real
 
 from jaxgan.errors import InputError, check_positive_int
-from jaxgan.metrics.balls import Overlap, estimate, overlaps
 from jaxgan.metrics.estimate import Estimate
+from jaxgan.metrics.nearest.manifold import Overlap, estimate, overlaps
 
 
 class DensityCoverage(NamedTuple):
@@ -40,7 +40,7 @@ def density_coverage(
     where rₖ is the distance to the k-th nearest other real. The balls are open here and
     closed in precision and recall, as each was published; it matters for copies only.
 
-    The errors are those of `jaxgan.metrics.balls.estimate`.
+    The errors are those of `jaxgan.metrics.nearest.manifold.estimate`.
 
     Args:
         real: features, any numbers; computed in float64.

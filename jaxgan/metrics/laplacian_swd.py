@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.metrics.checks import checked_pair
 from jaxgan.metrics.estimate import Estimate
-from jaxgan.metrics.extractors import check_images
+from jaxgan.metrics.features.extractor import check_images
 from jaxgan.metrics.sliced_wasserstein import check_projections, sliced
 
 CHUNK = 64

@@ -4,18 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from jaxgan.errors import InputError
-from jaxgan.metrics.balls import overlaps
 from jaxgan.metrics.checks import check_varied
 from jaxgan.metrics.density_coverage import density_coverage_of
 from jaxgan.metrics.estimate import Estimate, share
-from jaxgan.metrics.extractors import Features
+from jaxgan.metrics.features.extractor import Features
 from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.metrics.frechet_infinity import frechet_infinity
 from jaxgan.metrics.inception_score import inception_score
 from jaxgan.metrics.intra_class import intra_class_frechet
 from jaxgan.metrics.kid import kid
-from jaxgan.metrics.memorisation import authenticity
+from jaxgan.metrics.memorization import authenticity
 from jaxgan.metrics.modes import class_shares
+from jaxgan.metrics.nearest.manifold import overlaps
 from jaxgan.metrics.precision_recall import precision_recall_of
 from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from jaxgan.errors import InputError
 from jaxgan.metrics.displacement import displacement
 from jaxgan.metrics.estimate import Estimate
-from jaxgan.metrics.extractors import Features, as_uint8
+from jaxgan.metrics.features.extractor import Features, as_uint8
 from jaxgan.metrics.image_similarity import luma as luma_of
 from jaxgan.metrics.image_similarity import psnr, ssim
 from jaxgan.metrics.metric import Metric

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Real
 
-from jaxgan.metrics.balls import Overlap, estimate, overlaps
 from jaxgan.metrics.estimate import Estimate
+from jaxgan.metrics.nearest.manifold import Overlap, estimate, overlaps
 
 
 class PrecisionRecall(NamedTuple):
@@ -40,7 +40,7 @@ def precision_recall(
 
     where rₖ is the distance to the k-th nearest other point of the same set.
 
-    The errors are those of `jaxgan.metrics.balls.estimate`.
+    The errors are those of `jaxgan.metrics.nearest.manifold.estimate`.
 
     Args:
         real: features, any numbers; computed in float64.

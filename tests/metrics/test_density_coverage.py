@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.metrics.balls import overlaps
 from jaxgan.metrics.density_coverage import (
     density_coverage,
     density_coverage_of,
     expected_coverage,
 )
+from jaxgan.metrics.nearest.manifold import overlaps
 from tests.metrics.test_precision_recall import sets, values
 
 # Counts from prdc 0.2, whose numbers are these over 200 k and 256.

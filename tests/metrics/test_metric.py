@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from jaxgan.metrics.extractors import Features
+from jaxgan.metrics.features.extractor import Features
 from jaxgan.metrics.frechet_infinity import frechet_infinity
 from jaxgan.metrics.metric import EVERY
 from tests.metrics import by_hand

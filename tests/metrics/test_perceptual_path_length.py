@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.metrics.extractors import as_uint8
+from jaxgan.metrics.features.extractor import as_uint8
 from jaxgan.metrics.perceptual_path_length import perceptual_path_length
 from jaxgan.sampling import lerp, slerp
 from tests.builders import unchecked

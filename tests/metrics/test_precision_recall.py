@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.metrics import neighbours
-from jaxgan.metrics.balls import HALVES, overlaps
 from jaxgan.metrics.density_coverage import density_coverage_of
+from jaxgan.metrics.nearest import search as neighbours
+from jaxgan.metrics.nearest.manifold import HALVES, overlaps
 from jaxgan.metrics.precision_recall import precision_recall, precision_recall_of
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-import jaxgan.metrics.classifier as module
+import jaxgan.metrics.features.classifier as module
 from jaxgan import Batch, data
 from jaxgan.data.datasets import as_dataset
 from jaxgan.data.readers.digits import digits
 from jaxgan.errors import InputError
-from jaxgan.metrics.classifier import trained_classifier
-from jaxgan.metrics.extractors import as_uint8
+from jaxgan.metrics.features.classifier import trained_classifier
+from jaxgan.metrics.features.extractor import as_uint8
 
 
 def split(rows):

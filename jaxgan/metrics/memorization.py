@@ -17,7 +17,7 @@ from jaxtyping import Int, Real, Shaped
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.checks import check_one_space, checked, checked_pair
 from jaxgan.metrics.estimate import Estimate, share
-from jaxgan.metrics.neighbours import Neighbours, nearest, radii
+from jaxgan.metrics.nearest.search import Neighbours, nearest, radii
 
 
 def nearest_examples(
@@ -37,7 +37,7 @@ def nearest_examples(
             1, or there are fewer training examples than k.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.memorisation import nearest_examples
+        >>> from jaxgan.metrics.memorization import nearest_examples
         >>> found = nearest_examples(np.array([[4.0]]), np.array([[0.0], [3.0], [7.0]]))
         >>> found.indices, found.distances
         (array([[1]]), array([[1.]]))
@@ -69,7 +69,7 @@ def with_neighbours(
             indices for each fake, or one is of no training image.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.memorisation import with_neighbours
+        >>> from jaxgan.metrics.memorization import with_neighbours
         >>> fakes, train = np.zeros((2, 8, 8, 1)), np.ones((5, 8, 8, 1))
         >>> with_neighbours(fakes, train, np.array([[4, 0], [1, 2]])).shape
         (6, 8, 8, 1)
@@ -116,7 +116,7 @@ def authenticity(
     Reference: Alaa et al. 2022, arXiv:2102.08921.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.memorisation import authenticity
+        >>> from jaxgan.metrics.memorization import authenticity
         >>> real = np.random.default_rng(0).normal(size=(500, 2))
         >>> authenticity(real, real[:100] + 1e-9).value
         0.0

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from jaxgan import InputError
-from jaxgan.metrics.weight_files import load
+from jaxgan.metrics.features.weights import load
 from tests.metrics.test_graph_files import GRAPH, archive_of
 from tests.metrics.test_torch_files import (
     TENSORS,

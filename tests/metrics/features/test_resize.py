@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxgan.metrics.resizers import pil_bicubic, tf1_bilinear
+from jaxgan.metrics.features.resize import pil_bicubic, tf1_bilinear
 
 BOTH = pytest.mark.parametrize("resizer", [tf1_bilinear, pil_bicubic])
 

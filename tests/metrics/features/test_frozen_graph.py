@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.metrics.weight_files import load
+from jaxgan.metrics.features.weights import load
 from tests.metrics.test_torch_files import assert_same, put
 
 

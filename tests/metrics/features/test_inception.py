@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.metrics import inception as module
-from jaxgan.metrics.inception import inception
-from jaxgan.metrics.resizers import pil_bicubic
-from jaxgan.metrics.weight_files import WeightFile
+from jaxgan.metrics.features import inception as module
+from jaxgan.metrics.features.inception import inception
+from jaxgan.metrics.features.resize import pil_bicubic
+from jaxgan.metrics.features.weights import WeightFile
 from tests.metrics.test_resizers import projection
 from tests.metrics.test_torch_files import MATRIX, Tensor, older_file
 from tests.networks.test_inception import random_state

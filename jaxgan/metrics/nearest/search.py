@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgan.metrics.least import Least, merged, none_yet
+from jaxgan.metrics.nearest.top_k import Least, merged, none_yet
 
 BLOCK = 1280
 """Rows of a block, at most."""
@@ -66,7 +66,7 @@ def nearest(
         k: from 1 to n.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.neighbours import nearest
+        >>> from jaxgan.metrics.nearest.search import nearest
         >>> found = nearest(np.array([[0.0], [3.0], [7.0]]), np.array([[4.0]]), k=2)
         >>> found.indices, found.distances
         (array([[1, 2]]), array([[1., 3.]]))
@@ -90,7 +90,7 @@ def radii(x: Float[np.ndarray, "n d"], ks: tuple[int, ...]) -> Float[np.ndarray,
         ks: from 1 to n - 1.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.neighbours import radii
+        >>> from jaxgan.metrics.nearest.search import radii
         >>> radii(np.array([[0.0], [3.0], [7.0]]), (1, 2))
         array([[3., 3., 4.],
                [7., 4., 7.]])

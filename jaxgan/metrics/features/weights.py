@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 from jaxgan.data.readers.cache import default_cache, make_once
 from jaxgan.errors import InputError
-from jaxgan.metrics.graph_files import read_graph
-from jaxgan.metrics.torch_files import PICKLE, ZIP, read_torch
+from jaxgan.metrics.features.frozen_graph import read_graph
+from jaxgan.metrics.features.torch_checkpoint import PICKLE, ZIP, read_torch
 
 ANSWERS_WITHIN = (5, 60)
 """Seconds to wait for a connection, and for the next bytes."""
@@ -56,7 +56,7 @@ def load(source: Path | str, sha256: str | None = None) -> WeightFile:
         InputError: if there is no such file or it cannot be fetched; if its hash is
             another; or if it is none of the above, is cut short or is damaged.
 
-        >>> from jaxgan.metrics.weight_files import load
+        >>> from jaxgan.metrics.features.weights import load
         >>> load("weights.pth")
         Traceback (most recent call last):
             ...

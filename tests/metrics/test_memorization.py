@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.metrics.memorisation import (
+from jaxgan.metrics.memorization import (
     authenticity,
     nearest_examples,
     with_neighbours,

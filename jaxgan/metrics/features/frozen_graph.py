@@ -39,7 +39,7 @@ def read_graph(path: Path) -> dict[str, Float[np.ndarray, "..."]]:
         Exception: of one kind or another, if the file is neither or is damaged;
             `weight_files.load` says it in a sentence.
 
-        >>> from jaxgan.metrics.graph_files import read_graph
+        >>> from jaxgan.metrics.features.frozen_graph import read_graph
         >>> read_graph(Path("graph.pb"))["softmax/weights"].shape  # doctest: +SKIP
         (2048, 1008)
     """

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.metrics.weight_files import load
+from jaxgan.metrics.features.weights import load
 
 BY_HAND = {"Float": "<f4", "Double": "<f8", "Half": "<f2", "Long": "<i8", "Int": "<i4"}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgan.errors import InputError
-from jaxgan.metrics.extractors import (
+from jaxgan.metrics.features.extractor import (
     CHUNK,
     Extractor,
     Features,

@@ -29,7 +29,7 @@ def tf1_bilinear(
     Reference: TensorFlow's `tf.compat.v1.image.resize_bilinear`; the same bits.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.resizers import tf1_bilinear
+        >>> from jaxgan.metrics.features.resize import tf1_bilinear
         >>> image = np.array([[0, 100], [0, 100]], np.uint8).reshape(1, 2, 2, 1)
         >>> tf1_bilinear(image, 4)[0, 0, :, 0]
         array([  0.,  50., 100., 100.], dtype=float32)
@@ -55,7 +55,7 @@ def pil_bicubic(
     Reference: Parmar et al. 2022, arXiv:2104.11222 (clean-fid); the same bits.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.resizers import pil_bicubic
+        >>> from jaxgan.metrics.features.resize import pil_bicubic
         >>> image = np.array([[0, 100], [0, 100]], np.uint8).reshape(1, 2, 2, 1)
         >>> pil_bicubic(image, 4)[0, 0, :, 0].round(2)
         array([  0.  ,  20.71,  79.29, 108.82], dtype=float32)

@@ -21,7 +21,7 @@ from jaxgan.data.datasets import Dataset, in_memory
 from jaxgan.data.readers.cache import check_writable, default_cache, make_once
 from jaxgan.data.sources import as_float, shuffled
 from jaxgan.errors import InputError, check_positive_int, check_seed
-from jaxgan.metrics.extractors import CHUNK, Extractor, Features, check_images
+from jaxgan.metrics.features.extractor import CHUNK, Extractor, Features, check_images
 from jaxgan.networks.classifier import classifier
 from jaxgan.precision import standard_promotion
 from jaxgan.types import Batch, Network, Tree, Variables

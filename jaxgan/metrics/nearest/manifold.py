@@ -25,7 +25,7 @@ from scipy.linalg import hadamard
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.checks import checked_pair
 from jaxgan.metrics.estimate import Estimate
-from jaxgan.metrics.neighbours import (
+from jaxgan.metrics.nearest.search import (
     ALL,
     ROUNDING,
     Sides,
@@ -101,7 +101,7 @@ def overlaps(
             than the greatest k, or a k is not an integer of at least 1.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.balls import overlaps
+        >>> from jaxgan.metrics.nearest.manifold import overlaps
         >>> real, fake = np.array([[0.0], [3.0], [7.0]]), np.array([[4.0], [20.0]])
         >>> overlaps(real, fake, (1,))[0].fakes_held
         array([2, 0])

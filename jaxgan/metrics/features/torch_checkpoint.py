@@ -61,7 +61,7 @@ def read_torch(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
         Exception: of one kind or another, if the file is anything else or is damaged;
             `weight_files.load` says it in a sentence.
 
-        >>> from jaxgan.metrics.torch_files import read_torch
+        >>> from jaxgan.metrics.features.torch_checkpoint import read_torch
         >>> read_torch(Path("state.pth"))["fc.weight"].shape  # doctest: +SKIP
         (1008, 2048)
     """

@@ -26,9 +26,9 @@ import numpy as np
 from jaxtyping import Array, Float32, UInt8
 from numpy.typing import NDArray
 
-from jaxgan.metrics.extractors import Extractor, Features
-from jaxgan.metrics.resizers import tf1_bilinear
-from jaxgan.metrics.weight_files import load
+from jaxgan.metrics.features.extractor import Extractor, Features
+from jaxgan.metrics.features.resize import tf1_bilinear
+from jaxgan.metrics.features.weights import load
 from jaxgan.networks.inception import (
     BLOCKS,
     SIZE,
@@ -76,7 +76,7 @@ def inception(
     Reference: Heusel et al. 2017, arXiv:1706.08500; Salimans et al. 2016,
     arXiv:1606.03498.
 
-        >>> from jaxgan.metrics.inception import inception
+        >>> from jaxgan.metrics.features.inception import inception
         >>> extractor = inception("pt_inception.pth")  # doctest: +SKIP
         >>> extractor(images).features.shape  # doctest: +SKIP
         (10000, 2048)

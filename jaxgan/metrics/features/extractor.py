@@ -118,7 +118,7 @@ def pixels() -> Extractor:
     what is in them.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.extractors import pixels
+        >>> from jaxgan.metrics.features.extractor import pixels
         >>> pixels()(np.zeros((3, 8, 8, 1), np.uint8)).features.shape
         (3, 64)
     """
@@ -134,7 +134,7 @@ def as_uint8(
         InputError: if the pixels are not floats, or one is not finite.
 
     >>> import numpy as np
-    >>> from jaxgan.metrics.extractors import as_uint8
+    >>> from jaxgan.metrics.features.extractor import as_uint8
     >>> as_uint8(np.array([-1.0, 0.0, 1.0, 1.5]).reshape(1, 2, 2, 1)).ravel()
     array([  0, 128, 255, 255], dtype=uint8)
     """

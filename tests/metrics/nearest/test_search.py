@@ -2,9 +2,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan.metrics import neighbours
-from jaxgan.metrics.balls import HALVES
-from jaxgan.metrics.neighbours import measure, nearest, radii, radii_within
+from jaxgan.metrics.nearest import search as neighbours
+from jaxgan.metrics.nearest.manifold import HALVES
+from jaxgan.metrics.nearest.search import measure, nearest, radii, radii_within
 
 
 def points(seed, n, d):

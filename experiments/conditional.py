@@ -57,9 +57,9 @@ from jaxgan import (
 )
 from jaxgan.data.readers.digits import LEVELS, digits
 from jaxgan.experiment import Experiment
-from jaxgan.inputs import label
 from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.reporting import image_grid
+from jaxgan.sampling.inputs import label
 
 CLASSES = 10
 TRAINED = 1_500  # of the digits; the others are held out

@@ -43,10 +43,8 @@ from jaxgan.errors import (
 )
 from jaxgan.experiment import ExperimentFile, load_file
 from jaxgan.heap import keep_freed_memory
-from jaxgan.inputs import put_inputs, read_inputs
 from jaxgan.keeping import restored_networks
 from jaxgan.looking import contact_sheet, open_data, summary
-from jaxgan.outputs import choose, draw_latents, maker
 from jaxgan.reporting import check_picture, read_rows
 from jaxgan.run import (
     Run,
@@ -55,7 +53,9 @@ from jaxgan.run import (
     open_run,
     withdrawn_if_refused,
 )
-from jaxgan.sampling import between, leaf_names, lerp, slerp, traverse
+from jaxgan.sampling.inputs import put_inputs, read_inputs
+from jaxgan.sampling.interpolation import between, leaf_names, lerp, slerp, traverse
+from jaxgan.sampling.outputs import choose, draw_latents, maker
 from jaxgan.sweep import parse_grid
 from jaxgan.sweep import sweep as run_sweep
 from jaxgan.sweep_report import table

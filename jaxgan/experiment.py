@@ -26,15 +26,15 @@ from jaxgan.data.datasets import Dataset
 from jaxgan.data.sources import Source
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.evaluation import Evaluation, check_evaluation, check_rows
-from jaxgan.inputs import Input, check_inputs
-from jaxgan.outputs import (
+from jaxgan.reporting import image_grid
+from jaxgan.run_data import RunData
+from jaxgan.sampling.inputs import Input, check_inputs
+from jaxgan.sampling.outputs import (
     check_outputs,
     draw_examples,
     output_name,
     output_shapes,
 )
-from jaxgan.reporting import image_grid
-from jaxgan.run_data import RunData
 from jaxgan.types import Algorithm, Batch, Game, NetworkName, Tree, Variables
 
 T = TypeVar("T")

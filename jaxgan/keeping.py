@@ -22,7 +22,9 @@ from jaxgan.evaluation import (
 )
 from jaxgan.experiment import Experiment
 from jaxgan.metrics.protocol import read_scores, write_scores
-from jaxgan.outputs import (
+from jaxgan.reporting import Row, contact_strip
+from jaxgan.run import Run
+from jaxgan.sampling.outputs import (
     Maker,
     best_variables,
     draw_examples,
@@ -30,8 +32,6 @@ from jaxgan.outputs import (
     maker,
     reads_real,
 )
-from jaxgan.reporting import Row, contact_strip
-from jaxgan.run import Run
 from jaxgan.types import Batch, NetworkName, State, Tree, Variables
 
 

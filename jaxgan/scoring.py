@@ -39,9 +39,9 @@ from jaxgan.metrics.metric import (
     check_seen,
 )
 from jaxgan.metrics.protocol import Score, write_scores
-from jaxgan.outputs import Maker, choose, draw_latents, maker, output_name
 from jaxgan.reporting import with_error
 from jaxgan.run import EVALUATIONS, Run, open_run
+from jaxgan.sampling.outputs import Maker, choose, draw_latents, maker, output_name
 from jaxgan.types import NetworkName, Variables
 
 SAMPLES = 10_000

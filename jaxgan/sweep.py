@@ -39,10 +39,10 @@ from jaxgan.experiment import Experiment, ExperimentFile, build, open_data
 from jaxgan.interruption import caught_signals
 from jaxgan.keeping import Showing, evaluated_examples, show, showing, summary_of
 from jaxgan.metrics.protocol import write_scores
-from jaxgan.outputs import best_variables, draw_examples, output_name
 from jaxgan.reporting import flatten, write_row
 from jaxgan.run import create_run
 from jaxgan.run_data import RunData
+from jaxgan.sampling.outputs import best_variables, draw_examples, output_name
 from jaxgan.sweep_report import Member, Values, write_report
 from jaxgan.training import IN_FLIGHT, is_milestone
 from jaxgan.types import Algorithm, Batch, Info, State

@@ -15,9 +15,9 @@ from jaxgan.errors import InputError
 from jaxgan.experiment import build, load_file, open_data
 from jaxgan.keeping import like_state, run_reference
 from jaxgan.metrics.protocol import read_scores
-from jaxgan.outputs import choose, draw_latents, maker
 from jaxgan.reporting import read_rows
 from jaxgan.run import open_run
+from jaxgan.sampling.outputs import choose, draw_latents, maker
 from jaxgan.training import train
 from tests.runs import OFTEN, ONE_DEVICE, assert_same_bits, make_run, wait_until
 from tests.test_cli import a_wide_terminal, run  # noqa: F401

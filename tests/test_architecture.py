@@ -84,7 +84,7 @@ def test_importing_jaxgan_loads_no_heavy_library():
     heavy = ["sklearn", "matplotlib", "orbax", "scipy.ndimage"]
     heavy += ["grain", "tensorflow_datasets"]
     code = (
-        "import sys, jaxgan, jaxgan.data.readers.digits, jaxgan.reporting, jaxgan.outputs, "
+        "import sys, jaxgan, jaxgan.data.readers.digits, jaxgan.reporting, jaxgan.sampling.outputs, "
         "jaxgan.looking; "
         f"print([name for name in {heavy} if name in sys.modules])"
     )

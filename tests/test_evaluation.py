@@ -35,8 +35,8 @@ from jaxgan.metrics.metric import (
 )
 from jaxgan.metrics.pairs import restoration
 from jaxgan.metrics.protocol import read_scores
-from jaxgan.outputs import NOTHING, maker
 from jaxgan.reporting import read_rows
+from jaxgan.sampling.outputs import NOTHING, maker
 from jaxgan.training import Schedule, train
 from jaxgan.types import Batch
 from jaxgan.versions import versions

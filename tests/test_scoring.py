@@ -18,9 +18,9 @@ from jaxgan.keeping import restored_networks
 from jaxgan.metrics.features.extractor import as_uint8, pixels
 from jaxgan.metrics.metric import FRECHET
 from jaxgan.metrics.protocol import read_scores, write_scores
-from jaxgan.outputs import NOTHING, draw_latents, maker
 from jaxgan.reporting import with_error
 from jaxgan.run import create_run, open_run
+from jaxgan.sampling.outputs import NOTHING, draw_latents, maker
 from jaxgan.scoring import _chosen, seen_files
 from tests.metrics import by_hand
 from tests.test_cli import PICTURE, a_wide_terminal, run  # noqa: F401

@@ -72,7 +72,7 @@ from jaxgan import (
 )
 from jaxgan.data import synthetic
 from jaxgan.metrics.modes import count_modes
-from jaxgan.outputs import NOTHING, draw_latents, maker
+from jaxgan.sampling.outputs import NOTHING, draw_latents, maker
 from jaxgan.theory.games import bilinear, dirac_gan
 from jaxgan.theory.spectrum import spectral_radius
 

@@ -54,7 +54,7 @@ def perceptual_path_length(
         start: z₁, latents from the prior.
         end: z₂, others.
         distance: `(images (k, …), images (k, …)) -> (k,)`, squared.
-        path: `jaxgan.sampling.slerp` for normal latents, `lerp` for a latent space of
+        path: `jaxgan.sampling.interpolation.slerp` for normal latents, `lerp` for a latent space of
             StyleGAN's kind, W.
         epsilon: ε, the step.
         discard: percentiles, lower and upper; (0.0, 100.0) keeps all.
@@ -68,7 +68,7 @@ def perceptual_path_length(
 
         >>> import numpy as np
         >>> from jaxgan.metrics.perceptual_path_length import perceptual_path_length
-        >>> from jaxgan.sampling import lerp
+        >>> from jaxgan.sampling.interpolation import lerp
         >>> start, end = np.zeros((100, 2)), np.full((100, 2), 3.0)
         >>> def squared(a, b):
         ...     return np.square(a - b).sum(axis=1)
@@ -80,7 +80,7 @@ def perceptual_path_length(
     check_seed("seed", seed)
     check_function("generate", generate, "lambda z: sample(variables, z)")
     check_function("distance", distance, "lambda a, b: ((a - b) ** 2).sum((1, 2, 3))")
-    check_function("path", path, "jaxgan.sampling.slerp")
+    check_function("path", path, "jaxgan.sampling.interpolation.slerp")
     start, end = numbers("start", start), numbers("end", end)
     if start.ndim != 2 or start.shape != end.shape or len(start) < 2:
         raise InputError(

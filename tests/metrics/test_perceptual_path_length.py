@@ -8,7 +8,7 @@ import pytest
 from jaxgan import InputError
 from jaxgan.metrics.features.extractor import as_uint8
 from jaxgan.metrics.perceptual_path_length import perceptual_path_length
-from jaxgan.sampling import lerp, slerp
+from jaxgan.sampling.interpolation import lerp, slerp
 from tests.builders import unchecked
 
 
@@ -135,7 +135,10 @@ def test_float64_is_used_here_alone():
         ({"discard": (99.0, 1.0)}, "discard must be two percentiles, the lower first"),
         ({"discard": (1.0, 101.0)}, "discard must be two percentiles"),
         ({"end": np.zeros((3, 4))}, r"one shape \(n, d\) .* got \(3, 2\) and \(3, 4\)"),
-        ({"path": "lerp"}, "path must be a function, such as jaxgan.sampling.slerp"),
+        (
+            {"path": "lerp"},
+            "path must be a function, such as jaxgan.sampling.interpolation.slerp",
+        ),
         ({"distance": lambda a, b: np.zeros(2)}, "one finite number for each of 3"),
         ({"distance": lambda a, b: np.full(3, np.nan)}, "one finite number for each"),
     ],

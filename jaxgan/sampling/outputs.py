@@ -52,7 +52,7 @@ def maker(game: Game, output: str | None = None) -> Maker:
 
         >>> import jax
         >>> from jaxgan import gan, mlp, non_saturating, priors
-        >>> from jaxgan.outputs import NOTHING, maker
+        >>> from jaxgan.sampling.outputs import NOTHING, maker
         >>> game = gan(mlp((2,)), mlp(()), non_saturating(), priors.normal(16))
         >>> latents = game.prior(jax.random.key(0), 10, ())
         >>> network = game.networks["generator"]

@@ -60,7 +60,7 @@ def label(classes: Sequence[object], at: At = first_condition) -> Input:
         classes: their names, in the order of the integers that stand for them.
         at: the leaf, integers (b,).
 
-        >>> from jaxgan.inputs import label
+        >>> from jaxgan.sampling.inputs import label
         >>> label(["cat", "dog"]).read("dog").tolist()
         [1]
     """

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError, priors
-from jaxgan.sampling import between, leaf_names, lerp, slerp, traverse
+from jaxgan.sampling.interpolation import between, leaf_names, lerp, slerp, traverse
 from tests.builders import assert_close, random, small_game
 
 START, END = random(0, 4, 8), random(1, 4, 8)

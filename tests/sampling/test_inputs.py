@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from jaxgan import Batch, InputError
-from jaxgan.inputs import (
+from jaxgan.sampling.inputs import (
     Input,
     caption,
     check_inputs,

@@ -5,7 +5,7 @@ import optax
 import pytest
 
 from jaxgan import Batch, InputError, Network, Variables, alternating, averaged
-from jaxgan.outputs import (
+from jaxgan.sampling.outputs import (
     CHUNK,
     NOTHING,
     best_variables,

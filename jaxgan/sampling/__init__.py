@@ -1,0 +1,1 @@
+"""Outputs of trained games: samples, and paths between latents."""

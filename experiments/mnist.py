@@ -46,7 +46,7 @@ from jaxgan import (
     shuffled,
 )
 from jaxgan.data.sources import Source
-from jaxgan.evaluation import by_classifier
+from jaxgan.evaluation.evaluator import by_classifier
 from jaxgan.experiment import Experiment
 
 

@@ -47,7 +47,7 @@ from jaxgan import (
     wasserstein,
 )
 from jaxgan.data.sources import Source
-from jaxgan.evaluation import Evaluation, by_classifier
+from jaxgan.evaluation.evaluator import Evaluation, by_classifier
 from jaxgan.experiment import Experiment
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.features.extractor import Extractor, Features

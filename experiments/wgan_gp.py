@@ -44,7 +44,7 @@ from jaxgan import (
     wasserstein,
 )
 from jaxgan.data.sources import Source
-from jaxgan.evaluation import by_classifier
+from jaxgan.evaluation.evaluator import by_classifier
 from jaxgan.experiment import Experiment
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from jaxgan.errors import InputError
-from jaxgan.evaluation import OF_SAMPLES
+from jaxgan.evaluation.evaluator import OF_SAMPLES
 from jaxgan.metrics.protocol import Protocol, Score, check_alike, read_scores
 from jaxgan.reporting import curves, mean_and_error, with_error
 from jaxgan.run import EVALUATIONS, SCORES, Kind, kind_and_seed

@@ -25,7 +25,7 @@ from PIL import Image
 from jaxgan.data.datasets import Dataset
 from jaxgan.data.sources import Source
 from jaxgan.errors import InputError, check_positive_int, check_seed
-from jaxgan.evaluation import Evaluation, check_evaluation, check_rows
+from jaxgan.evaluation.evaluator import Evaluation, check_evaluation, check_rows
 from jaxgan.reporting import image_grid
 from jaxgan.run_data import RunData
 from jaxgan.sampling.inputs import Input, check_inputs

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxgan.algorithms.data_parallel import replicated
 from jaxgan.checkpoint import Checkpoints, restore_networks, shapes, steps
 from jaxgan.errors import InputError, RunError
-from jaxgan.evaluation import (
+from jaxgan.evaluation.evaluator import (
     Reference,
     evaluate,
     is_best,

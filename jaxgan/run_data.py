@@ -4,7 +4,7 @@ data/shapes     the shapes of a step's batches
 data/examples   the first examples that outputs are made of
 data/reference, data/extractor
                 what its evaluation measures against, or where that lies; see
-                `jaxgan.evaluation`
+                `jaxgan.evaluation.evaluator`
 
 Each file is written whole or not at all, and begins with a digest that is checked when
 it is read. It holds a pickle: a run is a program, as its experiment.py is.

@@ -16,7 +16,7 @@ from jaxgan.commands import RUNS, Evaluate
 from jaxgan.data.readers.decode import read_image
 from jaxgan.data.readers.image_files import Files
 from jaxgan.errors import InputError, check_positive_int, check_seed
-from jaxgan.evaluation import (
+from jaxgan.evaluation.evaluator import (
     OF_SAMPLES,
     Evaluation,
     Reference,
@@ -25,7 +25,7 @@ from jaxgan.evaluation import (
     score,
     seen_split,
 )
-from jaxgan.evaluation import evaluate as evaluate_output
+from jaxgan.evaluation.evaluator import evaluate as evaluate_output
 from jaxgan.keeping import restored_networks, run_reference
 from jaxgan.metrics.features.extractor import CHUNK, Extractor, joined, pixels
 from jaxgan.metrics.features.inception import inception

@@ -33,8 +33,8 @@ from jaxgan.errors import (
     check_positive_int,
     check_seed,
 )
-from jaxgan.evaluation import Reference, evaluate, kept_reference, reference
-from jaxgan.evaluation import rank as score_rank
+from jaxgan.evaluation.evaluator import Reference, evaluate, kept_reference, reference
+from jaxgan.evaluation.evaluator import rank as score_rank
 from jaxgan.experiment import Experiment, ExperimentFile, build, open_data
 from jaxgan.interruption import caught_signals
 from jaxgan.keeping import Showing, evaluated_examples, show, showing, summary_of

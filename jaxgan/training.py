@@ -28,7 +28,7 @@ from jaxgan.checkpoint import (
 )
 from jaxgan.data.sources import Source, read_ahead
 from jaxgan.errors import Interrupted, RunError, check_positive_int
-from jaxgan.evaluation import Reference
+from jaxgan.evaluation.evaluator import Reference
 from jaxgan.interruption import caught_signals
 from jaxgan.keeping import (
     run_reference,

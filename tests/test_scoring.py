@@ -12,7 +12,7 @@ from PIL import Image
 
 from jaxgan.data.datasets import in_memory
 from jaxgan.data.readers.image_files import Files
-from jaxgan.evaluation import score, seen
+from jaxgan.evaluation.evaluator import score, seen
 from jaxgan.experiment import load_file
 from jaxgan.keeping import restored_networks
 from jaxgan.metrics.features.extractor import as_uint8, pixels

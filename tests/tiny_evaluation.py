@@ -5,7 +5,7 @@ import numpy as np
 from jaxgan import Batch
 from jaxgan.data.datasets import as_dataset
 from jaxgan.errors import InputError
-from jaxgan.evaluation import Evaluation
+from jaxgan.evaluation.evaluator import Evaluation
 from jaxgan.metrics.features.extractor import Extractor, Features
 from jaxgan.metrics.metric import CLASS_SHARES, FRECHET, KID
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from jaxgan import Batch, alternating, averaged, shuffled
 from jaxgan.data.datasets import as_dataset
-from jaxgan.evaluation import Evaluation
+from jaxgan.evaluation.evaluator import Evaluation
 from jaxgan.experiment import Experiment, plot_images
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.metric import AS_ASKED, FRECHET, INTRA_CLASS, Metric

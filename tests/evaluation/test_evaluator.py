@@ -12,7 +12,7 @@ import pytest
 from jaxgan.checkpoint import restore_networks, steps
 from jaxgan.data.datasets import as_dataset
 from jaxgan.errors import InputError, Interrupted
-from jaxgan.evaluation import (
+from jaxgan.evaluation.evaluator import (
     check_evaluation,
     evaluate,
     is_best,

@@ -56,10 +56,10 @@ from jaxgan import (
     shuffled,
 )
 from jaxgan.data.readers.digits import LEVELS, digits
-from jaxgan.experiment import Experiment
 from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.reporting import image_grid
 from jaxgan.sampling.inputs import label
+from jaxgan.training.experiment import Experiment
 
 CLASSES = 10
 TRAINED = 1_500  # of the digits; the others are held out

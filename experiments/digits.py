@@ -52,8 +52,8 @@ from jaxgan import (
     shuffled,
 )
 from jaxgan.data.readers.digits import LEVELS, digits
-from jaxgan.experiment import Experiment
 from jaxgan.metrics.frechet import frechet_distance
+from jaxgan.training.experiment import Experiment
 
 
 @dataclasses.dataclass(frozen=True)

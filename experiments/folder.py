@@ -46,7 +46,7 @@ from jaxgan import (
 )
 from jaxgan.data.readers.decode import Filter, Shape
 from jaxgan.data.sources import Source
-from jaxgan.experiment import Experiment
+from jaxgan.training.experiment import Experiment
 from jaxgan.types import View
 from jaxgan.views.augmentation import augmented as augmented_view
 from jaxgan.views.augmentation import brightened, cut_out, shifted

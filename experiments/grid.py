@@ -51,9 +51,9 @@ from jaxgan import (
 )
 from jaxgan.data import synthetic
 from jaxgan.data.sources import Source
-from jaxgan.experiment import Experiment
 from jaxgan.metrics.modes import count_modes
 from jaxgan.reporting import scatter
+from jaxgan.training.experiment import Experiment
 
 
 @dataclasses.dataclass(frozen=True)

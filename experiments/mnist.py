@@ -47,7 +47,7 @@ from jaxgan import (
 )
 from jaxgan.data.sources import Source
 from jaxgan.evaluation.evaluator import by_classifier
-from jaxgan.experiment import Experiment
+from jaxgan.training.experiment import Experiment
 
 
 @dataclasses.dataclass(frozen=True)

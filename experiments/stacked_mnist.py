@@ -48,11 +48,11 @@ from jaxgan import (
 )
 from jaxgan.data.sources import Source
 from jaxgan.evaluation.evaluator import Evaluation, by_classifier
-from jaxgan.experiment import Experiment
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.features.extractor import Extractor, Features
 from jaxgan.metrics.metric import Metric
 from jaxgan.metrics.modes import class_modes
+from jaxgan.training.experiment import Experiment
 
 TRIPLES = 128_000
 SAMPLES = 26_000

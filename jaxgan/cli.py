@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from tyro.conf import OmitArgPrefixes, arg, subcommand
 
 from jaxgan import scoring
-from jaxgan.checkpoint import steps
 from jaxgan.commands import (
     RUNS,
     Compare,
@@ -41,26 +40,27 @@ from jaxgan.errors import (
     check_positive_int,
     check_seed,
 )
-from jaxgan.experiment import ExperimentFile, load_file
-from jaxgan.heap import keep_freed_memory
-from jaxgan.keeping import restored_networks
 from jaxgan.looking import contact_sheet, open_data, summary
 from jaxgan.reporting import check_picture, read_rows
-from jaxgan.run import (
+from jaxgan.sampling.inputs import put_inputs, read_inputs
+from jaxgan.sampling.interpolation import between, leaf_names, lerp, slerp, traverse
+from jaxgan.sampling.outputs import choose, draw_latents, maker
+from jaxgan.training.allocator import keep_freed_memory
+from jaxgan.training.checkpoint import steps
+from jaxgan.training.experiment import ExperimentFile, load_file
+from jaxgan.training.loop import Schedule
+from jaxgan.training.loop import train as train_run
+from jaxgan.training.run import (
     Run,
     changed_versions,
     create_run,
     open_run,
     withdrawn_if_refused,
 )
-from jaxgan.sampling.inputs import put_inputs, read_inputs
-from jaxgan.sampling.interpolation import between, leaf_names, lerp, slerp, traverse
-from jaxgan.sampling.outputs import choose, draw_latents, maker
-from jaxgan.sweep import parse_grid
-from jaxgan.sweep import sweep as run_sweep
-from jaxgan.sweep_report import table
-from jaxgan.training import Schedule
-from jaxgan.training import train as train_run
+from jaxgan.training.snapshots import restored_networks
+from jaxgan.training.sweep import parse_grid
+from jaxgan.training.sweep import sweep as run_sweep
+from jaxgan.training.sweep_report import table
 from jaxgan.types import Tree
 
 

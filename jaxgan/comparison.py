@@ -11,7 +11,7 @@ from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import OF_SAMPLES
 from jaxgan.metrics.protocol import Protocol, Score, check_alike, read_scores
 from jaxgan.reporting import curves, mean_and_error, with_error
-from jaxgan.run import EVALUATIONS, SCORES, Kind, kind_and_seed
+from jaxgan.training.run import EVALUATIONS, SCORES, Kind, kind_and_seed
 
 
 class Compared(NamedTuple):

@@ -26,7 +26,6 @@ from jaxgan.evaluation.evaluator import (
     seen_split,
 )
 from jaxgan.evaluation.evaluator import evaluate as evaluate_output
-from jaxgan.keeping import restored_networks, run_reference
 from jaxgan.metrics.features.extractor import CHUNK, Extractor, joined, pixels
 from jaxgan.metrics.features.inception import inception
 from jaxgan.metrics.features.resize import pil_bicubic, tf1_bilinear
@@ -40,8 +39,9 @@ from jaxgan.metrics.metric import (
 )
 from jaxgan.metrics.protocol import Score, write_scores
 from jaxgan.reporting import with_error
-from jaxgan.run import EVALUATIONS, Run, open_run
 from jaxgan.sampling.outputs import Maker, choose, draw_latents, maker, output_name
+from jaxgan.training.run import EVALUATIONS, Run, open_run
+from jaxgan.training.snapshots import restored_networks, run_reference
 from jaxgan.types import NetworkName, Variables
 
 SAMPLES = 10_000

@@ -18,7 +18,7 @@ from jaxgan import (
     priors,
     shuffled,
 )
-from jaxgan.experiment import Experiment
+from jaxgan.training.experiment import Experiment
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,7 +23,7 @@ from jaxgan import (
     stateless,
 )
 from jaxgan.data import synthetic
-from jaxgan.experiment import Experiment
+from jaxgan.training.experiment import Experiment
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jaxgan.experiment import load_file
-from jaxgan.run import Run, create_run
-from jaxgan.training import Schedule
+from jaxgan.training.experiment import load_file
+from jaxgan.training.loop import Schedule
+from jaxgan.training.run import Run, create_run
 
 TINY = Path(__file__).parent / "tiny_experiment.py"
 PICTURE = Path(__file__).parent / "picture_experiment.py"

@@ -28,9 +28,9 @@ import tyro
 from tqdm import tqdm
 
 from jaxgan.algorithms.data_parallel import replicated
-from jaxgan.checkpoint import restore, shapes, steps
 from jaxgan.reporting import read_rows
-from jaxgan.training import train
+from jaxgan.training.checkpoint import restore, shapes, steps
+from jaxgan.training.loop import train
 from jaxgan.types import State, Variables
 from tests.runs import (
     OFTEN,
@@ -118,7 +118,7 @@ def damages(count: int, seed: int, place: Path) -> None:
 SAVER = """
 import sys
 from pathlib import Path
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.training.checkpoint import Checkpoints
 from tests.soak import saved_state
 
 with Checkpoints(Path(sys.argv[1]), keep=3) as saved:

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.checkpoint import restore_networks, steps
 from jaxgan.errors import InputError
-from jaxgan.experiment import build, load_file, open_data
-from jaxgan.keeping import like_state, run_reference
 from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting import read_rows
-from jaxgan.run import open_run
 from jaxgan.sampling.outputs import choose, draw_latents, maker
-from jaxgan.training import train
+from jaxgan.training.checkpoint import restore_networks, steps
+from jaxgan.training.experiment import build, load_file, open_data
+from jaxgan.training.loop import train
+from jaxgan.training.run import open_run
+from jaxgan.training.snapshots import like_state, run_reference
 from tests.runs import OFTEN, ONE_DEVICE, assert_same_bits, make_run, wait_until
 from tests.test_cli import a_wide_terminal, run  # noqa: F401
 from tests.zoo import SIDE, ZOO
@@ -182,7 +182,7 @@ def test_a_run_is_evaluated_without_the_data(trained, capsys):
 def test_a_large_reference_lies_in_the_cache_or_is_made_again_the_same(
     tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr("jaxgan.run_data.LIMIT", 0)
+    monkeypatch.setattr("jaxgan.training.run_data.LIMIT", 0)
     monkeypatch.setenv("JAXGAN_CACHE", str(tmp_path / "cache"))
     data, directory = tmp_path / "data.txt", tmp_path / "run"
     data.write_text("7")

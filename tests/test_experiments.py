@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.experiment import load_file
 from jaxgan.metrics.features.extractor import Extractor, Features
 from jaxgan.metrics.modes import stacked_label
 from jaxgan.reporting import read_rows
-from jaxgan.run import create_run
-from jaxgan.training import Schedule, train
+from jaxgan.training.experiment import load_file
+from jaxgan.training.loop import Schedule, train
+from jaxgan.training.run import create_run
 from tests.tiny_set import prepare_mnist
 
 ROOT = Path(__file__).parent.parent

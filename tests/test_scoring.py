@@ -13,15 +13,15 @@ from PIL import Image
 from jaxgan.data.datasets import in_memory
 from jaxgan.data.readers.image_files import Files
 from jaxgan.evaluation.evaluator import score, seen
-from jaxgan.experiment import load_file
-from jaxgan.keeping import restored_networks
 from jaxgan.metrics.features.extractor import as_uint8, pixels
 from jaxgan.metrics.metric import FRECHET
 from jaxgan.metrics.protocol import read_scores, write_scores
 from jaxgan.reporting import with_error
-from jaxgan.run import create_run, open_run
 from jaxgan.sampling.outputs import NOTHING, draw_latents, maker
 from jaxgan.scoring import _chosen, seen_files
+from jaxgan.training.experiment import load_file
+from jaxgan.training.run import create_run, open_run
+from jaxgan.training.snapshots import restored_networks
 from tests.metrics import by_hand
 from tests.test_cli import PICTURE, a_wide_terminal, run  # noqa: F401
 from tests.tiny_evaluation import EVALUATED, HALVES, reals

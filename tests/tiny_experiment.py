@@ -22,7 +22,7 @@ from jaxgan import (
     r1,
     shuffled,
 )
-from jaxgan.experiment import Experiment
+from jaxgan.training.experiment import Experiment
 
 
 @dataclasses.dataclass(frozen=True)

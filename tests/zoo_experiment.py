@@ -11,10 +11,10 @@ from PIL import Image
 from jaxgan import Batch, alternating, averaged, shuffled
 from jaxgan.data.datasets import as_dataset
 from jaxgan.evaluation.evaluator import Evaluation
-from jaxgan.experiment import Experiment, plot_images
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.metric import AS_ASKED, FRECHET, INTRA_CLASS, Metric
 from jaxgan.sampling.inputs import images, label
+from jaxgan.training.experiment import Experiment, plot_images
 from tests.tiny_evaluation import HALVES
 from tests.zoo import LABELS, ZOO
 

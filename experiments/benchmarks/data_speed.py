@@ -47,7 +47,7 @@ from torch_side import spread, torch_worker
 from jaxgan import data, shuffled
 from jaxgan.data import Dataset
 from jaxgan.data.sources import Source
-from jaxgan.heap import keep_freed_memory
+from jaxgan.training.allocator import keep_freed_memory
 
 BATCH, SIZE = 64, 32
 

@@ -86,7 +86,7 @@ from jaxgan import (
     r2,
     zero_centered,
 )
-from jaxgan.heap import keep_freed_memory
+from jaxgan.training.allocator import keep_freed_memory
 
 SHAPE, BATCH, LATENT = (32, 32, 3), 64, 128
 OPTIMIZER = optax.adam(2e-4, b1=0.5)

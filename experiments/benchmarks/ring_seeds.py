@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from jaxgan.experiment import load_file
 from jaxgan.reporting import read_rows
-from jaxgan.run import create_run
-from jaxgan.training import Schedule, train
+from jaxgan.training.experiment import load_file
+from jaxgan.training.loop import Schedule, train
+from jaxgan.training.run import create_run
 
 MEASURED = ("captured", "high_quality", "reverse_kl")
 

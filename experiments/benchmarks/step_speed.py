@@ -41,7 +41,7 @@ from jaxgan import (
     priors,
     wasserstein,
 )
-from jaxgan.heap import keep_freed_memory
+from jaxgan.training.allocator import keep_freed_memory
 
 SHAPE, BATCH, CHANNELS, LATENT = (32, 32, 3), 64, 64, 128
 
@@ -104,7 +104,7 @@ def main(
         torch_python: the interpreter of an environment that has PyTorch.
         rounds: how many turns each framework takes.
         steps: in a turn.
-        keep_memory: between steps, as `jaxgan train` does; see `jaxgan.heap`.
+        keep_memory: between steps, as `jaxgan train` does; see `jaxgan.training.allocator`.
     """
     if keep_memory:
         keep_freed_memory()

@@ -26,9 +26,9 @@ from jaxgan.metrics.features.classifier import trained_classifier
 from jaxgan.metrics.features.extractor import Extractor, Features, as_uint8, joined
 from jaxgan.metrics.metric import OF_CLASSES, Metric, check_count, check_seen
 from jaxgan.metrics.protocol import Protocol, Score
-from jaxgan.run_data import digest_of, read, write, write_if_small
 from jaxgan.sampling.inputs import first_condition, the_real
 from jaxgan.sampling.outputs import Maker, choose, draw_latents, output_name, parts_of
+from jaxgan.training.run_data import digest_of, read, write, write_if_small
 from jaxgan.types import Batch, Game, NetworkName, Tree, Variables
 from jaxgan.versions import versions
 

@@ -36,9 +36,9 @@ from jaxgan import (
     unrolled,
     wasserstein,
 )
-from jaxgan.checkpoint import Checkpoints, restore, shapes
 from jaxgan.precision import standard_promotion
 from jaxgan.theory.games import bilinear, quadratic
+from jaxgan.training.checkpoint import Checkpoints, restore, shapes
 from tests.builders import (
     algorithm_of,
     assert_close,

@@ -9,7 +9,6 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan.checkpoint import restore_networks, steps
 from jaxgan.data.datasets import as_dataset
 from jaxgan.errors import InputError, Interrupted
 from jaxgan.evaluation.evaluator import (
@@ -21,8 +20,6 @@ from jaxgan.evaluation.evaluator import (
     seen,
     seen_split,
 )
-from jaxgan.experiment import build, load_file, open_data
-from jaxgan.keeping import like_state
 from jaxgan.metrics.features.extractor import pixels
 from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.metrics.metric import (
@@ -37,7 +34,10 @@ from jaxgan.metrics.pairs import restoration
 from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting import read_rows
 from jaxgan.sampling.outputs import NOTHING, maker
-from jaxgan.training import Schedule, train
+from jaxgan.training.checkpoint import restore_networks, steps
+from jaxgan.training.experiment import build, load_file, open_data
+from jaxgan.training.loop import Schedule, train
+from jaxgan.training.snapshots import like_state
 from jaxgan.types import Batch
 from jaxgan.versions import versions
 from tests.builders import small_game

@@ -6,8 +6,8 @@ import optax
 import pytest
 
 from jaxgan import InputError, alternating, averaged, stateless
-from jaxgan.checkpoint import Checkpoints, restore, restore_networks
 from jaxgan.errors import RunError
+from jaxgan.training.checkpoint import Checkpoints, restore, restore_networks
 from tests.builders import bits
 from tests.zoo import ZOO
 

@@ -9,11 +9,11 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan.checkpoint import restore, steps
 from jaxgan.errors import InputError, Interrupted, RunError
-from jaxgan.keeping import like_state
 from jaxgan.reporting import read_rows
-from jaxgan.training import Schedule, is_milestone, train
+from jaxgan.training.checkpoint import restore, steps
+from jaxgan.training.loop import Schedule, is_milestone, train
+from jaxgan.training.snapshots import like_state
 from tests.builders import tiered
 from tests.runs import (
     OFTEN,
@@ -218,7 +218,7 @@ def test_the_signals_own_handlers_come_back(tmp_path):
 
 
 def test_two_processes_do_not_train_in_one_directory(tmp_path):
-    from jaxgan.run import locked
+    from jaxgan.training.run import locked
 
     run = make_run(tmp_path / "run", PLANE, steps=1)
     with locked(run), pytest.raises(RunError, match="another process is training"):

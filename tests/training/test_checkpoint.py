@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from jaxgan.algorithms.data_parallel import replicated
-from jaxgan.checkpoint import (
+from jaxgan.errors import RunError
+from jaxgan.training.checkpoint import (
     Checkpoints,
     restore,
     restore_networks,
     shapes,
     steps,
 )
-from jaxgan.errors import RunError
 from jaxgan.types import State, Variables
 
 

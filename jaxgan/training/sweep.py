@@ -25,7 +25,6 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxgan.algorithms.population import crossed, diverged, member, population
-from jaxgan.checkpoint import Checkpoints
 from jaxgan.errors import (
     InputError,
     Interrupted,
@@ -35,16 +34,23 @@ from jaxgan.errors import (
 )
 from jaxgan.evaluation.evaluator import Reference, evaluate, kept_reference, reference
 from jaxgan.evaluation.evaluator import rank as score_rank
-from jaxgan.experiment import Experiment, ExperimentFile, build, open_data
-from jaxgan.interruption import caught_signals
-from jaxgan.keeping import Showing, evaluated_examples, show, showing, summary_of
 from jaxgan.metrics.protocol import write_scores
 from jaxgan.reporting import flatten, write_row
-from jaxgan.run import create_run
-from jaxgan.run_data import RunData
 from jaxgan.sampling.outputs import best_variables, draw_examples, output_name
-from jaxgan.sweep_report import Member, Values, write_report
-from jaxgan.training import IN_FLIGHT, is_milestone
+from jaxgan.training.checkpoint import Checkpoints
+from jaxgan.training.experiment import Experiment, ExperimentFile, build, open_data
+from jaxgan.training.loop import IN_FLIGHT, is_milestone
+from jaxgan.training.run import create_run
+from jaxgan.training.run_data import RunData
+from jaxgan.training.signals import caught_signals
+from jaxgan.training.snapshots import (
+    Showing,
+    evaluated_examples,
+    show,
+    showing,
+    summary_of,
+)
+from jaxgan.training.sweep_report import Member, Values, write_report
 from jaxgan.types import Algorithm, Batch, Info, State
 
 

@@ -23,16 +23,16 @@ from typing import Any, NamedTuple
 import pydantic
 from filelock import FileLock, Timeout
 
-from jaxgan.checkpoint import steps
 from jaxgan.errors import InputError, RunError
-from jaxgan.experiment import (
+from jaxgan.training.checkpoint import steps
+from jaxgan.training.experiment import (
     Experiment,
     ExperimentFile,
     build,
     load_file,
     open_data,
 )
-from jaxgan.run_data import RunData, read_run_data, write_run_data
+from jaxgan.training.run_data import RunData, read_run_data, write_run_data
 from jaxgan.versions import versions
 
 SCORES, EVALUATIONS = "scores.jsonl", "evaluations.jsonl"

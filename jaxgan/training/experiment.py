@@ -27,7 +27,6 @@ from jaxgan.data.sources import Source
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.evaluation.evaluator import Evaluation, check_evaluation, check_rows
 from jaxgan.reporting import image_grid
-from jaxgan.run_data import RunData
 from jaxgan.sampling.inputs import Input, check_inputs
 from jaxgan.sampling.outputs import (
     check_outputs,
@@ -35,6 +34,7 @@ from jaxgan.sampling.outputs import (
     output_name,
     output_shapes,
 )
+from jaxgan.training.run_data import RunData
 from jaxgan.types import Algorithm, Batch, Game, NetworkName, Tree, Variables
 
 T = TypeVar("T")

@@ -19,25 +19,9 @@ import jax
 from tqdm import tqdm
 
 from jaxgan.algorithms.data_parallel import data_parallel, placed, replicated
-from jaxgan.checkpoint import (
-    Checkpoints,
-    last_good,
-    restore,
-    shapes,
-    steps,
-)
 from jaxgan.data.sources import Source, read_ahead
 from jaxgan.errors import Interrupted, RunError, check_positive_int
 from jaxgan.evaluation.evaluator import Reference
-from jaxgan.interruption import caught_signals
-from jaxgan.keeping import (
-    run_reference,
-    save,
-    save_strip,
-    scorer,
-    show,
-    showing,
-)
 from jaxgan.reporting import (
     Log,
     Row,
@@ -47,7 +31,23 @@ from jaxgan.reporting import (
     rewind,
     write_row,
 )
-from jaxgan.run import Run, locked
+from jaxgan.training.checkpoint import (
+    Checkpoints,
+    last_good,
+    restore,
+    shapes,
+    steps,
+)
+from jaxgan.training.run import Run, locked
+from jaxgan.training.signals import caught_signals
+from jaxgan.training.snapshots import (
+    run_reference,
+    save,
+    save_strip,
+    scorer,
+    show,
+    showing,
+)
 from jaxgan.types import Batch, Info, State
 
 IN_FLIGHT = 2

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from jaxgan.errors import InputError
-from jaxgan.experiment import load_file
-from jaxgan.run import changed_versions, create_run, open_run
+from jaxgan.training.experiment import load_file
+from jaxgan.training.run import changed_versions, create_run, open_run
 
 PICTURE = Path(__file__).parent / "picture_experiment.py"
 

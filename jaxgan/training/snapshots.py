@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.algorithms.data_parallel import replicated
-from jaxgan.checkpoint import Checkpoints, restore_networks, shapes, steps
 from jaxgan.errors import InputError, RunError
 from jaxgan.evaluation.evaluator import (
     Reference,
@@ -20,10 +19,8 @@ from jaxgan.evaluation.evaluator import (
     kept_reference,
     reference,
 )
-from jaxgan.experiment import Experiment
 from jaxgan.metrics.protocol import read_scores, write_scores
 from jaxgan.reporting import Row, contact_strip
-from jaxgan.run import Run
 from jaxgan.sampling.outputs import (
     Maker,
     best_variables,
@@ -32,6 +29,9 @@ from jaxgan.sampling.outputs import (
     maker,
     reads_real,
 )
+from jaxgan.training.checkpoint import Checkpoints, restore_networks, shapes, steps
+from jaxgan.training.experiment import Experiment
+from jaxgan.training.run import Run
 from jaxgan.types import Batch, NetworkName, State, Tree, Variables
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxgan.experiment import Experiment
-from jaxgan.keeping import Showing
 from jaxgan.metrics.protocol import Score
 from jaxgan.reporting import Row, curves, finite_or_none, mean_and_error
+from jaxgan.training.experiment import Experiment
+from jaxgan.training.snapshots import Showing
 
 Values = dict[str, float]
 

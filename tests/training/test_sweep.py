@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.checkpoint import restore_networks
-from jaxgan.experiment import load_file
-from jaxgan.keeping import like_state
 from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting import read_rows
-from jaxgan.run import create_run, open_run
-from jaxgan.sweep import parse_grid, sweep
-from jaxgan.training import Schedule, train
+from jaxgan.training.checkpoint import restore_networks
+from jaxgan.training.experiment import load_file
+from jaxgan.training.loop import Schedule, train
+from jaxgan.training.run import create_run, open_run
+from jaxgan.training.snapshots import like_state
+from jaxgan.training.sweep import parse_grid, sweep
 from tests.builders import assert_close, tiered
 from tests.test_cli import PICTURE, PLANE, run
 
@@ -73,7 +73,7 @@ def test_diverged_members_are_named_and_never_the_best(swept):
 def test_members_are_scored_and_without_a_rank_the_least_first_score_is_kept(
     tmp_path, monkeypatch, seeds
 ):
-    monkeypatch.setattr("jaxgan.sweep.is_milestone", lambda step: step == 2)
+    monkeypatch.setattr("jaxgan.training.sweep.is_milestone", lambda step: step == 2)
     file = load_file(Path(PICTURE))
 
     def unmeasured(config):

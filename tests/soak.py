@@ -170,7 +170,14 @@ def _whole(place: Path) -> tuple[State, float]:
 
 
 def _training(directory: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "jaxgan.cli", "train", str(TINY), "--devices=1"]
+    command = [
+        sys.executable,
+        "-m",
+        "jaxgan.cli.main",
+        "train",
+        str(TINY),
+        "--devices=1",
+    ]
     command += [f"--run={directory}", f"--steps={STEPS}"]
     command += [f"--save-every={OFTEN.save_every}", f"--log-every={OFTEN.log_every}"]
     cache = {

@@ -257,7 +257,7 @@ def test_a_game_that_is_killed_resumes_to_the_same_bits(tmp_path, name):
     config = {"game": name, "data": data, "steps": 30}
     whole = train(make_run(tmp_path / "whole", FILE, **config), OFTEN, ONE_DEVICE)
     killed = tmp_path / "killed"
-    command = [sys.executable, "-m", "jaxgan.cli", "train", str(FILE), "--run"]
+    command = [sys.executable, "-m", "jaxgan.cli.main", "train", str(FILE), "--run"]
     command += [str(killed), "--game", name, "--data", str(data), "--steps=30"]
     command += ["--save-every=2", "--log-every=1", "--devices", "1"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=-3)

@@ -85,7 +85,7 @@ def test_importing_jaxgan_loads_no_heavy_library():
     heavy += ["grain", "tensorflow_datasets"]
     code = (
         "import sys, jaxgan, jaxgan.data.readers.digits, jaxgan.reporting, jaxgan.sampling.outputs, "
-        "jaxgan.looking; "
+        "jaxgan.cli.data; "
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     run = subprocess.run(

@@ -61,7 +61,7 @@ def test_a_run_killed_at_once_resumes_to_the_same_bits(tmp_path):
     seldom = Schedule(log_every=1)  # saves, which cost most here
     whole = train(make_run(tmp_path / "whole", PLANE, steps=count), seldom, ONE_DEVICE)
     directory = tmp_path / "killed"
-    command = [sys.executable, "-m", "jaxgan.cli", "train", str(PLANE), "--run"]
+    command = [sys.executable, "-m", "jaxgan.cli.main", "train", str(PLANE), "--run"]
     command += [str(directory), f"--steps={count}", "--save-every=2", "--log-every=1"]
     command += ["--devices", "1"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)

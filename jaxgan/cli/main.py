@@ -15,8 +15,8 @@ import tyro
 from numpy.typing import NDArray
 from tyro.conf import OmitArgPrefixes, arg, subcommand
 
-from jaxgan import scoring
-from jaxgan.commands import (
+from jaxgan.cli import evaluate as scoring
+from jaxgan.cli.commands import (
     RUNS,
     Compare,
     Data,
@@ -27,12 +27,13 @@ from jaxgan.commands import (
     Sweep,
     Train,
 )
-from jaxgan.comparison import (
+from jaxgan.cli.compare import (
     read_compared,
     score_curves,
     score_table,
     unlike_versions,
 )
+from jaxgan.cli.data import contact_sheet, open_data, summary
 from jaxgan.errors import (
     InputError,
     Interrupted,
@@ -40,7 +41,6 @@ from jaxgan.errors import (
     check_positive_int,
     check_seed,
 )
-from jaxgan.looking import contact_sheet, open_data, summary
 from jaxgan.reporting import check_picture, read_rows
 from jaxgan.sampling.inputs import put_inputs, read_inputs
 from jaxgan.sampling.interpolation import between, leaf_names, lerp, slerp, traverse

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxgan.cli.evaluate import _chosen, seen_files
 from jaxgan.data.datasets import in_memory
 from jaxgan.data.readers.image_files import Files
 from jaxgan.evaluation.evaluator import score, seen
@@ -18,7 +19,6 @@ from jaxgan.metrics.metric import FRECHET
 from jaxgan.metrics.protocol import read_scores, write_scores
 from jaxgan.reporting import with_error
 from jaxgan.sampling.outputs import NOTHING, draw_latents, maker
-from jaxgan.scoring import _chosen, seen_files
 from jaxgan.training.experiment import load_file
 from jaxgan.training.run import create_run, open_run
 from jaxgan.training.snapshots import restored_networks

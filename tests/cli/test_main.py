@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.cli import main
+from jaxgan.cli.main import main
 from tests.builders import tiered
 
 PICTURE, PLANE, TINY = (
@@ -224,7 +224,15 @@ def test_the_help_of_an_experiment_lists_its_fields(capsys):
     "number", tiered([signal.SIGINT, signal.SIGTERM], [signal.SIGTERM])
 )
 def test_a_signal_saves_says_where_and_ends_without_traceback(tmp_path, number):
-    command = [sys.executable, "-m", "jaxgan.cli", "train", PLANE, "--devices", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "jaxgan.cli.main",
+        "train",
+        PLANE,
+        "--devices",
+        "1",
+    ]
     process = subprocess.Popen(
         [*command, "--steps", "100000", "--run", tmp_path / "run"],
         stderr=subprocess.PIPE,

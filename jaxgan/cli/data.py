@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jaxgan.commands import Data
+from jaxgan.cli.commands import Data
 from jaxgan.data.datasets import Dataset, chunks
 from jaxgan.data.readers.array_files import array_file
 from jaxgan.data.readers.decode import Fit

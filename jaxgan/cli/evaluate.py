@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from jaxgan.commands import RUNS, Evaluate
+from jaxgan.cli.commands import RUNS, Evaluate
 from jaxgan.data.readers.decode import read_image
 from jaxgan.data.readers.image_files import Files
 from jaxgan.errors import InputError, check_positive_int, check_seed

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from jaxgan import Batch
-from jaxgan.cli import main
+from jaxgan.cli.data import contact_sheet, summary
+from jaxgan.cli.main import main
 from jaxgan.data import Fit, array_file, folder, paired
 from jaxgan.data.datasets import Dataset
-from jaxgan.looking import contact_sheet, summary
 from tests.tiny_set import prepare
 
 GAP = 5

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["COLUMNS"] = "120"  # of the terminal, whatever it is
 
 import jax
 import pytest

@@ -57,7 +57,7 @@ from jaxgan import (
 )
 from jaxgan.data.readers.digits import LEVELS, digits
 from jaxgan.metrics.frechet import frechet_distance
-from jaxgan.reporting import image_grid
+from jaxgan.reporting.figures import image_grid
 from jaxgan.sampling.inputs import label
 from jaxgan.training.experiment import Experiment
 

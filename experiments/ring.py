@@ -49,7 +49,7 @@ from jaxgan import (
 from jaxgan.data import synthetic
 from jaxgan.data.sources import Source
 from jaxgan.metrics.modes import count_modes
-from jaxgan.reporting import scatter
+from jaxgan.reporting.figures import scatter
 from jaxgan.training.experiment import Experiment
 
 

@@ -28,7 +28,7 @@ import tyro
 from tqdm import tqdm
 
 from jaxgan.algorithms.data_parallel import replicated
-from jaxgan.reporting import read_rows
+from jaxgan.reporting.log import read_rows
 from jaxgan.training.checkpoint import restore, shapes, steps
 from jaxgan.training.loop import train
 from jaxgan.types import State, Variables
@@ -173,7 +173,7 @@ def _training(directory: Path) -> subprocess.Popen[str]:
     command = [
         sys.executable,
         "-m",
-        "jaxgan.cli.main",
+        "jaxgan",
         "train",
         str(TINY),
         "--devices=1",

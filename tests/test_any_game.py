@@ -12,15 +12,15 @@ from PIL import Image
 
 from jaxgan.errors import InputError
 from jaxgan.metrics.protocol import read_scores
-from jaxgan.reporting import read_rows
+from jaxgan.reporting.log import read_rows
 from jaxgan.sampling.outputs import choose, draw_latents, maker
 from jaxgan.training.checkpoint import restore_networks, steps
 from jaxgan.training.experiment import build, load_file, open_data
 from jaxgan.training.loop import train
 from jaxgan.training.run import open_run
 from jaxgan.training.snapshots import like_state, run_reference
+from tests.command_line import run
 from tests.runs import OFTEN, ONE_DEVICE, assert_same_bits, make_run, wait_until
-from tests.test_cli import a_wide_terminal, run  # noqa: F401
 from tests.zoo import SIDE, ZOO
 
 FILE = Path(__file__).parent / "zoo_experiment.py"
@@ -257,7 +257,7 @@ def test_a_game_that_is_killed_resumes_to_the_same_bits(tmp_path, name):
     config = {"game": name, "data": data, "steps": 30}
     whole = train(make_run(tmp_path / "whole", FILE, **config), OFTEN, ONE_DEVICE)
     killed = tmp_path / "killed"
-    command = [sys.executable, "-m", "jaxgan.cli.main", "train", str(FILE), "--run"]
+    command = [sys.executable, "-m", "jaxgan", "train", str(FILE), "--run"]
     command += [str(killed), "--game", name, "--data", str(data), "--steps=30"]
     command += ["--save-every=2", "--log-every=1", "--devices", "1"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=-3)

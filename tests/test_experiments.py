@@ -10,7 +10,7 @@ from PIL import Image
 
 from jaxgan.metrics.features.extractor import Extractor, Features
 from jaxgan.metrics.modes import stacked_label
-from jaxgan.reporting import read_rows
+from jaxgan.reporting.log import read_rows
 from jaxgan.training.experiment import load_file
 from jaxgan.training.loop import Schedule, train
 from jaxgan.training.run import create_run

@@ -8,15 +8,8 @@ from PIL import Image
 
 from jaxgan import Info, InputError
 from jaxgan.data.readers.synthetic import ring
-from jaxgan.reporting import (
-    contact_strip,
-    flatten,
-    image_grid,
-    read_rows,
-    rewind,
-    scatter,
-    write_row,
-)
+from jaxgan.reporting.figures import contact_strip, image_grid, scatter
+from jaxgan.reporting.log import flatten, read_rows, rewind, write_row
 from tests.builders import unchecked
 
 

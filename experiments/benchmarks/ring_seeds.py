@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from jaxgan.reporting import read_rows
+from jaxgan.reporting.log import read_rows
 from jaxgan.training.experiment import load_file
 from jaxgan.training.loop import Schedule, train
 from jaxgan.training.run import create_run

@@ -70,7 +70,7 @@ from jaxgan import (
 )
 from jaxgan.data import synthetic
 from jaxgan.metrics.modes import count_modes
-from jaxgan.reporting import mean_and_error
+from jaxgan.reporting.tables import mean_and_error
 from jaxgan.sampling.outputs import NOTHING, best_variables, draw_latents, maker
 
 Dynamics = Callable[..., Algorithm]

@@ -104,7 +104,8 @@ def main(
         torch_python: the interpreter of an environment that has PyTorch.
         rounds: how many turns each framework takes.
         steps: in a turn.
-        keep_memory: between steps, as `jaxgan train` does; see `jaxgan.training.allocator`.
+        keep_memory: between steps, as `jaxgan train` does; see
+            `jaxgan.training.allocator`.
     """
     if keep_memory:
         keep_freed_memory()

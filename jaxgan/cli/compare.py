@@ -10,7 +10,8 @@ from PIL import Image
 from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import OF_SAMPLES
 from jaxgan.metrics.protocol import Protocol, Score, check_alike, read_scores
-from jaxgan.reporting import curves, mean_and_error, with_error
+from jaxgan.reporting.figures import curves
+from jaxgan.reporting.tables import mean_and_error, with_error
 from jaxgan.training.run import EVALUATIONS, SCORES, Kind, kind_and_seed
 
 

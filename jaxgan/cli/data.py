@@ -18,7 +18,7 @@ from jaxgan.data.readers.labels import Labelling, by_folder, by_table
 from jaxgan.data.readers.tfds import feature_names, tfds
 from jaxgan.data.sources import as_float
 from jaxgan.errors import InputError
-from jaxgan.reporting import image_grid
+from jaxgan.reporting.figures import image_grid
 
 SHOWN = 64
 """Examples on a contact sheet, evenly spaced."""

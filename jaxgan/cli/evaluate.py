@@ -38,7 +38,7 @@ from jaxgan.metrics.metric import (
     check_seen,
 )
 from jaxgan.metrics.protocol import Score, write_scores
-from jaxgan.reporting import with_error
+from jaxgan.reporting.tables import with_error
 from jaxgan.sampling.outputs import Maker, choose, draw_latents, maker, output_name
 from jaxgan.training.run import EVALUATIONS, Run, open_run
 from jaxgan.training.snapshots import restored_networks, run_reference

@@ -41,7 +41,8 @@ from jaxgan.errors import (
     check_positive_int,
     check_seed,
 )
-from jaxgan.reporting import check_picture, read_rows
+from jaxgan.reporting.figures import check_picture
+from jaxgan.reporting.log import read_rows
 from jaxgan.sampling.inputs import put_inputs, read_inputs
 from jaxgan.sampling.interpolation import between, leaf_names, lerp, slerp, traverse
 from jaxgan.sampling.outputs import choose, draw_latents, maker

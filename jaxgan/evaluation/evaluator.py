@@ -6,13 +6,11 @@ run trains, of the averaged networks, at the end of a sweep, and by `jaxgan eval
 Scores carry their protocols.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -20,15 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, in_memory
-from jaxgan.data.readers.cache import default_cache
-from jaxgan.errors import InputError, RunError, check_positive_int
+from jaxgan.data.digest import digest_of
+from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.features.classifier import trained_classifier
 from jaxgan.metrics.features.extractor import Extractor, Features, as_uint8, joined
 from jaxgan.metrics.metric import OF_CLASSES, Metric, check_count, check_seen
 from jaxgan.metrics.protocol import Protocol, Score
 from jaxgan.sampling.inputs import first_condition, the_real
 from jaxgan.sampling.outputs import Maker, choose, draw_latents, output_name, parts_of
-from jaxgan.training.run_data import digest_of, read, write, write_if_small
 from jaxgan.types import Batch, Game, NetworkName, Tree, Variables
 from jaxgan.versions import versions
 
@@ -266,13 +263,6 @@ class Reference:
         return digest_of(self.examples)[:12] if held else ""
 
 
-class Elsewhere(NamedTuple):
-    """What a run keeps of a reference that is too large for its directory."""
-
-    digest: str  # of its features, labels and examples
-    path: Path  # in the cache, from which it may be deleted
-
-
 def reference(evaluation: Evaluation, examples: Batch) -> Reference:
     """Make what an evaluation measures against: here the data are opened.
 
@@ -293,64 +283,6 @@ def reference(evaluation: Evaluation, examples: Batch) -> Reference:
                 name=f"{evaluation.data}, {evaluation.floor}"
             )
     return Reference(real, extractor, jax.tree.map(np.asarray, examples), floor)
-
-
-def kept_reference(
-    evaluation: Evaluation, directory: Path, make: Callable[[], Reference]
-) -> Reference:
-    """The reference that a run keeps, or one that is made now, and kept.
-
-    The features of the reals, their labels and the examples are kept if they need at
-    most 100 MB; if not, the run keeps their digest and a path in the cache. If they are
-    no longer there, they are made again and must be the same. An extractor that is
-    larger, or is no object that can be kept, is made again each time; it needs no data
-    unless it is trained on them.
-
-    Args:
-        evaluation: that the run declares.
-        directory: of what the run keeps.
-        make: opens the data.
-
-    Raises:
-        InputError: if it is another one than when the run began.
-        RunError: if a file is damaged.
-    """
-    path, of_extractor = directory / "reference", directory / "extractor"
-    kept = read(path) if path.exists() else None
-    found = _found(kept) if isinstance(kept, Elsewhere) else kept
-    if found is not None:
-        extractor = read(of_extractor) if of_extractor.exists() else None
-        if extractor is None and evaluation.extractor is not None:
-            extractor = evaluation.extractor()
-        return dataclasses.replace(found, extractor=extractor)
-    made = make()
-    bare = dataclasses.replace(made, extractor=None)
-    features = [seen and seen.features for seen in (made.real, made.floor)]
-    digest = digest_of((features, made.examples))
-    if kept is None:
-        directory.mkdir(parents=True, exist_ok=True)
-        write_if_small(of_extractor, made.extractor)
-        if write_if_small(path, bare):
-            return made
-        kept = Elsewhere(digest, default_cache().resolve() / "references" / digest)
-        write(path, kept)
-    elif kept.digest != digest:
-        raise InputError(
-            f"{path}: the reference is another one than when the run began; its data "
-            "have changed."
-        )
-    with contextlib.suppress(OSError):  # of a full disk: it is only made again
-        kept.path.parent.mkdir(parents=True, exist_ok=True)
-        write(kept.path, bare)
-    return made
-
-
-def _found(kept: Elsewhere) -> Reference | None:
-    """The reference in the cache, if it is there and whole."""
-    try:
-        return read(kept.path)
-    except RunError:
-        return None
 
 
 def evaluate(

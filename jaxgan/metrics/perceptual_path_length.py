@@ -54,8 +54,8 @@ def perceptual_path_length(
         start: z₁, latents from the prior.
         end: z₂, others.
         distance: `(images (k, …), images (k, …)) -> (k,)`, squared.
-        path: `jaxgan.sampling.interpolation.slerp` for normal latents, `lerp` for a latent space of
-            StyleGAN's kind, W.
+        path: `jaxgan.sampling.interpolation.slerp` for normal latents, `lerp` for a
+            latent space of StyleGAN's kind, W.
         epsilon: ε, the step.
         discard: percentiles, lower and upper; (0.0, 100.0) keeps all.
         seed: of t.

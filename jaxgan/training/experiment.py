@@ -26,7 +26,7 @@ from jaxgan.data.datasets import Dataset
 from jaxgan.data.sources import Source
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.evaluation.evaluator import Evaluation, check_evaluation, check_rows
-from jaxgan.reporting import image_grid
+from jaxgan.reporting.figures import image_grid
 from jaxgan.sampling.inputs import Input, check_inputs
 from jaxgan.sampling.outputs import (
     check_outputs,

@@ -22,7 +22,7 @@ from jaxgan.algorithms.data_parallel import data_parallel, placed, replicated
 from jaxgan.data.sources import Source, read_ahead
 from jaxgan.errors import Interrupted, RunError, check_positive_int
 from jaxgan.evaluation.evaluator import Reference
-from jaxgan.reporting import (
+from jaxgan.reporting.log import (
     Log,
     Row,
     event_file,

@@ -19,7 +19,7 @@ import jax
 import numpy as np
 
 from jaxgan.errors import RunError
-from jaxgan.types import Batch, Tree
+from jaxgan.types import Batch
 
 LIMIT = 100 * 2**20
 """The most bytes that are kept of a reference, and of an extractor."""
@@ -49,15 +49,6 @@ def read_run_data(directory: Path) -> RunData:
         RunError: if a file is missing or damaged.
     """
     return RunData(read(directory / "shapes"), read(directory / "examples"))
-
-
-def digest_of(tree: Tree) -> str:
-    """SHA-256 of all arrays of a tree, with their shapes and types."""
-    digest = hashlib.sha256()
-    for leaf in map(np.ascontiguousarray, jax.tree.leaves(tree)):
-        digest.update(f"{leaf.dtype}{leaf.shape}".encode())
-        digest.update(leaf.data)
-    return digest.hexdigest()
 
 
 def write_if_small(path: Path, value: Any) -> bool:

@@ -12,15 +12,10 @@ import jax.numpy as jnp
 
 from jaxgan.algorithms.data_parallel import replicated
 from jaxgan.errors import InputError, RunError
-from jaxgan.evaluation.evaluator import (
-    Reference,
-    evaluate,
-    is_best,
-    kept_reference,
-    reference,
-)
+from jaxgan.evaluation.evaluator import Reference, evaluate, is_best, reference
 from jaxgan.metrics.protocol import read_scores, write_scores
-from jaxgan.reporting import Row, contact_strip
+from jaxgan.reporting.figures import contact_strip
+from jaxgan.reporting.log import Row
 from jaxgan.sampling.outputs import (
     Maker,
     best_variables,
@@ -31,6 +26,7 @@ from jaxgan.sampling.outputs import (
 )
 from jaxgan.training.checkpoint import Checkpoints, restore_networks, shapes, steps
 from jaxgan.training.experiment import Experiment
+from jaxgan.training.kept_reference import kept_reference
 from jaxgan.training.run import Run
 from jaxgan.types import Batch, NetworkName, State, Tree, Variables
 

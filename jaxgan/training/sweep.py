@@ -32,13 +32,14 @@ from jaxgan.errors import (
     check_positive_int,
     check_seed,
 )
-from jaxgan.evaluation.evaluator import Reference, evaluate, kept_reference, reference
+from jaxgan.evaluation.evaluator import Reference, evaluate, reference
 from jaxgan.evaluation.evaluator import rank as score_rank
 from jaxgan.metrics.protocol import write_scores
-from jaxgan.reporting import flatten, write_row
+from jaxgan.reporting.log import flatten, write_row
 from jaxgan.sampling.outputs import best_variables, draw_examples, output_name
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.experiment import Experiment, ExperimentFile, build, open_data
+from jaxgan.training.kept_reference import kept_reference
 from jaxgan.training.loop import IN_FLIGHT, is_milestone
 from jaxgan.training.run import create_run
 from jaxgan.training.run_data import RunData

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan.metrics.protocol import Score
-from jaxgan.reporting import Row, curves, finite_or_none, mean_and_error
+from jaxgan.reporting.figures import curves
+from jaxgan.reporting.log import Row, finite_or_none
+from jaxgan.reporting.tables import mean_and_error
 from jaxgan.training.experiment import Experiment
 from jaxgan.training.snapshots import Showing
 

@@ -17,13 +17,14 @@ from jaxgan.evaluation.evaluator import score, seen
 from jaxgan.metrics.features.extractor import as_uint8, pixels
 from jaxgan.metrics.metric import FRECHET
 from jaxgan.metrics.protocol import read_scores, write_scores
-from jaxgan.reporting import with_error
+from jaxgan.reporting.tables import with_error
 from jaxgan.sampling.outputs import NOTHING, draw_latents, maker
 from jaxgan.training.experiment import load_file
 from jaxgan.training.run import create_run, open_run
 from jaxgan.training.snapshots import restored_networks
+from tests.command_line import run
 from tests.metrics import by_hand
-from tests.test_cli import PICTURE, a_wide_terminal, run  # noqa: F401
+from tests.runs import PICTURE
 from tests.tiny_evaluation import EVALUATED, HALVES, reals
 
 

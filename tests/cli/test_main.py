@@ -13,27 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.cli.main import main
 from tests.builders import tiered
-
-PICTURE, PLANE, TINY = (
-    str(Path(__file__).parent / f"{name}_experiment.py")
-    for name in ("picture", "plane", "tiny")
-)
-
-
-@pytest.fixture(autouse=True)
-def a_wide_terminal(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
-
-
-def run(*arguments):
-    """The exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        return stop.code or 0
-    return 0
+from tests.command_line import run
+from tests.runs import PICTURE, PLANE, TINY
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +209,7 @@ def test_a_signal_saves_says_where_and_ends_without_traceback(tmp_path, number):
     command = [
         sys.executable,
         "-m",
-        "jaxgan.cli.main",
+        "jaxgan",
         "train",
         PLANE,
         "--devices",

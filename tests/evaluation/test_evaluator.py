@@ -32,7 +32,7 @@ from jaxgan.metrics.metric import (
 )
 from jaxgan.metrics.pairs import restoration
 from jaxgan.metrics.protocol import read_scores
-from jaxgan.reporting import read_rows
+from jaxgan.reporting.log import read_rows
 from jaxgan.sampling.outputs import NOTHING, maker
 from jaxgan.training.checkpoint import restore_networks, steps
 from jaxgan.training.experiment import build, load_file, open_data

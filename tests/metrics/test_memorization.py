@@ -7,7 +7,7 @@ from jaxgan.metrics.memorization import (
     nearest_examples,
     with_neighbours,
 )
-from jaxgan.reporting import image_grid
+from jaxgan.reporting.figures import image_grid
 from tests.builders import unchecked
 from tests.metrics import by_hand
 

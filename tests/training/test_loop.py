@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxgan.errors import InputError, Interrupted, RunError
-from jaxgan.reporting import read_rows
+from jaxgan.reporting.log import read_rows
 from jaxgan.training.checkpoint import restore, steps
 from jaxgan.training.loop import Schedule, is_milestone, train
 from jaxgan.training.snapshots import like_state
@@ -61,7 +61,7 @@ def test_a_run_killed_at_once_resumes_to_the_same_bits(tmp_path):
     seldom = Schedule(log_every=1)  # saves, which cost most here
     whole = train(make_run(tmp_path / "whole", PLANE, steps=count), seldom, ONE_DEVICE)
     directory = tmp_path / "killed"
-    command = [sys.executable, "-m", "jaxgan.cli.main", "train", str(PLANE), "--run"]
+    command = [sys.executable, "-m", "jaxgan", "train", str(PLANE), "--run"]
     command += [str(directory), f"--steps={count}", "--save-every=2", "--log-every=1"]
     command += ["--devices", "1"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)

@@ -7,7 +7,7 @@ from jaxgan.errors import InputError
 from jaxgan.training.experiment import load_file
 from jaxgan.training.run import changed_versions, create_run, open_run
 
-PICTURE = Path(__file__).parent / "picture_experiment.py"
+PICTURE = Path(__file__).parent.parent / "picture_experiment.py"
 
 
 @pytest.fixture

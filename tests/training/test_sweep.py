@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jaxgan.metrics.protocol import read_scores
-from jaxgan.reporting import read_rows
+from jaxgan.reporting.log import read_rows
 from jaxgan.training.checkpoint import restore_networks
 from jaxgan.training.experiment import load_file
 from jaxgan.training.loop import Schedule, train
@@ -17,7 +17,8 @@ from jaxgan.training.run import create_run, open_run
 from jaxgan.training.snapshots import like_state
 from jaxgan.training.sweep import parse_grid, sweep
 from tests.builders import assert_close, tiered
-from tests.test_cli import PICTURE, PLANE, run
+from tests.command_line import run
+from tests.runs import PICTURE, PLANE
 
 
 @pytest.fixture(autouse=True)

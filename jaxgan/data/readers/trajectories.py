@@ -151,7 +151,10 @@ def from_displacements(
     is its first step, the last position observed.
 
         >>> import numpy as np
-        >>> from jaxgan.data.readers.trajectories import displacements, from_displacements
+        >>> from jaxgan.data.readers.trajectories import (
+        ...     displacements,
+        ...     from_displacements,
+        ... )
         >>> walk = np.array([[1.0, 5.0], [1.5, 5.0], [2.5, 4.0]])
         >>> from_displacements(displacements(walk), walk[0]).tolist()
         [[1.0, 5.0], [1.5, 5.0], [2.5, 4.0]]

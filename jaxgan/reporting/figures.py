@@ -1,10 +1,8 @@
-"""What a run leaves to be read: `metrics.jsonl`, grids of samples and their series."""
+"""Draw grids and strips of images, scatter plots and curves."""
 
-import contextlib
 import io
-import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,116 +11,9 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from jaxgan.errors import InputError
-from jaxgan.types import Info
-
-Row = dict[str, float]
-
-Log = Callable[[int, Row], None]
-"""`(step, row)`, writes a row somewhere."""
 
 GAP = 5
 """Pixels between the images of a grid."""
-
-
-def flatten(info: Info) -> Row:
-    """Everything a step reports, by name: `discriminator/r1`, `generator/gradient`."""
-    row: Row = {}
-    for player, parts in info.losses.items():
-        row |= {f"{player}/{part}": float(value) for part, value in parts.items()}
-        row[f"{player}/gradient"] = float(info.gradient_norms[player])
-        told = info.diagnostics[player]
-        row |= {f"{player}/{name}": float(value) for name, value in told.items()}
-    return row
-
-
-def write_row(path: Path, step: int, row: Mapping[str, float]) -> None:
-    """Append a line to `metrics.jsonl`; values that are not finite become null."""
-    numbers = {name: float(value) for name, value in row.items()}
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": step, **finite_or_none(numbers)}) + "\n")
-
-
-def finite_or_none(row: Row) -> dict[str, float | None]:
-    """A row as JSON can hold it, which knows no infinity."""
-    return {k: v if math.isfinite(v) else None for k, v in row.items()}
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """All whole lines of `metrics.jsonl`; a torn or damaged line is left out."""
-    rows = []
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    for line in text.splitlines():
-        with contextlib.suppress(json.JSONDecodeError):
-            row = json.loads(line)
-            if isinstance(row, dict) and isinstance(row.get("step"), int):
-                rows.append(row)
-    return rows
-
-
-def rewind(path: Path, step: int) -> None:
-    """Forget the lines after a step, which a resumed run will write again."""
-    kept = [row for row in read_rows(path) if row["step"] <= step]
-    if path.exists():
-        fresh = path.with_suffix(".tmp")
-        fresh.write_text("".join(json.dumps(row) + "\n" for row in kept), "utf-8")
-        fresh.replace(path)
-
-
-@contextlib.contextmanager
-def event_file(directory: Path, step: int) -> Iterator[Log]:
-    """TensorBoard's log, a scalar for each name; what it had after `step` is forgotten.
-
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from jaxgan.reporting import event_file
-    >>> with tempfile.TemporaryDirectory() as name:
-    ...     with event_file(Path(name), step=0) as log:
-    ...         log(100, {"generator/loss": 0.7})
-    ...     len([*Path(name).glob("events.out.tfevents.*")])
-    1
-    """
-    from tensorboardX import SummaryWriter
-
-    with SummaryWriter(str(directory), purge_step=step + 1) as writer:
-
-        def log(step: int, row: Row) -> None:
-            for name, value in row.items():
-                writer.add_scalar(name, value, step)
-
-        yield log
-
-
-def mean_and_error(values: Sequence[float] | Sequence[int]) -> str:
-    """Mean ± standard error; one number has no error, and none is a dash.
-
-    >>> from jaxgan.reporting import mean_and_error
-    >>> mean_and_error([93.0, 95.5, 91.7]), mean_and_error([8.0, 8.0])
-    ('93.4 ± 1.1', '8 ± 0')
-    """
-    if not values:
-        return "—"
-    mean = float(np.mean(values))
-    if len(values) == 1 or not math.isfinite(mean):
-        return f"{mean:.4g}"
-    return with_error(mean, float(np.std(values, ddof=1)) / math.sqrt(len(values)))
-
-
-def with_error(value: float, error: float) -> str:
-    """A number to two digits of its standard error; four digits if that is unknown.
-
-    Before the point no digit of the number is left out.
-
-    >>> from jaxgan.reporting import with_error
-    >>> with_error(0.97318, 0.0016), with_error(8.475, float("nan"))
-    ('0.9732 ± 0.0016', '8.475')
-    """
-    if not math.isfinite(error) or not math.isfinite(value):
-        return f"{value:.4g}"
-    if error == 0:
-        return f"{value:.4g} ± 0"
-    error = float(f"{error:.1e}")  # 0.0996 is 0.10
-    decimals = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def image_grid(

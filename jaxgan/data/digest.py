@@ -1,0 +1,17 @@
+"""Hash trees of arrays."""
+
+import hashlib
+
+import jax
+import numpy as np
+
+from jaxgan.types import Tree
+
+
+def digest_of(tree: Tree) -> str:
+    """SHA-256 of all arrays of a tree, with their shapes and types."""
+    digest = hashlib.sha256()
+    for leaf in map(np.ascontiguousarray, jax.tree.leaves(tree)):
+        digest.update(f"{leaf.dtype}{leaf.shape}".encode())
+        digest.update(leaf.data)
+    return digest.hexdigest()

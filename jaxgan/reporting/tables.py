@@ -1,0 +1,39 @@
+"""Format numbers with their standard errors."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def mean_and_error(values: Sequence[float] | Sequence[int]) -> str:
+    """Mean ± standard error; one number has no error, and none is a dash.
+
+    >>> from jaxgan.reporting.tables import mean_and_error
+    >>> mean_and_error([93.0, 95.5, 91.7]), mean_and_error([8.0, 8.0])
+    ('93.4 ± 1.1', '8 ± 0')
+    """
+    if not values:
+        return "—"
+    mean = float(np.mean(values))
+    if len(values) == 1 or not math.isfinite(mean):
+        return f"{mean:.4g}"
+    return with_error(mean, float(np.std(values, ddof=1)) / math.sqrt(len(values)))
+
+
+def with_error(value: float, error: float) -> str:
+    """A number to two digits of its standard error; four digits if that is unknown.
+
+    Before the point no digit of the number is left out.
+
+    >>> from jaxgan.reporting.tables import with_error
+    >>> with_error(0.97318, 0.0016), with_error(8.475, float("nan"))
+    ('0.9732 ± 0.0016', '8.475')
+    """
+    if not math.isfinite(error) or not math.isfinite(value):
+        return f"{value:.4g}"
+    if error == 0:
+        return f"{value:.4g} ± 0"
+    error = float(f"{error:.1e}")  # 0.0996 is 0.10
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"

@@ -137,16 +137,22 @@ def experiment(config: Config) -> Experiment:
     )
 
 
-def modes(real: Features, fake: Features) -> dict[str, Estimate]:
-    """How many modes there are, and how unevenly the samples lie in them."""
+def modes(real: Features, fake: Features, classes: int) -> dict[str, Estimate]:
+    """Count the modes that have samples, and measure how unevenly samples lie in them.
+
+    The KL divergence from uniform is in nats.
+    """
     del real
-    found = class_modes(fake.classes(), 1000)
+    found = class_modes(fake.classes(), classes)
     return {"kl": found.kl, "modes": Estimate(found.captured)}
 
 
 MODES = Metric(
-    *("modes", "of 1,000; nats against uniform", 1, modes),
-    less_is_better=True,
+    "modes",
+    modes,
+    {"classes": 1000},
+    best="lowest",
+    min_samples=1,
     needs=("classes",),
 )
 

@@ -170,13 +170,13 @@ def test_a_run_is_evaluated_without_the_data(trained, capsys):
     assert "60 other reals" in said or "40 other reals" in said
     found = read_scores(directory / "evaluations.jsonl")
     again = {s.name: s for s in found if s.of == "samples"}
-    assert {*again} >= {"frechet", "as_asked", "intra_class_frechet"}
+    assert {*again} >= {"frechet", "conditional_accuracy", "intra_class_frechet"}
     for name, score in again.items():
         assert score.value == pytest.approx(in_training[name].value, rel=1e-6)
         assert score.protocol == in_training[name].protocol
-    protocol = again["as_asked"].protocol
+    protocol = again["conditional_accuracy"].protocol
     assert protocol.output == "samples" and len(protocol.examples) == 12
-    assert 0 < again["as_asked"].value < 1
+    assert 0 < again["conditional_accuracy"].value < 1
 
 
 def test_a_large_reference_lies_in_the_cache_or_is_made_again_the_same(
@@ -242,7 +242,14 @@ def test_an_output_is_scored_against_the_truth_of_its_row(trained):
 
 def test_metrics_that_need_what_is_not_there_are_refused(trained, capsys):
     directory = trained("vae_gan")
-    options = ("--extractor", "pixels", "--metrics", "as_asked", "--against", "./x")
+    options = (
+        "--extractor",
+        "pixels",
+        "--metrics",
+        "conditional_accuracy",
+        "--against",
+        "./x",
+    )
     assert run("evaluate", directory, *options) == 2
 
 

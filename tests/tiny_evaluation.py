@@ -7,7 +7,9 @@ from jaxgan.data.datasets import as_dataset
 from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import Evaluation
 from jaxgan.metrics.features.extractor import Extractor, Features
-from jaxgan.metrics.metric import CLASS_SHARES, FRECHET, KID
+from jaxgan.metrics.frechet import frechet_metric
+from jaxgan.metrics.kid import kid_metric
+from jaxgan.metrics.modes import class_shares_metric
 
 SEEDS = {"train": 1, "test": 2}
 
@@ -38,5 +40,5 @@ TINY = Evaluation(
     lambda: HALVES,
     floor="train",
     samples=EVALUATED,
-    metrics=(FRECHET, KID, CLASS_SHARES),
+    metrics=(frechet_metric(), kid_metric(), class_shares_metric()),
 )

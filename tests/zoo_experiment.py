@@ -12,7 +12,10 @@ from jaxgan import Batch, alternating, averaged, shuffled
 from jaxgan.data.datasets import as_dataset
 from jaxgan.evaluation.evaluator import Evaluation
 from jaxgan.metrics.estimate import Estimate
-from jaxgan.metrics.metric import AS_ASKED, FRECHET, INTRA_CLASS, Metric
+from jaxgan.metrics.frechet import frechet_metric
+from jaxgan.metrics.intra_class import intra_class_metric
+from jaxgan.metrics.metric import Metric
+from jaxgan.metrics.modes import conditional_accuracy_metric
 from jaxgan.sampling.inputs import images, label
 from jaxgan.training.experiment import Experiment, plot_images
 from tests.tiny_evaluation import HALVES
@@ -75,7 +78,7 @@ def squares(real, fake):
     return {"mse": Estimate(each.mean(), each.std(ddof=1) / np.sqrt(len(each)))}
 
 
-MSE = Metric("mse", "of every pixel", 1, squares, True, needs=("pairs",))
+MSE = Metric("mse", squares, best="lowest", min_samples=1, needs=("pairs",))
 
 
 def evaluation(game, examples):
@@ -94,6 +97,6 @@ def evaluation(game, examples):
         lambda: HALVES,
         floor="other",
         samples=40,
-        metrics=(FRECHET, AS_ASKED, INTRA_CLASS),
+        metrics=(frechet_metric(), conditional_accuracy_metric(), intra_class_metric()),
         labels=lambda batch: batch.condition[0] % 2,
     )

@@ -168,7 +168,7 @@ class Evaluate:
     metrics: tuple[str, ...] = ()
     """Which: by default the experiment's; frechet, frechet_infinity, kid, precision,
     recall, density, coverage, sliced_wasserstein, authenticity, inception_score,
-    class_shares, as_asked, intra_class_frechet, or the experiment's own. Authenticity
+    class_shares, conditional_accuracy, intra_class_frechet, or the experiment's own. Authenticity
     is beside the reference: say --against train."""
 
     output: str | None = None

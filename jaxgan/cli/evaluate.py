@@ -26,17 +26,12 @@ from jaxgan.evaluation.evaluator import (
     seen_split,
 )
 from jaxgan.evaluation.evaluator import evaluate as evaluate_output
+from jaxgan.evaluation.suite import ALL_METRICS, FEATURE_METRICS
 from jaxgan.metrics.features.extractor import CHUNK, Extractor, joined, pixels
 from jaxgan.metrics.features.inception import inception
 from jaxgan.metrics.features.resize import pil_bicubic, tf1_bilinear
-from jaxgan.metrics.metric import (
-    EVERY,
-    INCEPTION_SCORE,
-    OF_FEATURES,
-    Metric,
-    check_count,
-    check_seen,
-)
+from jaxgan.metrics.inception_score import inception_score_metric
+from jaxgan.metrics.metric import Metric, check_count, check_features
 from jaxgan.metrics.protocol import Score, write_scores
 from jaxgan.reporting.tables import with_error
 from jaxgan.sampling.outputs import Maker, choose, draw_latents, maker, output_name
@@ -76,7 +71,7 @@ def evaluate(command: Evaluate) -> Report:
     check_count(metrics, len(fakes.names))
     extractor = _extractor(command, None)
     real = seen_files(reals, extractor)
-    check_seen(metrics, real.features, len(fakes.names))
+    check_features(metrics, real.features, len(fakes.names))
     fake = seen_files(fakes, extractor)
     scores = score(real, fake, extractor, metrics, seed=command.seed)
     out = command.out or RUNS / EVALUATIONS
@@ -134,7 +129,7 @@ def _of_run(command: Evaluate, run: Run) -> Report:
     make = maker(experiment.game, wanted.output)
     against = _reference(command, run, wanted, folder, make, variables)
     if against.real is not None:
-        check_seen(metrics, against.real.features, wanted.samples)
+        check_features(metrics, against.real.features, wanted.samples)
     scores = evaluate_output(
         *(wanted, against, experiment.game, make, variables),
         step=step,
@@ -189,7 +184,7 @@ def _floor(
     able = [
         metric
         for metric in evaluation.metrics
-        if metric.least_fakes(own.features.shape[1]) <= len(chosen)
+        if metric.min_fakes(own.features.shape[1]) <= len(chosen)
         and "pairs" not in metric.needs
     ]
     other = other._replace(features=own)
@@ -249,11 +244,15 @@ def _metrics(command: Evaluate, evaluation: Evaluation | None) -> Sequence[Metri
         if command.extractor == "own":
             return own
         of_classes = command.extractor == "inception"
-        return (*OF_FEATURES, INCEPTION_SCORE) if of_classes else OF_FEATURES
+        return (
+            (*FEATURE_METRICS, inception_score_metric())
+            if of_classes
+            else FEATURE_METRICS
+        )
     known = {
         name: metric
-        for metric in (*EVERY, *own)
-        for name in (metric.name, *metric.gives)
+        for metric in (*ALL_METRICS, *own)
+        for name in (metric.name, *metric.scores)
     }
     for name in command.metrics:
         if name not in known:

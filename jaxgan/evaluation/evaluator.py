@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from jaxgan.data.datasets import Dataset, in_memory
 from jaxgan.data.digest import digest_of
 from jaxgan.errors import InputError, check_positive_int
+from jaxgan.evaluation.suite import CLASS_METRICS
 from jaxgan.metrics.features.classifier import trained_classifier
 from jaxgan.metrics.features.extractor import Extractor, Features, as_uint8, joined
-from jaxgan.metrics.metric import OF_CLASSES, Metric, check_count, check_seen
+from jaxgan.metrics.metric import Metric, check_count, check_features
 from jaxgan.metrics.protocol import Protocol, Score
 from jaxgan.sampling.inputs import first_condition, the_real
 from jaxgan.sampling.outputs import Maker, choose, draw_latents, output_name, parts_of
@@ -57,7 +58,7 @@ class Evaluation:
     split: str = "test"
     floor: str | None = None
     samples: int = 10_000
-    metrics: tuple[Metric, ...] = OF_CLASSES
+    metrics: tuple[Metric, ...] = CLASS_METRICS
     output: str | None = None
     labels: Callable[[Batch], NDArray] = first_condition
     truth: Callable[[Batch], Tree] = the_real
@@ -80,7 +81,7 @@ def check_evaluation(evaluation: Evaluation) -> None:
     if not names or len({*names}) < len(names):
         raise InputError(f"evaluation: metrics must be some, each once, got {names}.")
     first = evaluation.metrics[0]
-    if not (first.less_is_better or first.more_is_better):
+    if first.best is None:
         raise InputError(
             f"evaluation: {names[0]} cannot say which networks are best; put another "
             "metric first."
@@ -124,7 +125,7 @@ def check_rows(evaluation: Evaluation, examples: Batch) -> None:
 def by_classifier(
     data: str,
     reals: Callable[[str], Dataset],
-    metrics: tuple[Metric, ...] = OF_CLASSES,
+    metrics: tuple[Metric, ...] = CLASS_METRICS,
 ) -> Evaluation:
     """An evaluation by a classifier that is trained on the data set itself.
 
@@ -208,7 +209,7 @@ def score(
             extractor knows none.
     """
     reals, fakes = len(real.features.features), len(fake.features.features)
-    check_seen(metrics, real.features, fakes)
+    check_features(metrics, real.features, fakes)
     if extractor and extractor.resizer == "none" and real.shape != fake.shape:
         raise InputError(
             f"the images of {fake.name} are {fake.shape} and those of {real.name} are "
@@ -231,12 +232,12 @@ def score(
         about(
             *(name, float(value), float(error)),
             protocol=how(
-                f"{name} ({metric.how})",
+                f"{name} ({metric.protocol})" if metric.protocol else name,
                 quantised="pairs" not in metric.needs,  # which see what was made
             ),
         )
         for metric in metrics
-        for name, (value, error) in metric.measure(real.features, fake.features).items()
+        for name, (value, error) in metric.compute(real.features, fake.features).items()
     ]
 
 
@@ -277,7 +278,7 @@ def reference(evaluation: Evaluation, examples: Batch) -> Reference:
     if evaluation.extractor is not None:
         extractor = evaluation.extractor()
         real = seen_split(evaluation, evaluation.split, extractor)
-        check_seen(evaluation.metrics, real.features, evaluation.samples)
+        check_features(evaluation.metrics, real.features, evaluation.samples)
         if evaluation.floor is not None:
             floor = seen_split(evaluation, evaluation.floor, extractor)._replace(
                 name=f"{evaluation.data}, {evaluation.floor}"
@@ -360,7 +361,7 @@ def _seen_rows(
 def rank(evaluation: Evaluation, scores: Sequence[Score]) -> float:
     """The first score, or what is the less the better it is."""
     value = scores[0].value
-    return -value if evaluation.metrics[0].more_is_better else value
+    return -value if evaluation.metrics[0].best == "highest" else value
 
 
 def is_best(

@@ -18,6 +18,9 @@ from jaxtyping import Float, Real
 
 from jaxgan.errors import InputError
 from jaxgan.metrics.checks import LARGEST, check_one_space, check_varied, checked
+from jaxgan.metrics.estimate import Estimate
+from jaxgan.metrics.features.extractor import Features
+from jaxgan.metrics.metric import Metric
 
 
 class Statistics(NamedTuple):
@@ -265,3 +268,13 @@ def _bias(x: Statistics, y: Statistics) -> float:
     powers = powers[powers > 0]
     pairs = (powers[:, None] * powers / (powers[:, None] + powers)).sum()
     return float(1.25 * powers.sum() + pairs / 2) * (1 / x.count + 1 / y.count)
+
+
+def frechet_metric() -> Metric:
+    """The Fréchet distance and its bias, as an evaluation takes them."""
+    return Metric("frechet", _of_features, best="lowest")
+
+
+def _of_features(real: Features, fake: Features) -> dict[str, Estimate]:
+    value, error, bias = frechet_distance(real.features, fake.features)
+    return {"frechet": Estimate(value, error), "frechet_bias": Estimate(bias)}

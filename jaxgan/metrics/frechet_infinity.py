@@ -15,6 +15,7 @@ from scipy.stats import linregress
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.metrics.checks import checked
 from jaxgan.metrics.estimate import Estimate
+from jaxgan.metrics.features.extractor import Features
 from jaxgan.metrics.frechet import (
     Statistics,
     fitted_pair,
@@ -22,6 +23,7 @@ from jaxgan.metrics.frechet import (
     squared_distance,
     statistics,
 )
+from jaxgan.metrics.metric import Metric
 
 
 def frechet_infinity(
@@ -101,3 +103,19 @@ def _sizes(
             f"{least} of {count}."
         )
     return np.linspace(least, count, points).round().astype(np.int64)
+
+
+def frechet_infinity_metric(points: int = 15) -> Metric:
+    """The Fréchet distance of infinitely many fakes, as an evaluation takes it."""
+    return Metric(
+        "frechet_infinity",
+        _of_features,
+        {"points": points},
+        best="lowest",
+        min_samples_per_dimension=4,
+    )
+
+
+def _of_features(real: Features, fake: Features, points: int) -> dict[str, Estimate]:
+    found = frechet_infinity(real.features, fake.features, points)
+    return {"frechet_infinity": found}

@@ -16,6 +16,9 @@ from scipy.special import rel_entr
 
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.metrics.checks import checked
+from jaxgan.metrics.estimate import Estimate
+from jaxgan.metrics.features.extractor import Features
+from jaxgan.metrics.metric import Metric
 
 
 class InceptionScore(NamedTuple):
@@ -94,3 +97,21 @@ def _normalised(probabilities: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n
             "Take the softmax of logits first."
         )
     return p / sums
+
+
+def inception_score_metric(splits: int = 10) -> Metric:
+    """The inception score, as an evaluation takes it."""
+    return Metric(
+        "inception_score",
+        _of_classes,
+        {"splits": splits},
+        min_samples=2 * splits,
+        needs=("classes",),
+    )
+
+
+def _of_classes(real: Features, fake: Features, splits: int) -> dict[str, Estimate]:
+    del real
+    assert fake.probabilities is not None  # by `check_features`
+    found = inception_score(fake.probabilities, splits)
+    return {"inception_score": Estimate(found.value, found.error)}

@@ -13,7 +13,10 @@ from jaxtyping import Int, Real
 
 from jaxgan.errors import InputError
 from jaxgan.metrics.checks import checked
+from jaxgan.metrics.estimate import Estimate
+from jaxgan.metrics.features.extractor import Features
 from jaxgan.metrics.frechet import Frechet, frechet_distance
+from jaxgan.metrics.metric import Metric
 
 
 class IntraClass(NamedTuple):
@@ -97,3 +100,19 @@ def _check_labels(
             f"{name}_labels must be {len(features)} integers, one a row of {name}, "
             f"got {labels.dtype} of shape {labels.shape}."
         )
+
+
+def intra_class_metric() -> Metric:
+    """The mean Fréchet distance within classes, as an evaluation takes it."""
+    return Metric(
+        "intra_class_frechet",
+        _of_labels,
+        best="lowest",
+        needs=("features", "labels"),
+    )
+
+
+def _of_labels(real: Features, fake: Features) -> dict[str, Estimate]:
+    assert real.labels is not None and fake.labels is not None  # by `check_features`
+    found = intra_class_frechet(real.features, real.labels, fake.features, fake.labels)
+    return {"intra_class_frechet": Estimate(found.value, found.error)}

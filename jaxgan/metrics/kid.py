@@ -11,6 +11,8 @@ from threadpoolctl import threadpool_limits
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.metrics.checks import checked_pair
 from jaxgan.metrics.estimate import Estimate
+from jaxgan.metrics.features.extractor import Features
+from jaxgan.metrics.metric import Metric
 from jaxgan.metrics.mmd import polynomial, squared_mmd, squared_mmd_of
 
 MEMORY = 2**30
@@ -108,3 +110,20 @@ def _check_subsets(subsets: int, size: int, seed: int, count: int) -> None:
         raise InputError(
             f"kid: size must be at most the number of examples, got {size} of {count}."
         )
+
+
+def kid_metric(subsets: int | None = None, size: int = 1000) -> Metric:
+    """The kernel inception distance, as an evaluation takes it.
+
+    Args:
+        subsets: how many; None to compare all pairs.
+        size: of each.
+    """
+    parameters = {} if subsets is None else {"subsets": subsets, "size": size}
+    return Metric("kid", _of_features, parameters, best="lowest")
+
+
+def _of_features(
+    real: Features, fake: Features, subsets: int | None = None, size: int = 1000
+) -> dict[str, Estimate]:
+    return {"kid": kid(real.features, fake.features, subsets, size)}

@@ -17,6 +17,8 @@ from jaxtyping import Int, Real, Shaped
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.checks import check_one_space, checked, checked_pair
 from jaxgan.metrics.estimate import Estimate, share
+from jaxgan.metrics.features.extractor import Features
+from jaxgan.metrics.metric import Metric
 from jaxgan.metrics.nearest.search import Neighbours, nearest, radii
 
 
@@ -125,3 +127,15 @@ def authenticity(
     found = nearest(real, fake, 1)
     own = radii(real, (1,))[0][found.indices[:, 0]]
     return share(int((found.distances[:, 0] > own).sum()), len(fake))
+
+
+def authenticity_metric() -> Metric:
+    """Authenticity, as an evaluation takes it: beside its reference.
+
+    To look for copies the reference must be the training examples.
+    """
+    return Metric("authenticity", _of_features)
+
+
+def _of_features(real: Features, fake: Features) -> dict[str, Estimate]:
+    return {"authenticity": authenticity(real.features, fake.features)}

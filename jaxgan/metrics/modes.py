@@ -20,6 +20,8 @@ from jaxgan.data.readers.synthetic import Mixture
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.checks import checked, numbers
 from jaxgan.metrics.estimate import Estimate, share
+from jaxgan.metrics.features.extractor import Features
+from jaxgan.metrics.metric import Metric
 
 
 class Modes(NamedTuple):
@@ -222,3 +224,31 @@ def _kl(counts: NDArray, q: NDArray) -> Estimate:
     of_floor = (len(q) - 1) / (2 * total**2)
     variance = float(p @ (ratios - value) ** 2) / total
     return Estimate(value, math.sqrt(max(variance - of_floor, of_floor)))
+
+
+def class_shares_metric() -> Metric:
+    """The share of each likeliest class, as an evaluation takes it."""
+    return Metric("class_shares", _shares, min_samples=1, needs=("classes",))
+
+
+def _shares(real: Features, fake: Features) -> dict[str, Estimate]:
+    assert real.probabilities is not None  # by `check_features`
+    shares = class_shares(fake.classes(), real.probabilities.shape[1])
+    return {f"share_of_{i}": share for i, share in enumerate(shares)}
+
+
+def conditional_accuracy_metric() -> Metric:
+    """The share of fakes whose likeliest class is the label that was asked for."""
+    return Metric(
+        "conditional_accuracy",
+        _accuracy,
+        best="highest",
+        min_samples=1,
+        needs=("classes", "labels"),
+    )
+
+
+def _accuracy(real: Features, fake: Features) -> dict[str, Estimate]:
+    del real
+    right = int((fake.classes() == fake.labels).sum())
+    return {"conditional_accuracy": share(right, len(fake.features))}

@@ -30,30 +30,22 @@ def restoration(luma: bool = False, border: int = 0) -> Metric:
             if what was made are no images shaped like the truth.
 
         >>> from jaxgan.metrics.pairs import restoration
-        >>> restoration(luma=True, border=4).how
-        'luma, border 4'
+        >>> restoration(luma=True, border=4).protocol
+        'border 4, luma True'
     """
     if isinstance(border, bool) or not isinstance(border, int) or border < 0:
         raise InputError(
             f"restoration: border must be an integer of at least 0, got {border!r}."
         )
 
-    def measure(real: Features, fake: Features) -> dict[str, Estimate]:
-        truth, made = (_compared(side.rows, luma, border) for side in (real, fake))
-        quality, structure = psnr(truth, made), ssim(truth, made)
-        return {
-            "psnr": Estimate(quality.value, quality.error),
-            "ssim": Estimate(structure.value, structure.error),
-        }
-
     return Metric(
         "restoration",
-        f"{'luma' if luma else 'all channels'}, border {border}",
-        1,
-        measure,
-        more_is_better=True,
+        _restoration,
+        {"luma": luma, "border": border},
+        best="highest",
+        min_samples=1,
         needs=("pairs",),
-        gives=("psnr", "ssim"),
+        scores=("psnr", "ssim"),
     )
 
 
@@ -67,29 +59,41 @@ def walks(block: int = 20) -> Metric:
         block: see `displacement`.
     """
 
-    def measure(real: Features, fake: Features) -> dict[str, Estimate]:
-        truth, made = np.asarray(real.rows), np.asarray(fake.rows)
-        if made.ndim != 5 or made.shape[:1] + made.shape[2:] != truth.shape:
-            raise InputError(
-                f"displacement: futures must be (n, k, p, t, 2) beside the truth "
-                f"(n, p, t, 2), got {made.shape} and {truth.shape}."
-            )
-        weight = fake.batch.weight if fake.batch is not None else None
-        there = np.ones(truth.shape[:2], bool) if weight is None else weight > 0
-        window, person = np.nonzero(there)
-        samples = np.moveaxis(made[window, :, person], 1, 0)
-        found = displacement(truth[window, person], samples, window, block)
-        return dict(found._asdict())
-
     return Metric(
         "displacement",
-        f"best of k, blocks of {block}",
-        1,
-        measure,
-        less_is_better=True,
+        _walks,
+        {"block": block},
+        best="lowest",
+        min_samples=1,
         needs=("pairs",),
-        gives=("joint_ade", "joint_fde", "pedestrian_ade", "pedestrian_fde"),
+        scores=("joint_ade", "joint_fde", "pedestrian_ade", "pedestrian_fde"),
     )
+
+
+def _restoration(
+    real: Features, fake: Features, luma: bool, border: int
+) -> dict[str, Estimate]:
+    truth, made = (_compared(side.rows, luma, border) for side in (real, fake))
+    quality, structure = psnr(truth, made), ssim(truth, made)
+    return {
+        "psnr": Estimate(quality.value, quality.error),
+        "ssim": Estimate(structure.value, structure.error),
+    }
+
+
+def _walks(real: Features, fake: Features, block: int) -> dict[str, Estimate]:
+    truth, made = np.asarray(real.rows), np.asarray(fake.rows)
+    if made.ndim != 5 or made.shape[:1] + made.shape[2:] != truth.shape:
+        raise InputError(
+            f"displacement: futures must be (n, k, p, t, 2) beside the truth "
+            f"(n, p, t, 2), got {made.shape} and {truth.shape}."
+        )
+    weight = fake.batch.weight if fake.batch is not None else None
+    there = np.ones(truth.shape[:2], bool) if weight is None else weight > 0
+    window, person = np.nonzero(there)
+    samples = np.moveaxis(made[window, :, person], 1, 0)
+    found = displacement(truth[window, person], samples, window, block)
+    return dict(found._asdict())
 
 
 def _compared(

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.metrics.checks import checked_pair
 from jaxgan.metrics.estimate import Estimate
+from jaxgan.metrics.features.extractor import Features
+from jaxgan.metrics.metric import Metric
 from jaxgan.metrics.wasserstein import check_power, rooted, transport_on_a_line
 
 AT_ONCE = 16
@@ -107,3 +109,16 @@ def check_projections(projections: int) -> None:
     check_positive_int("projections", projections)
     if projections < 2:
         raise InputError("projections must be at least 2, to know an error.")
+
+
+def sliced_wasserstein_metric(projections: int = 500, p: int = 1) -> Metric:
+    """The sliced Wasserstein distance of features, as an evaluation takes it."""
+    parameters = {"projections": projections, "p": p}
+    return Metric("sliced_wasserstein", _of_features, parameters, best="lowest")
+
+
+def _of_features(
+    real: Features, fake: Features, projections: int, p: int
+) -> dict[str, Estimate]:
+    found = sliced_wasserstein(real.features, fake.features, projections, p)
+    return {"sliced_wasserstein": found}

@@ -15,7 +15,7 @@ from jaxgan.data.datasets import in_memory
 from jaxgan.data.readers.image_files import Files
 from jaxgan.evaluation.evaluator import score, seen
 from jaxgan.metrics.features.extractor import as_uint8, pixels
-from jaxgan.metrics.metric import FRECHET
+from jaxgan.metrics.frechet import frechet_metric
 from jaxgan.metrics.protocol import read_scores, write_scores
 from jaxgan.reporting.tables import with_error
 from jaxgan.sampling.outputs import NOTHING, draw_latents, maker
@@ -171,7 +171,7 @@ def test_two_folders_are_scored(folders, capsys, tmp_path):
     for found, array in zip(folders, (a, b), strict=True):
         features = seen_files(Files.of(found), extractor).features.features
         np.testing.assert_array_equal(features, array.features.features)
-    expected, _ = score(a, b, extractor, [FRECHET])
+    expected, _ = score(a, b, extractor, [frechet_metric()])
     assert f"| frechet | {with_error(expected.value, expected.error)} |" in told
 
 

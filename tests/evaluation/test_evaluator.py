@@ -20,16 +20,13 @@ from jaxgan.evaluation.evaluator import (
     seen,
     seen_split,
 )
+from jaxgan.evaluation.suite import CLASS_METRICS
 from jaxgan.metrics.features.extractor import pixels
-from jaxgan.metrics.frechet import frechet_distance
-from jaxgan.metrics.metric import (
-    AS_ASKED,
-    FRECHET,
-    INCEPTION_SCORE,
-    KID,
-    NEIGHBOURS,
-    OF_CLASSES,
-)
+from jaxgan.metrics.frechet import frechet_distance, frechet_metric
+from jaxgan.metrics.inception_score import inception_score_metric
+from jaxgan.metrics.kid import kid_metric
+from jaxgan.metrics.modes import conditional_accuracy_metric
+from jaxgan.metrics.neighbors import neighbors_metric
 from jaxgan.metrics.pairs import restoration
 from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting.log import read_rows
@@ -86,7 +83,7 @@ def test_scores_are_the_metrics_of_rounded_samples_and_say_how_they_were_taken()
     assert made_by == ("samples", 7, 3, versions())
     content = hashlib.sha256(reals("test").arrays.real).hexdigest()
     assert dataclasses.asdict(first.protocol) == {
-        "metric": "frechet (ddof 1)",
+        "metric": "frechet",
         "extractor": "halves",
         "weights": "abc",
         "resizer": "none",
@@ -122,7 +119,7 @@ def test_bytes_and_floats_score_alike():
 
 def test_a_set_against_itself():
     real = seen_split(EVALUATION, "test", HALVES)
-    found = {s.name: s.value for s in score(real, real, HALVES, OF_CLASSES)}
+    found = {s.name: s.value for s in score(real, real, HALVES, CLASS_METRICS)}
     assert abs(found["frechet"]) < 1e-9
     assert found["precision"] == found["recall"] == found["coverage"] == 1
 
@@ -133,17 +130,17 @@ def test_a_set_against_itself():
         ({"samples": 0}, "evaluation: samples must be an integer of at least 1"),
         ({"samples": 3}, "samples: neighbours needs at least 6 fakes, got 3"),
         (
-            {"metrics": (NEIGHBOURS,)},
+            {"metrics": (neighbors_metric(),)},
             "neighbours cannot say which networks are best; put",
         ),
         ({"floor": "test"}, "floor must be another split than the reference's, 'test'"),
         ({"metrics": ()}, "evaluation: metrics must be some, each once"),
-        ({"metrics": (KID, KID)}, r"each once, got \['kid', 'kid'\]"),
+        ({"metrics": (kid_metric(), kid_metric())}, r"each once, got \['kid', 'kid'\]"),
     ],
 )
 def test_an_evaluation_that_cannot_be_taken_is_refused(change, message):
     wrong = dataclasses.replace(
-        EVALUATION, **{"metrics": (FRECHET, NEIGHBOURS), **change}
+        EVALUATION, **{"metrics": (frechet_metric(), neighbors_metric()), **change}
     )
     with pytest.raises(InputError, match=message):
         check_evaluation(wrong)
@@ -161,15 +158,15 @@ def test_images_of_another_size_are_refused_where_nothing_resizes_them():
     real = seen_split(EVALUATION, "test", HALVES)
     fake = seen("samples", np.zeros((60, 16, 16, 1), np.uint8), HALVES)
     with pytest.raises(InputError, match="samples are 16×16×1 and those of noise"):
-        score(real, fake, HALVES, [FRECHET])
+        score(real, fake, HALVES, [frechet_metric()])
     resizing = HALVES._replace(resizer="halves take any size")
-    assert len(score(real, fake, resizing, [FRECHET])) == 2
+    assert len(score(real, fake, resizing, [frechet_metric()])) == 2
 
 
 def test_a_metric_of_classes_wants_an_extractor_that_knows_them():
     real = seen_split(EVALUATION, "test", pixels())
     with pytest.raises(InputError, match="inception_score needs an extractor that"):
-        score(real, real, pixels(), [INCEPTION_SCORE])
+        score(real, real, pixels(), [inception_score_metric()])
 
 
 def test_reals_that_serve_no_metric_are_refused_before_any_fakes_are_made():
@@ -177,7 +174,9 @@ def test_reals_that_serve_no_metric_are_refused_before_any_fakes_are_made():
         images = np.full((count, 8, 8, 1), bright, np.uint8)
         return lambda split: as_dataset(Batch(images))
 
-    several = dataclasses.replace(EVALUATION, metrics=(FRECHET, NEIGHBOURS))
+    several = dataclasses.replace(
+        EVALUATION, metrics=(frechet_metric(), neighbors_metric())
+    )
     few = dataclasses.replace(several, reals=made_by(4, 7))
     with pytest.raises(
         InputError, match="real: neighbours needs at least 6 reals, got"
@@ -199,10 +198,13 @@ def test_of_some_metrics_the_most_is_the_best():
 def test_labels_and_truths_must_be_there():
     file = load_file(PICTURE)
     for metric, message in (
-        (AS_ASKED, "as_asked needs a label in each example that fakes are made of"),
+        (
+            conditional_accuracy_metric(),
+            "conditional_accuracy needs a label in each example that fakes are made of",
+        ),
         (restoration(), "restoration needs a truth to compare with in each example"),
     ):
-        wrong = dataclasses.replace(EVALUATION, metrics=(FRECHET, metric))
+        wrong = dataclasses.replace(EVALUATION, metrics=(frechet_metric(), metric))
         made = file.experiment(file.config())._replace(evaluation=wrong)
         with pytest.raises(InputError, match=message):
             open_data(file, made)
@@ -212,7 +214,7 @@ def test_too_few_images_are_refused():
     real = seen_split(EVALUATION, "test", HALVES)
     fake = seen("samples", noise(1), HALVES)
     with pytest.raises(InputError, match="frechet needs at least 2 fakes, got 1"):
-        score(real, fake, HALVES, [FRECHET])
+        score(real, fake, HALVES, [frechet_metric()])
 
 
 def test_the_best_is_the_least_of_one_protocol():

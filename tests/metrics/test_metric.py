@@ -1,17 +1,18 @@
 """What a metric's protocol says is what was computed.
 
-Each text is read for its numbers, and each metric computed from its definition with
-these. So a parameter cannot change while its text stays.
+Each metric is computed from its definition with the parameters that its protocol is
+made of.
 """
-
-import re
 
 import numpy as np
 import pytest
 
+from jaxgan.evaluation.suite import ALL_METRICS
 from jaxgan.metrics.features.extractor import Features
 from jaxgan.metrics.frechet_infinity import frechet_infinity
-from jaxgan.metrics.metric import EVERY
+from jaxgan.metrics.kid import kid_metric
+from jaxgan.metrics.neighbors import neighbors_metric
+from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein_metric
 from tests.metrics import by_hand
 
 RNG = np.random.default_rng(0)
@@ -28,66 +29,80 @@ def features(count, offset):
 REAL, FAKE = features(90, 0.0), features(70, 0.4)
 X, Y = REAL.features, FAKE.features
 
-FROM_ITS_WORDS = {
-    "ddof {}": lambda ddof: {"frechet": by_hand.frechet(X, Y, ddof)},
-    "{} points": lambda points: {
+
+def sliced(projections, p):
+    assert p == 1
+    return by_hand.sliced_wasserstein(X, Y, projections)
+
+
+BY_DEFINITION = {
+    "frechet": lambda: {"frechet": by_hand.frechet(X, Y, 1)},
+    "frechet_infinity": lambda points: {
         "frechet_infinity": frechet_infinity(X, Y, points).value
     },
-    "cubic kernel, all pairs": lambda: {"kid": by_hand.cubic_kid(X, Y)},
-    "precision, recall: k {}; density, coverage: k {}": lambda near, wide: (
-        by_hand.neighbours(X, Y, near, wide)
+    "kid": lambda: {"kid": by_hand.cubic_kid(X, Y)},
+    "neighbors": lambda precision_recall_k, density_coverage_k: by_hand.neighbours(
+        X, Y, precision_recall_k, density_coverage_k
     ),
-    "{} splits, shuffled": lambda splits: {
+    "inception_score": lambda splits: {
         "inception_score": by_hand.inception_score(FAKE.probabilities, splits)
     },
-    "likeliest class": lambda: {
+    "class_shares": lambda: {
         f"share_of_{i}": (FAKE.probabilities.argmax(axis=1) == i).mean()
         for i in range(3)
     },
-    "likeliest class against the label": lambda: {
-        "as_asked": (FAKE.probabilities.argmax(axis=1) == FAKE.labels).mean()
+    "conditional_accuracy": lambda: {
+        "conditional_accuracy": (
+            FAKE.probabilities.argmax(axis=1) == FAKE.labels
+        ).mean()
     },
-    "ddof {}, mean over classes": lambda ddof: {
+    "intra_class_frechet": lambda: {
         "intra_class_frechet": np.mean(
             [
-                by_hand.frechet(X[REAL.labels == i], Y[FAKE.labels == i], ddof)
+                by_hand.frechet(X[REAL.labels == i], Y[FAKE.labels == i], 1)
                 for i in range(3)
             ]
         )
     },
-    "p 1, {} directions": lambda count: {
-        "sliced_wasserstein": by_hand.sliced_wasserstein(X, Y, count)
+    "sliced_wasserstein": lambda projections, p: {
+        "sliced_wasserstein": sliced(projections, p)
     },
-    "beside the reference": lambda: {"authenticity": by_hand.authenticity(X, Y)},
+    "authenticity": lambda: {"authenticity": by_hand.authenticity(X, Y)},
 }
-NOT_OF_THE_TEXT = {"frechet_bias"}  # of the distance beside it
+BESIDE = {"frechet_bias"}  # told beside the distance, tested with it
 
 
-def read(text):
-    """The numbers of a protocol's text, and the words around them."""
-    text, fixed = re.sub(r"^p 1, ", "p one, ", text), r"\d+"
-    numbers = [int(number) for number in re.findall(fixed, text)]
-    return re.sub(fixed, "{}", text).replace("p one", "p 1"), numbers
+def named(metric):
+    return metric.name
 
 
-@pytest.mark.parametrize("metric", EVERY, ids=lambda metric: metric.name)
-def test_the_protocol_says_what_was_computed(metric):
-    words, numbers = read(metric.how)
-    expected = FROM_ITS_WORDS[words](*numbers)
-    found = metric.measure(REAL, FAKE)
-    assert found.keys() - NOT_OF_THE_TEXT == expected.keys()
+@pytest.mark.parametrize("metric", ALL_METRICS, ids=named)
+def test_a_metric_is_its_definition_with_the_parameters_of_its_protocol(metric):
+    expected = BY_DEFINITION[metric.name](**metric.parameters)
+    found = metric.compute(REAL, FAKE)
+    assert found.keys() - BESIDE == expected.keys()
     for name, value in expected.items():
         np.testing.assert_allclose(found[name].value, value, rtol=1e-9, err_msg=name)
 
 
-@pytest.mark.parametrize(
-    "metric", [m for m in EVERY if read(m.how)[1]], ids=lambda metric: metric.name
-)
-def test_another_number_in_the_text_would_be_another_score(metric):
-    words, numbers = read(metric.how)
-    found = metric.measure(REAL, FAKE)
-    for i in range(len(numbers)):
-        others = [number + (i == j) for j, number in enumerate(numbers)]
-        unlike = FROM_ITS_WORDS[words](*others)
-        differences = [abs(found[name].value / unlike[name] - 1) for name in unlike]
+@pytest.mark.parametrize("metric", [m for m in ALL_METRICS if m.parameters], ids=named)
+def test_another_parameter_is_another_score_and_another_text(metric):
+    found = metric.compute(REAL, FAKE)
+    for name, value in metric.parameters.items():
+        if name == "p":  # which has a test of its own
+            continue
+        other = metric._replace(parameters={**metric.parameters, name: value + 1})
+        assert other.protocol != metric.protocol
+        unlike = other.compute(REAL, FAKE)
+        differences = [abs(found[n].value / unlike[n].value - 1) for n in found]
         assert max(differences) > 1e-4
+
+
+def test_the_text_follows_a_default(monkeypatch):
+    before = sliced_wasserstein_metric().protocol
+    assert before == "p 1, projections 500"
+    monkeypatch.setattr(sliced_wasserstein_metric, "__defaults__", (30, 1))
+    assert sliced_wasserstein_metric().protocol == "p 1, projections 30"
+    assert neighbors_metric().protocol == "density coverage k 5, precision recall k 3"
+    assert kid_metric().protocol == ""
+    assert kid_metric(subsets=100).protocol == "size 1000, subsets 100"

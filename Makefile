@@ -33,7 +33,7 @@ docs: docs/losses.md  ## the table of losses and the site, in build/site
 	mkdocs build --strict
 
 docs/losses.md:
-	python -m tests.losses.catalogue > $@
+	python -m tests.losses.catalog > $@
 
 bench:  ## what a step, a penalty and a member of a population cost
 	python experiments/benchmarks/step_speed.py $(if $(TORCH),--torch-python $(TORCH))

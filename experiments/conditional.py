@@ -4,9 +4,9 @@ Two MLPs that get the label beside their other input, with the logistic loss and
 the 8×8 digits that scikit-learn carries: no network and no GPU needed. Samples are made
 under the labels of held-out digits, and it measures
 
-- conditional_accuracy: the share of samples that are the digit they were asked to be, by a
-  classifier (a support vector machine, 97 % right in cross-validation) fitted on the
-  real ones;
+- conditional_accuracy: the share of samples that are the digit they were asked to be,
+  by a classifier (a support vector machine, 97 % right in cross-validation) fitted on
+  the real ones;
 - frechet: the Fréchet distance in the 64 raw pixels (0 to 16) to all digits, as
   `digits.py` measures it, where a perfect sampler would have 9.1.
 
@@ -48,7 +48,7 @@ from jaxgan import (
     averaged,
     chain,
     gan,
-    labelled,
+    labeled,
     mlp,
     non_saturating,
     priors,
@@ -84,8 +84,8 @@ def experiment(config: Config) -> Experiment:
     """Networks, game, dynamics and data."""
     hidden = (config.width,) * 2
     game = gan(
-        generator=labelled(mlp((8, 8, 1), hidden, output_activation=jnp.tanh), CLASSES),
-        discriminator=labelled(mlp((), hidden), CLASSES),
+        generator=labeled(mlp((8, 8, 1), hidden, output_activation=jnp.tanh), CLASSES),
+        discriminator=labeled(mlp((), hidden), CLASSES),
         loss=chain(non_saturating(), r1(config.gamma)),
         prior=priors.normal(config.latent_size),
     )
@@ -96,10 +96,10 @@ def experiment(config: Config) -> Experiment:
         dynamics=lambda game, example: averaged(
             alternating(game, optimizers, example), config.decay
         ),
-        source=lambda: shuffled(labelled_digits(slice(TRAINED)), config.batch_size),
+        source=lambda: shuffled(labeled_digits(slice(TRAINED)), config.batch_size),
         steps=config.steps,
         seed=config.seed,
-        examples=lambda: labelled_digits(slice(TRAINED, None)),
+        examples=lambda: labeled_digits(slice(TRAINED, None)),
         inputs={"label": label(range(CLASSES))},
         plot=by_label,
         summarize=lambda made, batch: judge()(made, batch.condition[0]),
@@ -108,7 +108,7 @@ def experiment(config: Config) -> Experiment:
     )
 
 
-def labelled_digits(part: slice) -> Batch:
+def labeled_digits(part: slice) -> Batch:
     """Some of the digits, with their labels as the condition."""
     images, labels = digits()
     return Batch(images[part], (labels[part].astype(np.int32),))

@@ -15,7 +15,7 @@ Command: jaxgan train experiments/folder.py --path DIR
 
 Cost: 53 minutes on two quiet CPU cores, at 400 images/s
 
-Expect: with --mirror, of the 4,146 colour emoji of OpenMoji (72 pixels, transparent;
+Expect: with --mirror, of the 4,146 color emoji of OpenMoji (72 pixels, transparent;
     openmoji.org, CC BY-SA 4.0), seed 0, the only one run to its end: docs/emoji.png,
     on its right. Of 64 samples some 35 can be named, by eye: people, faces, couples,
     flags, a shield. The others are drawn like emoji and show nothing. The discriminator
@@ -62,7 +62,7 @@ class Config:
     size: int = 32  # of the square images, in pixels: 8, 16, 32, 64 or 128
     shape: Shape = "crop"  # what does not fit a square: crop, pad or stretch it
     filter: Filter = "lanczos"  # of the resizing
-    channels: Literal[1, 3] = 3  # grey or RGB
+    channels: Literal[1, 3] = 3  # gray or RGB
     background: str = "white"  # of transparent images and of padding
     mirror: bool = False  # every second image the other way round
     corrupt: Literal["raise", "skip"] = "raise"  # images that cannot be read

@@ -1,4 +1,4 @@
-"""A thousand modes that can be counted: three digits as the colours of one image.
+"""A thousand modes that can be counted: three digits as the colors of one image.
 
 Stacked MNIST has a mode for every number from 000 to 999. A generator that forgets some
 is caught by a classifier that reads the three channels. The data are those of the

@@ -85,7 +85,7 @@ from jaxgan.networks.nnx import from_nnx as from_nnx
 from jaxgan.networks.wrappers.autoencoding import autoencoding as autoencoding
 from jaxgan.networks.wrappers.fourier import fourier as fourier
 from jaxgan.networks.wrappers.headed import headed as headed
-from jaxgan.networks.wrappers.labelled import labelled as labelled
+from jaxgan.networks.wrappers.labeled import labeled as labeled
 from jaxgan.optimizers import clip_weights as clip_weights
 from jaxgan.optimizers import orthogonal_weights as orthogonal_weights
 from jaxgan.types import Algorithm as Algorithm

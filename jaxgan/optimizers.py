@@ -1,4 +1,4 @@
-"""Optimisers that keep weights inside a set, as optax transformations.
+"""Optimizers that keep weights inside a set, as optax transformations.
 
 Each goes last in an `optax.chain`: it changes the update so that the parameters land on
 the nearest point of the set.

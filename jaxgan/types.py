@@ -36,7 +36,7 @@ Reads = TypeVar("Reads", contravariant=True)
 class Variables(NamedTuple):
     """What a network carries from step to step."""
 
-    params: Tree  # trained, by the owner's optimiser
+    params: Tree  # trained, by the owner's optimizer
     stats: Tree = ()  # not trained: batch statistics, spectral-norm vectors
 
 
@@ -133,7 +133,7 @@ class Turn(NamedTuple):
     batch: Batch
     latent: Tree
     player: PlayerName | None  # who moves after this round; None where several do
-    params: Mapping[NetworkName, Tree]  # as the optimisers see them, before `prepare`
+    params: Mapping[NetworkName, Tree]  # as the optimizers see them, before `prepare`
     view: Mapping[str, Tree]  # the views' states, by name
     step: Int[Array, ""]  # of the iteration, not the substep
     key: Key[Array, ""]
@@ -153,7 +153,7 @@ class Record:
 
     weight: of each real in averages over them, or of each of its patches, persons or
         frames; None where all count alike.
-    params: of every network, as the optimisers see them.
+    params: of every network, as the optimizers see them.
     step: of the iteration.
     draw: `(sampler, key, shape) -> array`: random numbers of a global batch, of which
         each device holds its share; `shape[0]` counts this device's examples.
@@ -346,7 +346,7 @@ class Game(Generic[R]):
     loss:     reads the record that `play` makes.
     outputs:  what the trained game can produce, by name: samples, reconstructions, …;
               the first is what is scored.
-    frozen:   networks that nobody trains: initialised once, never written, and always
+    frozen:   networks that nobody trains: initialized once, never written, and always
               in evaluation mode.
     diagnostics: `(record) -> {player: {name: scalar}}`, reported in that player's
               substeps.

@@ -207,7 +207,7 @@ def batches(substeps=2, n=8, seed=0):
 
 
 def algorithm_of(game, optimizer=None, *, n=8, dynamics=alternating, **options):
-    """The game played with one optimiser for everyone, or one for each."""
+    """The game played with one optimizer for everyone, or one for each."""
     optimizer = optimizer or optax.sgd(0.1)
     optimizers = (
         optimizer

@@ -44,7 +44,7 @@ class Config:
 
 
 def experiment(config: Config) -> Experiment:
-    """Data that depend on the seed, and a loss and optimisers on what is swept."""
+    """Data that depend on the seed, and a loss and optimizers on what is swept."""
     generator = mlp((2,), (config.width,))
 
     def louder(*given, **options):

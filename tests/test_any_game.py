@@ -49,7 +49,7 @@ def trained(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ZOO)
 def test_training_leaves_a_picture_of_every_output(trained, name):
-    directory = trained(name, evaluated=name in ("labelled", "vae"))
+    directory = trained(name, evaluated=name in ("labeled", "vae"))
     _, *others = OUTPUTS[name]
     pictures = {path.name for path in (directory / "samples").iterdir()}
     expected = {"000004.png", "strip.png", *(f"000004-{o}.png" for o in others)}
@@ -100,7 +100,7 @@ def test_a_traversal_moves_one_leaf(trained, tmp_path, capsys):
 
 
 def test_a_label_that_is_asked_for_is_the_one_made(trained, tmp_path):
-    directory, out = trained("labelled", evaluated=True), tmp_path / "made"
+    directory, out = trained("labeled", evaluated=True), tmp_path / "made"
     options = ("--label", "class 3", "0", "--count", 5, "--out", out)
     assert run("sample", directory, *options) == 0
     with np.load(f"{out}.npz") as saved:
@@ -131,10 +131,10 @@ def test_images_that_are_given_are_reconstructed(trained, tmp_path):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("labelled", ("--output", "sample"), "the game makes no 'sample'; it makes ["),
-        ("labelled", ("--label", "4"), "--label: there is no class '4'; there are "),
-        ("labelled", ("--label", "class 4"), "--label: there is no class 'class 4'"),
-        ("labelled", ("--caption", "x"), "--caption: "),
+        ("labeled", ("--output", "sample"), "the game makes no 'sample'; it makes ["),
+        ("labeled", ("--label", "4"), "--label: there is no class '4'; there are "),
+        ("labeled", ("--label", "class 4"), "--label: there is no class 'class 4'"),
+        ("labeled", ("--caption", "x"), "--caption: "),
         ("vae", ("--label", "3"), "declares no such input; it declares --image."),
         ("vae_gan", ("--label", "3"), "declares no such input; it declares none."),
         ("vae", ("--image", FILE), "is a file; give the folder that it is in"),
@@ -143,7 +143,7 @@ def test_images_that_are_given_are_reconstructed(trained, tmp_path):
     ],
 )
 def test_what_cannot_be_made_is_one_sentence(trained, capsys, name, options, message):
-    directory = trained(name, evaluated=name in ("labelled", "vae"))
+    directory = trained(name, evaluated=name in ("labeled", "vae"))
     capsys.readouterr()
     assert run("sample", directory, *options) == 2
     error = capsys.readouterr().err
@@ -153,7 +153,7 @@ def test_what_cannot_be_made_is_one_sentence(trained, capsys, name, options, mes
 
 def test_the_help_lists_the_inputs_of_the_run(trained, capsys):
     with pytest.raises(SystemExit):
-        run_help = ("sample", trained("labelled", evaluated=True), "--help")
+        run_help = ("sample", trained("labeled", evaluated=True), "--help")
         raise SystemExit(run(*run_help))
     page = " ".join(capsys.readouterr().out.split())
     assert "--label" in page and "class 3" in page
@@ -163,7 +163,7 @@ def test_the_help_lists_the_inputs_of_the_run(trained, capsys):
 
 
 def test_a_run_is_evaluated_without_the_data(trained, capsys):
-    directory = trained("labelled", evaluated=True)
+    directory = trained("labeled", evaluated=True)
     in_training = {s.name: s for s in read_scores(directory / "scores.jsonl")}
     assert run("evaluate", directory) == 0
     said = capsys.readouterr().out
@@ -186,7 +186,7 @@ def test_a_large_reference_lies_in_the_cache_or_is_made_again_the_same(
     monkeypatch.setenv("JAXGAN_CACHE", str(tmp_path / "cache"))
     data, directory = tmp_path / "data.txt", tmp_path / "run"
     data.write_text("7")
-    options = ("--game", "labelled", "--data", data, "--evaluated", "--run", directory)
+    options = ("--game", "labeled", "--data", data, "--evaluated", "--run", directory)
     assert run("train", FILE, *options, "--devices", 1) == 0
     trained = [s.value for s in read_scores(directory / "scores.jsonl")[:3]]
     [kept] = (tmp_path / "cache" / "references").iterdir()
@@ -211,7 +211,7 @@ def test_a_large_reference_lies_in_the_cache_or_is_made_again_the_same(
 
 def test_what_is_kept_is_checked_when_it_is_read(trained, capsys, tmp_path):
     directory = tmp_path / "run"
-    shutil.copytree(trained("labelled", evaluated=True), directory)
+    shutil.copytree(trained("labeled", evaluated=True), directory)
     for name in ("reference", "extractor", "examples", "shapes"):
         path = directory / "data" / name
         content = bytearray(path.read_bytes())
@@ -279,7 +279,7 @@ def test_a_game_that_is_killed_resumes_to_the_same_bits(tmp_path, name):
 # What does not fit together
 
 
-def refused(tmp_path, name="labelled", **changes):
+def refused(tmp_path, name="labeled", **changes):
     data = tmp_path / "data.txt"
     data.write_text("7")
     file = load_file(FILE)
@@ -292,7 +292,7 @@ def test_examples_must_be_like_the_batches(tmp_path):
         return ZOO["vae"].examples(8, 0)
 
     def of_another_shape():
-        batch = ZOO["labelled"].examples(8, 0)
+        batch = ZOO["labeled"].examples(8, 0)
         return batch._replace(real=batch.real[:, :2])
 
     with pytest.raises(InputError, match=r"have 0 conditions, .* have 1"):
@@ -300,7 +300,7 @@ def test_examples_must_be_like_the_batches(tmp_path):
     with pytest.raises(InputError, match="batches have conditions, so what is made"):
         refused(tmp_path, examples=None)
     with pytest.raises(InputError, match=r"have 1 conditions, .* have 0"):
-        refused(tmp_path, "vae", examples=lambda: ZOO["labelled"].examples(8, 0))
+        refused(tmp_path, "vae", examples=lambda: ZOO["labeled"].examples(8, 0))
     with pytest.raises(InputError, match=r"examples are of \(\(\(2, 4, 1\), 'float32'"):
         refused(tmp_path, examples=of_another_shape)
 

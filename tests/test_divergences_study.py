@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import norm
 
 from jaxgan import f_divergence, minimax
-from tests.losses.catalogue import DIVERGENCES
+from tests.losses.catalog import DIVERGENCES
 
 PATH = Path(__file__).parent.parent / "experiments" / "theory" / "divergences.py"
 STUDY = runpy.run_path(str(PATH))
@@ -61,12 +61,12 @@ def test_minimax_is_worth_twice_the_jsd_less_log_4_at_p_over_p_plus_q():
 @pytest.mark.parametrize(
     ("weight", "exact"), [(1.0, 1.5445), (10.0, 1.0545), (100.0, 1.0054)]
 )
-def test_a_penalised_critic_approaches_w1_as_the_weight_grows(weight, exact):
-    found = STUDY["penalised_w1"](weight, draws=2**14, cells=100)
+def test_a_penalized_critic_approaches_w1_as_the_weight_grows(weight, exact):
+    found = STUDY["penalized_w1"](weight, draws=2**14, cells=100)
     assert found == pytest.approx(exact, abs=0.003)
 
 
-def test_the_theory_of_the_penalised_critic():
+def test_the_theory_of_the_penalized_critic():
     x = np.linspace(-8, 9, 4001)
     shares = (np.arange(400) + 0.5) / 400
     density = np.mean(

@@ -134,7 +134,7 @@ def test_what_the_metrics_page_names_is_there():
         found = importlib.import_module(f"jaxgan.metrics.{module}")
         assert callable(getattr(found, function)), name
     files = {path.stem for path in (ROOT / "jaxgan" / "metrics").glob("*.py")}
-    helpers = {"__init__", "estimate", "checks", "protocol", "resizers", "neighbours"}
+    helpers = {"__init__", "estimate", "checks", "protocol", "resizers", "neighbors"}
     helpers |= {"balls", "least", "metric"}
     helpers |= {"torch_files", "graph_files", "weight_files"}
     assert files - helpers == {name.split(".")[0] for name in named}

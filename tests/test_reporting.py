@@ -130,12 +130,12 @@ def test_what_is_not_images_is_refused(shape):
 
 def test_a_strip_shows_pictures_side_by_side_under_their_steps(tmp_path):
     paths = []
-    for step, (size, colour) in {
+    for step, (size, color) in {
         0: ((10, 10), "red"),
         1000: ((40, 20), "blue"),
     }.items():
         paths.append(tmp_path / f"{step:08d}.png")
-        Image.new("RGB", size, colour).save(paths[-1])
+        Image.new("RGB", size, color).save(paths[-1])
     strip = contact_strip(paths, height=100)
     assert strip.size == (100 + 8 + 200, 100 + 24)
     pixels = np.asarray(strip)
@@ -152,10 +152,10 @@ def test_points_and_marks_are_drawn():
         assert isinstance(picture, Image.Image) and picture.size == (320, 320)
         return np.asarray(picture.convert("RGB")).astype(int)
 
-    centre, outside = pixels(np.zeros((10, 2))), pixels(np.full((10, 2), 100.0))
-    for picture in (centre, outside):
+    center, outside = pixels(np.zeros((10, 2))), pixels(np.full((10, 2), 100.0))
+    for picture in (center, outside):
         red = (picture[..., 0] > 180) & (picture[..., 1] < 100)
         assert red.sum() > 8 * 5
     middle = np.s_[120:200, 120:200]
     assert (outside[middle] == 255).all()
-    assert centre[middle].min() < 128
+    assert center[middle].min() < 128

@@ -1,6 +1,6 @@
 """TFDS data sets small enough for tests, which are prepared without TensorFlow.
 
-Example i is an image of the grey 10·i, labelled by whether i is odd.
+Example i is an image of the gray 10·i, labeled by whether i is odd.
 """
 
 import numpy as np

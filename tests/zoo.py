@@ -24,7 +24,7 @@ from jaxgan import (
     focus,
     from_linen,
     gan,
-    labelled,
+    labeled,
     least_squares,
     mlp,
     non_saturating,
@@ -335,10 +335,10 @@ def _cycle_gan(gamma=0.1, view=View()):
     return cycle_gan(*sides, _small(), _small(), loss, view)
 
 
-def _labelled(gamma=0.1):
-    generator, discriminator = labelled(_small(SIDE, SIDE, 1), LABELS), _small()
+def _labeled(gamma=0.1):
+    generator, discriminator = labeled(_small(SIDE, SIDE, 1), LABELS), _small()
     loss = non_saturating() + r1(gamma)
-    return gan(generator, labelled(discriminator, LABELS), loss, priors.normal(2))
+    return gan(generator, labeled(discriminator, LABELS), loss, priors.normal(2))
 
 
 def _with_labels(n, seed):
@@ -347,7 +347,7 @@ def _with_labels(n, seed):
 
 
 ZOO = {
-    "labelled": Exhibit(_labelled, _with_labels),
+    "labeled": Exhibit(_labeled, _with_labels),
     "vae": Exhibit(_vae, lambda n, seed: Batch(images(n, seed))),
     "perceptual_vae": Exhibit(_perceptual_vae, lambda n, seed: Batch(images(n, seed))),
     "vae_gan": Exhibit(_vae_gan, lambda n, seed: Batch(images(n, seed))),

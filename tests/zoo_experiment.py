@@ -67,7 +67,7 @@ def experiment(config: Config) -> Experiment:
 
 
 INPUTS = {
-    "labelled": {"label": label([f"class {i}" for i in range(LABELS)])},
+    "labeled": {"label": label([f"class {i}" for i in range(LABELS)])},
     "vae": {"image": images()},
 }
 
@@ -82,8 +82,8 @@ MSE = Metric("mse", squares, best="lowest", min_samples=1, needs=("pairs",))
 
 
 def evaluation(game, examples):
-    """Of the labelled game by classes; of others' reconstructions by the truth."""
-    if game != "labelled":
+    """Of the labeled game by classes; of others' reconstructions by the truth."""
+    if game != "labeled":
         return Evaluation("noise", metrics=(MSE,), output="reconstructions", samples=20)
 
     def reals(split):

@@ -8,7 +8,7 @@ On two CPU cores, jax 0.10.2:
     features        0.0 s   peak 1.71 GiB
     frechet         8.3 s   peak 2.61 GiB
     subsets         6.9 s   peak 2.61 GiB
-    neighbours    199.2 s   peak 3.19 GiB
+    neighbors    199.2 s   peak 3.19 GiB
     all_pairs     153.5 s   peak 3.19 GiB
 
 Command: python experiments/benchmarks/metrics_memory.py
@@ -18,7 +18,7 @@ import resource
 import time
 
 import tyro
-from metrics_speed import all_pairs, features, frechet, neighbours, subsets
+from metrics_speed import all_pairs, features, frechet, neighbors, subsets
 
 
 def main(n: int = 50_000, d: int = 2048) -> None:
@@ -30,7 +30,7 @@ def main(n: int = 50_000, d: int = 2048) -> None:
     """
     real, fake = features(n, d, seed=0), features(n, d, seed=1)
     told("features", 0.0)
-    for task in (frechet, subsets, neighbours, all_pairs):
+    for task in (frechet, subsets, neighbors, all_pairs):
         start = time.perf_counter()
         task(real, fake)
         told(task.__name__, time.perf_counter() - start)

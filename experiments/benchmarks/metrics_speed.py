@@ -4,7 +4,7 @@ The same features on both sides, each in a process of its own:
 
     frechet     the Fréchet distance
     kid         the KID over 100 subsets of 1,000, which are the same subsets
-    neighbours  precision and recall with k = 3 by torch-fidelity, density and coverage
+    neighbors  precision and recall with k = 3 by torch-fidelity, density and coverage
                 with k = 5 by prdc; jaxgan reads all four from the same distances
     all pairs   the KID without subsets, by jaxgan alone
 
@@ -18,7 +18,7 @@ first turn); jax 0.10.2, PyTorch 2.13.0, torch-fidelity 0.4.0, prdc 0.2:
                 jaxgan     other     other / jaxgan
     frechet      3.2 s      2.8 s    0.90 (0.78 to 0.91)
     kid          6.2 s      7.7 s    1.24 (1.21 to 1.25)
-    neighbours   8.6 s     25.5 s    2.96 (2.60 to 3.06)
+    neighbors   8.6 s     25.5 s    2.96 (2.60 to 3.06)
     together    18.0 s     36.1 s    2.00 (1.81 to 2.06)
     all pairs    6.4 s
     peak memory  1.57 GiB   3.00 GiB
@@ -81,7 +81,7 @@ def main(torch_python: Path, n: int = 10_000, d: int = 2048, rounds: int = 5) ->
                 if name in theirs:
                     theirs[name].append(other(name, 0))
         report(ours, theirs)
-        for name in ("frechet", "kid", *NEIGHBOURS):
+        for name in ("frechet", "kid", *NEIGHBORS):
             print(f"    {name:12} {values[name]:.9g}, other {other(name, 1):.9g}")
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f"    peak memory  {peak:.2f} GiB, other {other('peak', 0):.2f} GiB")
@@ -104,11 +104,11 @@ def subsets(real: np.ndarray, fake: np.ndarray) -> Values:
     return {"kid": kid(real, fake, subsets=100).value}
 
 
-def neighbours(real: np.ndarray, fake: np.ndarray) -> Values:
+def neighbors(real: np.ndarray, fake: np.ndarray) -> Values:
     """All four shares from the distances made once."""
     near, wide = overlaps(real, fake, (3, 5))
     found = (*precision_recall_of(near), *density_coverage_of(wide))
-    return {n: share.value for n, share in zip(NEIGHBOURS, found, strict=True)}
+    return {n: share.value for n, share in zip(NEIGHBORS, found, strict=True)}
 
 
 def all_pairs(real: np.ndarray, fake: np.ndarray) -> Values:
@@ -129,14 +129,14 @@ def report(ours: dict[str, list[float]], theirs: dict[str, list[float]]) -> None
         print(line, flush=True)
 
 
-NEIGHBOURS = ("precision", "recall", "density", "coverage")
+NEIGHBORS = ("precision", "recall", "density", "coverage")
 
-COMPARED = ("frechet", "kid", "neighbours")
+COMPARED = ("frechet", "kid", "neighbors")
 
 TASKS: dict[str, Callable[[np.ndarray, np.ndarray], Values]] = {
     "frechet": frechet,
     "kid": subsets,
-    "neighbours": neighbours,
+    "neighbors": neighbors,
     "all pairs": all_pairs,
 }
 

@@ -42,7 +42,7 @@ def kid(real: torch.Tensor, fake: torch.Tensor) -> Values:
     return {"kid": found["kernel_inception_distance_mean"]}
 
 
-def neighbours(real: torch.Tensor, fake: torch.Tensor) -> Values:
+def neighbors(real: torch.Tensor, fake: torch.Tensor) -> Values:
     """Two of the four by either package, as each was published."""
     near = prc_features_to_metric(fake, real, verbose=False)
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
@@ -51,7 +51,7 @@ def neighbours(real: torch.Tensor, fake: torch.Tensor) -> Values:
     return chosen | {name: wide[name] for name in ("density", "coverage")}
 
 
-TASKS = {"frechet": frechet, "kid": kid, "neighbours": neighbours}
+TASKS = {"frechet": frechet, "kid": kid, "neighbors": neighbors}
 
 
 def main() -> None:

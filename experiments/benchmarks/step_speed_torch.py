@@ -1,7 +1,7 @@
 """PyTorch's side of `step_speed.py`: the same networks and the same step.
 
 Not run by hand: a worker that reads lines "VARIANT STEPS" and answers each with the
-seconds that those steps took. Channels-last, all cores, a fused optimiser, the
+seconds that those steps took. Channels-last, all cores, a fused optimizer, the
 discriminator's fakes made without a graph, and the discriminator frozen in the
 generator's move; on a GPU where there is one.
 """
@@ -37,9 +37,9 @@ def generator() -> nn.Module:
 def discriminator(batch_norm: bool) -> nn.Module:
     """jaxgan's `dcgan_discriminator((32, 32, 3), 64)`."""
 
-    def down(inputs: int, outputs: int, normalise: bool) -> list[nn.Module]:
-        convolution = nn.Conv2d(inputs, outputs, 4, 2, 1, bias=not normalise)
-        norm = [nn.BatchNorm2d(outputs)] if normalise else []
+    def down(inputs: int, outputs: int, normalize: bool) -> list[nn.Module]:
+        convolution = nn.Conv2d(inputs, outputs, 4, 2, 1, bias=not normalize)
+        norm = [nn.BatchNorm2d(outputs)] if normalize else []
         return [convolution, *norm, nn.LeakyReLU(0.2, True)]
 
     c = CHANNELS
@@ -52,13 +52,13 @@ def discriminator(batch_norm: bool) -> nn.Module:
 
 
 class Variant:
-    """The networks, the optimisers and the alternating step of one loss."""
+    """The networks, the optimizers and the alternating step of one loss."""
 
     def __init__(self, name: str) -> None:
-        self.penalised = name == "wgan_gp"
+        self.penalized = name == "wgan_gp"
         place = {"device": DEVICE, "memory_format": torch.channels_last}
         self.g = generator().to(**place)
-        self.d = discriminator(batch_norm=not self.penalised).to(**place)
+        self.d = discriminator(batch_norm=not self.penalized).to(**place)
         adam = {"lr": 2e-4, "betas": (0.5, 0.999), "fused": True}
         self.g_optimizer = torch.optim.Adam(self.g.parameters(), **adam)
         self.d_optimizer = torch.optim.Adam(self.d.parameters(), **adam)
@@ -73,7 +73,7 @@ class Variant:
         with torch.no_grad():
             fake = self.fake()
         real_logits, fake_logits = self.d(self.real), self.d(fake)
-        if not self.penalised:
+        if not self.penalized:
             return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
         share = torch.rand(BATCH, 1, 1, 1, device=DEVICE)
         between = torch.lerp(fake, self.real, share).requires_grad_()
@@ -91,7 +91,7 @@ class Variant:
         self.d.requires_grad_(False)
         self.g_optimizer.zero_grad(set_to_none=True)
         logits = self.d(self.fake())
-        loss = -logits.mean() if self.penalised else F.softplus(-logits).mean()
+        loss = -logits.mean() if self.penalized else F.softplus(-logits).mean()
         loss.backward()
         self.g_optimizer.step()
         self.d.requires_grad_(True)

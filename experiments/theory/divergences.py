@@ -147,7 +147,7 @@ def lipschitz_w1(pair: Pair) -> float:
     return -float(pay(best))
 
 
-def penalised_w1(weight: float, draws: int = 2**16, cells: int = 300) -> float:
+def penalized_w1(weight: float, draws: int = 2**16, cells: int = 300) -> float:
     """W1 of N(0, 1) and N(1, 1), as WGAN-GP's critic estimates it at its optimum.
 
     The critic is linear in each of some cells with equally many interpolates; its
@@ -278,7 +278,7 @@ def draw_family(axis: Axes) -> None:
 def draw_penalty(axis: Axes) -> None:
     """W1 as WGAN-GP's critic has it, over the weight of the penalty."""
     weights = [1.0, 3.0, 10.0, 30.0, 100.0]
-    found = [penalised_w1(weight) for weight in weights]
+    found = [penalized_w1(weight) for weight in weights]
     for weight, value in zip(weights, found, strict=True):
         exact = 1 + EXCESS / (2 * weight)
         print(f"gradient_penalty({weight:g}): W1 ≈ {value:.4f}, in theory {exact:.4f}")

@@ -106,7 +106,7 @@ NO_DATA = Batch(np.zeros((1, 1), np.float32))
 def algorithm_of(
     way: Way, game: Game, optimizer: optax.GradientTransformation, example: Batch
 ) -> Algorithm:
-    """A game played in a way, with one optimiser for both."""
+    """A game played in a way, with one optimizer for both."""
     return way.dynamics(game, dict.fromkeys(game.players, optimizer), example)
 
 

@@ -168,8 +168,8 @@ class Evaluate:
     metrics: tuple[str, ...] = ()
     """Which: by default the experiment's; frechet, frechet_infinity, kid, precision,
     recall, density, coverage, sliced_wasserstein, authenticity, inception_score,
-    class_shares, conditional_accuracy, intra_class_frechet, or the experiment's own. Authenticity
-    is beside the reference: say --against train."""
+    class_shares, conditional_accuracy, intra_class_frechet, or the experiment's own.
+    Authenticity is beside the reference: say --against train."""
 
     output: str | None = None
     """Which of the game's outputs; the evaluation's by default."""
@@ -264,7 +264,7 @@ class Data:
     """Of the resizing."""
 
     channels: int | None = None
-    """1 for grey, 3 for RGB; as the images are by default."""
+    """1 for gray, 3 for RGB; as the images are by default."""
 
     background: str = "white"
     """Of transparent images and of padding."""

@@ -14,7 +14,7 @@ from jaxgan.data.datasets import Dataset, chunks
 from jaxgan.data.readers.array_files import array_file
 from jaxgan.data.readers.decode import Fit
 from jaxgan.data.readers.folder import folder
-from jaxgan.data.readers.labels import Labelling, by_folder, by_table
+from jaxgan.data.readers.labels import Labeling, by_folder, by_table
 from jaxgan.data.readers.tfds import feature_names, tfds
 from jaxgan.data.sources import as_float
 from jaxgan.errors import InputError
@@ -52,7 +52,7 @@ def open_data(options: Data) -> Dataset:
         _check_apply(options, FOLDER)
         return folder(
             *(path, fit),
-            labels=_labelling(options),
+            labels=_labeling(options),
             corrupt=options.corrupt,
             cache=options.cache,
         )
@@ -128,7 +128,7 @@ def _check_apply(options: Data, kind: set[str]) -> None:
             raise InputError(f"--{name}: does not apply to {options.spec}.")
 
 
-def _labelling(options: Data) -> Labelling | None:
+def _labeling(options: Data) -> Labeling | None:
     columns = (options.file, options.label, options.caption)
     if options.table is None:
         if any(columns):

@@ -291,7 +291,7 @@ def seen_files(files: Files, extractor: Extractor, channels: int = 3) -> Seen:
     Args:
         files: of a folder.
         extractor: of the features.
-        channels: 1, grey, or 3, RGB.
+        channels: 1, gray, or 3, RGB.
 
     Raises:
         InputError: if one cannot be read, or the extractor does not resize and their

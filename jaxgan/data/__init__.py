@@ -20,9 +20,9 @@ from jaxgan.data.transforms.combine import tuples as tuples
 from jaxgan.data.transforms.images import downscaled as downscaled
 from jaxgan.data.transforms.images import edges as edges
 from jaxgan.data.transforms.images import framed as framed
-from jaxgan.data.transforms.images import grey as grey
+from jaxgan.data.transforms.images import gray as gray
 from jaxgan.data.transforms.random import binarized as binarized
-from jaxgan.data.transforms.random import coloured as coloured
+from jaxgan.data.transforms.random import colored as colored
 from jaxgan.data.transforms.random import fixed as fixed
 from jaxgan.data.transforms.random import mirrored as mirrored
 from jaxgan.data.transforms.random import moving as moving

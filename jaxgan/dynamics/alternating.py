@@ -27,7 +27,7 @@ def alternating(
     order: Sequence[PlayerName] | None = None,
     fakes: Mapping[PlayerName, int] | None = None,
 ) -> Algorithm:
-    """Let the players move in turn, each by one optimiser update.
+    """Let the players move in turn, each by one optimizer update.
 
     A step is one iteration: the substeps of `order`, each with fresh reals (its own
     `Batch`), fresh latents and fresh noise. So k discriminator moves on N real and M

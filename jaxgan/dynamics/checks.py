@@ -55,7 +55,7 @@ def set_up(
 
     Raises:
         InputError: naming the culprit: players that do not partition the networks, a
-            player without optimiser, a network that cannot take its inputs, generated
+            player without optimizer, a network that cannot take its inputs, generated
             images unlike the data, a loss that charges an unknown player, a payment
             that is not a scalar, a player whom nothing charges.
     """
@@ -174,7 +174,7 @@ def _input_shapes(
 
 
 class _NoParams(dict[NetworkName, Tree]):
-    """The parameters before any network is initialised."""
+    """The parameters before any network is initialized."""
 
     def __missing__(self, name: NetworkName) -> Tree:
         raise InputError(
@@ -236,7 +236,7 @@ def _check_ownership(game: Game) -> None:
 
 
 def check_optimizers(game: Game, optimizers: Optimizers) -> None:
-    """Refuse optimisers that are not one for each player.
+    """Refuse optimizers that are not one for each player.
 
     Raises:
         InputError: if so.
@@ -309,7 +309,7 @@ def _check_stats(game: Game, state: State, outcome: Outcome) -> None:
         if jax.tree.map(_signature, before) != jax.tree.map(_signature, after):
             raise InputError(
                 f"network {name!r} returns statistics of other shapes than those it "
-                "was initialised with."
+                "was initialized with."
             )
 
 

@@ -1,4 +1,4 @@
-"""Consensus optimisation: players also agree to seek where all gradients vanish."""
+"""Consensus optimization: players also agree to seek where all gradients vanish."""
 
 import jax
 import jax.numpy as jnp

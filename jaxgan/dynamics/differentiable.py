@@ -1,4 +1,4 @@
-"""Whether optimisers can be differentiated, found out by differentiating them once."""
+"""Whether optimizers can be differentiated, found out by differentiating them once."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,10 +15,10 @@ from jaxgan.types import PlayerName, Tree
 def check_differentiable(
     setting: Setting, players: Sequence[PlayerName], derive: Callable
 ) -> None:
-    """Refuse optimisers that dynamics could not differentiate through.
+    """Refuse optimizers that dynamics could not differentiate through.
 
     Each player's `update` is differentiated once, at parameters and gradients of zero,
-    where dead units leave them. Optimisers with traced hyperparameters pass.
+    where dead units leave them. Optimizers with traced hyperparameters pass.
 
     Args:
         derive: `jax.vjp` or `jax.linearize`, as the dynamics will.
@@ -33,7 +33,7 @@ def check_differentiable(
         zeros = jax.tree.map(jnp.zeros_like, shapes)
         try:
             slope = _slope(setting.optimizers[player], zeros, derive)
-        except Exception as error:  # whatever an optimiser may raise
+        except Exception as error:  # whatever an optimizer may raise
             reason = str(error).strip().split("\n")[0]
             raise InputError(
                 f"optimizers[{player!r}] cannot be differentiated: {reason}"

@@ -25,7 +25,7 @@ def extragradient(
         w½ = w - η F(w),  w ← w - η F(w½)
 
     A step takes two batches, one for each round; give the same one twice for the same
-    data. The look-ahead is an update of the same optimisers, whose state after it is
+    data. The look-ahead is an update of the same optimizers, whose state after it is
     dropped, or schedules and moments would move twice. Statistics and states of the
     loss move with the second round alone.
 
@@ -79,7 +79,7 @@ def past_extragradient(
 
     One gradient and one batch a step, where `extragradient` takes two. The first
     look-ahead has no past, and its gradient is zero. The look-ahead is an update of the
-    same optimisers, whose state after it is dropped; Adam's moments know its gradient
+    same optimizers, whose state after it is dropped; Adam's moments know its gradient
     already and see it twice there. On min max xy its w½ goes where `optimistic` goes.
 
     Args:

@@ -265,7 +265,7 @@ def with_params(state: State, params: Params) -> State:
 
 
 def descend(setting: Setting, state: State, movers: Players, gradient: Params) -> State:
-    """One update of the movers' optimisers from where they are, and nothing else."""
+    """One update of the movers' optimizers from where they are, and nothing else."""
     for player in movers:
         mine = params_of(setting.game, state, [player])
         slope = {name: gradient[name] for name in mine}

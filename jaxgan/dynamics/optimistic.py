@@ -13,13 +13,13 @@ def optimistic(
 ) -> Algorithm:
     """Simultaneous moves that extrapolate each player's update.
 
-        w ← w + 2 u - u',  u = the optimiser's update, u' = the one before
+        w ← w + 2 u - u',  u = the optimizer's update, u' = the one before
 
     So for SGD w ← w - 2η F(w) + η F(w'), which needs one gradient a step and no other
     batch. On min max xy it converges for η < 1/√3, with spectral radius
     √((1 + √(1-4η²)) / 2) up to η = ½.
 
-    It is `optax.scale_by_optimistic_gradient` after each player's optimiser; put it
+    It is `optax.scale_by_optimistic_gradient` after each player's optimizer; put it
     there yourself to be optimistic in `alternating` moves, or where something must come
     after it: `clip_weights` before it would no longer keep weights in their set.
 

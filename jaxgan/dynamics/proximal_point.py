@@ -53,7 +53,7 @@ def proximal_point(
 
     Raises:
         InputError: before anything compiles, if `iterations` is not an integer of at
-            least 1, an optimiser cannot be differentiated, or the pieces do not fit;
+            least 1, an optimizer cannot be differentiated, or the pieces do not fit;
             see `dynamics.checks`.
 
     Reference: Rockafellar 1976; Mokhtari et al. 2020, arXiv:1901.08511.

@@ -61,8 +61,8 @@ def symplectic_adjustment(
         _, along, _ = jax.jvp(field, (params,), (gradient,), has_aux=True)  # J F
         turned = jax.tree.map(lambda t, n: (t - n) / 2, across, along)
         size = sum(x.size for x in jax.tree.leaves(params))
-        favour = optax.tree.vdot(gradient, across) * optax.tree.vdot(turned, across)
-        sign = jnp.where(favour / size + ALIGNMENT >= 0, 1.0, -1.0)
+        favor = optax.tree.vdot(gradient, across) * optax.tree.vdot(turned, across)
+        sign = jnp.where(favor / size + ALIGNMENT >= 0, 1.0, -1.0)
         adjust = lambda g, t: g + (sign * weight).astype(g.dtype) * t  # noqa: E731
         return jax.tree.map(adjust, gradient, turned), outcome
 

@@ -35,7 +35,7 @@ def unrolled(
 
         θ ← θ - η d/dθ L(θ, φ_k(θ)),  φ_{i+1} = φ_i - η' ∇_φ L'(θ, φ_i)
 
-    The derivative is the total one, through all k updates of the others' optimisers,
+    The derivative is the total one, through all k updates of the others' optimizers,
     momenta included. The others then move as they would have without being foreseen,
     so the foreseen parameters, statistics and states of the loss are dropped. All
     foreseen moves are played on the batch and the key of the player's own substep, so
@@ -56,7 +56,7 @@ def unrolled(
 
     Raises:
         InputError: before anything compiles, if `moves` is not an integer of at least
-            1, `player` does not play, another's optimiser cannot be differentiated, or
+            1, `player` does not play, another's optimizer cannot be differentiated, or
             the pieces do not fit; see `dynamics.checks`.
 
     Reference: Metz et al. 2017, arXiv:1611.02163.

@@ -233,7 +233,7 @@ def score(
             *(name, float(value), float(error)),
             protocol=how(
                 f"{name} ({metric.protocol})" if metric.protocol else name,
-                quantised="pairs" not in metric.needs,  # which see what was made
+                quantized="pairs" not in metric.needs,  # which see what was made
             ),
         )
         for metric in metrics

@@ -1,7 +1,7 @@
 """Networks bound to their variables: how a game's `play` and outputs call them.
 
 A game names its networks in one place, `Game.networks`, and `play` gets them as calls.
-What a network is initialised with is found by playing one round in shapes alone, so no
+What a network is initialized with is found by playing one round in shapes alone, so no
 game has to say it a second time.
 """
 
@@ -94,7 +94,7 @@ def input_shapes(
 ) -> dict[NetworkName, tuple[Tree, ...]]:
     """Find the shapes of what each network is first called with.
 
-    Nothing is computed. Where a network is first called it is initialised, in shape,
+    Nothing is computed. Where a network is first called it is initialized, in shape,
     and where it is called again it must take what it is given, too.
 
     Args:
@@ -122,7 +122,7 @@ def input_shapes(
 def stand_ins(
     game: Game, first: dict[NetworkName, tuple[Tree, ...]]
 ) -> dict[NetworkName, Call]:
-    """Make calls that need no variables: a network is initialised where it is called.
+    """Make calls that need no variables: a network is initialized where it is called.
 
     Args:
         game: whose networks are called.

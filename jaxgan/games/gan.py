@@ -52,7 +52,7 @@ def gan(
             tuple of such logits, one for each scale.
         loss: reads a `Round`.
         prior: `(key, n, condition) -> latents`.
-        pairing: whether the discriminator normalises reals and fakes in one batch
+        pairing: whether the discriminator normalizes reals and fakes in one batch
             each (`separate`) or in one together (`joint`), both of `games.pairing`.
         view: what the discriminator is shown.
 

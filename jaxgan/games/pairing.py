@@ -2,9 +2,9 @@
 
 Where the discriminator has BatchNorm the choice changes the mathematics:
 
-- `separate`: one batch of reals, then one of fakes, each normalised by itself; the
+- `separate`: one batch of reals, then one of fakes, each normalized by itself; the
   running statistics pass through both, in that order (DCGAN's advice).
-- `joint`: one batch of both, normalised together (compare_gan's default).
+- `joint`: one batch of both, normalized together (compare_gan's default).
 
 Either way each image's score comes with a pullback of the same forward pass, so that a
 penalty on gradients needs no second one.

@@ -152,7 +152,7 @@ def wasserstein() -> Loss:
         discriminator pays E D(G(z)) - E D(x),  generator pays -E D(G(z))
 
     It means a distance only for a Lipschitz critic: add `gradient_penalty`, or clip
-    the weights, or normalise them. No such penalty is implied by the name, as none is
+    the weights, or normalize them. No such penalty is implied by the name, as none is
     by pytorch-CycleGAN's `--gan_mode wgangp`.
 
     Reference: Arjovsky et al. 2017, arXiv:1701.07875, equations 2 and 3.

@@ -97,7 +97,7 @@ def weighted(weight: float | jax.Array | optax.Schedule, loss: Loss) -> Loss:
 
 
 def every(n: int, loss: Loss) -> Loss:
-    """Lazy regularisation: pay n times as much, once in n iterations.
+    """Lazy regularization: pay n times as much, once in n iterations.
 
     In the other iterations the loss is not computed and its state rests. Dynamics
     compile the substeps with and without it, so that those without cost what they would

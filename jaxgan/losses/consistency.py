@@ -68,7 +68,7 @@ def balanced_consistency(
     real_weight: float | Array = 10.0,
     fake_weight: float | Array = 10.0,
 ) -> Loss:
-    """bCR: consistency on reals and on fakes, so that the artefacts of T stay out.
+    """bCR: consistency on reals and on fakes, so that the artifacts of T stay out.
 
         discriminator pays λ_real · E (D(x) - D(T(x)))²
                          + λ_fake · E (D(G(z)) - D(T(G(z))))²

@@ -125,10 +125,10 @@ def mode_seeking(weight: float | Array = 1.0, epsilon: float | Array = 1e-5) -> 
         r = E |G(z, c) - G(z', c)| / E |z - z'|
         generator pays λ / (r + ε)
 
-    z' is the neighbour of z in the batch: the second of the first, the fourth of the
+    z' is the neighbor of z in the batch: the second of the first, the fourth of the
     third, and the other way round, each under the condition of z. The averages are over
     the batch, by the weight of z, and over everything else, as in the authors' code;
-    their paper maximises r.
+    their paper maximizes r.
 
     Args:
         weight: λ ≥ 0; may be traced.
@@ -147,10 +147,10 @@ def mode_seeking(weight: float | Array = 1.0, epsilon: float | Array = 1e-5) -> 
     check_non_negative("mode_seeking: weight", weight)
     check_positive("mode_seeking: epsilon", epsilon)
 
-    def neighbour(latent: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
+    def neighbor(latent: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
         if len(latent) % 2:
             raise InputError(
-                "mode_seeking pairs latents with their neighbours, so it needs an even "
+                "mode_seeking pairs latents with their neighbors, so it needs an even "
                 f"number of fakes, got {len(latent)}."
             )
         pairs = latent.reshape(-1, 2, *latent.shape[1:])
@@ -159,7 +159,7 @@ def mode_seeking(weight: float | Array = 1.0, epsilon: float | Array = 1e-5) -> 
     def evaluate(record: Round, key: Array) -> Payments:
         del key
         generate = probe("mode_seeking", record, "generate")
-        other = jax.tree.map(neighbour, record.latent)
+        other = jax.tree.map(neighbor, record.latent)
         images = _distance(
             record,
             generate(record.latent, record.condition),

@@ -42,7 +42,7 @@ Points = Callable[[str, Round, Array], tuple[Tree, Weight]]
 
 
 def r1(gamma: float | Array) -> Loss:
-    """Zero-centred gradient penalty on the real images.
+    """Zero-centered gradient penalty on the real images.
 
         discriminator pays γ/2 · E ‖∇ₓ D(x)‖²
 
@@ -73,7 +73,7 @@ def r1(gamma: float | Array) -> Loss:
 
 
 def r2(gamma: float | Array) -> Loss:
-    """Zero-centred gradient penalty on the fakes.
+    """Zero-centered gradient penalty on the fakes.
 
         discriminator pays γ/2 · E ‖∇ₓ D(G(z))‖²
 
@@ -181,7 +181,7 @@ def gradient_penalty(
 
 
 def zero_centered(weight: float | Array = 10.0, *, points: Points = between) -> Loss:
-    """Zero-centred gradient penalty between real and fake images.
+    """Zero-centered gradient penalty between real and fake images.
 
         discriminator pays λ · E ‖∇ D(x̂)‖²,  x̂ = ε x + (1 - ε) G(z)
 
@@ -215,7 +215,7 @@ def dragan(
     target: float | Array = 1.0,
     scale: float | Array = 0.5,
 ) -> Loss:
-    """The penalty of DRAGAN: unit slope in a neighbourhood of the reals.
+    """The penalty of DRAGAN: unit slope in a neighborhood of the reals.
 
         discriminator pays λ · E (‖∇ D(x + δ)‖ - t)²,  δ = scale · s · n,  n ~ N(0, I)
 

@@ -32,7 +32,7 @@ Label = float | Array | Callable[[Array, tuple[int, ...]], Array]
 class Labels(NamedTuple):
     """What the discriminator is told of the reals and of the fakes: 1 is real, 0 fake.
 
-    For a logit labelled y it pays y times what it would pay for a real's and 1 - y
+    For a logit labeled y it pays y times what it would pay for a real's and 1 - y
     times what it would for a fake's; for the logistic losses that is the cross-entropy,
     and for least squares it has the gradient of the target moved by as much. So
 

@@ -48,7 +48,7 @@ class Averages(NamedTuple):
 
 
 def lecam(weight: float | Array = 0.3, decay: float | Array = 0.99) -> Loss:
-    """The LeCam regulariser: logits not far from what the other side averaged lately.
+    """The LeCam regularizer: logits not far from what the other side averaged lately.
 
         discriminator pays λ · (E (D(x) - a_fake)² + E (D(G(z)) - a_real)²)
         a ← decay · a + (1 - decay) · E D, for reals and for fakes

@@ -22,7 +22,7 @@ from jaxgan.types import Loss, NetworkName, Part, Payments, Round, Tree, Variabl
 def orthogonal(
     network: NetworkName = "generator", weight: float | Array = 1e-4
 ) -> Loss:
-    """BigGAN's orthogonal regularisation: filters at right angles, of any length.
+    """BigGAN's orthogonal regularization: filters at right angles, of any length.
 
         the network's player pays β · Σ over kernels of ‖WᵀW ⊙ (1 - I)‖²
 
@@ -54,11 +54,11 @@ def orthogonal(
 def kernel_decay(
     network: NetworkName = "discriminator", weight: float | Array = 1e-4
 ) -> Loss:
-    """L2 regularisation of the kernels; biases and scales are spared.
+    """L2 regularization of the kernels; biases and scales are spared.
 
         the network's player pays λ/2 · Σ over kernels of ‖W‖²
 
-    Its gradient is λW, coupled with the optimiser's moments; `optax.adamw` decays
+    Its gradient is λW, coupled with the optimizer's moments; `optax.adamw` decays
     decoupled from them. compare_gan's l2_penalty averages over variables instead.
 
     Args:

@@ -45,7 +45,7 @@ def density_coverage(
     Args:
         real: features, any numbers; computed in float64.
         fake: likewise.
-        k: neighbours.
+        k: neighbors.
 
     Raises:
         InputError: if the features are not comparable, a set has k examples or fewer,
@@ -85,7 +85,7 @@ def expected_coverage(n: int, m: int, k: int = 5) -> float:
     Args:
         n: reals.
         m: fakes.
-        k: neighbours, fewer than n.
+        k: neighbors, fewer than n.
 
     Raises:
         InputError: if n, m or k is not an integer of at least 1, or k ≥ n.

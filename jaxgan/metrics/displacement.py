@@ -1,4 +1,4 @@
-"""Displacement errors of predicted walks, in metres: ADE and FDE, best of k.
+"""Displacement errors of predicted walks, in meters: ADE and FDE, best of k.
 
 ADE is the mean distance from the truth over the predicted steps, FDE the distance at
 the last one. Of k sampled futures the best counts, and there are two ways to choose it,
@@ -24,7 +24,7 @@ from jaxgan.metrics.estimate import Estimate
 
 
 class Displacement(NamedTuple):
-    """Best-of-k errors in metres, each averaged over all pedestrians."""
+    """Best-of-k errors in meters, each averaged over all pedestrians."""
 
     joint_ade: Estimate
     joint_fde: Estimate
@@ -52,7 +52,7 @@ def displacement(
     about 0.8 of the true error.
 
     Args:
-        truth: the positions to be predicted, metres.
+        truth: the positions to be predicted, meters.
         samples: k predictions for everyone.
         scenes: to which window each pedestrian belongs, in order of time.
         block: how many consecutive scenes are taken together for the error.
@@ -123,4 +123,4 @@ def _check(truth: NDArray, samples: NDArray, scenes: NDArray) -> None:
         )
     for name, positions in (("truth", truth), ("samples", samples)):
         if not np.isfinite(positions).all():
-            raise InputError(f"{name} must hold finite positions, in metres.")
+            raise InputError(f"{name} must hold finite positions, in meters.")

@@ -1,7 +1,7 @@
 """Bounds on log p(x) for models with a latent z and an encoder q(z|x), in nats.
 
 Whether a number compares with a published one depends on what p(x|z) is a density of:
-of pixels binarised once, binarised anew at each pass, or continuous. Papers print the
+of pixels binarized once, binarized anew at each pass, or continuous. Papers print the
 negative of it.
 """
 

@@ -196,10 +196,10 @@ def _fitted(name: str, side: Real[np.ndarray, "n d"] | Statistics) -> Statistics
 
 
 def _statistics(x: Float[np.ndarray, "n d"]) -> Statistics:
-    centred = x - x[0]  # so that equal rows have a scatter of exactly 0
-    shift = centred.mean(axis=0)
-    centred -= shift
-    return Statistics(len(x), x[0] + shift, _triangle(centred))
+    centered = x - x[0]  # so that equal rows have a scatter of exactly 0
+    shift = centered.mean(axis=0)
+    centered -= shift
+    return Statistics(len(x), x[0] + shift, _triangle(centered))
 
 
 def _triangle(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "r d"]:

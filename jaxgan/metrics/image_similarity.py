@@ -98,8 +98,8 @@ def psnr(
 
         >>> import numpy as np
         >>> from jaxgan.metrics.image_similarity import psnr
-        >>> grey = np.full((1, 8, 8, 1), 100, np.uint8)
-        >>> round(psnr(grey, grey + 10).value, 4)
+        >>> gray = np.full((1, 8, 8, 1), 100, np.uint8)
+        >>> round(psnr(gray, gray + 10).value, 4)
         28.1308
     """
     return _compared(_psnr, 1, (real, fake), data_range)
@@ -125,8 +125,8 @@ def ssim(
 
         >>> import numpy as np
         >>> from jaxgan.metrics.image_similarity import ssim
-        >>> grey = np.full((1, 16, 16, 1), 100, np.uint8)
-        >>> round(ssim(grey, grey + 10).value, 6)
+        >>> gray = np.full((1, 16, 16, 1), 100, np.uint8)
+        >>> round(ssim(gray, gray + 10).value, 6)
         0.995476
     """
     return _compared(_ssim, 11, (real, fake), data_range)
@@ -156,8 +156,8 @@ def ms_ssim(
 
         >>> import numpy as np
         >>> from jaxgan.metrics.image_similarity import ms_ssim
-        >>> grey = np.full((1, 176, 176, 1), 100, np.uint8)
-        >>> round(ms_ssim(grey, grey + 10).value, 6)
+        >>> gray = np.full((1, 176, 176, 1), 100, np.uint8)
+        >>> round(ms_ssim(gray, gray + 10).value, 6)
         0.999396
     """
     return _compared(_ms_ssim, 161, (real, fake), data_range)

@@ -65,7 +65,7 @@ def inception_score(
         10.0
     """
     check_positive_int("inception_score: splits", splits)
-    p = _normalised(probabilities)
+    p = _normalized(probabilities)
     if len(p) < splits:
         raise InputError(
             f"inception_score: splits must be at most the number of examples, got "
@@ -85,7 +85,7 @@ def _score(p: Float[np.ndarray, "n k"]) -> float:
     return math.exp(rel_entr(p, p.mean(axis=0)).sum(axis=1).mean())
 
 
-def _normalised(probabilities: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
+def _normalized(probabilities: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
     p = checked("probabilities", probabilities, least=1)
     sums = p.sum(axis=1, keepdims=True)
     wrong = (p < 0).any(axis=1) | (np.abs(sums[:, 0] - 1) > 1e-3)

@@ -49,12 +49,12 @@ def laplacian_swd(
 
     Each level is what the next smaller one misses, down to a side of 16; the last is
     what remains. From every image and level 7 × 7 patches are cut at random places,
-    each channel is normalised over all patches of a set to mean 0 and variance 1, and
+    each channel is normalized over all patches of a set to mean 0 and variance 1, and
     the patches of both sets are compared by `sliced_wasserstein` with p = 1.
 
     Papers print 1000 times these numbers, for 8,192 or more images of each set. They
-    fall as the number of patches rises, so compare equal counts only. The normalisation
-    hides a change of contrast or of mean colour. TensorFlow-GAN's defaults are 64
+    fall as the number of patches rises, so compare equal counts only. The normalization
+    hides a change of contrast or of mean color. TensorFlow-GAN's defaults are 64
     patches an image and as many directions as a patch has numbers, 147. A patch is held
     in float64: of 8,192 images, 1.2 GB for each set.
 
@@ -172,7 +172,7 @@ def _corners(
 def _patches(
     images: NDArray, corners: NDArray, level: int, last: int
 ) -> Float[np.ndarray, "n d"]:
-    """All patches of one level, normalised by channel."""
+    """All patches of one level, normalized by channel."""
     each = corners.shape[1] // len(images)
     patches = np.empty((corners.shape[1], images.shape[-1], PATCH, PATCH))
     for start in range(0, len(images), CHUNK):

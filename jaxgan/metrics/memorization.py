@@ -1,7 +1,7 @@
-"""Memorisation: what the training examples nearest to the fakes say.
+"""Memorization: what the training examples nearest to the fakes say.
 
 No score of two distributions notices a generator that hands out its training examples;
-most reward it. So look at fakes beside their neighbours, and count authentic ones.
+most reward it. So look at fakes beside their neighbors, and count authentic ones.
 
 A perfect sampler's authenticity is not 1. One of n + 1 alike points is authentic if it
 is not in turn the nearest of its own nearest, which in uniform density happens to 1/3
@@ -19,20 +19,20 @@ from jaxgan.metrics.checks import check_one_space, checked, checked_pair
 from jaxgan.metrics.estimate import Estimate, share
 from jaxgan.metrics.features.extractor import Features
 from jaxgan.metrics.metric import Metric
-from jaxgan.metrics.nearest.search import Neighbours, nearest, radii
+from jaxgan.metrics.nearest.search import Neighbors, nearest, radii
 
 
 def nearest_examples(
     fake_features: Real[np.ndarray, "m d"],
     train_features: Real[np.ndarray, "n d"],
     k: int = 1,
-) -> Neighbours:
+) -> Neighbors:
     """The k training examples nearest to each fake, the nearest first.
 
     Args:
         fake_features: of the fakes; computed in float64.
         train_features: of the training examples, by the same extractor.
-        k: neighbours.
+        k: neighbors.
 
     Raises:
         InputError: if the features are not comparable, k is not an integer of at least
@@ -52,12 +52,12 @@ def nearest_examples(
     return nearest(train, fakes, k)
 
 
-def with_neighbours(
+def with_neighbors(
     fakes: Shaped[np.ndarray, "m h w c"],
     train_images: Shaped[np.ndarray, "n h w c"],
     indices: Int[np.ndarray, "m k"],
 ) -> Shaped[np.ndarray, "images h w c"]:
-    """Each fake followed by its neighbours, to be laid out in rows of k + 1.
+    """Each fake followed by its neighbors, to be laid out in rows of k + 1.
 
     `image_grid(images, columns=k + 1)` of `jaxgan.reporting` makes the picture.
 
@@ -71,15 +71,15 @@ def with_neighbours(
             indices for each fake, or one is of no training image.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.memorization import with_neighbours
+        >>> from jaxgan.metrics.memorization import with_neighbors
         >>> fakes, train = np.zeros((2, 8, 8, 1)), np.ones((5, 8, 8, 1))
-        >>> with_neighbours(fakes, train, np.array([[4, 0], [1, 2]])).shape
+        >>> with_neighbors(fakes, train, np.array([[4, 0], [1, 2]])).shape
         (6, 8, 8, 1)
     """
     kinds = [(images.dtype, images.shape[1:]) for images in (fakes, train_images)]
     if kinds[0] != kinds[1] or indices.shape[:1] != fakes.shape[:1]:
         raise InputError(
-            "with_neighbours: fakes and train_images must be of one type and shape, "
+            "with_neighbors: fakes and train_images must be of one type and shape, "
             "and there must be a row of indices for each fake, got "
             f"{fakes.dtype} {fakes.shape}, {train_images.dtype} {train_images.shape} "
             f"and indices of {indices.shape}."
@@ -87,7 +87,7 @@ def with_neighbours(
     whole = indices.dtype.kind in "iu"
     if not (whole and np.isin(indices, range(len(train_images))).all()):
         raise InputError(
-            "with_neighbours: indices must be whole numbers from 0 to "
+            "with_neighbors: indices must be whole numbers from 0 to "
             f"{len(train_images) - 1}, got {indices.min()} to {indices.max()}."
         )
     rows = np.concatenate([fakes[:, None], train_images[indices]], axis=1)

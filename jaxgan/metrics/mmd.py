@@ -86,8 +86,8 @@ def rbf(sigma: float | tuple[float, ...]) -> Kernel:
     def kernel(
         x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]
     ) -> Float[np.ndarray, "n m"]:
-        centre = y.mean(axis=0)  # products of what is far from 0 lose digits
-        x, y = x - centre, y - centre
+        center = y.mean(axis=0)  # products of what is far from 0 lose digits
+        x, y = x - center, y - center
         exponent = x @ y.T  # becomes -‖x - y‖² / 2
         exponent -= np.square(x).sum(axis=1)[:, None] / 2
         exponent -= np.square(y).sum(axis=1) / 2

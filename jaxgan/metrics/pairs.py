@@ -50,7 +50,7 @@ def restoration(luma: bool = False, border: int = 0) -> Metric:
 
 
 def walks(block: int = 20) -> Metric:
-    """Displacement errors of sampled futures (n, k, p, t, 2), in metres: ADE and FDE.
+    """Displacement errors of sampled futures (n, k, p, t, 2), in meters: ADE and FDE.
 
     The truth is (n, p, t, 2), and the examples' weight (n, p) is 0 for places in which
     nobody walks.

@@ -2,7 +2,7 @@
 
 It was how the first GANs were scored, and it misleads (Theis et al. 2016,
 arXiv:1511.01844). It depends on how many samples there are more than on where: with
-the training images of MNIST themselves as centres, 10,000 of them give 244 nats and
+the training images of MNIST themselves as centers, 10,000 of them give 244 nats and
 50,000 give 320. It can prefer a model that blurs to one that draws from the data. Use
 it to repeat old numbers, not to choose a model.
 """
@@ -88,8 +88,8 @@ def _log_likelihoods(
         raise InputError(f"sigmas must be of shape (s,), s ≥ 1, got {sigmas.shape}.")
     for sigma in sigmas:
         check_positive("sigma", float(sigma))
-    centre = real.mean(axis=0)  # products of what is far from 0 lose digits
-    real, fake = real - centre, fake - centre
+    center = real.mean(axis=0)  # products of what is far from 0 lose digits
+    real, fake = real - center, fake - center
     starts = range(0, len(real), CHUNK)
     with jax.enable_x64(True):
         parts = [_mixture(real[i : i + CHUNK], fake, sigmas * 1.0) for i in starts]
@@ -98,16 +98,16 @@ def _log_likelihoods(
 
 @jax.jit
 def _mixture(
-    rows: Float[Array, "n d"], centres: Float[Array, "m d"], sigmas: Float[Array, " s"]
+    rows: Float[Array, "n d"], centers: Float[Array, "m d"], sigmas: Float[Array, " s"]
 ) -> Float[Array, "s n"]:
     lengths = (
-        jnp.square(rows).sum(axis=1)[:, None] + jnp.square(centres).sum(axis=1)[None]
+        jnp.square(rows).sum(axis=1)[:, None] + jnp.square(centers).sum(axis=1)[None]
     )
-    squares = jnp.maximum(lengths - 2 * rows @ centres.T, 0)
+    squares = jnp.maximum(lengths - 2 * rows @ centers.T, 0)
 
     def of_width(sigma: Array) -> Float[Array, " n"]:
-        normaliser = centres.shape[1] / 2 * jnp.log(2 * jnp.pi * sigma**2)
+        normalizer = centers.shape[1] / 2 * jnp.log(2 * jnp.pi * sigma**2)
         inside = logsumexp(-squares / (2 * sigma**2), axis=1)
-        return inside - jnp.log(len(centres)) - normaliser
+        return inside - jnp.log(len(centers)) - normalizer
 
     return jax.lax.map(of_width, sigmas)

@@ -45,7 +45,7 @@ def precision_recall(
     Args:
         real: features, any numbers; computed in float64.
         fake: likewise.
-        k: neighbours.
+        k: neighbors.
 
     Raises:
         InputError: if the features are not comparable, a set has k examples or fewer,

@@ -29,7 +29,7 @@ class Protocol:
     reference: str  # data set and split of the reals, and a hash of their pixels
     reals: int  # how many
     fakes: int  # how many
-    quantised: bool  # were the fakes rounded to uint8?
+    quantized: bool  # were the fakes rounded to uint8?
     output: str = "samples"  # of the game
     examples: str = ""  # a hash of what the fakes were made of
 

@@ -34,10 +34,10 @@ WEIGHTS = nn.initializers.normal(0.02)
 def dcgan_generator(
     image_shape: Sequence[int], channels: int = 64, *, base: int = 4
 ) -> Network:
-    """Latents (b, d) to images (b, size, size, colours) in [-1, 1].
+    """Latents (b, d) to images (b, size, size, colors) in [-1, 1].
 
     Args:
-        image_shape: (size, size, colours), size a power of two from 8 to 128.
+        image_shape: (size, size, colors), size a power of two from 8 to 128.
         channels: of the largest hidden map.
         base: side of the smallest map, a power of two below the size; the paper's is 4.
 
@@ -64,10 +64,10 @@ def dcgan_discriminator(
     base: int = 4,
     batch_norm: bool = True,
 ) -> Network:
-    """Images (b, size, size, colours) to logits (b,), with the last map as features.
+    """Images (b, size, size, colors) to logits (b,), with the last map as features.
 
     Args:
-        image_shape: (size, size, colours), size a power of two from 8 to 128.
+        image_shape: (size, size, colors), size a power of two from 8 to 128.
         channels: of the largest hidden map.
         base: side of the smallest map, a power of two below the size; the paper's is 4.
         batch_norm: leave it out (False) under a gradient penalty, which asks for the
@@ -95,7 +95,7 @@ class _Generator(nn.Module):
     levels: int
     channels: int
     base: int
-    colours: int
+    colors: int
 
     @nn.compact
     def __call__(
@@ -105,10 +105,10 @@ class _Generator(nn.Module):
         x = nn.Dense(self.base**2 * width, use_bias=False, kernel_init=WEIGHTS)(latent)
         x = x.reshape(-1, self.base, self.base, width)
         for level in reversed(range(1, self.levels)):
-            x = jax.nn.relu(_normalised(x, train))
+            x = jax.nn.relu(_normalized(x, train))
             x = _Up(self.channels * 2 ** (level - 1), use_bias=False)(x)
-        x = jax.nn.relu(_normalised(x, train))
-        return jnp.tanh(_Up(self.colours)(x))
+        x = jax.nn.relu(_normalized(x, train))
+        return jnp.tanh(_Up(self.colors)(x))
 
 
 class _Discriminator(nn.Module):
@@ -126,9 +126,9 @@ class _Discriminator(nn.Module):
             )
         x = image
         for level in range(self.levels):
-            normalise = self.batch_norm and level > 0
-            x = _Down(self.channels * 2**level, use_bias=not normalise)(x)
-            x = _normalised(x, train) if normalise else x
+            normalize = self.batch_norm and level > 0
+            x = _Down(self.channels * 2**level, use_bias=not normalize)(x)
+            x = _normalized(x, train) if normalize else x
             x = jax.nn.leaky_relu(x, 0.2)
         logits = nn.Dense(1, kernel_init=WEIGHTS)(x.reshape(x.shape[0], -1))
         return Score(logits[:, 0], features=(x,))
@@ -162,7 +162,7 @@ def _biased(module: nn.Module, x: Array) -> Array:
     return x + bias.reshape(1, 1, 1, -1)
 
 
-def _normalised(x: Array, train: bool) -> Array:
+def _normalized(x: Array, train: bool) -> Array:
     return nn.BatchNorm(
         use_running_average=not train,
         momentum=0.9,
@@ -174,7 +174,7 @@ def _levels(image_shape: tuple[int, ...], base: int) -> int:
     """How many times the image halves before it is `base` pixels wide."""
     if len(image_shape) != 3 or image_shape[0] != image_shape[1]:
         raise InputError(
-            f"dcgan: image_shape must be (size, size, colours), got {image_shape}."
+            f"dcgan: image_shape must be (size, size, colors), got {image_shape}."
         )
     size = image_shape[0]
     if size not in SIZES:

@@ -48,7 +48,7 @@ PRECISION = jax.lax.Precision.HIGHEST
 
 
 class Conv(NamedTuple):
-    """A convolution, with the normalisation and the ReLU that follow each."""
+    """A convolution, with the normalization and the ReLU that follow each."""
 
     name: str
     features: int
@@ -84,7 +84,7 @@ def inception_v3() -> Network:
     running statistics, and there is no auxiliary head and no dropout.
 
     Raises:
-        InputError: when it is applied, if the images have not three colours or are
+        InputError: when it is applied, if the images have not three colors or are
             smaller than 75×75.
 
         >>> import jax
@@ -176,7 +176,7 @@ class _Mixed(nn.Module):
         return jnp.concatenate([_along(branch, x) for branch in self.branches], -1)
 
 
-class _Normalised(nn.Module):
+class _Normalized(nn.Module):
     layer: Conv
 
     @nn.compact
@@ -199,7 +199,7 @@ def _along(layers: tuple[Layer, ...], x: Array) -> Array:
     """Through one layer after another, as modules of the one that calls."""
     for layer in layers:
         if isinstance(layer, Conv):
-            x = _Normalised(layer, name=layer.name)(x)
+            x = _Normalized(layer, name=layer.name)(x)
         elif callable(layer):
             x = layer(x)
         else:

@@ -1,4 +1,4 @@
-"""Read and write a run's log: a line of JSON for each reported step, and TensorBoard."""
+"""Read and write a run's log: a line of JSON a step, and TensorBoard's files."""
 
 import contextlib
 import json

@@ -1,7 +1,7 @@
 """Games small enough to be understood: bilinear, quadratic, and the Dirac-GAN.
 
 They are ordinary games, so every dynamics plays them, and each is the local picture of
-some behaviour of large ones. They ignore their batches, except the Dirac-GAN, whose
+some behavior of large ones. They ignore their batches, except the Dirac-GAN, whose
 real data are what its batches hold: zeros, `Batch(jnp.zeros((n, 1)))`.
 """
 

@@ -20,7 +20,7 @@ def jacobian(
 ) -> Float[np.ndarray, "n n"]:
     """∂(state after a step) / ∂(state), over all that moves and is a float.
 
-    That is: parameters and statistics, the optimisers' states, those of loss, view
+    That is: parameters and statistics, the optimizers' states, those of loss, view
     and average, and what the dynamics remember, flattened in that order.
 
     Args:

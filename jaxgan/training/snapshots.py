@@ -91,7 +91,7 @@ def showing(experiment: Experiment) -> Showing:
 def show(
     experiment: Experiment, of: Showing, state: State, directory: Path, step: int
 ) -> Row:
-    """Make a picture of every output, and summarise the first one."""
+    """Make a picture of every output, and summarize the first one."""
     directory.mkdir(exist_ok=True)
     row: Row = {}
     for number, name in enumerate(of.makers):
@@ -114,7 +114,7 @@ def summary_of(experiment: Experiment, of: Showing, state: State) -> Row:
 def _make(
     experiment: Experiment, of: Showing, state: State, name: str
 ) -> tuple[Tree, Batch]:
-    """An output and the examples that it is made of: as many as are summarised."""
+    """An output and the examples that it is made of: as many as are summarized."""
     first = name == next(iter(of.makers))
     count = experiment.samples if first else experiment.shown
     latents, batch = jax.tree.map(lambda x: x[:count], (of.latents, of.batch))

@@ -58,7 +58,7 @@ def augmented(*changes: Augmentation) -> View:
 def shifted(share: float = 1 / 8) -> Augmentation:
     """Move each image by up to this share of its sides, to any whole pixel.
 
-    What comes in from outside is 0, the grey between -1 and 1.
+    What comes in from outside is 0, the gray between -1 and 1.
 
     Raises:
         InputError: if `share` is not from 0 to 1.
@@ -82,7 +82,7 @@ def shifted(share: float = 1 / 8) -> Augmentation:
 def cut_out(share: float = 1 / 2) -> Augmentation:
     """Blank a rectangle in each image, its sides this share of the image's.
 
-    Its centre is anywhere in the image, so it may stick out.
+    Its center is anywhere in the image, so it may stick out.
 
     Raises:
         InputError: if `share` is not from 0 to 1.
@@ -128,7 +128,7 @@ def _moves(key: Array, count: int, side: int, share: float) -> Array:
 
 
 def _stretch(key: Array, count: int, side: int, share: float) -> Array:
-    """For each image which pixels of a side are in a stretch about a random centre."""
+    """For each image which pixels of a side are in a stretch about a random center."""
     length = int(side * share)
     start = jax.random.randint(key, (count, 1), 0, side) - length // 2
     place = jnp.arange(side)

@@ -45,7 +45,7 @@ HYPERS = {
     "b1": np.array([0.0, 0.5, 0.9, 0.99]),
     "decay": np.array([0.0, 0.5, 0.9, 0.99]),
 }
-"""Of every kind: of the loss, of the optimisers, and of what is around the dynamics."""
+"""Of every kind: of the loss, of the optimizers, and of what is around the dynamics."""
 SEEDS = (3, 5, 3, 9)
 FORMS = {
     "vmap": {},

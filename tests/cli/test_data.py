@@ -179,7 +179,7 @@ def test_what_is_no_image_says_so(look, prepared, tmp_path):
         (("../a.txt",), "spec: ../a.txt is neither a folder"),
         (("nowhere.npz",), "path: nowhere.npz is not a file"),
         (("no set!",), "name: TFDS refuses 'no set!'"),
-        (("../one", "--channels", "2"), "channels must be 1 (grey), 3 (RGB) or None"),
+        (("../one", "--channels", "2"), "channels must be 1 (gray), 3 (RGB) or None"),
         (("../one", "--size", "0"), "size must be an integer of at least 1, got 0"),
         (("../one", "--table", "t.csv", "--by-folder"), "either a table or"),
         (
@@ -225,12 +225,12 @@ def test_a_sheet_that_cannot_be_written_is_one_sentence(look, painted):
 
 def test_pairs_are_laid_side_by_side(painted):
     wide = folder(painted, Fit(40))
-    grey = folder(painted, Fit(40, channels=1))
-    sheet = contact_sheet(paired(wide, grey))
+    gray = folder(painted, Fit(40, channels=1))
+    sheet = contact_sheet(paired(wide, gray))
     assert sheet.size == sheet_size(2, 2, 40, 80)
     assert sheet.getpixel((GAP, GAP)) == (10, 0, 0)
     assert sheet.getpixel((GAP + 40, GAP)) == (3, 3, 3)
-    lines = summary(paired(wide, grey)).splitlines()
+    lines = summary(paired(wide, gray)).splitlines()
     assert lines[0] == "3 examples"
     assert [line.split()[1:4] for line in lines[1:]] == [
         ["uint8", "(40,", "40,"],

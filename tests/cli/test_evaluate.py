@@ -151,9 +151,9 @@ def test_the_best_checkpoint_can_be_scored(trained, capsys):
 
 def test_two_folders_are_scored(folders, capsys, tmp_path):
     real, fake = folders
-    options = ("--extractor", "pixels", "--metrics", "frechet", "neighbours")
+    options = ("--extractor", "pixels", "--metrics", "frechet", "neighbors")
     out = tmp_path / "scores.jsonl"
-    options += ("recall", "--out", out)  # of the neighbours, which are taken once
+    options += ("recall", "--out", out)  # of the neighbors, which are taken once
     words = ("evaluate", "--real", real, "--fake", fake, *options)
     assert run(*words) == 0
     told = capsys.readouterr().out

@@ -74,11 +74,11 @@ def test_players_must_partition_the_networks(players, message):
     ],
     ids=["missing", "unknown"],
 )
-def test_every_player_needs_an_optimiser_and_nobody_else(optimizers, message):
+def test_every_player_needs_an_optimizer_and_nobody_else(optimizers, message):
     refuses(message, optimizer=optimizers)
 
 
-def test_an_optimiser_must_be_one():
+def test_an_optimizer_must_be_one():
     message = r"optimizers\['generator'\] must be an optax.* got 0.1"
     with unchecked():
         refuses(message, optimizer={"generator": 0.1, "discriminator": SGD})

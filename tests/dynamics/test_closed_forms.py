@@ -338,7 +338,7 @@ AT_ORIGIN = (0.0, 0.0)
 
 
 @pytest.mark.parametrize("loss", [minimax, non_saturating])
-def test_unregularised_dirac_gan_rotates(loss):
+def test_unregularized_dirac_gan_rotates(loss):
     values = of_the_field(dirac_gan(loss(), AT_ORIGIN))
     np.testing.assert_allclose(values, pair(-0.5j, 0.5j), atol=1e-9)
 

@@ -156,8 +156,8 @@ def stepped_by_hand(name, w, x, y):
     if name == "symplectic_adjustment":
         turned = (slope - slope.T).T @ at / 2
         across = slope.T @ at
-        favour = (at @ across) * (turned @ across) / len(at) + 0.1
-        return restore_tree(flat - SIZE * (at + jnp.sign(favour) * turned))
+        favor = (at @ across) * (turned @ across) / len(at) + 0.1
+        return restore_tree(flat - SIZE * (at + jnp.sign(favor) * turned))
     for _ in range(8):  # the proximal point, by Newton with the whole Jacobian
         slope = jnp.eye(len(at)) + SIZE * jax.jacobian(vector)(flat)
         start = jax.flatten_util.ravel_pytree(w)[0]
@@ -224,7 +224,7 @@ def test_unrolled_by_hand_through_adam():
     assert_close(found.variables["discriminator"].params, expected, atol=1e-5)
 
 
-def test_the_look_ahead_leaves_no_trace_in_the_optimisers():
+def test_the_look_ahead_leaves_no_trace_in_the_optimizers():
     """Moments and schedules move once a step."""
     rate = optax.linear_schedule(0.1, 0.0, 10)
     algorithm = algorithm_of(bilinear(), optax.adam(rate), dynamics=extragradient)
@@ -596,7 +596,7 @@ def rounded(gradient, state, params=None):
         ),
     ],
 )
-def test_an_optimiser_that_cannot_be_differentiated_is_refused(
+def test_an_optimizer_that_cannot_be_differentiated_is_refused(
     dynamics, optimizer, message
 ):
     with pytest.raises(InputError, match=message):
@@ -619,7 +619,7 @@ def test_a_loop_can_be_differentiated_forwards_only():
         algorithm_of(bilinear(), optimizer, dynamics=partial(unrolled, moves=1))
 
 
-def test_only_the_others_optimisers_are_differentiated():
+def test_only_the_others_optimizers_are_differentiated():
     optimizers = {"generator": optax.adam(1e-3), "discriminator": optax.sgd(1e-3)}
     algorithm_of(small_game(), optimizers, dynamics=partial(unrolled, moves=1))
 

@@ -91,7 +91,7 @@ def test_scores_are_the_metrics_of_rounded_samples_and_say_how_they_were_taken()
         "reference": f"noise, test {content[:12]}",
         "reals": 60,
         "fakes": 60,
-        "quantised": True,
+        "quantized": True,
         "output": "samples",
         "examples": "",
     }
@@ -128,10 +128,10 @@ def test_a_set_against_itself():
     ("change", "message"),
     [
         ({"samples": 0}, "evaluation: samples must be an integer of at least 1"),
-        ({"samples": 3}, "samples: neighbours needs at least 6 fakes, got 3"),
+        ({"samples": 3}, "samples: neighbors needs at least 6 fakes, got 3"),
         (
             {"metrics": (neighbors_metric(),)},
-            "neighbours cannot say which networks are best; put",
+            "neighbors cannot say which networks are best; put",
         ),
         ({"floor": "test"}, "floor must be another split than the reference's, 'test'"),
         ({"metrics": ()}, "evaluation: metrics must be some, each once"),
@@ -178,9 +178,7 @@ def test_reals_that_serve_no_metric_are_refused_before_any_fakes_are_made():
         EVALUATION, metrics=(frechet_metric(), neighbors_metric())
     )
     few = dataclasses.replace(several, reals=made_by(4, 7))
-    with pytest.raises(
-        InputError, match="real: neighbours needs at least 6 reals, got"
-    ):
+    with pytest.raises(InputError, match="real: neighbors needs at least 6 reals, got"):
         reference(few, NOTHING)
     same = dataclasses.replace(several, reals=made_by(60, 7))
     with pytest.raises(InputError, match="real: all 60 rows of features are the same"):

@@ -33,7 +33,7 @@ from jaxgan import (
     wasserstein,
 )
 from tests.builders import assert_close, bits, tiered
-from tests.losses.catalogue import ADVERSARIAL, PENALTIES
+from tests.losses.catalog import ADVERSARIAL, PENALTIES
 from tests.zoo import PERSONS, ZOO, crowd_gan, crowds
 
 
@@ -122,7 +122,7 @@ def test_wrapped_algorithms_play_every_game(name):
 
     state = played(name, wrapped)
     shown = {
-        "labelled": {"generator"},
+        "labeled": {"generator"},
         "vae": {"encoder", "decoder"},
         "perceptual_vae": {"encoder", "decoder"},
         "vae_gan": {"encoder", "generator"},

@@ -35,7 +35,7 @@ from tests.builders import (
     tiered,
     unchecked,
 )
-from tests.losses.catalogue import EVERYTHING, ONE_OF_EACH_FAMILY, variables
+from tests.losses.catalog import EVERYTHING, ONE_OF_EACH_FAMILY, variables
 
 LOSSES = {
     "non_saturating": non_saturating(),
@@ -180,7 +180,7 @@ PARTNERS = (
 
 
 def named(key):
-    """A loss of the catalogue with names that no other has."""
+    """A loss of the catalog with names that no other has."""
     loss = EVERYTHING[key]
     return rename({name: f"{key}, {name}" for name in loss.parts}, loss)
 

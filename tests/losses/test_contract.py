@@ -13,7 +13,7 @@ from jax.tree_util import Partial
 
 from jaxgan import Variables
 from tests.builders import assert_close, played, random, theta, tiered
-from tests.losses.catalogue import EVERYTHING, ONE_OF_EACH_FAMILY, PUBLIC, variables
+from tests.losses.catalog import EVERYTHING, ONE_OF_EACH_FAMILY, PUBLIC, variables
 
 
 def of_each_family(names):
@@ -206,7 +206,7 @@ def test_eight_devices_pay_what_one_pays(name):
 # Words
 
 
-def test_every_public_loss_is_in_the_catalogue():
+def test_every_public_loss_is_in_the_catalog():
     assert {key.split(":")[0] for key in EVERYTHING} >= set(PUBLIC)
     assert len(PUBLIC) > 30
 

@@ -7,7 +7,7 @@ import pytest
 
 from jaxgan import InputError, divergences, f_divergence, minimax
 from tests.builders import play, random, round_of, unchecked
-from tests.losses.catalogue import DIVERGENCES
+from tests.losses.catalog import DIVERGENCES
 
 P, Q = np.array([1, 2, 3, 4, 6]) / 16, np.array([5, 1, 4, 4, 2]) / 16
 M = (P + Q) / 2

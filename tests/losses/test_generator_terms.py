@@ -124,7 +124,7 @@ def test_a_collapsed_generator_pays_the_most():
     assert float(paid_by_the_generator(mode_seeking(), collapsed)) == pytest.approx(1e5)
 
 
-def test_neighbours_swap_under_the_condition_of_the_first():
+def test_neighbors_swap_under_the_condition_of_the_first():
     asked = []
 
     def generate(latent, condition=(), train=True):

@@ -61,7 +61,7 @@ def penalty(loss, critic, real=REAL, fake=FAKE, key=None, **fields):
 
 @pytest.mark.parametrize("gamma", [0.0, 0.1, 10.0])
 @pytest.mark.parametrize("term", [r1, r2])
-def test_zero_centred_penalties_of_a_linear_critic(term, gamma):
+def test_zero_centered_penalties_of_a_linear_critic(term, gamma):
     assert float(penalty(term(gamma), linear())) == pytest.approx(
         gamma / 2 * SQUARE, rel=1e-5
     )
@@ -254,7 +254,7 @@ def test_the_one_sided_penalty_charges_only_what_is_too_steep(length, expected):
     assert float(both) == pytest.approx((length - 1) ** 2, abs=1e-5)
 
 
-def test_the_zero_centred_penalty_is_that_of_target_zero():
+def test_the_zero_centered_penalty_is_that_of_target_zero():
     zero, target = (
         penalty(rename({name: "same"}, loss), bowl)
         for name, loss in (

@@ -17,7 +17,7 @@ import pytest
 from jaxgan import Score, alternating, chain, from_linen, gan, mlp, priors
 from jaxgan.games.pairing import joint, separate
 from tests.builders import batches, bits, reals
-from tests.losses.catalogue import ADVERSARIAL, PENALTIES
+from tests.losses.catalog import ADVERSARIAL, PENALTIES
 
 SETTINGS = {
     "pairing": (separate, joint),

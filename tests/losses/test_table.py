@@ -1,13 +1,13 @@
 from pathlib import Path
 
-from tests.losses.catalogue import DIVERGENCES, PUBLIC, row, table
+from tests.losses.catalog import DIVERGENCES, PUBLIC, row, table
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "losses.md"
 
 
 def test_the_table_in_the_docs_is_that_of_the_docstrings():
     assert DOCS.read_text(encoding="utf-8") == table(), (
-        "run: python -m tests.losses.catalogue > docs/losses.md"
+        "run: python -m tests.losses.catalog > docs/losses.md"
     )
 
 
@@ -21,7 +21,7 @@ def test_every_loss_has_a_row_of_five_cells():
 
 def test_a_changed_docstring_changes_the_table(monkeypatch):
     from jaxgan import drift
-    from tests.losses.catalogue import EVERYTHING
+    from tests.losses.catalog import EVERYTHING
 
     before = row("drift", drift, EVERYTHING["drift"])
     monkeypatch.setattr(drift, "__doc__", drift.__doc__.replace("ε · E D", "2ε · E D"))

@@ -35,8 +35,8 @@ def cubic_kid(real, fake):
     return of_others(kernel(real, real)) + of_others(kernel(fake, fake)) - 2 * across
 
 
-def neighbours(real, fake, near, wide):
-    """Precision and recall with `near` neighbours, density and coverage with `wide`."""
+def neighbors(real, fake, near, wide):
+    """Precision and recall with `near` neighbors, density and coverage with `wide`."""
 
     def radius(x, k):
         return np.sort(cdist(x, x), axis=1)[:, k]

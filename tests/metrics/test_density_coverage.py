@@ -23,7 +23,7 @@ def test_numbers_are_those_of_the_reference_package(k, offset):
     assert coverage.value == covered / 256
 
 
-def test_five_neighbours_unless_told():
+def test_five_neighbors_unless_told():
     assert density_coverage(*sets()) == density_coverage(*sets(), k=5)
 
 
@@ -57,7 +57,7 @@ def test_the_expected_coverage_is_a_closed_form():
 
 
 def test_a_set_has_the_density_and_coverage_of_itself():
-    # Each ball holds its own centre and k - 1 others, and its edge does not count.
+    # Each ball holds its own center and k - 1 others, and its edge does not count.
     real, _ = sets()
     assert values(density_coverage(real, real.copy())) == (1.0, 1.0)
 

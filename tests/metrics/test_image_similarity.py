@@ -15,7 +15,7 @@ from tests.builders import unchecked
 
 
 def pictures(seed, n, side, channels):
-    """Blocks of colour under noise."""
+    """Blocks of color under noise."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 200, (n, 11, 11, channels))
     size = side // 11 + 1
@@ -53,7 +53,7 @@ MS_SSIM = {
     3: [0.6068314948214457, 0.6056485674648114],
     1: [0.5012356564006225, 0.6101434300793845],
 }
-# TensorFlow 2.21.0 in float32, tf.image.ssim_multiscale of grey images.
+# TensorFlow 2.21.0 in float32, tf.image.ssim_multiscale of gray images.
 TENSORFLOW = {
     192: [0.5012351274490356, 0.6101433038711548],
     161: [0.5033509135246277, 0.6135227084159851],
@@ -138,18 +138,18 @@ def test_float64_is_used_here_alone():
 
 
 def test_luma_has_its_studio_range():
-    colours = np.eye(3)[None, None] * 255
+    colors = np.eye(3)[None, None] * 255
     expected = [16 + 65.481, 16 + 128.553, 16 + 24.966]  # red, green and blue
-    np.testing.assert_allclose(luma(colours).ravel(), expected, rtol=1e-12)
+    np.testing.assert_allclose(luma(colors).ravel(), expected, rtol=1e-12)
     ends = np.stack([np.zeros(3), np.ones(3)])[None, None]
     found = luma(ends, data_range=1.0).ravel() * 255
     np.testing.assert_allclose(found, [16, 235], rtol=1e-12)
 
 
 def test_luma_moves_a_score_by_a_known_amount():
-    # A change of grey by Δ changes luma by 219/255 Δ, so PSNR by 20 log₁₀(255/219).
-    grey = np.full((1, 8, 8, 3), 100, np.uint8)
-    plain, of_luma = psnr(grey, grey + 10), psnr(luma(grey), luma(grey + 10))
+    # A change of gray by Δ changes luma by 219/255 Δ, so PSNR by 20 log₁₀(255/219).
+    gray = np.full((1, 8, 8, 3), 100, np.uint8)
+    plain, of_luma = psnr(gray, gray + 10), psnr(luma(gray), luma(gray + 10))
     gain = 20 * math.log10(255 / 219)
     assert gain == pytest.approx(1.32, abs=5e-3)
     assert of_luma.value - plain.value == pytest.approx(gain, rel=1e-9)

@@ -5,7 +5,7 @@ from jaxgan import InputError
 from jaxgan.metrics.memorization import (
     authenticity,
     nearest_examples,
-    with_neighbours,
+    with_neighbors,
 )
 from jaxgan.reporting.figures import image_grid
 from tests.builders import unchecked
@@ -35,7 +35,7 @@ def test_one_training_example_is_the_nearest_of_all():
 def test_rows_begin_with_the_fake():
     fakes = -np.ones((2, 4, 4, 1))
     train = np.arange(5.0).reshape(5, 1, 1, 1) * np.ones((5, 4, 4, 1))
-    rows = with_neighbours(fakes, train, np.array([[4, 0], [1, 2]]))
+    rows = with_neighbors(fakes, train, np.array([[4, 0], [1, 2]]))
     np.testing.assert_array_equal(rows[:, 0, 0, 0], [-1, 4, 0, -1, 1, 2])
     width, height = image_grid(rows, columns=3).size
     assert width > height
@@ -46,7 +46,7 @@ def test_indices_are_those_of_training_images(indices):
     images = np.zeros((2, 8, 8, 1)), np.ones((5, 8, 8, 1))
     message = "indices must be whole numbers from 0 to 4"
     with unchecked(), pytest.raises(InputError, match=message):
-        with_neighbours(*images, np.array(indices))
+        with_neighbors(*images, np.array(indices))
 
 
 def test_authenticity_is_that_of_all_distances():
@@ -57,7 +57,7 @@ def test_authenticity_is_that_of_all_distances():
 
 @pytest.mark.parametrize(("d", "expected"), [(1, 1 / 3), (3, 11 / 27)])
 def test_a_perfect_sampler_is_authentic_as_often_as_it_should(d, expected):
-    # 1 - |ball| / |two balls, each with its centre on the other's edge|, exactly so on
+    # 1 - |ball| / |two balls, each with its center on the other's edge|, exactly so on
     # a torus: the unit cube among copies of itself.
     rng = np.random.default_rng(2)
     shifts = np.stack(np.meshgrid(*[[-1, 0, 1]] * d), axis=-1).reshape(-1, d)
@@ -115,5 +115,5 @@ def test_sets_that_do_not_fit_are_refused():
     ],
 )
 def test_images_that_do_not_fit_are_refused(fakes, train, rows):
-    with unchecked(), pytest.raises(InputError, match="with_neighbours: fakes and"):
-        with_neighbours(fakes, train, np.zeros((rows, 1), int))
+    with unchecked(), pytest.raises(InputError, match="with_neighbors: fakes and"):
+        with_neighbors(fakes, train, np.zeros((rows, 1), int))

@@ -4,6 +4,8 @@ Each metric is computed from its definition with the parameters that its protoco
 made of.
 """
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,7 @@ BY_DEFINITION = {
         "frechet_infinity": frechet_infinity(X, Y, points).value
     },
     "kid": lambda: {"kid": by_hand.cubic_kid(X, Y)},
-    "neighbors": lambda precision_recall_k, density_coverage_k: by_hand.neighbours(
+    "neighbors": lambda precision_recall_k, density_coverage_k: by_hand.neighbors(
         X, Y, precision_recall_k, density_coverage_k
     ),
     "inception_score": lambda splits: {
@@ -101,7 +103,8 @@ def test_another_parameter_is_another_score_and_another_text(metric):
 def test_the_text_follows_a_default(monkeypatch):
     before = sliced_wasserstein_metric().protocol
     assert before == "p 1, projections 500"
-    monkeypatch.setattr(sliced_wasserstein_metric, "__defaults__", (30, 1))
+    unchecked = inspect.unwrap(sliced_wasserstein_metric)
+    monkeypatch.setattr(unchecked, "__defaults__", (30, 1))
     assert sliced_wasserstein_metric().protocol == "p 1, projections 30"
     assert neighbors_metric().protocol == "density coverage k 5, precision recall k 3"
     assert kid_metric().protocol == ""

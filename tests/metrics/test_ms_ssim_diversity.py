@@ -17,7 +17,7 @@ def test_a_collapsed_class_has_no_diversity():
 
 
 def test_no_image_is_in_two_pairs():
-    # Of 2n images all are used, each once: here every image is known by its grey.
+    # Of 2n images all are used, each once: here every image is known by its gray.
     images = np.arange(40, dtype=np.uint8)[:, None, None, None].repeat(16, axis=1)
     images = images.repeat(16, axis=2)
     seen = []

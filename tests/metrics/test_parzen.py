@@ -27,8 +27,8 @@ def test_it_is_the_density_of_the_mixture(n, m, d, sigma):
     assert found.error == pytest.approx(each.std(ddof=1) / math.sqrt(n), rel=1e-9)
 
 
-def test_many_centres_have_the_likelihood_of_the_smoothed_distribution():
-    # Centres from N(0, I) smoothed by σ are N(0, (1 + σ²) I).
+def test_many_centers_have_the_likelihood_of_the_smoothed_distribution():
+    # Centers from N(0, I) smoothed by σ are N(0, (1 + σ²) I).
     sigma, d = 0.5, 3
     real, fake = normal(0, 1000, d), normal(1, 20_000, d)
     expected = multivariate_normal(np.zeros(d), 1 + sigma**2).logpdf(real).mean()
@@ -59,7 +59,7 @@ def test_where_the_origin_is_does_not_matter():
     assert far == pytest.approx(near, abs=1e-6)  # 1e7 + x keeps nine digits of x
 
 
-def test_far_from_every_centre_it_is_low_and_finite():
+def test_far_from_every_center_it_is_low_and_finite():
     found = parzen_log_likelihood(normal(0, 5, 2) + 1e4, normal(1, 5, 2), 0.1)
     assert -2e10 < found.value < -5e9 and math.isfinite(found.error)
 

@@ -4,7 +4,7 @@ import pytest
 
 from jaxgan import InputError
 from jaxgan.metrics.density_coverage import density_coverage_of
-from jaxgan.metrics.nearest import search as neighbours
+from jaxgan.metrics.nearest import search as neighbors
 from jaxgan.metrics.nearest.manifold import HALVES, overlaps
 from jaxgan.metrics.precision_recall import precision_recall, precision_recall_of
 
@@ -31,7 +31,7 @@ def test_shares_are_those_of_the_reference_packages(k, offset):
     assert values(precision_recall(*sets(offset), k)) == PUBLISHED[k]
 
 
-def test_three_neighbours_unless_told():
+def test_three_neighbors_unless_told():
     assert precision_recall(*sets()) == precision_recall(*sets(), k=3)
 
 
@@ -139,7 +139,7 @@ def by_halves(real, fake):
 def test_halves_are_measured_as_if_they_were_alone(monkeypatch):
     real, fake = sets()
     (large,) = overlaps(real, fake, (3,))
-    monkeypatch.setattr(neighbours, "BLOCK", 16)  # two an eighth, two panels in all
+    monkeypatch.setattr(neighbors, "BLOCK", 16)  # two an eighth, two panels in all
     (small,) = overlaps(real, fake, (3,))
     for i, halves in enumerate(by_halves(real, fake)):
         for j, half in enumerate(halves):
@@ -178,7 +178,7 @@ def test_a_collapsed_real_set_is_refused():
 
 
 @pytest.mark.parametrize("k", [0, -1])
-def test_numbers_of_neighbours_below_one_are_refused(k):
+def test_numbers_of_neighbors_below_one_are_refused(k):
     with pytest.raises(InputError, match=rf"k must be an integer .* got {k}"):
         precision_recall(*sets(), k)
 

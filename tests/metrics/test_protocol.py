@@ -24,7 +24,7 @@ PROTOCOL = Protocol(
     reference="digits, test",
     reals=100,
     fakes=50,
-    quantised=True,
+    quantized=True,
 )
 SCORE = Score("frechet", 8.5, 0.3, PROTOCOL, "samples", 1000, 0, {"jaxgan": "0.1.0"})
 
@@ -37,7 +37,7 @@ OTHERS = {
     "reference": "digits, train",
     "reals": 99,
     "fakes": 51,
-    "quantised": False,
+    "quantized": False,
     "output": "reconstructions",
     "examples": "0123456789ab",
 }

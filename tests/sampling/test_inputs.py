@@ -56,7 +56,7 @@ def test_images_of_a_folder_are_taken_as_they_are(tmp_path):
 
 def test_images_that_do_not_fit_are_refused(tmp_path):
     save(tmp_path / "wide" / "a.png", (7, 6))
-    save(tmp_path / "grey" / "a.png", mode="L")
+    save(tmp_path / "gray" / "a.png", mode="L")
     save(tmp_path / "mixed" / "a.png")
     save(tmp_path / "mixed" / "b.png", (7, 6))
     (tmp_path / "broken").mkdir()
@@ -70,18 +70,18 @@ def test_images_that_do_not_fit_are_refused(tmp_path):
 
     for name, message in {
         "wide": r"has shape \(6, 7, 3\), but it takes the place of \(6, 5, 3\)",
-        "grey": r"has shape \(6, 5, 1\), but",
+        "gray": r"has shape \(6, 5, 1\), but",
         "mixed": "holds images of several sizes",
         "broken": "a.png cannot be read as an image",
         "empty": "holds no images",
         "nowhere": "is not a folder",
-        "grey/a.png": "is a file; give the folder",
+        "gray/a.png": "is a file; give the folder",
     }.items():
         with pytest.raises(InputError, match=rf"--image: .*{message}"):
             put(name)
     assert put("wide", any_size=True).real.shape == (4, 6, 7, 3)
     with pytest.raises(InputError, match="have 1 channels, but the networks take 3"):
-        put("grey", any_size=True)
+        put("gray", any_size=True)
 
 
 def test_an_input_takes_the_place_of_a_leaf():

@@ -1,4 +1,4 @@
-"""The optimal discriminators, against what minimises the real losses at each point."""
+"""The optimal discriminators, against what minimizes the real losses at each point."""
 
 import math
 
@@ -21,7 +21,7 @@ from jaxgan.theory import discriminators
 from jaxgan.theory import divergences as exact
 from jaxgan.theory.densities import masses
 from tests.builders import play, round_of
-from tests.losses.catalogue import DIVERGENCES
+from tests.losses.catalog import DIVERGENCES
 
 GRID = np.linspace(-3, 4, 31)
 P, Q = (masses(norm(*at).logpdf(GRID)) for at in [(0, 1), (1, 1.2)])
@@ -42,7 +42,7 @@ def payment(loss, logits, p=P, q=Q):
     return paid
 
 
-def minimised(loss, bound=100.0):
+def minimized(loss, bound=100.0):
     """The logits that cost least, each free: halving the interval at every point."""
     slope = jax.jit(jax.grad(lambda logits: payment(loss, logits)))
     low, high = jnp.full(len(GRID), -bound), jnp.full(len(GRID), bound)
@@ -68,14 +68,14 @@ def minimised(loss, bound=100.0):
     ids=["minimax", "non_saturating", "least_squares", "targets", "hinge"],
 )
 def test_the_best_logits_are_those_that_cost_least(loss, best):
-    np.testing.assert_allclose(best, minimised(loss), atol=1e-9)
+    np.testing.assert_allclose(best, minimized(loss), atol=1e-9)
     assert best[0] > best[-1]  # large for reals, which are on the left
 
 
 @pytest.mark.parametrize("divergence", DIVERGENCES, ids=lambda d: d.name)
 def test_every_f_divergences_output_is_the_slope_of_its_function(divergence):
     best = discriminators.of_f_divergence(divergence.function, LOG_P, LOG_Q)
-    logits = jnp.asarray(minimised(f_divergence(divergence)))
+    logits = jnp.asarray(minimized(f_divergence(divergence)))
     np.testing.assert_allclose(best, divergence.activation(logits), rtol=1e-9)
 
 

@@ -11,7 +11,7 @@ from jaxgan import InputError, divergences
 from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.theory import densities, gaussians
 from jaxgan.theory import divergences as exact
-from tests.losses.catalogue import DIVERGENCES
+from tests.losses.catalog import DIVERGENCES
 
 GRID = np.linspace(-9, 12, 301)
 P, Q = (densities.masses(norm(*at).logpdf(GRID)) for at in [(0, 1), (1, 1.1)])

@@ -107,7 +107,7 @@ def test_changes_follow_each_other_with_randomness_of_their_own():
     assert not np.allclose(once, again)
 
 
-def test_a_game_is_played_under_it_and_penalised_through_it():
+def test_a_game_is_played_under_it_and_penalized_through_it():
     view = augmented(shifted(), cut_out(), brightened())
     batch = Batch(images(8, 8, 8, 1))
     info = {}

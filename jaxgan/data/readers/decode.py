@@ -1,4 +1,4 @@
-"""One image file, whatever it is, as an array of the size and the colours wanted."""
+"""One image file, whatever it is, as an array of the size and the colors wanted."""
 
 from io import BytesIO
 from pathlib import Path
@@ -14,14 +14,14 @@ Shape = Literal["crop", "pad", "stretch"]
 Filter = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
-GREY_MODES = ("1", "L", "LA", "La", *DEEP_MODES)
+GRAY_MODES = ("1", "L", "LA", "La", *DEEP_MODES)
 
 
 class Fit(NamedTuple):
     """How images of any size and kind become alike.
 
     An image is turned as its EXIF data say, laid over the background where it is
-    transparent, given its colours, and resized with a filter that does not alias.
+    transparent, given its colors, and resized with a filter that does not alias.
 
     >>> from jaxgan.data import Fit
     >>> Fit(64, shape="pad", background="black").filter
@@ -31,7 +31,7 @@ class Fit(NamedTuple):
     size: int  # of the square that comes out, in pixels
     shape: Shape = "crop"  # what does not fit a square is cut off, padded or stretched
     filter: Filter = "lanczos"  # Pillow's, widened by the factor of reduction
-    channels: int | None = None  # 1, grey, or 3, RGB; None: as the images are
+    channels: int | None = None  # 1, gray, or 3, RGB; None: as the images are
     background: str = "white"  # of transparent images and of padding
 
     def check(self) -> None:
@@ -50,25 +50,25 @@ class Fit(NamedTuple):
                 )
         if self.channels not in (None, 1, 3):
             raise InputError(
-                f"channels must be 1 (grey), 3 (RGB) or None, got {self.channels!r}."
+                f"channels must be 1 (gray), 3 (RGB) or None, got {self.channels!r}."
             )
         try:
             ImageColor.getrgb(self.background)
         except (ValueError, TypeError, AttributeError) as error:
             raise InputError(
-                f"background must be a colour such as 'white' or '#ff8800', "
+                f"background must be a color such as 'white' or '#ff8800', "
                 f"got {self.background!r}."
             ) from error
 
 
-def is_grey(file: Path) -> bool:
-    """Read from the head of the file; a palette counts as colour.
+def is_gray(file: Path) -> bool:
+    """Read from the head of the file; a palette counts as color.
 
     Raises:
         OSError: if it is not an image.
     """
     with Image.open(file) as image:
-        return image.mode in GREY_MODES
+        return image.mode in GRAY_MODES
 
 
 def fitted(file: Path | str | BytesIO, fit: Fit) -> UInt8[np.ndarray, "s s c"]:
@@ -86,13 +86,13 @@ def read_image(file: Path, channels: int | None = None) -> UInt8[np.ndarray, "h 
 
     Args:
         file: any that Pillow reads.
-        channels: 1, grey, or 3, RGB; by default as the image is.
+        channels: 1, gray, or 3, RGB; by default as the image is.
 
     Raises:
         InputError: if it is not an image or is damaged.
     """
     try:
-        channels = channels or (1 if is_grey(file) else 3)
+        channels = channels or (1 if is_gray(file) else 3)
         image = np.asarray(upright(file, channels))
     except Exception as error:  # whatever a decoder says of damaged bytes
         raise InputError(
@@ -104,7 +104,7 @@ def read_image(file: Path, channels: int | None = None) -> UInt8[np.ndarray, "h 
 def upright(
     file: Path | str | BytesIO, channels: int, background: str = "white"
 ) -> Image.Image:
-    """Read an image file in its own size: upright, opaque, with the colours wanted.
+    """Read an image file in its own size: upright, opaque, with the colors wanted.
 
     Raises:
         Exception: of Pillow's choice, if it is not an image or is damaged.
@@ -114,12 +114,12 @@ def upright(
     if ExifTags.Base.Orientation in image.getexif():
         ImageOps.exif_transpose(image, in_place=True)
     flat = _opaque(_eight_bit(image), background)
-    colours = "L" if channels == 1 else "RGB"
-    return flat if flat.mode == colours else flat.convert(colours)
+    colors = "L" if channels == 1 else "RGB"
+    return flat if flat.mode == colors else flat.convert(colors)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Pillow clips deeper greys at 255; they are scaled instead, rounded."""
+    """Pillow clips deeper grays at 255; they are scaled instead, rounded."""
     if image.mode not in DEEP_MODES:
         return image
     return Image.fromarray(
@@ -143,6 +143,6 @@ def _square(image: Image.Image, fit: Fit) -> Image.Image:
     if fit.shape == "crop":
         return ImageOps.fit(image, size, how)
     if fit.shape == "pad":
-        colour = ImageColor.getcolor(fit.background, image.mode)
-        return ImageOps.pad(image, size, how, colour)
+        color = ImageColor.getcolor(fit.background, image.mode)
+        return ImageOps.pad(image, size, how, color)
     return image.resize(size, how)

@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits that scikit-learn carries: 8×8 pixels, 17 greys."""
+"""The 1,797 handwritten digits that scikit-learn carries: 8×8 pixels, 17 grays."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.data.readers.decode import Fit
 from jaxgan.data.readers.image_files import Files, Trouble, check_trouble, decoded
-from jaxgan.data.readers.labels import Labelling, Labels
+from jaxgan.data.readers.labels import Labeling, Labels
 from jaxgan.data.transforms.combine import chosen, paired
 from jaxgan.errors import InputError
 from jaxgan.types import Batch
@@ -18,7 +18,7 @@ def folder(
     path: Path | str,
     fit: Fit,
     *,
-    labels: Labelling | None = None,
+    labels: Labeling | None = None,
     corrupt: Trouble = "raise",
     cache: Path | str | None = None,
     stream: bool = False,
@@ -42,7 +42,7 @@ def folder(
 
     Raises:
         InputError: if there is no folder or no image in it, an image cannot be read,
-            grey and colour are mixed and `fit.channels` does not say what to make of
+            gray and color are mixed and `fit.channels` does not say what to make of
             them, the labels do not fit, or the cache cannot be written.
 
         >>> import tempfile

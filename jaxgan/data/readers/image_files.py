@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.data.readers.cache import check_writable, default_cache, make_once, read
-from jaxgan.data.readers.decode import Fit, fitted, is_grey
+from jaxgan.data.readers.decode import Fit, fitted, is_gray
 from jaxgan.errors import InputError
 from jaxgan.types import Batch
 
@@ -186,18 +186,18 @@ def _decode(files: Files, fit: Fit, path: Path) -> None:
 
 
 def _with_channels(files: Files, fit: Fit) -> Fit:
-    """The colours that all images have, where none are asked for."""
+    """The colors that all images have, where none are asked for."""
     if fit.channels is not None:
         return fit
     kinds: dict[bool, str] = {}
     for name in files.names:
         try:
-            kinds.setdefault(is_grey(files.root / name), name)
+            kinds.setdefault(is_gray(files.root / name), name)
         except Exception:  # told with all that cannot be read
             continue
     if len(kinds) == 2:
         raise InputError(
-            f"channels: {files.root} mixes grey images ({kinds[True]}) and colour "
+            f"channels: {files.root} mixes gray images ({kinds[True]}) and color "
             f"({kinds[False]}); say channels=1 or channels=3."
         )
     return fit._replace(channels=1 if True in kinds else 3)

@@ -21,7 +21,7 @@ class Labels(NamedTuple):
     classes: tuple[str, ...] = ()  # what the integers of the first column count
 
 
-Labelling = Callable[[Sequence[str]], Labels]
+Labeling = Callable[[Sequence[str]], Labels]
 """`(names of files) -> Labels`; a name is the path inside the folder, with slashes."""
 
 
@@ -53,7 +53,7 @@ def by_table(
     label: str | None = None,
     caption: str | None = None,
     file: str = "file",
-) -> Labelling:
+) -> Labeling:
     """A row for each file, in a `.csv`, `.tsv` or `.jsonl` file.
 
     The first line of a `.csv` or `.tsv` file names the columns; each line of a `.jsonl`
@@ -89,7 +89,7 @@ def by_table(
     if label is not None:
         _check_labels(path, [(number, row[label]) for number, row in rows])
 
-    def labelling(names: Sequence[str]) -> Labels:
+    def labeling(names: Sequence[str]) -> Labels:
         found = _by_file(path, file, rows, names)
         made = Labels(())
         if label is not None:
@@ -100,7 +100,7 @@ def by_table(
             made = made._replace(columns=(*made.columns, texts))
         return made
 
-    return labelling
+    return labeling
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:

@@ -1,6 +1,6 @@
 """Pedestrians seen from above: the ETH and UCY recordings, cut into windows.
 
-A recording is a text file of lines `frame pedestrian x y`, in metres, with 0.4 s from
+A recording is a text file of lines `frame pedestrian x y`, in meters, with 0.4 s from
 one listed frame to the next (ETH: Pellegrini et al. 2009; UCY: Lerner et al. 2007).
 Given everyone's first steps, a network is to predict the rest. What counts as an
 example is the protocol of Social GAN (Gupta et al. 2018, arXiv:1803.10892), on which
@@ -30,7 +30,7 @@ from jaxgan.types import Batch
 class Scenes(NamedTuple):
     """Every pedestrian of every window; the same person is there once a window."""
 
-    positions: NDArray[np.float32]  # (n, observed + predicted, 2), metres
+    positions: NDArray[np.float32]  # (n, observed + predicted, 2), meters
     window: NDArray[np.int64]  # (n,), which window: 0, 1, …, ascending
     observed: int  # the first steps, which are given; the rest is to be predicted
 
@@ -90,10 +90,10 @@ def trajectories(
 
 
 def pedestrians(scenes: Scenes) -> Batch:
-    """One example a pedestrian, whose neighbours are not seen.
+    """One example a pedestrian, whose neighbors are not seen.
 
     `real` is the future (n, predicted, 2) and `condition` the past (n, observed, 2),
-    absolute positions in metres.
+    absolute positions in meters.
     """
     past, future = np.split(scenes.positions, [scenes.observed], axis=1)
     return Batch(future, (past,))
@@ -103,7 +103,7 @@ def crowds(scenes: Scenes) -> Batch:
     """One example a window: its pedestrians, then zeros up to the fullest window.
 
     With w windows, of at most p pedestrians, `real` is the future (w, p, predicted, 2)
-    and `condition` the past (w, p, observed, 2), absolute positions in metres, and
+    and `condition` the past (w, p, observed, 2), absolute positions in meters, and
     a bool (w, p), true where there is a pedestrian.
 
     Raises:
@@ -132,7 +132,7 @@ def crowds(scenes: Scenes) -> Batch:
 def displacements(
     positions: Float[np.ndarray | Array, "*scene time 2"],
 ) -> Float[np.ndarray | Array, "*scene time 2"]:
-    """What each step adds, metres: d₀ = 0 and d_t = x_t - x_{t-1}.
+    """What each step adds, meters: d₀ = 0 and d_t = x_t - x_{t-1}.
 
     Social GAN's networks read and write these, which do not depend on where a scene
     has its origin.

@@ -18,18 +18,18 @@ from jaxgan.errors import InputError, check_positive, check_positive_int
 from jaxgan.types import Batch, Tree
 
 LUMA = np.array([0.299, 0.587, 0.114])
-"""Of red, green and blue in grey: ITU-R BT.601, as in Pillow."""
+"""Of red, green and blue in gray: ITU-R BT.601, as in Pillow."""
 
 
-def grey(data: Dataset | Batch) -> Dataset:
-    """RGB as one channel, 0.299 R + 0.587 G + 0.114 B; grey as it is."""
-    return _each(data, _grey)
+def gray(data: Dataset | Batch) -> Dataset:
+    """RGB as one channel, 0.299 R + 0.587 G + 0.114 B; gray as it is."""
+    return _each(data, _gray)
 
 
 def edges(data: Dataset | Batch, sigma: float = 1.0) -> Dataset:
     """Where an image changes: white lines on black, one channel.
 
-    The length of the gradient of the grey image under a Gaussian of `sigma` pixels,
+    The length of the gradient of the gray image under a Gaussian of `sigma` pixels,
     scaled so that each image's steepest edge is white.
 
     Raises:
@@ -40,7 +40,7 @@ def edges(data: Dataset | Batch, sigma: float = 1.0) -> Dataset:
     check_positive("edges: sigma", sigma)
 
     def outlined(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w 1"]:
-        brightness = _grey(images).astype(np.float32)
+        brightness = _gray(images).astype(np.float32)
         blur = (0, sigma, sigma, 0)
         down = ndimage.gaussian_filter(brightness, blur, order=(0, 1, 0, 0))
         right = ndimage.gaussian_filter(brightness, blur, order=(0, 0, 1, 0))
@@ -125,7 +125,7 @@ def _as_bytes(images: NDArray) -> NDArray[np.uint8]:
     return np.rint((images.clip(-1, 1) + 1) * 127.5).astype(np.uint8)
 
 
-def _grey(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w 1"]:
+def _gray(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w 1"]:
     if images.shape[-1] == 1:
         return images
     return np.rint(images @ LUMA).astype(np.uint8)[..., None]

@@ -1,7 +1,7 @@
 """Random changes of one example: `(key, example) -> example`, in JAX.
 
 `augmented(source, change)` draws a change anew each time; `fixed(data, change, seed)`
-draws it once for each example, so that dynamically and statically binarised digits, or
+draws it once for each example, so that dynamically and statically binarized digits, or
 endless and fixed clips, are the same function.
 """
 
@@ -29,8 +29,8 @@ def fixed(data: Dataset | Batch, change: Change, seed: int = 0) -> Dataset:
         >>> import numpy as np
         >>> from jaxgan import Batch
         >>> from jaxgan.data import binarized, fixed
-        >>> grey = Batch(np.full((4, 28, 28, 1), 127, np.uint8))
-        >>> digits = fixed(grey, binarized)
+        >>> gray = Batch(np.full((4, 28, 28, 1), 127, np.uint8))
+        >>> digits = fixed(gray, binarized)
         >>> np.unique(digits.gather(np.arange(2)).real).tolist()
         [-1.0, 1.0]
     """
@@ -88,10 +88,10 @@ def binarized(key: Array, example: Batch) -> Batch:
     return _each_changed(key, example, drawn)
 
 
-def coloured(key: Array, example: Batch) -> Batch:
-    """A grey image in one colour of uniform hue: black stays black, white becomes it.
+def colored(key: Array, example: Batch) -> Batch:
+    """A gray image in one color of uniform hue: black stays black, white becomes it.
 
-    Images of one example have colours of their own.
+    Images of one example have colors of their own.
 
     Raises:
         InputError: if the image has more than one channel.
@@ -100,14 +100,14 @@ def coloured(key: Array, example: Batch) -> Batch:
     def inked(own: Array, image: Float[Array, "h w c"]) -> Float[Array, "h w 3"]:
         if image.shape[-1] != 1:
             raise InputError(
-                f"coloured: the images must be grey, (b, h, w, 1); these have "
+                f"colored: the images must be gray, (b, h, w, 1); these have "
                 f"{image.shape[-1]} channels."
             )
         # Of full saturation and value: each primary rises and falls along the hue.
         hue = 6 * jax.random.uniform(own)
         red, green, blue = jnp.abs(hue - jnp.array([3.0, 2.0, 4.0]))
-        colour = jnp.clip(jnp.stack([red - 1, 2 - green, 2 - blue]), 0, 1)
-        return (image + 1) * colour.reshape(1, 1, 3) - 1
+        color = jnp.clip(jnp.stack([red - 1, 2 - green, 2 - blue]), 0, 1)
+        return (image + 1) * color.reshape(1, 1, 3) - 1
 
     return _each_changed(key, example, inked)
 

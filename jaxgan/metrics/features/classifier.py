@@ -50,7 +50,7 @@ def trained_classifier(
     seed: int = 0,
     cache: Path | None = None,
 ) -> Trained:
-    """A classifier trained on labelled images, unless the cache holds it already.
+    """A classifier trained on labeled images, unless the cache holds it already.
 
     Adam along a cosine from 2·10⁻³, batches of 128, cross-entropy with labels smoothed
     by 0.1. Rounding differs between machines, and so do the weights and their hash:
@@ -68,7 +68,7 @@ def trained_classifier(
         InputError: if the images are not uint8, have no integer labels, or are fewer
             than a batch, or the cache cannot be written.
     """
-    taught, asked = _labelled("train", train), _labelled("test", test)
+    taught, asked = _labeled("train", train), _labeled("test", test)
     shapes = [images.real.shape[1:] for images in (taught, asked)]
     if shapes[0] != shapes[1]:
         raise InputError(f"train and test must hold images of one shape, got {shapes}.")
@@ -189,7 +189,7 @@ def _accuracy(extractor: Extractor, data: Batch) -> float:
     return float((predicted == data.condition[0]).mean())
 
 
-def _labelled(split: str, data: Dataset) -> Batch:
+def _labeled(split: str, data: Dataset) -> Batch:
     """All examples, if they can teach a classifier."""
     batch = in_memory(data).gather(np.arange(len(data)))
     check_images(batch.real)

@@ -16,11 +16,11 @@ from PIL import Image
 def tf1_bilinear(
     images: UInt8[np.ndarray, "n h w c"], size: int
 ) -> Float32[np.ndarray, "n {size} {size} c"]:
-    """Straight lines between neighbours, as TensorFlow 1 drew them.
+    """Straight lines between neighbors, as TensorFlow 1 drew them.
 
     Of s pixels in a row that were h, the i-th lies at i h / s: the first pixels
-    coincide, and the centres do not (`align_corners=False`, no half pixels). Each is
-    made of two neighbours in each direction, however much smaller the image becomes.
+    coincide, and the centers do not (`align_corners=False`, no half pixels). Each is
+    made of two neighbors in each direction, however much smaller the image becomes.
 
     Args:
         images: of any height and width.
@@ -44,7 +44,7 @@ def tf1_bilinear(
 def pil_bicubic(
     images: UInt8[np.ndarray, "n h w c"], size: int
 ) -> Float32[np.ndarray, "n {size} {size} c"]:
-    """Pillow's bicubic filter on each colour in float32, cut to 0 .. 255.
+    """Pillow's bicubic filter on each color in float32, cut to 0 .. 255.
 
     To a smaller size the filter widens by the same factor, so nothing aliases.
 
@@ -60,12 +60,12 @@ def pil_bicubic(
         >>> pil_bicubic(image, 4)[0, 0, :, 0].round(2)
         array([  0.  ,  20.71,  79.29, 108.82], dtype=float32)
     """
-    n, _, _, colours = images.shape
-    planes = np.empty((n, colours, size, size), np.float32)
-    for i, colour in np.ndindex(n, colours):
-        plane = Image.fromarray(images[i, :, :, colour].astype(np.float32))
+    n, _, _, colors = images.shape
+    planes = np.empty((n, colors, size, size), np.float32)
+    for i, color in np.ndindex(n, colors):
+        plane = Image.fromarray(images[i, :, :, color].astype(np.float32))
         plane = plane.resize((size, size), Image.Resampling.BICUBIC)
-        np.clip(np.asarray(plane), 0, 255, out=planes[i, colour])
+        np.clip(np.asarray(plane), 0, 255, out=planes[i, color])
     return np.moveaxis(planes, 1, -1)
 
 

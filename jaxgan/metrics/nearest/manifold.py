@@ -37,7 +37,7 @@ from jaxgan.metrics.nearest.search import (
 )
 
 LEAST = 4
-"""Examples that a half must have for each of the k neighbours."""
+"""Examples that a half must have for each of the k neighbors."""
 
 HALVES = hadamard(8)
 """All examples, and seven ways to halve them by eighths, none like another."""
@@ -107,7 +107,7 @@ def overlaps(
         array([2, 0])
     """
     if not ks:
-        raise InputError("ks must be at least one number of neighbours.")
+        raise InputError("ks must be at least one number of neighbors.")
     for k in ks:
         check_positive_int("k", k)
     real, fake = checked_pair(real, fake, least=max(ks) + 1)
@@ -173,10 +173,10 @@ def _overlaps(
     sides: Sides,
 ) -> _Found:
     """Who lies in whose ball, of those on one side."""
-    centre = real.mean(axis=0)
+    center = real.mean(axis=0)
     with ThreadPoolExecutor(2) as pool:  # what one does on one core fills the other's
         balls, fake_balls = pool.map(
-            lambda x: _balls(x, centre, ks, sides), (real, fake)
+            lambda x: _balls(x, center, ks, sides), (real, fake)
         )
     of_reals, of_fakes = balls.radii.shape, fake_balls.radii.shape
     found = _Found(
@@ -184,7 +184,7 @@ def _overlaps(
         *(np.zeros(of_reals, bool), np.zeros(of_reals, bool)),
     )
     with jax.enable_x64(True):
-        for reals, fakes, square in squares(real, fake, centre, sides.shape[1]):
+        for reals, fakes, square in squares(real, fake, center, sides.shape[1]):
             here = together(sides, reals, fakes)
             a, b = balls.of(here, reals), fake_balls.of(here, fakes)
             met = _met(real[reals], fake[fakes], square, a, b)
@@ -241,12 +241,12 @@ def _near(
 
 def _balls(
     x: Float[np.ndarray, "n d"],
-    centre: Float[np.ndarray, " d"],
+    center: Float[np.ndarray, " d"],
     ks: tuple[int, ...],
     sides: Sides,
 ) -> _Balls:
     """The balls of all points, among those on their side."""
     reach = radii_within(x, ks, sides)
     edge = np.square(reach)
-    lost = 3 * ROUNDING * (squared_norms(x, centre) + edge)
+    lost = 3 * ROUNDING * (squared_norms(x, center) + edge)
     return _Balls(reach, edge - lost, edge + lost)

@@ -1,4 +1,4 @@
-"""Nearest neighbours among features.
+"""Nearest neighbors among features.
 
 Distances are computed in float64, a block of pairs at a time, so that no matrix of all
 pairs is ever held; and of the symmetric matrix of one set only a half is made. The
@@ -7,7 +7,7 @@ squares come from one matrix product,
     ‖x - y‖² = ‖x‖² + ‖y‖² - 2 x·y
 
 which loses the digits of points that are close together and far from the origin. So the
-features are centred first; where what is lost may still change who is nearest, a point
+features are centered first; where what is lost may still change who is nearest, a point
 is compared with all others by their differences; and all distances handed out are
 computed again from differences: a copy is at distance 0.
 """
@@ -30,7 +30,7 @@ FEW = 32
 """Pairs of which the differences are made at once, so that they stay in the cache."""
 
 PANEL = 8
-"""Blocks of the first set that are centred once for all blocks of the second."""
+"""Blocks of the first set that are centered once for all blocks of the second."""
 
 ROUNDING = 1e-13
 """What a square may lose, as a share of ‖x‖² + ‖y‖²: 450 units in the last place."""
@@ -49,7 +49,7 @@ ALL = np.zeros((1, 1), int)
 """No division: all examples are on one side."""
 
 
-class Neighbours(NamedTuple):
+class Neighbors(NamedTuple):
     """The k nearest of each of m points, the nearest first."""
 
     indices: Int[np.ndarray, "m k"]
@@ -58,7 +58,7 @@ class Neighbours(NamedTuple):
 
 def nearest(
     x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"], k: int
-) -> Neighbours:
+) -> Neighbors:
     """The k points of x that are nearest to each point of y.
 
     Args:
@@ -74,7 +74,7 @@ def nearest(
     [found] = _search(x, y, k)
     distances = measure(x, y, found)
     order = np.argsort(distances, axis=1, kind="stable")  # now without rounding
-    return Neighbours(
+    return Neighbors(
         np.take_along_axis(found, order, axis=1),
         np.take_along_axis(distances, order, axis=1),
     )
@@ -83,7 +83,7 @@ def nearest(
 def radii(x: Float[np.ndarray, "n d"], ks: tuple[int, ...]) -> Float[np.ndarray, "r n"]:
     """How far each point is from the k-th nearest of the others, for each k.
 
-    A point is no neighbour of itself; its duplicates are, at distance 0.
+    A point is no neighbor of itself; its duplicates are, at distance 0.
 
     Args:
         x: float64 features that `checked` let through.
@@ -116,7 +116,7 @@ def radii_within(
 def squares(
     x: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, "m d"],
-    centre: Float[np.ndarray, " d"],
+    center: Float[np.ndarray, " d"],
     parts: int = 1,
     same: bool = False,
 ) -> Iterator[tuple[slice, slice, Float[Array, "b c"]]]:
@@ -128,10 +128,10 @@ def squares(
     x_blocks, y_blocks = _blocks(len(x), parts), _blocks(len(y), parts)
     for first in range(0, len(x_blocks), PANEL):
         panel = x_blocks[first : first + PANEL]
-        centred = [_centred(x[rows], centre) for rows in panel]
+        centered = [_centered(x[rows], center) for rows in panel]
         for j in range(first if same else 0, len(y_blocks)):
-            b = _centred(y[y_blocks[j]], centre)
-            for i, a in enumerate(centred, first):
+            b = _centered(y[y_blocks[j]], center)
+            for i, a in enumerate(centered, first):
                 if same and i > j:
                     continue
                 square = _square(*a, *b)
@@ -171,11 +171,11 @@ def apart(
 
 
 def squared_norms(
-    x: Float[np.ndarray, "n d"], centre: Float[np.ndarray, " d"]
+    x: Float[np.ndarray, "n d"], center: Float[np.ndarray, " d"]
 ) -> Float[np.ndarray, " n"]:
-    """How far each point is from the centre, squared."""
+    """How far each point is from the center, squared."""
     starts = range(0, len(x), BLOCK)
-    return np.concatenate([_lengths(x[i : i + BLOCK] - centre) for i in starts])
+    return np.concatenate([_lengths(x[i : i + BLOCK] - center) for i in starts])
 
 
 def _lengths(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
@@ -195,11 +195,11 @@ def _blocks(n: int, parts: int) -> list[slice]:
     return made
 
 
-def _centred(
-    x: Float[np.ndarray, "b d"], centre: Float[np.ndarray, " d"]
+def _centered(
+    x: Float[np.ndarray, "b d"], center: Float[np.ndarray, " d"]
 ) -> tuple[Float[Array, "b d"], Float[Array, " b"]]:
     """Points and their squared norms, which XLA would compute anew for each pair."""
-    points = x - centre
+    points = x - center
     return jnp.asarray(points), jnp.asarray(_lengths(points))
 
 
@@ -229,8 +229,8 @@ def _search(
 
     One point more is found, to see whether it might have been nearer.
     """
-    parts, centre = sides.shape[1], x.mean(axis=0)
-    found = _least_of_parts(x, y, k + 1, centre, parts, same)
+    parts, center = sides.shape[1], x.mean(axis=0)
+    found = _least_of_parts(x, y, k + 1, center, parts, same)
     values = np.empty((len(sides), len(y), k + 1))
     indices = np.empty((len(sides), len(y), k + 1), int)
     for columns in _blocks(len(y), parts):
@@ -245,7 +245,7 @@ def _search(
             values[q, columns] = np.take_along_axis(near, order, axis=1)
             indices[q, columns] = np.take_along_axis(which, order, axis=1)
     nearest = indices[..., :k]
-    lost = 3 * ROUNDING * squared_norms(y, centre)
+    lost = 3 * ROUNDING * squared_norms(y, center)
     _settle(x, y, nearest, _unsure(values, lost), sides, same)
     return nearest
 
@@ -254,7 +254,7 @@ def _least_of_parts(
     x: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, "m d"],
     k: int,
-    centre: Float[np.ndarray, " d"],
+    center: Float[np.ndarray, " d"],
     parts: int,
     same: bool,
 ) -> dict[tuple[int, int], Least]:
@@ -267,7 +267,7 @@ def _least_of_parts(
         found[key] = merged(before, square, rows.start, rows.step)
 
     with jax.enable_x64(True):
-        for rows, columns, square in squares(x, y, centre, parts, same):
+        for rows, columns, square in squares(x, y, center, parts, same):
             merge(square, rows, columns)
             if same and rows != columns:
                 merge(square.T, columns, rows)

@@ -2,7 +2,7 @@
 
 Such a kernel (4×4 with stride 2 in most GANs) cuts its image into cells of
 stride×stride pixels and lays two taps on them: y[i] = d[i] g₀ + d[i+1] g₁, each cell d
-a vector. Two neighbours y₀, y₁ take four products, or three (Winograd 1980; for
+a vector. Two neighbors y₀, y₁ take four products, or three (Winograd 1980; for
 networks Lavin and Gray 2015, arXiv:1509.09308):
 
     m₀ = (d₀ - d₁) g₀    m₁ = d₁ (g₀ + g₁)    m₂ = (d₂ - d₁) g₁

@@ -13,7 +13,7 @@ from PIL import Image
 
 from jaxgan import InputError
 from jaxgan.data import Fit
-from jaxgan.data.readers.decode import fitted, is_grey
+from jaxgan.data.readers.decode import fitted, is_gray
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 NOISE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
@@ -35,24 +35,24 @@ def file(tmp_path):
     return write
 
 
-def with_alpha(colours, alpha):
-    return np.concatenate([colours, np.full((16, 16, 1), alpha, np.uint8)], axis=-1)
+def with_alpha(colors, alpha):
+    return np.concatenate([colors, np.full((16, 16, 1), alpha, np.uint8)], axis=-1)
 
 
-def over(colours, alpha, background):
+def over(colors, alpha, background):
     """The rounded mixture."""
-    mixed = colours.astype(int) * alpha + np.array(background) * (255 - alpha)
+    mixed = colors.astype(int) * alpha + np.array(background) * (255 - alpha)
     return (2 * mixed + 255) // (2 * 255)
 
 
 @pytest.mark.parametrize("ending", LOSSLESS)
-def test_colours_are_kept(file, ending):
+def test_colors_are_kept(file, ending):
     found = fitted(file(NOISE, ending), Fit(16, channels=3))
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, NOISE)
 
 
-def test_greys_are_kept_and_repeated_where_colour_is_wanted(file):
+def test_grays_are_kept_and_repeated_where_color_is_wanted(file):
     path = file(RAMP)
     np.testing.assert_array_equal(fitted(path, Fit(16, channels=1)), RAMP[..., None])
     np.testing.assert_array_equal(
@@ -61,11 +61,11 @@ def test_greys_are_kept_and_repeated_where_colour_is_wanted(file):
 
 
 @pytest.mark.parametrize(
-    ("colour", "grey"), [("white", 255), ("red", 76), ("lime", 150), ("blue", 29)]
+    ("color", "gray"), [("white", 255), ("red", 76), ("lime", 150), ("blue", 29)]
 )
-def test_colour_becomes_grey_by_its_brightness(file, colour, grey):
-    path = file(Image.new("RGB", (4, 4), colour))
-    np.testing.assert_array_equal(fitted(path, Fit(4, channels=1)), grey)
+def test_color_becomes_gray_by_its_brightness(file, color, gray):
+    path = file(Image.new("RGB", (4, 4), color))
+    np.testing.assert_array_equal(fitted(path, Fit(4, channels=1)), gray)
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("L", 1), ("L", 3)])
@@ -85,7 +85,7 @@ def test_a_jpeg_is_what_its_decoder_makes_of_it(file, mode, channels):
     ("background", "rgb"),
     [("white", (255,) * 3), ("black", (0,) * 3), ("#ff8800", (255, 136, 0))],
 )
-def test_transparent_colours_lie_over_the_background(
+def test_transparent_colors_lie_over_the_background(
     file, ending, alpha, background, rgb
 ):
     path = file(with_alpha(NOISE, alpha), ending)
@@ -96,7 +96,7 @@ def test_transparent_colours_lie_over_the_background(
 
 @pytest.mark.parametrize("alpha", [0, 128, 255])
 @pytest.mark.parametrize(("background", "value"), [("white", 255), ("black", 0)])
-def test_transparent_greys_lie_over_the_background(file, alpha, background, value):
+def test_transparent_grays_lie_over_the_background(file, alpha, background, value):
     path = file(with_alpha(RAMP[..., None], alpha))
     expected = over(RAMP[..., None], alpha, value)
     np.testing.assert_array_equal(
@@ -104,7 +104,7 @@ def test_transparent_greys_lie_over_the_background(file, alpha, background, valu
     )
 
 
-def test_colours_that_nothing_shows_do_not_bleed_into_what_is_seen(file):
+def test_colors_that_nothing_shows_do_not_bleed_into_what_is_seen(file):
     alpha = np.where(np.arange(16) < 8, 255, 0).astype(np.uint8)
     red = np.broadcast_to(np.array([255, 0, 0], np.uint8), (16, 16, 3))
     white = np.full_like(red, 255)
@@ -122,22 +122,22 @@ def paletted():
 
 def test_a_palette_is_looked_up(file):
     found = fitted(file(paletted()), Fit(16)).reshape(-1, 3)
-    colours = [[255, 136, 0], [0, 128, 0], [0, 0, 255]]
-    np.testing.assert_array_equal(found, np.resize(colours, (256, 3)))
+    colors = [[255, 136, 0], [0, 128, 0], [0, 0, 255]]
+    np.testing.assert_array_equal(found, np.resize(colors, (256, 3)))
 
 
 def test_a_transparent_entry_of_a_palette_shows_the_background(file):
     path = file(paletted(), transparency=1)
     found = fitted(path, Fit(16, background="#102030")).reshape(-1, 3)
-    colours = [[255, 136, 0], [16, 32, 48], [0, 0, 255]]
-    np.testing.assert_array_equal(found, np.resize(colours, (256, 3)))
+    colors = [[255, 136, 0], [16, 32, 48], [0, 0, 255]]
+    np.testing.assert_array_equal(found, np.resize(colors, (256, 3)))
 
 
 def test_the_transparencies_of_a_palette_may_be_in_between(file):
     path = file(paletted(), transparency=bytes([255, 128, 0]))
     found = fitted(path, Fit(16, background="white")).reshape(-1, 3)
-    colours = [[255, 136, 0], [127, 191, 127], [255, 255, 255]]
-    np.testing.assert_array_equal(found, np.resize(colours, (256, 3)))
+    colors = [[255, 136, 0], [127, 191, 127], [255, 255, 255]]
+    np.testing.assert_array_equal(found, np.resize(colors, (256, 3)))
 
 
 def test_single_bits_are_black_and_white(file):
@@ -158,7 +158,7 @@ def test_sixteen_bits_are_scaled_to_eight_and_rounded(file):
 
 
 @pytest.mark.parametrize(
-    ("ink", "colour"),
+    ("ink", "color"),
     [
         ((0, 0, 0, 0), (255, 255, 255)),
         ((0, 255, 255, 0), (255, 0, 0)),
@@ -166,14 +166,14 @@ def test_sixteen_bits_are_scaled_to_eight_and_rounded(file):
         ((255, 0, 0, 0), (0, 255, 255)),
     ],
 )
-def test_inks_are_not_taken_for_lights(file, ink, colour):
+def test_inks_are_not_taken_for_lights(file, ink, color):
     path = file(Image.new("CMYK", (8, 8), ink), ".jpg", quality=100)
     found = fitted(path, Fit(8))
-    np.testing.assert_array_equal(found, np.broadcast_to(colour, (8, 8, 3)))
+    np.testing.assert_array_equal(found, np.broadcast_to(color, (8, 8, 3)))
 
 
 @pytest.mark.parametrize(
-    ("image", "grey"),
+    ("image", "gray"),
     [
         (Image.new("L", (2, 2)), True),
         (Image.new("LA", (2, 2)), True),
@@ -185,8 +185,8 @@ def test_inks_are_not_taken_for_lights(file, ink, colour):
     ],
     ids=lambda x: getattr(x, "mode", ""),
 )
-def test_which_files_are_grey(file, image, grey):
-    assert is_grey(file(image)) is grey
+def test_which_files_are_gray(file, image, gray):
+    assert is_gray(file(image)) is gray
 
 
 # Where the first row and the first column of the stored pixels are seen, as EXIF has
@@ -239,7 +239,7 @@ def test_padding_keeps_everything_and_puts_background_around(file, portrait):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_grey_images_are_padded_with_the_grey_of_the_background(file):
+def test_gray_images_are_padded_with_the_gray_of_the_background(file):
     fit = Fit(16, shape="pad", background="red", channels=1)
     found = fitted(file(RAMP[:8]), fit)[..., 0]
     np.testing.assert_array_equal(found[4:12], RAMP[:8])
@@ -271,7 +271,7 @@ def test_no_two_filters_are_the_same(file):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", ["box", "bilinear", "hamming", "bicubic", "lanczos"])
-def test_a_fine_checkerboard_becomes_grey(file, name, channels):
+def test_a_fine_checkerboard_becomes_gray(file, name, channels):
     board = (255 * (np.indices((64, 64)).sum(0) % 2)).astype(np.uint8)
     found = fitted(file(board), Fit(8, filter=name, channels=channels))
     assert found.shape == (8, 8, channels)
@@ -299,14 +299,14 @@ def test_an_open_file_will_do(file):
             "filter must be one of box, bilinear, hamming, bicubic, lanczos, "
             "got 'nearest'",
         ),
-        ({"channels": 4}, "channels must be 1 (grey), 3 (RGB) or None, got 4"),
+        ({"channels": 4}, "channels must be 1 (gray), 3 (RGB) or None, got 4"),
         (
             {"background": "mist"},
-            "background must be a colour such as 'white' or '#ff8800', got 'mist'",
+            "background must be a color such as 'white' or '#ff8800', got 'mist'",
         ),
         (
             {"background": (0, 0, 0)},
-            "background must be a colour such as 'white' or '#ff8800', got (0, 0, 0)",
+            "background must be a color such as 'white' or '#ff8800', got (0, 0, 0)",
         ),
     ],
 )

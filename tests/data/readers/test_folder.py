@@ -1,6 +1,6 @@
 """Folders of images: which, in what order, with what labels, and kept where.
 
-An image of one grey tells which it is by its value, so orders and pairs can be read
+An image of one gray tells which it is by its value, so orders and pairs can be read
 off the arrays.
 """
 
@@ -33,7 +33,7 @@ def own_entries(tmp_path, monkeypatch):
 
 @pytest.fixture
 def images(tmp_path):
-    """Writes images of one grey each, by name, and returns their folder."""
+    """Writes images of one gray each, by name, and returns their folder."""
 
     def write(root="images", mode="RGB", **values):
         for name, value in values.items():
@@ -45,8 +45,8 @@ def images(tmp_path):
 
 def paint(path, value, mode="RGB", **options):
     path.parent.mkdir(parents=True, exist_ok=True)
-    grey = Image.new("L", (8, 8), value).convert(mode)
-    grey.save(path, **(options or {"compress_level": 0}))
+    gray = Image.new("L", (8, 8), value).convert(mode)
+    gray.save(path, **(options or {"compress_level": 0}))
 
 
 def numbers(data):
@@ -109,11 +109,11 @@ def test_what_a_link_leads_to_is_an_image_too(tmp_path, images):
     assert numbers(folder(root, FIT)) == [1, 2, 1, 3]
 
 
-def test_grey_images_have_one_channel_and_coloured_three(images):
-    assert folder(images("grey", "L", a=1), FIT).arrays.real.shape == (1, 4, 4, 1)
-    assert folder(images("colour", "RGB", a=1), FIT).arrays.real.shape == (1, 4, 4, 3)
+def test_gray_images_have_one_channel_and_colored_three(images):
+    assert folder(images("gray", "L", a=1), FIT).arrays.real.shape == (1, 4, 4, 1)
+    assert folder(images("color", "RGB", a=1), FIT).arrays.real.shape == (1, 4, 4, 3)
     for channels in (1, 3):
-        made = folder(images("grey"), FIT._replace(channels=channels))
+        made = folder(images("gray"), FIT._replace(channels=channels))
         assert made.arrays.real.shape == (1, 4, 4, channels)
         assert numbers(made) == [1]
 
@@ -147,13 +147,13 @@ def test_a_folder_without_images_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_grey_and_colour_are_not_mixed_unasked(images, stream, decodes):
+def test_gray_and_color_are_not_mixed_unasked(images, stream, decodes):
     root = images(a=1, b=2)
     images(mode="L", c=3, d=4)
     with pytest.raises(InputError) as refused:
         folder(root, FIT, stream=stream)
     assert str(refused.value) == (
-        f"channels: {root} mixes grey images (c.png) and colour (a.png); say "
+        f"channels: {root} mixes gray images (c.png) and color (a.png); say "
         "channels=1 or channels=3."
     )
     assert not decodes
@@ -656,7 +656,7 @@ def test_another_fit_is_another_entry(images, other, own_entries, decodes):
     assert len(decodes) == 2
 
 
-def test_colours_that_are_found_and_asked_for_are_one_entry(
+def test_colors_that_are_found_and_asked_for_are_one_entry(
     images, own_entries, decodes
 ):
     root = images(a=1)
@@ -779,7 +779,7 @@ def test_a_stream_keeps_nothing(images, own_entries):
     assert not own_entries.exists()
 
 
-def test_a_stream_finds_out_whether_images_are_grey(images):
+def test_a_stream_finds_out_whether_images_are_gray(images):
     assert folder(images(mode="L", a=1), FIT, stream=True).gather(
         np.array([0])
     ).real.shape == (1, 4, 4, 1)
@@ -918,7 +918,7 @@ def test_pairs_of_which_none_can_be_read_are_refused(images):
         paired_folders(first, second, FIT, corrupt="skip")
 
 
-def test_pairs_of_grey_and_colour_keep_their_channels(images):
+def test_pairs_of_gray_and_color_keep_their_channels(images):
     first, second = images("first", "L", a=1), images("second", a=10)
     real = paired_folders(first, second, FIT).gather(np.array([0])).real
     assert [x.shape[-1] for x in real] == [1, 3]
@@ -948,7 +948,7 @@ def test_drawings_on_nothing_lie_on_white(real_data, emoji_cache):
 
 @pytest.mark.slow
 @pytest.mark.realdata
-def test_outlines_and_colours_of_the_same_drawings_are_pairs(real_data, emoji_cache):
+def test_outlines_and_colors_of_the_same_drawings_are_pairs(real_data, emoji_cache):
     emoji = real_data / "emoji"
     data = paired_folders(
         emoji / "openmoji_black",
@@ -960,10 +960,10 @@ def test_outlines_and_colours_of_the_same_drawings_are_pairs(real_data, emoji_ca
     assert len(data) == len(
         stems(emoji / "openmoji_black") & stems(emoji / "openmoji_color")
     )
-    black, colour = data.gather(np.arange(0, len(data), 8)).real
+    black, color = data.gather(np.arange(0, len(data), 8)).real
     dark = (255 - black.astype(float)).mean(axis=-1)
-    ink = (255 - colour.astype(float)).max(axis=-1)
-    # Where an outline is drawn, so it is in the coloured drawing of the same name.
+    ink = (255 - color.astype(float)).max(axis=-1)
+    # Where an outline is drawn, so it is in the colored drawing of the same name.
     drawn = dark > 128
     own, other = ink[drawn].mean(), np.roll(ink, 1, axis=0)[drawn].mean()
     assert own > 1.5 * other

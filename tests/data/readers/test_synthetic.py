@@ -26,7 +26,7 @@ def test_the_ring_has_the_size_asked_for():
     ("side", "spacing", "axis"),
     [(5, 2.0, [-4, -2, 0, 2, 4]), (2, 1.0, [-0.5, 0.5]), (1, 3.0, [0])],
 )
-def test_the_grid_is_square_and_centred(side, spacing, axis):
+def test_the_grid_is_square_and_centered(side, spacing, axis):
     means = grid(side, spacing).means
     assert {tuple(mean) for mean in means} == {(x, y) for x in axis for y in axis}
     assert len(means) == side**2

@@ -27,7 +27,7 @@ def nothing_of_the_user(monkeypatch, tmp_path):
     monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
 
 
-def greys(data):
+def grays(data):
     """What tells the tiny set's examples apart."""
     return data.gather(np.arange(len(data))).real[:, 0, 0, 0].tolist()
 
@@ -46,7 +46,7 @@ def test_images_labels_and_classes_are_read(prepared):
 def test_without_a_condition_there_are_images_alone(prepared):
     data = tfds("tiny_set", data_dir=str(prepared))
     assert data.arrays.condition == () and data.classes == ()
-    assert greys(data) == TRAIN
+    assert grays(data) == TRAIN
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_without_a_condition_there_are_images_alone(prepared):
     ],
 )
 def test_splits_are_named_in_the_language_of_tfds(prepared, split, expected):
-    assert greys(tfds("tiny_set", split, data_dir=prepared)) == expected
+    assert grays(tfds("tiny_set", split, data_dir=prepared)) == expected
 
 
 def test_any_features_may_be_examples_and_conditions(prepared):
@@ -116,7 +116,7 @@ def test_what_does_not_fit_in_memory_is_streamed(prepared, monkeypatch):
     module = importlib.import_module("jaxgan.data.readers.tfds")
     monkeypatch.setattr(module, "fits_in_memory", lambda data: False)
     data = tfds("tiny_set", data_dir=prepared)
-    assert data.arrays is None and greys(data) == TRAIN
+    assert data.arrays is None and grays(data) == TRAIN
 
 
 def test_images_of_many_sizes_need_a_fit(prepared):
@@ -127,16 +127,16 @@ def test_images_of_many_sizes_need_a_fit(prepared):
     )
     data = tfds("tiny_set", real="photo", data_dir=prepared, fit=Fit(6))
     assert data.arrays.real.shape == (10, 6, 6, 3)
-    assert data.arrays.real[:, 2, 2].tolist() == [[grey, 0, 0] for grey in TRAIN]
+    assert data.arrays.real[:, 2, 2].tolist() == [[gray, 0, 0] for gray in TRAIN]
 
 
 @pytest.mark.parametrize(("channels", "expected"), [(None, 1), (1, 1), (3, 3)])
-def test_a_fit_leaves_images_grey_unless_it_says_otherwise(
+def test_a_fit_leaves_images_gray_unless_it_says_otherwise(
     prepared, channels, expected
 ):
     data = tfds("tiny_set", data_dir=prepared, fit=Fit(5, channels=channels))
     assert data.arrays.real.shape == (10, 5, 5, expected)
-    assert greys(data) == TRAIN
+    assert grays(data) == TRAIN
 
 
 @pytest.fixture
@@ -157,17 +157,17 @@ def rewrite(data_dir, old, new):
 
 def test_what_is_prepared_needs_no_code(elsewhere):
     data = tfds("made_elsewhere", "test", condition=("label",), data_dir=elsewhere)
-    assert greys(data) == TEST and data.classes == ("even", "odd")
+    assert grays(data) == TEST and data.classes == ("even", "odd")
 
 
 def test_sets_are_looked_for_where_the_environment_says(elsewhere, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(elsewhere))
-    assert greys(tfds("made_elsewhere", "test")) == TEST
+    assert grays(tfds("made_elsewhere", "test")) == TEST
 
 
 def test_sets_are_looked_for_in_the_users_folder(elsewhere, tmp_path):
     elsewhere.rename(tmp_path / "tensorflow_datasets")
-    assert greys(tfds("made_elsewhere", "test")) == TEST
+    assert grays(tfds("made_elsewhere", "test")) == TEST
 
 
 def test_a_folder_that_is_named_comes_before_the_environment(
@@ -175,11 +175,11 @@ def test_a_folder_that_is_named_comes_before_the_environment(
 ):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tensorflow_datasets"))
     (tmp_path / "tensorflow_datasets").mkdir()
-    assert greys(tfds("made_elsewhere", "test", data_dir=elsewhere)) == TEST
+    assert grays(tfds("made_elsewhere", "test", data_dir=elsewhere)) == TEST
 
 
 def test_a_version_may_be_named(prepared):
-    assert greys(tfds("tiny_set:1.0.0", "test", data_dir=prepared)) == TEST
+    assert grays(tfds("tiny_set:1.0.0", "test", data_dir=prepared)) == TEST
     with pytest.raises(InputError, match=r"'tiny_set:7\.0\.0'.* only: 1\.0\.0"):
         tfds("tiny_set:7.0.0", data_dir=prepared)
 
@@ -325,10 +325,10 @@ def test_files_laid_out_by_hand_need_no_network(machine, tmp_path):
 
 
 def test_a_set_of_ones_own_is_prepared_without_tensorflow_and_once(tmp_path):
-    assert greys(tfds("tiny_set", data_dir=tmp_path)) == TRAIN
+    assert grays(tfds("tiny_set", data_dir=tmp_path)) == TRAIN
     [info] = tmp_path.glob("tiny_set/1.0.0/dataset_info.json")
     before = info.stat()
-    assert greys(tfds("tiny_set", data_dir=tmp_path)) == TRAIN
+    assert grays(tfds("tiny_set", data_dir=tmp_path)) == TRAIN
     assert info.stat().st_ino == before.st_ino
 
 

@@ -26,7 +26,7 @@ PRESENT = [[3, 7], [3, 7], [7], [5, 7]]
 
 
 def lines_of(seen, spacing=10):
-    """Frame f is number 10·f; walker w is at (w + f / 100, -w) metres."""
+    """Frame f is number 10·f; walker w is at (w + f / 100, -w) meters."""
     return [
         f"{spacing * frame}\t{who}\t{who + frame / 100}\t{-who}"
         for who, frames in seen.items()

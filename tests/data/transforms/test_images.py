@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from jaxgan import Batch, InputError
-from jaxgan.data import Dataset, downscaled, edges, framed, grey
+from jaxgan.data import Dataset, downscaled, edges, framed, gray
 from jaxgan.data.datasets import as_dataset
 
 
@@ -26,7 +26,7 @@ def steps(*heights, at=8, size=16):
 
 
 MADE = {
-    "grey": (grey, (12, 16, 1)),
+    "gray": (gray, (12, 16, 1)),
     "edges": (edges, (12, 16, 1)),
     "downscaled": (lambda some: downscaled(some, 4), (3, 4, 3)),
     "framed": (lambda some: framed(some, 20), (20, 20, 3)),
@@ -74,18 +74,18 @@ def test_floats_between_minus_one_and_one_are_images_too(make):
     np.testing.assert_array_equal(*found)
 
 
-def test_grey_is_as_pillow_has_it():
+def test_gray_is_as_pillow_has_it():
     batch = photos(20)
     expected = [np.asarray(Image.fromarray(x).convert("L")) for x in batch.real]
-    found = images_of(grey(batch))[..., 0].astype(int)
+    found = images_of(gray(batch))[..., 0].astype(int)
     assert abs(found - np.array(expected)).max() <= 1
     ends = np.repeat(np.array([0, 255], np.uint8), 3).reshape(2, 1, 1, 3)
-    assert images_of(grey(Batch(ends))).ravel().tolist() == [0, 255]
+    assert images_of(gray(Batch(ends))).ravel().tolist() == [0, 255]
 
 
-def test_grey_images_stay_as_they_are():
+def test_gray_images_stay_as_they_are():
     batch = photos(channels=1)
-    np.testing.assert_array_equal(images_of(grey(batch)), batch.real)
+    np.testing.assert_array_equal(images_of(gray(batch)), batch.real)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -188,7 +188,7 @@ def test_lazy_images_are_read_when_they_are_gathered():
         asked.append(indices.tolist())
         return Batch(photos().real[indices])
 
-    made = framed(grey(Dataset(5, gather)), 20)
+    made = framed(gray(Dataset(5, gather)), 20)
     asked.clear()
     made.gather(np.array([4, 1]))
     assert asked == [[4, 1]]

@@ -10,7 +10,7 @@ from jaxgan import Batch, InputError, augmented, shuffled, unpaired
 from jaxgan.data import (
     Dataset,
     binarized,
-    coloured,
+    colored,
     fixed,
     in_memory,
     mirrored,
@@ -74,16 +74,16 @@ def test_pixels_become_black_or_white_with_their_brightness_as_probability(kind)
 
 
 def test_pixels_are_drawn_each_on_its_own():
-    grey = np.zeros((1, 1000, 2), np.float32)
-    one, other = changed(binarized, grey, copies=2).real.reshape(2, 1000, 2) == 1
+    gray = np.zeros((1, 1000, 2), np.float32)
+    one, other = changed(binarized, gray, copies=2).real.reshape(2, 1000, 2) == 1
     pairs = (one[:, 0], one[:, 1]), (one[:, 0], other[:, 0]), (one[1:, 0], one[:-1, 0])
     for left, right in pairs:
         assert within((left == right).sum(), 0.5, len(left))
 
 
-def test_white_becomes_one_colour_of_full_saturation_and_black_stays():
+def test_white_becomes_one_color_of_full_saturation_and_black_stays():
     image = np.linspace(-1, 1, 5, dtype=np.float32).reshape(1, 5, 1)
-    found = changed(coloured, image, copies=500).real
+    found = changed(colored, image, copies=500).real
     assert found.shape == (500, 1, 5, 3) and found.dtype == np.float32
     black, white = found[:, 0, 0], found[:, 0, 4]
     assert (black == -1).all()
@@ -95,17 +95,17 @@ def test_white_becomes_one_colour_of_full_saturation_and_black_stays():
 
 def test_hues_are_uniform():
     white = np.ones((1, 1, 1), np.float32)
-    colours = changed(coloured, white, copies=1000).real.reshape(-1, 3)
-    hues = sorted(colorsys.rgb_to_hsv(*((c + 1) / 2).tolist())[0] for c in colours)
+    colors = changed(colored, white, copies=1000).real.reshape(-1, 3)
+    hues = sorted(colorsys.rgb_to_hsv(*((c + 1) / 2).tolist())[0] for c in colors)
     # Kolmogorov-Smirnov: 1.95 / √n is exceeded once in a thousand times.
     assert abs(np.array(hues) - np.arange(1000) / 1000).max() < 1.95 / np.sqrt(1000)
 
 
-def test_only_grey_images_are_coloured():
+def test_only_gray_images_are_colored():
     with pytest.raises(InputError) as refused:
-        changed(coloured, photo())
+        changed(colored, photo())
     assert str(refused.value) == (
-        "coloured: the images must be grey, (b, h, w, 1); these have 3 channels."
+        "colored: the images must be gray, (b, h, w, 1); these have 3 channels."
     )
 
 
@@ -336,11 +336,11 @@ def test_pairs_and_image_conditions_are_mirrored_together():
 
 
 def test_labels_that_change_lose_their_names():
-    labelled = as_dataset(
+    labeled = as_dataset(
         Batch(np.zeros((5, 4, 4, 1), np.uint8), (np.arange(5),)), tuple("abcde")
     )
-    assert fixed(tuples(labelled, 3, 6), stacked).classes == ()
-    assert fixed(labelled, binarized).classes == tuple("abcde")
+    assert fixed(tuples(labeled, 3, 6), stacked).classes == ()
+    assert fixed(labeled, binarized).classes == tuple("abcde")
 
 
 def test_one_label_goes_with_each_image_that_is_stacked():
@@ -360,10 +360,10 @@ def test_only_tuples_are_stacked():
         stacked(jax.random.key(0), Batch(jnp.zeros((4, 4, 1))))
 
 
-@pytest.mark.parametrize("change", [binarized, coloured])
+@pytest.mark.parametrize("change", [binarized, colored])
 def test_images_of_one_example_are_changed_by_themselves(change):
-    grey = jnp.full((8, 8, 1), 0.2)
-    one, other = change(jax.random.key(3), Batch((grey, grey))).real
+    gray = jnp.full((8, 8, 1), 0.2)
+    one, other = change(jax.random.key(3), Batch((gray, gray))).real
     assert not np.array_equal(one, other)
 
 

@@ -86,7 +86,7 @@ def test_a_graph_is_found_in_its_archive(tmp_path):
     assert_same(load(put(tmp_path, archive_of(GRAPH))).arrays, CONSTANTS)
 
 
-# A GraphDef of TensorFlow 2.21.0, serialised, compressed.
+# A GraphDef of TensorFlow 2.21.0, serialized, compressed.
 BY_TENSORFLOW = (
     "c-nPQJx{|h6m)Dyu^ydVKvkqlkO3hN>Bj~`Te%Yh6R;tnK#ZuAk1BCW+o?Z=nO}(sa!FBm(%Hj%cfRw3"
     "N9gMOT@{0uJX?+9r)5+`Y02Gro|RgRz+FX2rTC@1U=C*-Gi*SD9;$0MF~=04nZeHBV=9iojrC@!I37AM"

@@ -83,14 +83,14 @@ def test_batches_change_nothing(extractor, seen, monkeypatch):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * other.max())
 
 
-def test_grey_images_are_those_of_three_equal_colours(extractor):
-    grey = IMAGES[..., :1]
-    coloured = extractor(np.repeat(grey, 3, axis=-1))
-    for one, other in zip(extractor(grey)[:2], coloured[:2], strict=True):
+def test_gray_images_are_those_of_three_equal_colors(extractor):
+    gray = IMAGES[..., :1]
+    colored = extractor(np.repeat(gray, 3, axis=-1))
+    for one, other in zip(extractor(gray)[:2], colored[:2], strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_images_may_differ_in_size_and_in_colours(extractor, seen):
+def test_images_may_differ_in_size_and_in_colors(extractor, seen):
     mixed = [IMAGES[0], IMAGES[1, :20, :30, :1], IMAGES[2]]
     features = extractor(mixed).features
     near = {"rtol": 0, "atol": 1e-5 * seen.features.max()}

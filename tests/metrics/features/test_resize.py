@@ -102,19 +102,19 @@ def test_the_same_size_is_the_same_image(resizer):
 
 @BOTH
 @pytest.mark.parametrize("size", [5, 31])
-def test_one_colour_stays_one_colour(resizer, size):
+def test_one_color_stays_one_color(resizer, size):
     images = np.broadcast_to(np.uint8([[[[3, 200, 255]]]]), (2, 11, 8, 3))
     expected = np.broadcast_to(np.float32([3, 200, 255]), (2, size, size, 3))
     np.testing.assert_allclose(resizer(images, size), expected, rtol=1e-6)
 
 
 @BOTH
-def test_images_and_colours_are_resized_by_themselves(resizer):
+def test_images_and_colors_are_resized_by_themselves(resizer):
     images = random_images(2, 12, 10, 3)
     whole = resizer(images, 7)
-    for i, colour in np.ndindex(2, 3):
-        alone = resizer(images[i : i + 1, :, :, colour : colour + 1], 7)
-        np.testing.assert_array_equal(whole[i, :, :, colour], alone[0, :, :, 0])
+    for i, color in np.ndindex(2, 3):
+        alone = resizer(images[i : i + 1, :, :, color : color + 1], 7)
+        np.testing.assert_array_equal(whole[i, :, :, color], alone[0, :, :, 0])
 
 
 @BOTH

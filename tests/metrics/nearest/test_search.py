@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan.metrics.nearest import search as neighbours
+from jaxgan.metrics.nearest import search as neighbors
 from jaxgan.metrics.nearest.manifold import HALVES
 from jaxgan.metrics.nearest.search import measure, nearest, radii, radii_within
 
@@ -18,7 +18,7 @@ def all_distances(x, y):
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(neighbours, "BLOCK", 64)
+    monkeypatch.setattr(neighbors, "BLOCK", 64)
 
 
 # A point; a block; groups of rows in it; blocks and a rest; too few rows for groups.
@@ -43,7 +43,7 @@ def test_radii_are_those_of_all_distances_to_others(n, ks):
     np.testing.assert_allclose(radii(x, ks), expected, 1e-12)
 
 
-def test_duplicates_are_neighbours_and_a_point_is_not_its_own():
+def test_duplicates_are_neighbors_and_a_point_is_not_its_own():
     x = np.repeat(points(3, 100, 4), 3, axis=0)
     once = radii(x[::3], (1,))[0].repeat(3)
     np.testing.assert_array_equal(radii(x, (1, 2)), 0)
@@ -76,7 +76,7 @@ def test_nearest_come_first_also_when_they_are_closer_than_rounding():
 def test_blocks_do_not_change_what_is_found(monkeypatch):
     x, y = points(6, 300, 5), points(7, 210, 5)
     parts, reach = nearest(x, y, 4), radii(x, (4,))
-    monkeypatch.setattr(neighbours, "BLOCK", 1024)
+    monkeypatch.setattr(neighbors, "BLOCK", 1024)
     whole = nearest(x, y, 4)
     np.testing.assert_array_equal(parts.indices, whole.indices)
     np.testing.assert_array_equal(parts.distances, whole.distances)
@@ -86,7 +86,7 @@ def test_blocks_do_not_change_what_is_found(monkeypatch):
 @pytest.mark.slow
 def test_panels_and_parts_are_those_of_all_distances(monkeypatch):
     """Of blocks of 16 there are 34 in all and 4 or 5 in each of 8 parts."""
-    monkeypatch.setattr(neighbours, "BLOCK", 16)
+    monkeypatch.setattr(neighbors, "BLOCK", 16)
     x = points(9, 530, 4)
     whole, *halved = radii_within(x, (1, 5), HALVES)
     np.testing.assert_array_equal(whole, radii(x, (1, 5)))
@@ -120,7 +120,7 @@ def clusters(seed, n, far):
 
 
 @pytest.mark.parametrize("far", [1e5, 1e7, 1e9])
-def test_neighbours_are_right_where_products_have_lost_all_digits(far):
+def test_neighbors_are_right_where_products_have_lost_all_digits(far):
     x, y = clusters(10, 150, far), clusters(11, 90, far)
     every = all_distances(x, y)
     found = nearest(x, y, 3)

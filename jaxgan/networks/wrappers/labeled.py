@@ -7,7 +7,7 @@ from jaxgan.errors import check_positive_int
 from jaxgan.types import Network, Tree, Variables
 
 
-def labelled(network: Network, classes: int) -> Network:
+def labeled(network: Network, classes: int) -> Network:
     """A network that gets its last input, an integer label (b,), as a one-hot vector.
 
     Around an `mlp`, which concatenates its inputs, it is the conditional GAN's network.
@@ -22,14 +22,14 @@ def labelled(network: Network, classes: int) -> Network:
     Reference: Mirza & Osindero 2014, arXiv:1411.1784.
 
         >>> import jax, jax.numpy as jnp
-        >>> from jaxgan import labelled, mlp
-        >>> generator = labelled(mlp((2,)), classes=10)
+        >>> from jaxgan import labeled, mlp
+        >>> generator = labeled(mlp((2,)), classes=10)
         >>> latent, label = jnp.zeros((4, 16)), jnp.array([3, 7, 3, 7])
         >>> variables = generator.init(jax.random.key(0), latent, label)
         >>> generator.apply(variables, latent, label)[0].shape
         (4, 2)
     """
-    check_positive_int("labelled: classes", classes)
+    check_positive_int("labeled: classes", classes)
 
     def encoded(inputs: tuple[Tree, ...]) -> tuple[Tree, ...]:
         return *inputs[:-1], jax.nn.one_hot(inputs[-1], classes)

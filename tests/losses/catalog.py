@@ -1,6 +1,6 @@
 """One example of every loss and every penalty, for the tests and for the table.
 
-    python -m tests.losses.catalogue > docs/losses.md
+    python -m tests.losses.catalog > docs/losses.md
 
 writes the table.
 """
@@ -158,7 +158,7 @@ HEADER = """\
 
 Every loss of jaxgan: what each player pays, who is charged, and whether it has a state.
 All of them compose with `chain`, `weighted`, `every`, `focus` and `rename`. Written by
-`python -m tests.losses.catalogue > docs/losses.md` from the docstrings, which say more:
+`python -m tests.losses.catalog > docs/losses.md` from the docstrings, which say more:
 conventions, arguments, and who else means something else by the name.
 """
 

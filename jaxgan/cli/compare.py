@@ -1,4 +1,4 @@
-"""`jaxgan compare`: the scores of several runs, if they were taken alike."""
+"""`jaxgan compare`."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,13 +6,48 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
+from tyro.conf import Positional
 
+from jaxgan.cli.options import RUNS
 from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import OF_SAMPLES
 from jaxgan.metrics.protocol import Protocol, Score, check_alike, read_scores
-from jaxgan.reporting.figures import curves
+from jaxgan.reporting.figures import check_picture, curves
 from jaxgan.reporting.tables import mean_and_error, with_error
 from jaxgan.training.run import EVALUATIONS, SCORES, Kind, kind_and_seed
+
+
+@dataclasses.dataclass(frozen=True)
+class Compare:
+    """Put the scores of several runs side by side: a table, and curves over the steps.
+
+    Scores that were not taken by one protocol are not compared; the message says in
+    what they differ.
+    """
+
+    runs: Positional[tuple[Path, ...]]
+    """Run directories."""
+
+    metrics: tuple[str, ...] = ()
+    """Names of scores; by default all but the shares of classes."""
+
+    evaluations: bool = False
+    """Those that `jaxgan evaluate` took last, instead of those taken in training."""
+
+    out: Path = RUNS / "compare.png"
+    """The curves."""
+
+    def execute(self) -> None:
+        """Print the table, and write the curves."""
+        check_picture("--out", self.out)
+        compared = read_compared(self.runs, self.metrics, self.evaluations)
+        print(score_table(compared))
+        for name, versions in unlike_versions(compared).items():
+            listed = " and ".join(sorted(versions))
+            print(f"note: these scores were taken with {name} {listed}")
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        score_curves(compared).save(self.out)
+        print(f"curves: {self.out}")
 
 
 class Compared(NamedTuple):

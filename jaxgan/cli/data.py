@@ -1,4 +1,4 @@
-"""What a data set is, at a glance: `jaxgan data`."""
+"""`jaxgan data`."""
 
 import dataclasses
 from collections import Counter
@@ -8,17 +8,19 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from tyro.conf import Positional
 
-from jaxgan.cli.commands import Data
+from jaxgan.cli.options import RUNS
 from jaxgan.data.datasets import Dataset, chunks
 from jaxgan.data.readers.array_files import array_file
-from jaxgan.data.readers.decode import Fit
+from jaxgan.data.readers.decode import Filter, Fit, Shape
 from jaxgan.data.readers.folder import folder
+from jaxgan.data.readers.image_files import Trouble
 from jaxgan.data.readers.labels import Labeling, by_folder, by_table
 from jaxgan.data.readers.tfds import feature_names, tfds
 from jaxgan.data.sources import as_float
 from jaxgan.errors import InputError
-from jaxgan.reporting.figures import image_grid
+from jaxgan.reporting.figures import check_picture, image_grid
 
 SHOWN = 64
 """Examples on a contact sheet, evenly spaced."""
@@ -34,6 +36,87 @@ FOLDER = FITTING | TABLE | {"by_folder", "corrupt", "cache"}
 FILE = {"real", "condition"}
 TFDS = FITTING | {"split", "data_dir", "real", "condition"}
 """The options that apply to each kind of data, besides `spec` and `out`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Look at data: how many examples, shapes, ranges, class counts, a contact sheet.
+
+    A folder's images are decoded and cached as they would be for training; a TFDS set
+    that is not prepared is prepared.
+    """
+
+    spec: Positional[str]
+    """A folder of images, a .npy or .npz file, or the name of a TFDS data set."""
+
+    split: str = "train"
+    """Of a TFDS set."""
+
+    data_dir: Path | None = None
+    """Where TFDS sets are prepared; $TFDS_DATA_DIR or ~/tensorflow_datasets."""
+
+    real: str | None = None
+    """The feature or array that is the example; `image` of a TFDS set."""
+
+    condition: tuple[str, ...] = ()
+    """Features or arrays that go with it; `label` of a TFDS set that has one."""
+
+    size: int | None = None
+    """Fit images to squares of so many pixels; 64 for a folder."""
+
+    shape: Shape = "crop"
+    """What does not fit a square is cut off, padded or stretched."""
+
+    filter: Filter = "lanczos"
+    """Of the resizing."""
+
+    channels: int | None = None
+    """1 for gray, 3 for RGB; as the images are by default."""
+
+    background: str = "white"
+    """Of transparent images and of padding."""
+
+    by_folder: bool = False
+    """The sub-folders are classes."""
+
+    table: Path | None = None
+    """A .csv, .tsv or .jsonl file with a row for each image of a folder."""
+
+    file: str | None = None
+    """The table's column of the files' names; `file` by default."""
+
+    label: str | None = None
+    """The table's column of classes."""
+
+    caption: str | None = None
+    """The table's column of captions."""
+
+    corrupt: Trouble = "raise"
+    """What to do about images of a folder that cannot be read: stop, or skip them."""
+
+    cache: Path | None = None
+    """Where the decoded images of a folder are kept."""
+
+    out: Path | None = None
+    """The contact sheet; runs/NAME-data.png by default."""
+
+    def execute(self) -> None:
+        """Print the summary, and write the contact sheet."""
+        spec = Path(self.spec)
+        name = spec.resolve().stem if spec.exists() else self.spec
+        out = self.out or RUNS / f"{name.replace('/', '-').replace(':', '-')}-data.png"
+        check_picture("--out", out)
+        if spec.is_dir() and out.resolve().is_relative_to(spec.resolve()):
+            raise InputError(f"--out: {out} would be an image of {spec}; name another.")
+        data = open_data(self)
+        print(summary(data))
+        sheet = contact_sheet(data)
+        if sheet is None:
+            print("no contact sheet: these are no images of 1 or 3 channels")
+            return
+        out.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(out)
+        print(f"contact sheet: {out}")
 
 
 def open_data(options: Data) -> Dataset:

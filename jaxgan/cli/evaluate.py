@@ -1,144 +1,119 @@
-"""`jaxgan evaluate`: the scores of a run's samples, or of anyone's images."""
+"""`jaxgan evaluate`."""
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
-from tqdm import tqdm
+from tyro.conf import Positional
 
-from jaxgan.cli.commands import RUNS, Evaluate
-from jaxgan.data.readers.decode import read_image
+from jaxgan.cli.scores import (
+    ExtractorName,
+    InceptionOptions,
+    Report,
+    as_markdown,
+    check_options,
+    choose_metrics,
+    default_metrics,
+    make_extractor,
+)
 from jaxgan.data.readers.image_files import Files
-from jaxgan.errors import InputError, check_positive_int, check_seed
+from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import (
-    OF_SAMPLES,
     Evaluation,
     Reference,
-    Seen,
     check_rows,
+    evaluate,
     score,
     seen_split,
 )
-from jaxgan.evaluation.evaluator import evaluate as evaluate_output
-from jaxgan.evaluation.suite import ALL_METRICS, FEATURE_METRICS
-from jaxgan.metrics.features.extractor import CHUNK, Extractor, joined, pixels
-from jaxgan.metrics.features.inception import inception
-from jaxgan.metrics.features.resize import pil_bicubic, tf1_bilinear
-from jaxgan.metrics.inception_score import inception_score_metric
+from jaxgan.evaluation.folders import sample_indices, seen_files
+from jaxgan.metrics.features.extractor import Extractor
 from jaxgan.metrics.metric import Metric, check_count, check_features
 from jaxgan.metrics.protocol import Score, write_scores
-from jaxgan.reporting.tables import with_error
 from jaxgan.sampling.outputs import Maker, choose, draw_latents, maker, output_name
-from jaxgan.training.run import EVALUATIONS, Run, open_run
+from jaxgan.training.run import Run, open_run
 from jaxgan.training.snapshots import restored_networks, run_reference
 from jaxgan.types import NetworkName, Variables
 
-SAMPLES = 10_000
-"""Where neither the command nor the experiment says how many."""
 
+@dataclasses.dataclass(frozen=True)
+class Evaluate(InceptionOptions):
+    """Score a run's samples, or another of its outputs.
 
-class Report(NamedTuple):
-    """What `jaxgan evaluate` found, and where it is kept.
-
-    floor: the scores of reals that were measured like samples, if there are such.
+    Prints every score with its standard error and, where the experiment has some, what
+    other real images score. The scores are kept in RUN/evaluations.jsonl with all that
+    they depend on: extractor, weights, resizing, reference, numbers of images, seed,
+    versions.
     """
 
-    scores: list[Score]
-    floor: list[Score]
-    kept: Path
+    run: Positional[Path]
+    """A run directory."""
 
+    metrics: tuple[str, ...] = ()
+    """Which: by default the experiment's; frechet, frechet_infinity, kid, precision,
+    recall, density, coverage, sliced_wasserstein, authenticity, inception_score,
+    class_shares, conditional_accuracy, intra_class_frechet, or the experiment's own.
+    Authenticity is beside the reference: say --against train."""
 
-def evaluate(command: Evaluate) -> Report:
-    """Score what the command names.
+    output: str | None = None
+    """Which of the game's outputs; the evaluation's by default."""
 
-    Raises:
-        InputError: if the options do not fit together, a folder has no images or one
-            that cannot be read, the split is unknown, or there are too few images.
-    """
-    _check(command)
-    if command.run is not None:
-        return _of_run(command, open_run(command.run))
-    assert command.fake is not None and command.real is not None  # checked
-    metrics = _metrics(command, None)
-    reals = Files.of(command.real)
-    fakes = _chosen(Files.of(command.fake), command.samples, command.seed)
-    check_count(metrics, len(fakes.names))
-    extractor = _extractor(command, None)
-    real = seen_files(reals, extractor)
-    check_features(metrics, real.features, len(fakes.names))
-    fake = seen_files(fakes, extractor)
-    scores = score(real, fake, extractor, metrics, seed=command.seed)
-    out = command.out or RUNS / EVALUATIONS
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_scores(out, scores)
-    return Report(scores, [], out)
+    samples: int | None = None
+    """How many fakes; the experiment's by default, else 10,000."""
 
+    against: str | None = None
+    """A split of the experiment's data; or a folder, with a / in it, as in ./photos."""
 
-def told(report: Report) -> str:
-    """By what protocol, then the scores with their errors, as Markdown."""
-    how = report.scores[0].protocol
-    output = "images" if how.output == OF_SAMPLES else how.output
-    weights = f", weights {how.weights[:12]}" if how.weights else ""
-    lines = [
-        f"{how.fakes:,} {output} of {how.images} against {how.reals:,} of "
-        f"{how.reference}, by {how.extractor} (resizing: {how.resizer}{weights})",
-    ]
-    floors = {each.name: each for each in report.floor}
-    reals = ""
-    if report.floor:
-        protocol = report.floor[0].protocol
-        reals = f" {protocol.fakes:,} other reals |"
-    lines += [f"| score | value |{reals}", "|---|---|" + "---|" * bool(reals)]
-    for each in report.scores:
-        row = f"| {each.name} | {with_error(each.value, each.error)} |"
-        if reals:
-            floor = floors.get(each.name)
-            row += f" {with_error(floor.value, floor.error) if floor else '—'} |"
-        lines.append(row)
-    if report.floor and report.floor[0].protocol.fakes != how.fakes:
-        lines.append("note: there are no more other reals; most scores depend on that.")
-    return "\n".join([*lines, f"kept in {report.kept}"])
+    extractor: ExtractorName = "own"
+    """Of the features: the experiment's, Inception-v3, or the pixels themselves."""
 
+    seed: int = 0
+    """Of the latents and of the choice of examples."""
 
-def _of_run(command: Evaluate, run: Run) -> Report:
-    experiment = run.experiment
-    folder = _reference_folder(command, experiment.evaluation)
-    metrics = _metrics(command, experiment.evaluation)
-    evaluation = experiment.evaluation or Evaluation(run.name)
-    wanted = dataclasses.replace(
-        evaluation,
-        samples=command.samples or evaluation.samples,
-        metrics=tuple(metrics),
-        output=command.output or evaluation.output,
-    )
-    output_name(experiment.game, wanted.output)
-    check_count(metrics, wanted.samples)
-    check_rows(wanted, run.data.examples)
-    step, variables = restored_networks(run, command.best)
-    if not metrics:
-        raise InputError(
-            f"{run.directory} declares no evaluation: say --extractor inception or "
-            "--extractor pixels, and which --metrics."
+    best: bool = False
+    """Take the checkpoint of the best score instead of the latest."""
+
+    def execute(self) -> None:
+        """Print the scores, and keep them in the run."""
+        check_options(self.extractor, self, self.samples, self.seed)
+        print(as_markdown(self._report(open_run(self.run))))
+
+    def _report(self, run: Run) -> Report:
+        experiment = run.experiment
+        folder = _reference_folder(self, experiment.evaluation)
+        metrics = _metrics(self, experiment.evaluation)
+        evaluation = experiment.evaluation or Evaluation(run.name)
+        wanted = dataclasses.replace(
+            evaluation,
+            samples=self.samples or evaluation.samples,
+            metrics=tuple(metrics),
+            output=self.output or evaluation.output,
         )
-    make = maker(experiment.game, wanted.output)
-    against = _reference(command, run, wanted, folder, make, variables)
-    if against.real is not None:
-        check_features(metrics, against.real.features, wanted.samples)
-    scores = evaluate_output(
-        *(wanted, against, experiment.game, make, variables),
-        step=step,
-        seed=command.seed,
-    )
-    write_scores(run.evaluations, scores)
-    floor = _floor(command, wanted, against) if command.against is None else []
-    write_scores(run.evaluations, floor)
-    return Report(scores, floor, run.evaluations)
+        output_name(experiment.game, wanted.output)
+        check_count(metrics, wanted.samples)
+        check_rows(wanted, run.data.examples)
+        step, variables = restored_networks(run, self.best)
+        if not metrics:
+            raise InputError(
+                f"{run.directory} declares no evaluation: say --extractor inception or "
+                "--extractor pixels, and which --metrics."
+            )
+        make = maker(experiment.game, wanted.output)
+        against = _reference(self, run, wanted, folder, make, variables)
+        if against.real is not None:
+            check_features(metrics, against.real.features, wanted.samples)
+        scores = evaluate(
+            *(wanted, against, experiment.game, make, variables),
+            step=step,
+            seed=self.seed,
+        )
+        write_scores(run.evaluations, scores)
+        floor = _floor(self, wanted, against) if self.against is None else []
+        write_scores(run.evaluations, floor)
+        return Report(scores, floor, run.evaluations)
 
 
 def _reference(
@@ -179,7 +154,9 @@ def _floor(
     real, other, extractor = against.real, against.floor, against.extractor
     if real is None or other is None:
         return []
-    chosen = _some(len(other.features.features), evaluation.samples, command.seed)
+    chosen = sample_indices(
+        len(other.features.features), evaluation.samples, command.seed
+    )
     own = jax.tree.map(lambda x: x[chosen], other.features)
     able = [
         metric
@@ -226,11 +203,8 @@ def _is_folder(against: str) -> bool:
 
 
 def _extractor(command: Evaluate, evaluation: Evaluation | None) -> Extractor:
-    if command.extractor == "pixels":
-        return pixels()
-    if command.extractor == "inception":
-        resizer = pil_bicubic if command.resizer == "clean" else tf1_bilinear
-        return inception(command.weights, resizer, command.sha256)
+    if command.extractor != "own":
+        return make_extractor(command.extractor, command)
     if evaluation is None or evaluation.extractor is None:
         raise InputError(
             "--extractor: no experiment declares one here; say inception or pixels."
@@ -240,94 +214,6 @@ def _extractor(command: Evaluate, evaluation: Evaluation | None) -> Extractor:
 
 def _metrics(command: Evaluate, evaluation: Evaluation | None) -> Sequence[Metric]:
     own = evaluation.metrics if evaluation is not None else ()
-    if not command.metrics:
-        if command.extractor == "own":
-            return own
-        of_classes = command.extractor == "inception"
-        return (
-            (*FEATURE_METRICS, inception_score_metric())
-            if of_classes
-            else FEATURE_METRICS
-        )
-    known = {
-        name: metric
-        for metric in (*ALL_METRICS, *own)
-        for name in (metric.name, *metric.scores)
-    }
-    for name in command.metrics:
-        if name not in known:
-            raise InputError(f"--metrics: there is no {name!r}; there are {[*known]}.")
-    wanted = {known[name].name: known[name] for name in command.metrics}
-    return list(wanted.values())
-
-
-def _check(command: Evaluate) -> None:
-    """Refuse options that do not belong together, before anything is read."""
-    folders = command.fake is not None or command.real is not None
-    if (command.run is not None) == folders:
-        raise InputError("evaluate: give either a run or --fake DIR and --real DIR.")
-    if folders and (command.fake is None or command.real is None):
-        raise InputError("evaluate: give both folders, --fake DIR and --real DIR.")
-    if command.run is not None and command.out is not None:
-        raise InputError("--out: it is of folders; a run keeps its scores itself.")
-    if folders and (command.against is not None or command.best):
-        raise InputError("evaluate: --against and --best are of runs, not of folders.")
-    if command.extractor != "inception":
-        for name, default in (("weights", None), ("sha256", None), ("resizer", "tf1")):
-            if getattr(command, name) != default:
-                raise InputError(
-                    f"--{name}: it is Inception's; say --extractor inception."
-                )
-    check_seed("--seed", command.seed)
-    if command.samples is not None:
-        check_positive_int("--samples", command.samples)
-
-
-def seen_files(files: Files, extractor: Extractor, channels: int = 3) -> Seen:
-    """Image files, each in its own size, as an extractor sees them.
-
-    The name of what is seen has a hash of the pixels: folders of one name differ.
-
-    Args:
-        files: of a folder.
-        extractor: of the features.
-        channels: 1, gray, or 3, RGB.
-
-    Raises:
-        InputError: if one cannot be read, or the extractor does not resize and their
-            sizes differ.
-    """
-    directory, names, _ = files
-    parts, shapes, content = [], set(), hashlib.sha256()
-    starts = range(0, len(names), CHUNK)
-    for start in tqdm(starts, f"reading {directory}", unit=f"×{CHUNK}", delay=2):
-        images = [
-            read_image(directory / name, channels) for name in names[start:][:CHUNK]
-        ]
-        shapes |= {"×".join(map(str, image.shape)) for image in images}
-        if len(shapes) > 1 and extractor.resizer == "none":
-            raise InputError(
-                f"{directory} holds images of several sizes ({', '.join(shapes)}) and "
-                f"{extractor.name} does not resize; make them alike."
-            )
-        for image in images:
-            content.update(image.tobytes())
-        parts.append(extractor.part(images))
-    name = f"{directory.resolve().name} {content.hexdigest()[:12]}"
-    shape = shapes.pop() if len(shapes) == 1 else "several"
-    return Seen(name, shape, joined(parts))
-
-
-def _chosen(files: Files, limit: int | None, seed: int) -> Files:
-    """All images of a folder, or some of them."""
-    if limit is None:
-        return files
-    total = len(files.names)
-    if limit > total:
-        raise InputError(f"--samples: {files.root} holds {total} images, not {limit}.")
-    return files.only([files.names[i] for i in _some(total, limit, seed)])
-
-
-def _some(total: int, count: int, seed: int) -> NDArray[np.int64]:
-    """Which examples are taken where not all are, in their order."""
-    return np.sort(np.random.default_rng(seed).permutation(total)[:count])
+    if command.metrics:
+        return choose_metrics(command.metrics, own)
+    return own if command.extractor == "own" else default_metrics(command.extractor)

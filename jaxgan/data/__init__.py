@@ -3,6 +3,7 @@
 from jaxgan.data.datasets import Dataset as Dataset
 from jaxgan.data.datasets import in_memory as in_memory
 from jaxgan.data.processes import in_processes as in_processes
+from jaxgan.data.readers import synthetic as synthetic
 from jaxgan.data.readers.array_files import array_file as array_file
 from jaxgan.data.readers.decode import Fit as Fit
 from jaxgan.data.readers.folder import folder as folder

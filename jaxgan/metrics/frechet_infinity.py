@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 from jaxtyping import Int, Real
-from scipy.stats import linregress
 
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.metrics.checks import checked
@@ -71,6 +70,8 @@ def frechet_infinity(
     """
     fake = checked("fake", fake)
     sizes = _sizes(len(fake), fake.shape[1], points, least)
+    from scipy.stats import linregress  # a second to import
+
     check_seed("frechet_infinity: seed", seed)
     x, y = fitted_pair(real, fake)
     whole = frechet_distance(x, y)

@@ -17,7 +17,7 @@ import math
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -53,49 +53,6 @@ from jaxgan.training.snapshots import (
 )
 from jaxgan.training.sweep_report import Member, Values, write_report
 from jaxgan.types import Algorithm, Batch, Info, State
-
-
-def parse_grid(words: Sequence[str], file: ExperimentFile) -> dict[str, list[float]]:
-    """`NAME=VALUE,VALUE,…` for fields of a Config that hold numbers.
-
-    Raises:
-        InputError: if a word is none of that, a number is not finite, or a field is
-            unknown, given twice, or holds no number.
-    """
-    grid: dict[str, list[float]] = {}
-    fields = get_type_hints(file.config)
-    for word in words:
-        name, equals, listed = word.partition("=")
-        if not equals:
-            raise InputError(f"--grid: {word!r} must be NAME=VALUE,VALUE,….")
-        if name not in fields:
-            raise InputError(
-                f"--grid: Config of {file.path} has no field {name!r}; it has "
-                f"{sorted(fields)}."
-            )
-        if not {int, float} & {fields[name], *get_args(fields[name])}:
-            raise InputError(
-                f"--grid: {name} of {file.path} holds no number; make a sweep for each "
-                "of its values."
-            )
-        if name in grid or name == "seed":
-            cure = "use --seeds" if name == "seed" else "give it once"
-            raise InputError(f"--grid: {name} cannot be given here; {cure}.")
-        try:
-            grid[name] = [float(value) for value in listed.split(",") if value]
-        except ValueError:
-            raise InputError(
-                f"--grid: the values of {name} must be numbers, got {listed!r}."
-            ) from None
-        if not grid[name]:
-            raise InputError(f"--grid: {name} has no values; give at least one.")
-        if not all(map(math.isfinite, grid[name])):
-            raise InputError(
-                f"--grid: the values of {name} must be finite, got {listed!r}."
-            )
-        if len({*grid[name]}) < len(grid[name]):
-            raise InputError(f"--grid: {name} has a value twice; give each once.")
-    return grid
 
 
 def sweep(

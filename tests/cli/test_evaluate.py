@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.cli.evaluate import _chosen, seen_files
 from jaxgan.data.datasets import in_memory
 from jaxgan.data.readers.image_files import Files
 from jaxgan.evaluation.evaluator import score, seen
+from jaxgan.evaluation.folders import choose_files, seen_files
 from jaxgan.metrics.features.extractor import as_uint8, pixels
 from jaxgan.metrics.frechet import frechet_metric
 from jaxgan.metrics.protocol import read_scores, write_scores
@@ -154,7 +154,7 @@ def test_two_folders_are_scored(folders, capsys, tmp_path):
     options = ("--extractor", "pixels", "--metrics", "frechet", "neighbors")
     out = tmp_path / "scores.jsonl"
     options += ("recall", "--out", out)  # of the neighbors, which are taken once
-    words = ("evaluate", "--real", real, "--fake", fake, *options)
+    words = ("evaluate-folders", real, fake, *options)
     assert run(*words) == 0
     told = capsys.readouterr().out
     assert "12 images of 8×8×3 against 12 of real " in told
@@ -177,11 +177,11 @@ def test_two_folders_are_scored(folders, capsys, tmp_path):
 
 def test_some_images_of_a_folder_are_chosen_by_the_seed(folders):
     files = Files.of(folders[0])
-    some = [_chosen(files, 5, seed).names for seed in (0, 0, 1)]
+    some = [choose_files(files, 5, seed).names for seed in (0, 0, 1)]
     assert some[0] == some[1] != some[2]
     assert some[2] == sorted({*some[2]})
     assert some[2] != files.names[:5]
-    assert _chosen(files, None, 0) == files
+    assert choose_files(files, None, 0) == files
     whole, part = (seen_files(each, pixels()) for each in (files, files.only(some[2])))
     assert whole.name != part.name
     rows = [files.names.index(name) for name in some[2]]
@@ -197,7 +197,7 @@ def test_images_of_other_kinds_are_left_out_and_that_is_said_once(
     for name in ("x.bmp", "y.TIFF", "inside/z.bmp"):
         Image.new("RGB", (8, 8)).save(fake / name)
     options = ("--extractor", "pixels", "--metrics", "frechet")
-    assert run("evaluate", "--real", real, "--fake", fake, *options) == 0
+    assert run("evaluate-folders", real, fake, *options) == 0
     [said] = caplog.messages
     assert said.startswith(f"path: {fake} holds images that are left out: ")
     assert "2 .bmp" in said and "1 .tiff" in said
@@ -233,7 +233,7 @@ def test_a_folder_against_itself_has_no_distance(
     monkeypatch.chdir(tmp_path)
     real, _ = folders
     options = ("--extractor", "pixels", "--metrics", "frechet")
-    assert run("evaluate", "--real", real, "--fake", real, *options) == 0
+    assert run("evaluate-folders", real, real, *options) == 0
     [row] = [r for r in capsys.readouterr().out.splitlines() if "| frechet |" in r]
     assert abs(float(row.split("|")[2].split()[0])) < 1e-5
 
@@ -241,9 +241,6 @@ def test_a_folder_against_itself_has_no_distance(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["evaluate"], "give either a run or --fake DIR and --real DIR"),
-        (["evaluate", "RUN", "--fake", "REAL"], "give either a run or --fake DIR"),
-        (["evaluate", "--fake", "REAL"], "give both folders"),
         (["evaluate", "RUN", "--samples", "1"], "frechet needs at least 2 fakes"),
         (["evaluate", "RUN", "--samples", "0"], "--samples must be an integer of at"),
         (["evaluate", "RUN", "--seed", "-1"], "--seed must be an integer from 0"),
@@ -252,8 +249,6 @@ def test_a_folder_against_itself_has_no_distance(
         (["evaluate", "RUN", "--weights", "x.pth"], "--weights: it is Inception's"),
         (["evaluate", "RUN", "--sha256", "ab"], "--sha256: it is Inception's"),
         (["evaluate", "RUN", "--resizer", "clean"], "--resizer: it is Inception's"),
-        (["evaluate", "RUN", "--real", "REAL"], "give either a run or --fake DIR"),
-        (["evaluate", "RUN", "--out", "x.jsonl"], "--out: it is of folders"),
         (["evaluate", "RUN", "--against", "big"], "A folder is named with a /: ./big."),
         (["evaluate", "PLAIN", "--against", "./big", "--best"], "so none of its check"),
         (["sample", "PLAIN", "--best"], "was not scored while it trained"),
@@ -270,7 +265,7 @@ def test_a_folder_against_itself_has_no_distance(
             "plain declares no evaluation, so name a folder",
         ),
         (
-            ["evaluate", "--real", "REAL", "--fake", "REAL", "P", "--samples", "99"],
+            ["evaluate-folders", "REAL", "REAL", "P", "--samples", "99"],
             "holds 12 images, not 99",
         ),
         (["evaluate", "PLAIN"], "plain declares no evaluation, so name a folder"),
@@ -285,29 +280,31 @@ def test_a_folder_against_itself_has_no_distance(
             ["evaluate", "RUN", "--extractor", "inception", "--weights", "none.pth"],
             "none.pth",
         ),
-        (["evaluate", "--real", "REAL", "--fake", "EMPTY", "P"], "holds no images"),
-        (["evaluate", "--real", "REAL", "--fake", "none", "P"], "is not a folder"),
+        (["evaluate-folders", "REAL", "EMPTY", "P"], "holds no images"),
+        (["evaluate-folders", "REAL", "none", "P"], "is not a folder"),
         (
-            ["evaluate", "--real", "REAL", "--fake", "BAD", "P"],
+            ["evaluate-folders", "REAL", "BAD", "P"],
             "bad.png cannot be read",
         ),
-        (["evaluate", "--real", "REAL", "--fake", "MIXED", "P"], "of several sizes"),
-        (["evaluate", "--real", "REAL", "--fake", "BIG", "P"], "does not resize"),
-        (["evaluate", "--real", "REAL", "--fake", "ONE", "P"], "at least 2 fakes"),
+        (["evaluate-folders", "REAL", "MIXED", "P"], "of several sizes"),
+        (["evaluate-folders", "REAL", "BIG", "P"], "does not resize"),
+        (["evaluate-folders", "REAL", "ONE", "P"], "at least 2 fakes"),
         (
-            ["evaluate", "--real", "ONE", "--fake", "REAL", "P"],
+            ["evaluate-folders", "ONE", "REAL", "P"],
             "needs at least 2 reals, got 1",
         ),
         (
-            ["evaluate", "--real", "REAL", "--fake", "REAL"],
-            "--extractor: no experiment",
+            [
+                *("evaluate-folders", "REAL", "REAL", "--metrics", "frechet"),
+                *("--weights", "none.pth"),
+            ],
+            "none.pth",
         ),
-        (["evaluate", "--real", "REAL", "--fake", "REAL", "--best"], "are of runs"),
         (["compare"], "name at least one run"),
         (["compare", "PLAIN"], "has no scores; an experiment with an evaluation"),
         (["compare", "PLAIN", "--evaluations"], "plain was not evaluated yet: `jaxgan"),
         (
-            ["evaluate", "--real", "EMPTY", "--fake", "REAL", "P", "--samples", "9"],
+            ["evaluate-folders", "EMPTY", "REAL", "P", "--samples", "9"],
             "holds no images",
         ),
         (["compare", "EMPTY"], "is not a run directory"),
@@ -425,6 +422,6 @@ def test_runs_by_other_versions_are_compared_with_a_note(trained, tmp_path, caps
     for runs in ((trained, other), (other, trained)):
         assert run("compare", *runs, "--out", tmp_path / "curves.png") == 0
         told = capsys.readouterr().out
-        assert "note: they have pillow 1.0 and " in told
-        assert "note: they have abacus 2 and none" in told
+        assert "note: these scores were taken with pillow 1.0 and " in told
+        assert "note: these scores were taken with abacus 2 and none" in told
         assert told.count("note:") == 2

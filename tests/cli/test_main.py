@@ -119,6 +119,9 @@ def test_train_on_a_run_directory_goes_on_with_it(trained, capsys):
         (("sample", "nowhere"), "nowhere is not a run directory"),
         (("interpolate", "nowhere"), "nowhere is not a run directory"),
         (("list", "nowhere"), "nowhere is not a directory"),
+        (("evaluate",), "PATH"),
+        (("evaluate-folders", "here"), "PATH"),
+        (("evaluate", "RUN", "--fake", "here"), "--fake"),
         (("fly",), "fly"),
     ],
 )
@@ -224,7 +227,9 @@ def test_a_signal_saves_says_where_and_ends_without_traceback(tmp_path, number):
     assert process.stderr is not None
     seen = ""
     while "generator=" not in seen:  # the progress bar, once steps are being made
-        seen += process.stderr.read(1)
+        character = process.stderr.read(1)
+        assert character, seen
+        seen += character
     process.send_signal(number)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 128 + number

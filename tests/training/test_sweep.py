@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxgan.cli.sweep import parse_grid, sweep
 from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting.log import read_rows
 from jaxgan.training.checkpoint import restore_networks
@@ -15,7 +16,6 @@ from jaxgan.training.experiment import load_file
 from jaxgan.training.loop import Schedule, train
 from jaxgan.training.run import create_run, open_run
 from jaxgan.training.snapshots import like_state
-from jaxgan.training.sweep import parse_grid, sweep
 from tests.builders import assert_close, tiered
 from tests.command_line import run
 from tests.runs import PICTURE, PLANE

@@ -1,0 +1,73 @@
+"""`jaxgan evaluate-folders`."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from jaxgan.cli.options import RUNS
+from jaxgan.cli.scores import (
+    InceptionOptions,
+    Report,
+    as_markdown,
+    check_options,
+    choose_metrics,
+    default_metrics,
+    make_extractor,
+)
+from jaxgan.data.readers.image_files import Files
+from jaxgan.evaluation.evaluator import score
+from jaxgan.evaluation.folders import choose_files, seen_files
+from jaxgan.metrics.metric import check_count, check_features
+from jaxgan.metrics.protocol import write_scores
+from jaxgan.training.run import EVALUATIONS
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateFolders(InceptionOptions):
+    """Score the images of one folder against those of another.
+
+    Prints every score with its standard error. The scores are kept with all that they
+    depend on: extractor, weights, resizing, numbers of images, hashes of the pixels.
+    """
+
+    real: Positional[Path]
+    """The folder of real images."""
+
+    fake: Positional[Path]
+    """The folder of images to be scored."""
+
+    metrics: tuple[str, ...] = ()
+    """Which: frechet, frechet_infinity, kid, precision, recall, density, coverage,
+    sliced_wasserstein, authenticity, inception_score, class_shares; by default the
+    Fréchet distance, KID, precision, recall, density and coverage and, with Inception,
+    its score."""
+
+    extractor: Literal["inception", "pixels"] = "inception"
+    """Of the features: Inception-v3, or the pixels themselves."""
+
+    samples: int | None = None
+    """How many fakes; all by default."""
+
+    seed: int = 0
+    """Of the choice of fakes where not all are taken."""
+
+    out: Path = RUNS / EVALUATIONS
+    """Where the scores are kept."""
+
+    def execute(self) -> None:
+        """Print the scores, and keep them."""
+        check_options(self.extractor, self, self.samples, self.seed)
+        metrics = choose_metrics(self.metrics) or default_metrics(self.extractor)
+        reals = Files.of(self.real)
+        fakes = choose_files(Files.of(self.fake), self.samples, self.seed)
+        check_count(metrics, len(fakes.names))
+        extractor = make_extractor(self.extractor, self)
+        real = seen_files(reals, extractor)
+        check_features(metrics, real.features, len(fakes.names))
+        fake = seen_files(fakes, extractor)
+        scores = score(real, fake, extractor, metrics, seed=self.seed)
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        write_scores(self.out, scores)
+        print(as_markdown(Report(scores, [], self.out)))

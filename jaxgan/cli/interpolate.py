@@ -1,0 +1,87 @@
+"""`jaxgan interpolate`."""
+
+import dataclasses
+from pathlib import Path
+
+import jax
+import numpy as np
+from tyro.conf import Positional
+
+from jaxgan.cli.options import given_inputs
+from jaxgan.errors import InputError, check_positive_int, check_seed
+from jaxgan.sampling.inputs import put_inputs, read_inputs
+from jaxgan.sampling.interpolation import between, lerp, slerp, traverse
+from jaxgan.sampling.outputs import choose, draw_latents, maker
+from jaxgan.training.run import open_run
+from jaxgan.training.snapshots import restored_networks
+
+
+@dataclasses.dataclass(frozen=True)
+class Interpolate:
+    """Walk between pairs of latents: two pictures, a row for each pair.
+
+    The straight way (lerp) and the way along the sphere (slerp), which keeps the length
+    that normal latents have. Examples stay the same along a row. With --along, one leaf
+    of the latents alone moves and all else stays: a traversal. Of a leaf of one-hot
+    vectors the columns are its classes.
+    """
+
+    run: Positional[Path]
+    """A run directory."""
+
+    pairs: int = 8
+    """How many pairs, a row each."""
+
+    steps: int = 10
+    """Samples on the way, both ends included."""
+
+    output: str | None = None
+    """Which of the game's outputs; the first by default."""
+
+    along: str | None = None
+    """The leaf of the latents that moves, by name; all by default."""
+
+    seed: int = 0
+    """Of the latents."""
+
+    best: bool = False
+    """Take the checkpoint of the best score instead of the latest."""
+
+    out: Path | None = None
+    """Beginning of the two files' names; by default RUN/samples/interpolate, or
+    interpolate-best."""
+
+    def execute(self) -> None:
+        """Make the rows, and write a picture of each path."""
+        run = open_run(self.run)
+        check_positive_int("--pairs", self.pairs)
+        check_positive_int("--steps", self.steps)
+        check_seed("--seed", self.seed)
+        game, inputs = run.experiment.game, run.experiment.inputs
+        make = maker(game, self.output)
+        given = read_inputs(inputs, given_inputs(self, run))
+        pairs, seed = self.pairs, self.seed
+        batch = put_inputs(inputs, given, choose(run.data.examples, pairs, seed))
+        twice = jax.tree.map(lambda x: np.concatenate([x, x]), batch)
+        latents = draw_latents(game, 2 * pairs, seed, twice.condition)
+        if not jax.tree.leaves(latents):
+            raise InputError(f"{self.run}: the game has no latents to move between.")
+        if self.along is None:
+            ways = {
+                path.__name__: (between(latents, path, self.steps), self.steps)
+                for path in (lerp, slerp)
+            }
+        else:
+            starts = jax.tree.map(lambda x: x[:pairs], latents)
+            of = (self.along, self.steps, batch.condition)
+            ways = {self.along: traverse(game, starts, *of)}
+        step, variables = restored_networks(run, self.best)
+        best = "-best" if self.best else ""
+        out = self.out or run.samples / f"interpolate{best}"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        for name, (points, columns) in ways.items():
+            rows = jax.tree.map(lambda x, n=columns: np.repeat(x, n, axis=0), batch)
+            picture = f"{out}-{name}.png"
+            made = make(variables, points, rows)
+            run.experiment.plot(made, rows, columns).save(picture)
+            print(f"{pairs} ways of step {step:,}: {picture}")

@@ -1,0 +1,114 @@
+"""`jaxgan sweep`."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, get_args, get_type_hints
+
+from tyro.conf import Positional
+
+from jaxgan.cli.options import RUNS
+from jaxgan.errors import InputError
+from jaxgan.training.allocator import keep_freed_memory
+from jaxgan.training.experiment import ExperimentFile
+from jaxgan.training.sweep import sweep
+from jaxgan.training.sweep_report import table
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """Train an experiment over seeds and values of its Config, all in one program.
+
+    Leaves in runs/NAME-sweep a table (mean ± standard error over the seeds), curves,
+    every member's measurements (and scores, if the experiment is evaluated), and the
+    best member as a run directory, which the other commands take. Each field of the
+    Config that is not swept is an option too.
+    """
+
+    experiment: Positional[Path]
+    """An experiment's Python file."""
+
+    seeds: int = 4
+    """How many, from the Config's seed on."""
+
+    grid: tuple[str, ...] = ()
+    """NAME=VALUE,VALUE,… for each field to sweep; every combination is a member."""
+
+    out: Path | None = None
+    """Where it all goes; runs/NAME-sweep by default."""
+
+    log_every: int = 100
+    """Steps between lines of the best run's metrics.jsonl."""
+
+    sequential: bool = False
+    """One member after the other: for convolutions, and where memory is short."""
+
+    file: ClassVar[ExperimentFile | None] = None
+    config: ClassVar[Any]  # of the file
+
+    def execute(self) -> None:
+        """Train all members, and print their table."""
+        if self.file is None:
+            raise InputError(
+                f"{self.experiment} is a directory; give an experiment's file."
+            )
+        keep_freed_memory()
+        out = self.out or RUNS / f"{self.experiment.stem}-sweep"
+        members = sweep(
+            out,
+            self.file,
+            self.config,
+            self.seeds,
+            parse_grid(self.grid, self.file),
+            log_every=self.log_every,
+            sequential=self.sequential,
+        )
+        print(table(members))
+        kept = out / "best"
+        best = f"the best is the run {kept}" if kept.exists() else "it ranks no run"
+        curves = " and curves" if (out / "curves.png").exists() else ""
+        print(f"finished: {out} holds this table{curves}; {best}.")
+
+
+def parse_grid(words: Sequence[str], file: ExperimentFile) -> dict[str, list[float]]:
+    """`NAME=VALUE,VALUE,…` for fields of a Config that hold numbers.
+
+    Raises:
+        InputError: if a word is none of that, a number is not finite, or a field is
+            unknown, given twice, or holds no number.
+    """
+    grid: dict[str, list[float]] = {}
+    fields = get_type_hints(file.config)
+    for word in words:
+        name, equals, listed = word.partition("=")
+        if not equals:
+            raise InputError(f"--grid: {word!r} must be NAME=VALUE,VALUE,….")
+        if name not in fields:
+            raise InputError(
+                f"--grid: Config of {file.path} has no field {name!r}; it has "
+                f"{sorted(fields)}."
+            )
+        if not {int, float} & {fields[name], *get_args(fields[name])}:
+            raise InputError(
+                f"--grid: {name} of {file.path} holds no number; make a sweep for each "
+                "of its values."
+            )
+        if name in grid or name == "seed":
+            cure = "use --seeds" if name == "seed" else "give it once"
+            raise InputError(f"--grid: {name} cannot be given here; {cure}.")
+        try:
+            grid[name] = [float(value) for value in listed.split(",") if value]
+        except ValueError:
+            raise InputError(
+                f"--grid: the values of {name} must be numbers, got {listed!r}."
+            ) from None
+        if not grid[name]:
+            raise InputError(f"--grid: {name} has no values; give at least one.")
+        if not all(map(math.isfinite, grid[name])):
+            raise InputError(
+                f"--grid: the values of {name} must be finite, got {listed!r}."
+            )
+        if len({*grid[name]}) < len(grid[name]):
+            raise InputError(f"--grid: {name} has a value twice; give each once.")
+    return grid

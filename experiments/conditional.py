@@ -45,8 +45,8 @@ from sklearn.svm import SVC
 from jaxgan import (
     Batch,
     alternating,
-    averaged,
     chain,
+    ema,
     gan,
     labeled,
     mlp,
@@ -93,7 +93,7 @@ def experiment(config: Config) -> Experiment:
     optimizers = {player: optax.adam(rate, b1=config.beta1) for player in game.players}
     return Experiment(
         game=game,
-        dynamics=lambda game, example: averaged(
+        dynamics=lambda game, example: ema(
             alternating(game, optimizers, example), config.decay
         ),
         source=lambda: shuffled(labeled_digits(slice(TRAINED)), config.batch_size),

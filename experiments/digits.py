@@ -41,10 +41,10 @@ from sklearn.svm import SVC
 from jaxgan import (
     Batch,
     alternating,
-    averaged,
     chain,
     dcgan_discriminator,
     dcgan_generator,
+    ema,
     gan,
     non_saturating,
     priors,
@@ -86,7 +86,7 @@ def experiment(config: Config) -> Experiment:
     optimizers = {player: optax.adam(rate, b1=config.beta1) for player in game.players}
     return Experiment(
         game=game,
-        dynamics=lambda game, example: averaged(
+        dynamics=lambda game, example: ema(
             alternating(game, optimizers, example), config.decay
         ),
         source=lambda: shuffled(Batch(digits()[0]), config.batch_size),

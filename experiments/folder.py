@@ -31,27 +31,26 @@ import optax
 
 from jaxgan import (
     alternating,
-    augmented,
-    averaged,
     chain,
     data,
     dcgan_discriminator,
     dcgan_generator,
+    ema,
     every,
     gan,
     non_saturating,
     priors,
     r1,
+    random_transform,
     shuffled,
 )
 from jaxgan.data.readers.decode import Filter, Shape
 from jaxgan.data.sources import Source
 from jaxgan.training.experiment import Experiment
 from jaxgan.types import View
-from jaxgan.views.augmentation import augmented as augmented_view
-from jaxgan.views.augmentation import brightened, cut_out, shifted
+from jaxgan.views.augmentation import brightness, cutout, diff_augment, translation
 
-CHANGES = (shifted(1 / 8), cut_out(1 / 3), brightened(0.25))
+CHANGES = (translation(1 / 8), cutout(1 / 3), brightness(0.25))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Config:
 
 def experiment(config: Config) -> Experiment:
     """Networks, game, dynamics and data."""
-    fit = data.Fit(
+    fit = data.Resize(
         *(config.size, config.shape, config.filter),
         *(config.channels, config.background),
     )
@@ -93,15 +92,15 @@ def experiment(config: Config) -> Experiment:
             config.path, fit, corrupt=config.corrupt, cache=config.cache
         )
         plain = shuffled(images, config.batch_size)
-        return augmented(plain, data.mirrored) if config.mirror else plain
+        return random_transform(plain, data.random_flip) if config.mirror else plain
 
     shape = (config.size, config.size, config.channels)
     game = gan(
         generator=dcgan_generator(shape, config.width),
         discriminator=dcgan_discriminator(shape, config.width, batch_norm=False),
-        loss=chain(non_saturating(), every(config.every, r1(config.gamma))),
+        loss=chain(non_saturating(), every(r1(config.gamma), n=config.every)),
         prior=priors.normal(config.latent_size),
-        view=augmented_view(*CHANGES) if config.augment else View(),
+        view=diff_augment(*CHANGES) if config.augment else View(),
     )
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
     optimizers = {
@@ -110,7 +109,7 @@ def experiment(config: Config) -> Experiment:
     }
     return Experiment(
         game=game,
-        dynamics=lambda game, example: averaged(
+        dynamics=lambda game, example: ema(
             alternating(game, optimizers, example), config.decay
         ),
         source=source,

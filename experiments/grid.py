@@ -37,8 +37,8 @@ from PIL import Image
 from jaxgan import (
     Batch,
     alternating,
-    averaged,
     chain,
+    ema,
     fourier,
     gan,
     mlp,
@@ -101,7 +101,7 @@ def experiment(config: Config) -> Experiment:
 
     return Experiment(
         game=game,
-        dynamics=lambda game, example: averaged(
+        dynamics=lambda game, example: ema(
             alternating(game, optimizers, example), config.decay
         ),
         source=source,

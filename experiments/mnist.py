@@ -33,11 +33,11 @@ import optax
 from jaxgan import (
     Batch,
     alternating,
-    averaged,
     chain,
     data,
     dcgan_discriminator,
     dcgan_generator,
+    ema,
     every,
     gan,
     non_saturating,
@@ -74,7 +74,7 @@ def experiment(config: Config) -> Experiment:
     @cache
     def framed(split: str) -> data.Dataset:
         wanted = {"condition": ("label",), "data_dir": config.data_dir}
-        return data.in_memory(data.framed(data.tfds(config.data, split, **wanted), 32))
+        return data.in_memory(data.pad_to(data.tfds(config.data, split, **wanted), 32))
 
     def source() -> Source:
         return shuffled(Batch(framed("train").arrays.real), config.batch_size)
@@ -83,14 +83,14 @@ def experiment(config: Config) -> Experiment:
     game = gan(
         generator=dcgan_generator(shape, config.channels),
         discriminator=dcgan_discriminator(shape, config.channels, batch_norm=False),
-        loss=chain(non_saturating(), every(config.every, r1(config.gamma))),
+        loss=chain(non_saturating(), every(r1(config.gamma), n=config.every)),
         prior=priors.normal(config.latent_size),
     )
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
     optimizers = {player: optax.adam(rate, b1=config.beta1) for player in game.players}
     return Experiment(
         game=game,
-        dynamics=lambda game, example: averaged(
+        dynamics=lambda game, example: ema(
             alternating(game, optimizers, example), config.decay
         ),
         source=source,

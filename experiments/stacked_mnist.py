@@ -35,11 +35,11 @@ import optax
 from jaxgan import (
     Batch,
     alternating,
-    averaged,
     chain,
     data,
     dcgan_discriminator,
     dcgan_generator,
+    ema,
     gan,
     gradient_penalty,
     priors,
@@ -85,10 +85,10 @@ def experiment(config: Config) -> Experiment:
         images = data.tfds(
             "mnist", split, condition=("label",), data_dir=config.data_dir
         )
-        return data.in_memory(data.framed(images, 32))
+        return data.in_memory(data.pad_to(images, 32))
 
     def stacked(split: str) -> data.Dataset:
-        triples = data.tuples(digits(split), 3, TRIPLES)
+        triples = data.sample_tuples(digits(split), 3, TRIPLES)
         return data.map(triples, lambda b: Batch(np.concatenate(b.real, axis=-1)))
 
     order = ("discriminator",) * config.critic_moves + ("generator",)
@@ -127,7 +127,7 @@ def experiment(config: Config) -> Experiment:
     )
     return Experiment(
         game=game,
-        dynamics=lambda game, example: averaged(
+        dynamics=lambda game, example: ema(
             alternating(game, optimizers, example, order=order), config.decay
         ),
         source=source,

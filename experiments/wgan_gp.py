@@ -32,11 +32,11 @@ import optax
 from jaxgan import (
     Batch,
     alternating,
-    averaged,
     chain,
     data,
     dcgan_discriminator,
     dcgan_generator,
+    ema,
     gan,
     gradient_penalty,
     priors,
@@ -72,7 +72,7 @@ def experiment(config: Config) -> Experiment:
     @cache
     def framed(split: str) -> data.Dataset:
         wanted = {"condition": ("label",), "data_dir": config.data_dir}
-        return data.in_memory(data.framed(data.tfds(config.data, split, **wanted), 32))
+        return data.in_memory(data.pad_to(data.tfds(config.data, split, **wanted), 32))
 
     order = ("discriminator",) * config.critic_moves + ("generator",)
 
@@ -98,7 +98,7 @@ def experiment(config: Config) -> Experiment:
     }
     return Experiment(
         game=game,
-        dynamics=lambda game, example: averaged(
+        dynamics=lambda game, example: ema(
             alternating(game, optimizers, example, order=order), config.decay
         ),
         source=source,

@@ -46,7 +46,7 @@ def clip_weights(limit: float | Array = 0.01) -> optax.GradientTransformation:
     return _projected("clip_weights", lambda x: jnp.clip(x, -limit, limit))
 
 
-def orthogonal_weights() -> optax.GradientTransformation:
+def project_orthogonal() -> optax.GradientTransformation:
     """Every kernel stays a matrix with orthonormal columns (or rows, if it is wide).
 
         W ← U Vᵀ,  where W + update = U Σ Vᵀ
@@ -60,8 +60,8 @@ def orthogonal_weights() -> optax.GradientTransformation:
     Higham 1986, doi:10.1137/0907079.
 
         >>> import jax.numpy as jnp, optax
-        >>> from jaxgan import orthogonal_weights
-        >>> optimizer = optax.chain(optax.sgd(1.0), orthogonal_weights())
+        >>> from jaxgan import project_orthogonal
+        >>> optimizer = optax.chain(optax.sgd(1.0), project_orthogonal())
         >>> w, gradient = 3 * jnp.eye(2), jnp.zeros((2, 2))
         >>> update, _ = optimizer.update(gradient, optimizer.init(w), w)
         >>> bool(jnp.allclose(optax.apply_updates(w, update), jnp.eye(2), atol=1e-6))

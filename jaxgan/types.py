@@ -26,7 +26,7 @@ Tree = Any
 
 PlayerName = str
 NetworkName = str
-PartName = str
+TermName = str
 
 R = TypeVar("R")
 Reads = TypeVar("Reads", contravariant=True)
@@ -213,14 +213,14 @@ Payments = dict[PlayerName, Float[Array, ""]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Part(Generic[Reads]):
+class Term(Generic[Reads]):
     """One named summand of a loss.
 
-    init:     `(variables) -> S`, the part's state; `()` where it has none.
-    evaluate: `(record, S, key) -> (payments, S)`, what each player pays for this part.
+    init:     `(variables) -> S`, the term's state; `()` where it has none.
+    evaluate: `(record, S, key) -> (payments, S)`, what each player pays for this term.
     advances: the player whose substeps move the state; by default the first, in name
-              order, of those whom the part charges.
-    interval: dynamics evaluate the part in iterations whose number is a multiple; in
+              order, of those whom the term charges.
+    interval: dynamics evaluate the term in iterations whose number is a multiple; in
               others it charges nothing and its state rests.
     """
 
@@ -232,46 +232,46 @@ class Part(Generic[Reads]):
 
 @dataclasses.dataclass(frozen=True)
 class Loss(Generic[Reads]):
-    """A sum of named parts. See `jaxgan.losses.combine` for its algebra.
+    """A sum of named terms. See `jaxgan.losses.combine` for its algebra.
 
-    A part's randomness is the step's key folded with a hash of its name, so neither
-    the order of the parts nor the presence of others changes what a part computes.
+    A term's randomness is the step's key folded with a hash of its name, so neither
+    the order of the terms nor the presence of others changes what a term computes.
     """
 
-    parts: Mapping[PartName, Part[Reads]]
+    terms: Mapping[TermName, Term[Reads]]
 
     def __add__(self, other: "Loss[Reads]") -> "Loss[Reads]":
-        """The union of the parts.
+        """The union of the terms.
 
         Raises:
             InputError: if two have the same name.
         """
         if not isinstance(other, Loss):
             return NotImplemented
-        twice = sorted(self.parts.keys() & other.parts.keys())
+        twice = sorted(self.terms.keys() & other.terms.keys())
         if twice:
             raise InputError(
-                f"two parts of the sum are named {twice[0]!r}; give one another name "
-                f'with rename({{"{twice[0]}": …}}, loss).'
+                f"two terms of the sum are named {twice[0]!r}; give one another name "
+                f'with rename(loss, names={{"{twice[0]}": …}}).'
             )
-        return Loss({**self.parts, **other.parts})
+        return Loss({**self.terms, **other.terms})
 
-    def init(self, variables: Mapping[NetworkName, Variables]) -> dict[PartName, Tree]:
-        """The state of every part."""
-        return {name: part.init(variables) for name, part in self.parts.items()}
+    def init(self, variables: Mapping[NetworkName, Variables]) -> dict[TermName, Tree]:
+        """The state of every term."""
+        return {name: term.init(variables) for name, term in self.terms.items()}
 
     def evaluate(
-        self, record: Reads, state: Mapping[PartName, Tree], key: Key[Array, ""]
-    ) -> tuple[dict[PlayerName, dict[PartName, Array]], dict[PartName, Tree]]:
-        """What each player pays for each part, and the parts' next states.
+        self, record: Reads, state: Mapping[TermName, Tree], key: Key[Array, ""]
+    ) -> tuple[dict[PlayerName, dict[TermName, Array]], dict[TermName, Tree]]:
+        """What each player pays for each term, and the terms' next states.
 
-        Every part is evaluated, whatever its interval: the dynamics say what is due.
+        Every term is evaluated, whatever its interval: the dynamics say what is due.
         """
-        payments: dict[PlayerName, dict[PartName, Array]] = {}
+        payments: dict[PlayerName, dict[TermName, Array]] = {}
         states = {}
-        for name in sorted(self.parts):
+        for name in sorted(self.terms):
             part_key = jax.random.fold_in(key, zlib.crc32(name.encode()))
-            paid, states[name] = self.parts[name].evaluate(
+            paid, states[name] = self.terms[name].evaluate(
                 record, state[name], part_key
             )
             for player, amount in paid.items():
@@ -351,7 +351,7 @@ class Game(Generic[R]):
     diagnostics: `(record) -> {player: {name: scalar}}`, reported in that player's
               substeps.
     views:    what each discriminator is shown, by the names that `play` uses.
-    microbatches: in how many shares a round is played; see `accumulated`.
+    microbatches: in how many shares a round is played; see `microbatched`.
     """
 
     networks: Mapping[NetworkName, Network]
@@ -376,9 +376,9 @@ class State(NamedTuple):
     step: Int[Array, ""]  # iterations done
     variables: dict[NetworkName, Variables]
     optimizers: dict[PlayerName, Tree]
-    loss: dict[PartName, Tree]
+    loss: dict[TermName, Tree]
     view: dict[str, Tree]
-    average: dict[NetworkName, Variables]  # empty unless `averaged`
+    average: dict[NetworkName, Variables]  # empty unless `ema`
     frozen: dict[NetworkName, Variables]  # never changes
     key: Key[Array, ""]  # never changes: randomness is folded from (key, step, substep)
     memory: Tree = ()  # what dynamics remember: an earlier gradient, slow weights
@@ -387,7 +387,7 @@ class State(NamedTuple):
 class Info(NamedTuple):
     """What a step reports, by player; the mean where a player moved several times."""
 
-    losses: dict[PlayerName, dict[PartName, Float[Array, ""]]]
+    losses: dict[PlayerName, dict[TermName, Float[Array, ""]]]
     gradient_norms: dict[PlayerName, Float[Array, ""]]
     diagnostics: dict[PlayerName, dict[str, Float[Array, ""]]]
 
@@ -397,7 +397,7 @@ class Algorithm(NamedTuple):
 
     init: `(key) -> State`.
     step: `(state, batches) -> (state, info)`, with one `Batch` a substep.
-    shown: the networks that the game's outputs call, which `averaged` averages.
+    shown: the networks that the game's outputs call, which `ema` averages.
     """
 
     init: Callable[[Key[Array, ""]], State]

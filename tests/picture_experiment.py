@@ -11,7 +11,7 @@ import optax
 from jaxgan import (
     Batch,
     alternating,
-    averaged,
+    ema,
     gan,
     mlp,
     non_saturating,
@@ -52,9 +52,7 @@ def experiment(config: Config) -> Experiment:
 
     return Experiment(
         game=game,
-        dynamics=lambda game, example: averaged(
-            alternating(game, optimizers, example), 0.5
-        ),
+        dynamics=lambda game, example: ema(alternating(game, optimizers, example), 0.5),
         source=lambda: source,
         steps=config.steps,
         seed=config.seed,

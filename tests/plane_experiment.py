@@ -12,8 +12,8 @@ from PIL import Image
 from jaxgan import (
     Batch,
     alternating,
-    averaged,
     chain,
+    ema,
     gan,
     mlp,
     non_saturating,
@@ -82,9 +82,7 @@ def experiment(config: Config) -> Experiment:
 
     return Experiment(
         game=game,
-        dynamics=lambda game, example: averaged(
-            alternating(game, optimizers, example), 0.9
-        ),
+        dynamics=lambda game, example: ema(alternating(game, optimizers, example), 0.9),
         source=lambda: source,
         steps=config.steps,
         seed=config.seed,

@@ -17,7 +17,7 @@ from jaxgan.sampling.outputs import choose, draw_latents, maker
 from jaxgan.training.checkpoint import restore_networks, steps
 from jaxgan.training.experiment import build, load_file, open_data
 from jaxgan.training.loop import train
-from jaxgan.training.run import open_run
+from jaxgan.training.run import load_run
 from jaxgan.training.snapshots import like_state, run_reference
 from tests.command_line import run
 from tests.runs import OFTEN, ONE_DEVICE, assert_same_bits, make_run, wait_until
@@ -55,7 +55,7 @@ def test_training_leaves_a_picture_of_every_output(trained, name):
     expected = {"000004.png", "strip.png", *(f"000004-{o}.png" for o in others)}
     assert expected <= pictures
     [*_, row] = read_rows(directory / "metrics.jsonl")
-    opened = open_run(directory)
+    opened = load_run(directory)
     _, networks = restore_networks(opened.checkpoints, like_state(opened))
     assert set(networks) == set(opened.experiment.game.networks)
     assert np.isfinite(row["mean"])
@@ -107,7 +107,7 @@ def test_a_label_that_is_asked_for_is_the_one_made(trained, tmp_path):
         labels = saved["examples.condition.0"]
         latents, made = saved["latents"], saved["samples"]
     assert labels.tolist() == [3, 0, 3, 0, 3]
-    opened = open_run(directory)
+    opened = load_run(directory)
     _, networks = restore_networks(opened.checkpoints, like_state(opened))
     batch = opened.data.examples._replace(
         real=np.zeros((5, SIDE, SIDE, 1), np.float32), condition=(labels,)
@@ -230,7 +230,7 @@ def test_an_output_is_scored_against_the_truth_of_its_row(trained):
     directory = trained("vae", evaluated=True)
     assert run("evaluate", directory) == 0
     [score] = read_scores(directory / "evaluations.jsonl")[-1:]
-    opened = open_run(directory)
+    opened = load_run(directory)
     game = opened.experiment.game
     _, networks = restore_networks(opened.checkpoints, like_state(opened))
     batch = choose(run_reference(opened).examples, 20, 0)

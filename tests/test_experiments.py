@@ -102,7 +102,7 @@ def test_the_channels_of_a_stacked_image_are_the_digits_of_its_mode():
     np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, rtol=1e-12)
     np.testing.assert_array_equal(found.features, digits)
     assert "of each channel" in extractor.name
-    scores = module["modes"](found, found)
+    scores = module["MODES"].compute(found, found)
     assert scores["modes"].value == 3
     kl = 2 * 0.25 * np.log(0.25 * 1000) + 0.5 * np.log(0.5 * 1000)
     np.testing.assert_allclose(scores["kl"].value, kl, rtol=1e-12)

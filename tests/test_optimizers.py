@@ -4,7 +4,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan import InputError, clip_weights, orthogonal_weights, wasserstein
+from jaxgan import InputError, clip_weights, project_orthogonal, wasserstein
 from tests.builders import algorithm_of, batches, random, small_game
 
 PARAMS = {"kernel": random(0, 6, 3), "wide": random(1, 2, 5), "bias": random(2, 3)}
@@ -27,7 +27,7 @@ def test_clipping_is_that_of_the_sum():
 @pytest.mark.parametrize("name", ["kernel", "wide"])
 def test_projected_kernels_are_the_nearest_orthogonal_ones(name):
     moved = np.asarray(stepped(optax.sgd(1.0))[name], "f8")
-    projected = np.asarray(stepped(optax.sgd(1.0), orthogonal_weights())[name], "f8")
+    projected = np.asarray(stepped(optax.sgd(1.0), project_orthogonal())[name], "f8")
     small = min(projected.shape)
     gram = (
         projected.T @ projected
@@ -44,12 +44,12 @@ def test_projected_kernels_are_the_nearest_orthogonal_ones(name):
 
 
 def test_biases_move_as_usual_and_convolutions_are_matrices():
-    after = stepped(optax.sgd(1.0), orthogonal_weights())
+    after = stepped(optax.sgd(1.0), project_orthogonal())
     np.testing.assert_allclose(
         after["bias"], stepped(optax.sgd(1.0))["bias"], rtol=1e-6
     )
     conv = {"conv": random(3, 3, 3, 2, 4)}
-    after = stepped(optax.sgd(1.0), orthogonal_weights(), params=conv, gradient=conv)[
+    after = stepped(optax.sgd(1.0), project_orthogonal(), params=conv, gradient=conv)[
         "conv"
     ]
     assert after.shape == (3, 3, 2, 4)
@@ -77,7 +77,7 @@ def test_a_limit_must_be_positive(wrong):
         clip_weights(wrong)
 
 
-@pytest.mark.parametrize("transform", [clip_weights(0.1), orthogonal_weights()])
+@pytest.mark.parametrize("transform", [clip_weights(0.1), project_orthogonal()])
 def test_parameters_are_needed(transform):
     with pytest.raises(InputError, match="needs the parameters too"):
         transform.update(GRADIENT, transform.init(PARAMS))

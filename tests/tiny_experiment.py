@@ -10,10 +10,10 @@ import optax
 from jaxgan import (
     Batch,
     alternating,
-    averaged,
     chain,
     dcgan_discriminator,
     dcgan_generator,
+    ema,
     every,
     gan,
     gradient_penalty,
@@ -42,7 +42,7 @@ def experiment(config: Config) -> Experiment:
     game = gan(
         dcgan_generator((8, 8, 1), channels=4, base=4),
         dcgan_discriminator((8, 8, 1), channels=4, base=4),
-        chain(non_saturating(), every(2, r1(0.1)), gradient_penalty()),
+        chain(non_saturating(), every(r1(0.1), n=2), gradient_penalty()),
         priors.normal(4),
     )
     optimizers = {player: optax.adam(1e-3, b1=0.5) for player in game.players}
@@ -57,7 +57,7 @@ def experiment(config: Config) -> Experiment:
 
     return Experiment(
         game=game,
-        dynamics=lambda game, example: averaged(
+        dynamics=lambda game, example: ema(
             alternating(game, optimizers, example, order=order), 0.999
         ),
         source=lambda: source,

@@ -310,8 +310,8 @@ def _perceptual_vae(gamma=0.1):
 def _vae_gan(gamma=0.1):
     adversarial = non_saturating() + r1(gamma)
     loss = chain(
-        focus("sampled", adversarial),
-        focus("coded", adversarial),
+        focus(adversarial, on="sampled"),
+        focus(adversarial, on="coded"),
         kl({"encoder": 0.1}),
         difference(
             "l2",
@@ -327,8 +327,8 @@ def _vae_gan(gamma=0.1):
 def _cycle_gan(gamma=0.1, view=View()):
     adversarial = least_squares() + r1(gamma)
     loss = chain(
-        focus("forth", adversarial),
-        focus("back", adversarial),
+        focus(adversarial, on="forth"),
+        focus(adversarial, on="back"),
         difference("round_trip", lambda r: (r.real[0], r.again[0]), {"generator": 1.0}),
     )
     sides = (_small(SIDE, SIDE, 1), _small(SIDE, SIDE, 1))

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 from PIL import Image
 
-from jaxgan import Batch, alternating, averaged, shuffled
+from jaxgan import Batch, alternating, ema, shuffled
 from jaxgan.data.datasets import as_dataset
 from jaxgan.evaluation.evaluator import Evaluation
 from jaxgan.metrics.estimate import Estimate
@@ -42,7 +42,7 @@ def experiment(config: Config) -> Experiment:
 
     def dynamics(game, example):
         sgd = {player: optax.sgd(0.01) for player in game.players}
-        return averaged(alternating(game, sgd, example), 0.5)
+        return ema(alternating(game, sgd, example), 0.5)
 
     def plot(made, batch, columns):
         if jax.tree.leaves(made)[0].ndim == 4:

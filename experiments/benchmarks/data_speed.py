@@ -47,7 +47,7 @@ from torch_side import spread, torch_worker
 from jaxgan import data, shuffled
 from jaxgan.data import Dataset
 from jaxgan.data.sources import Source
-from jaxgan.training.allocator import keep_freed_memory
+from jaxgan.training.allocator import tune_malloc
 
 BATCH, SIZE = 64, 32
 
@@ -61,8 +61,8 @@ def main(folder: Path, torch_python: Path, rounds: int = 5, seconds: float = 2) 
         rounds: how many turns each takes.
         seconds: of a turn.
     """
-    keep_freed_memory()  # as `jaxgan train` does
-    fit = data.Fit(SIZE, channels=3)
+    tune_malloc()  # as `jaxgan train` does
+    fit = data.Resize(SIZE, channels=3)
     with tempfile.TemporaryDirectory() as cache:
         start_up(folder, fit, Path(cache))
         held = data.folder(folder, fit, cache=Path(cache))
@@ -75,7 +75,7 @@ def main(folder: Path, torch_python: Path, rounds: int = 5, seconds: float = 2) 
             report(name, compare(name, ours, loader, rounds, seconds))
 
 
-def start_up(folder: Path, fit: data.Fit, cache: Path) -> None:
+def start_up(folder: Path, fit: data.Resize, cache: Path) -> None:
     """The first call decodes, the second finds what it left."""
     spent = []
     for _ in range(2):
@@ -92,7 +92,7 @@ def sources(held: Dataset, streamed: Dataset) -> dict[str, Source]:
         "memory": shuffled(held, BATCH, on_device=False),
         "device": shuffled(held, BATCH, on_device=True),
         "streamed 0": shuffled(streamed, BATCH),
-        "streamed 2": shuffled(data.in_processes(streamed, 2), BATCH),
+        "streamed 2": shuffled(data.multiprocess(streamed, 2), BATCH),
     }
 
 

@@ -14,9 +14,9 @@ count all branches; "nothing" is the plain step compiled again.
     r1                           1.25  1.21  (1.19 to 1.22)
     r2                           1.25  1.19  (1.17 to 1.20)
     r1 + r2                      1.51  1.41  (1.38 to 1.42)
-    every(16, r1 + r2)           1.76  1.07  (1.06 to 1.09)
+    every(r1 + r2, n=16)           1.76  1.07  (1.06 to 1.09)
     gradient_penalty             1.34  1.30  (1.24 to 1.35)
-    every(16, gradient_penalty)  1.42  0.99  (0.97 to 1.01)
+    every(gradient_penalty, n=16)  1.42  0.99  (0.97 to 1.01)
     zero_centered                1.34  1.27  (1.25 to 1.29)
     dragan                       1.35  1.37  (1.35 to 1.40)
     max_gradient                 1.34  1.31  (1.28 to 1.35)
@@ -26,7 +26,7 @@ count all branches; "nothing" is the plain step compiled again.
     balanced_consistency         1.48  1.34  (1.33 to 1.36)
     latent_consistency           1.93  1.77  (1.75 to 1.80)
     path_length                  1.47  1.45  (1.44 to 1.48)
-    every(16, path_length)       1.55  1.04  (1.01 to 1.07)
+    every(path_length, n=16)       1.55  1.04  (1.01 to 1.07)
     mode_seeking                 1.46  1.44  (1.43 to 1.46)
     feature_matching             1.09  1.08  (1.07 to 1.09)
     pulling_away                 1.01  1.01  (1.00 to 1.02)
@@ -37,8 +37,8 @@ count all branches; "nothing" is the plain step compiled again.
 R1 + R2 cost 1.00 of the FLOPs and 0.96 of the time of the cheapest way known, by hand.
 A step that pays no lazy penalty runs the same products and convolutions as the plain
 one, which tests/dynamics/test_lazy.py counts, and takes 0.99 to 1.07 of its time here.
-With --channels 64 --turns 20 --steps 3: nothing 1.00, every(16, r1 + r2) 1.02,
-every(16, gradient_penalty) 1.03, every(16, path_length) 1.03.
+With --channels 64 --turns 20 --steps 3: nothing 1.00, every(r1 + r2, n=16) 1.02,
+every(gradient_penalty, n=16) 1.03, every(path_length, n=16) 1.03.
 
 Command: python experiments/benchmarks/penalty_cost.py
 """
@@ -66,27 +66,27 @@ from jaxgan import (
     dcgan_discriminator,
     dcgan_generator,
     dragan,
-    drift,
+    drift_penalty,
     every,
     feature_matching,
     gan,
     gradient_penalty,
     historical_averaging,
-    kernel_decay,
     latent_consistency,
     lecam,
-    max_gradient,
+    max_gradient_penalty,
     mode_seeking,
     non_saturating,
-    orthogonal,
+    orthogonal_penalty,
     path_length,
     priors,
     pulling_away,
     r1,
     r2,
-    zero_centered,
+    weight_decay_penalty,
+    zero_centered_penalty,
 )
-from jaxgan.training.allocator import keep_freed_memory
+from jaxgan.training.allocator import tune_malloc
 
 SHAPE, BATCH, LATENT = (32, 32, 3), 64, 128
 OPTIMIZER = optax.adam(2e-4, b1=0.5)
@@ -104,24 +104,24 @@ PENALTIES = {
     "r1": r1(1.0),
     "r2": r2(1.0),
     "r1 + r2": chain(r1(1.0), r2(1.0)),
-    "every(16, r1 + r2)": every(16, chain(r1(1.0), r2(1.0))),
+    "every(r1 + r2, n=16)": every(chain(r1(1.0), r2(1.0)), n=16),
     "gradient_penalty": gradient_penalty(),
-    "every(16, gradient_penalty)": every(16, gradient_penalty()),
-    "zero_centered": zero_centered(),
+    "every(gradient_penalty, n=16)": every(gradient_penalty(), n=16),
+    "zero_centered_penalty": zero_centered_penalty(),
     "dragan": dragan(),
-    "max_gradient": max_gradient(),
-    "drift": drift(),
+    "max_gradient_penalty": max_gradient_penalty(),
+    "drift_penalty": drift_penalty(),
     "lecam": lecam(),
     "consistency": consistency(flip),
     "balanced_consistency": balanced_consistency(flip),
     "latent_consistency": latent_consistency(),
     "path_length": path_length(),
-    "every(16, path_length)": every(16, path_length()),
+    "every(path_length, n=16)": every(path_length(), n=16),
     "mode_seeking": mode_seeking(),
     "feature_matching": feature_matching(),
     "pulling_away": pulling_away(),
-    "orthogonal": orthogonal(),
-    "kernel_decay": kernel_decay(),
+    "orthogonal_penalty": orthogonal_penalty(),
+    "weight_decay_penalty": weight_decay_penalty(),
     "historical_averaging": historical_averaging(),
 }
 
@@ -251,7 +251,7 @@ def main(
     """
     if steps > 15:
         raise SystemExit("steps must be below 16, or a lazy penalty would be due.")
-    keep_freed_memory()
+    tune_malloc()
     print(f"jax {jax.__version__} on {jax.devices()[0].device_kind}")
     makers: dict[str, Callable[[], Variant]] = {
         "r1 + r2, by hand": lambda: by_hand(channels)

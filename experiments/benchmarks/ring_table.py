@@ -42,10 +42,10 @@ from jaxgan import (
     Game,
     Loss,
     alternating,
-    averaged,
     chain,
     consensus,
-    diverged,
+    diverged_members,
+    ema,
     extragradient,
     gan,
     gradient_penalty,
@@ -155,7 +155,7 @@ def measure(row: Row, seeds: int, steps: int) -> list[dict[str, float] | None]:
     [example, *_] = sources[0](0, 0)
 
     def build(seed: object) -> Algorithm:
-        return averaged(way.dynamics(game, optimizers, example))
+        return ema(way.dynamics(game, optimizers, example))
 
     algorithm = population(build, jnp.arange(seeds), donate=True)
     state = algorithm.init(jnp.stack([jax.random.key(seed) for seed in range(seeds)]))
@@ -163,7 +163,7 @@ def measure(row: Row, seeds: int, steps: int) -> list[dict[str, float] | None]:
         state, info = algorithm.step(state, batches(step))
         if step % 10 == 0:
             jax.block_until_ready(info)
-    make, lost = maker(game), diverged(state)
+    make, lost = maker(game), diverged_members(state)
     found: list[dict[str, float] | None] = []
     for seed in range(seeds):
         latents = draw_latents(game, 2_500, seed)

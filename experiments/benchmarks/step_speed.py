@@ -41,7 +41,7 @@ from jaxgan import (
     priors,
     wasserstein,
 )
-from jaxgan.training.allocator import keep_freed_memory
+from jaxgan.training.allocator import tune_malloc
 
 SHAPE, BATCH, CHANNELS, LATENT = (32, 32, 3), 64, 64, 128
 
@@ -108,7 +108,7 @@ def main(
             `jaxgan.training.allocator`.
     """
     if keep_memory:
-        keep_freed_memory()
+        tune_malloc()
     variants = {
         "non_saturating": Variant(non_saturating(), batch_norm=True),
         "wgan_gp": Variant(chain(wasserstein(), gradient_penalty(10.0)), False),

@@ -80,7 +80,7 @@ def data_parallel(
     )
 
 
-def placed(
+def on_devices(
     source: Callable[[int, int], tuple[Batch, ...]],
     devices: Sequence[jax.Device] | None = None,
 ) -> Callable[[int, int], tuple[Batch, ...]]:

@@ -9,7 +9,7 @@ from jaxgan.errors import InputError, check_decay
 from jaxgan.types import Algorithm, Batch, Info, State, Variables
 
 
-def averaged(
+def ema(
     algorithm: Algorithm,
     decay: float | jax.Array = 0.999,
     *,
@@ -36,14 +36,14 @@ def averaged(
 
     Reference: Yazıcı et al. 2018, arXiv:1806.04498; the ramp is TensorFlow's.
 
-        >>> from jaxgan import averaged
-        >>> averaged(algorithm, decay=0.99)  # doctest: +SKIP
+        >>> from jaxgan import ema
+        >>> ema(algorithm, decay=0.99)  # doctest: +SKIP
     """
-    check_decay("averaged: decay", decay)
+    check_decay("ema: decay", decay)
     names = algorithm.shown if networks is None else tuple(networks)
     if not names:
         raise InputError(
-            "averaged: the game has no outputs that would say which networks matter; "
+            "ema: the game has no outputs that would say which networks matter; "
             "name some with networks=…."
         )
 
@@ -52,7 +52,7 @@ def averaged(
         unknown = sorted(set(names) - set(state.variables))
         if unknown:
             raise InputError(
-                f"averaged: networks {unknown} are not among those that train, "
+                f"ema: networks {unknown} are not among those that train, "
                 f"{sorted(state.variables)}."
             )
         # A copy, since donated buffers must not be shared.

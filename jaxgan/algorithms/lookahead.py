@@ -19,7 +19,7 @@ def lookahead(
     All players' weights are called back together, so a rotation of the game is averaged
     over, and not only each player's noise. Optimizers, statistics and states of the
     loss run on. The slow weights are in `State.memory`. An average of what comes of it
-    is `averaged(lookahead(…))`; the other way about, it would be of the fast weights.
+    is `ema(lookahead(…))`; the other way about, it would be of the fast weights.
 
     Args:
         algorithm: any; what it remembers is kept.

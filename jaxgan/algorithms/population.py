@@ -48,7 +48,7 @@ def population(
     Args:
         build: `(one member's hypers) -> algorithm`, a pure function. It is run while
             tracing, so it may not need the value of a hyperparameter.
-        hypers: any pytree of arrays with the members' axis in front; see `crossed`.
+        hypers: any pytree of arrays with the members' axis in front; see `hyper_grid`.
         devices: the members are divided among these; by default among as many of this
             process as divide them evenly. On a CPU set JAX_NUM_CPU_DEVICES to the
             number of cores.
@@ -63,14 +63,15 @@ def population(
             traced, or the members do not divide evenly among the devices.
 
         >>> import jax, jax.numpy as jnp, optax
-        >>> from jaxgan import Batch, alternating, chain, crossed, gan, member, mlp
+        >>> from jaxgan import Batch, alternating, chain, hyper_grid, gan, member, mlp
         >>> from jaxgan import non_saturating, population, priors, r1
         >>> def build(hypers):
         ...     loss = chain(non_saturating(), r1(hypers["gamma"]))
         ...     game = gan(mlp((2,), (8,)), mlp((), (8,)), loss, priors.normal(4))
         ...     optimizers = {p: optax.adam(hypers["rate"]) for p in game.players}
         ...     return alternating(game, optimizers, Batch(jnp.zeros((8, 2))))
-        >>> algorithm = population(build, crossed(gamma=[0.1, 1.0], rate=[1e-3, 2e-3]))
+        >>> hypers = hyper_grid(gamma=[0.1, 1.0], rate=[1e-3, 2e-3])
+        >>> algorithm = population(build, hypers)
         >>> state = algorithm.init(jax.random.split(jax.random.key(0), 4))
         >>> batches = (Batch(jnp.ones((4, 8, 2))),) * 2
         >>> state, info = algorithm.step(state, batches)
@@ -103,22 +104,22 @@ def population(
     return Algorithm(init, step)
 
 
-def crossed(**values: Iterable[Any]) -> dict[str, NDArray]:
+def hyper_grid(**values: Iterable[Any]) -> dict[str, NDArray]:
     """Every combination of some values, the last name varying fastest.
 
     Raises:
         InputError: if a name has no values.
 
-        >>> from jaxgan import crossed
-        >>> crossed(seed=range(2), gamma=[0.1, 1.0])["gamma"]
+        >>> from jaxgan import hyper_grid
+        >>> hyper_grid(seed=range(2), gamma=[0.1, 1.0])["gamma"]
         array([0.1, 1. , 0.1, 1. ])
     """
     axes = {name: tuple(given) for name, given in values.items()}
     for name, given in axes.items():
         if not given:
-            raise InputError(f"crossed: {name} has no values; give at least one.")
+            raise InputError(f"hyper_grid: {name} has no values; give at least one.")
     if not axes:
-        raise InputError("crossed: there is nothing to cross; name some values.")
+        raise InputError("hyper_grid: there is nothing to cross; name some values.")
     rows = itertools.product(*axes.values())
     return dict(zip(axes, map(np.array, zip(*rows, strict=True)), strict=True))
 
@@ -128,7 +129,7 @@ def member(state: State, i: int) -> State:
     return State(state.step, *_of(state[1:], i))
 
 
-def diverged(state: State) -> Bool[np.ndarray, " members"]:
+def diverged_members(state: State) -> Bool[np.ndarray, " members"]:
     """Which members hold a number that is not finite in a network."""
     return np.asarray(~_finite(state.variables))
 

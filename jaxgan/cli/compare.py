@@ -11,10 +11,10 @@ from tyro.conf import Positional
 from jaxgan.cli.options import RUNS
 from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import OF_SAMPLES
-from jaxgan.metrics.protocol import Protocol, Score, check_alike, read_scores
+from jaxgan.metrics.protocol import Measurement, Protocol, check_alike, read_scores
 from jaxgan.reporting.figures import check_picture, curves
 from jaxgan.reporting.tables import mean_and_error, with_error
-from jaxgan.training.run import EVALUATIONS, SCORES, Kind, kind_and_seed
+from jaxgan.training.run import EVALUATIONS, SCORES, Kind, experiment_identity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Compared(NamedTuple):
     directory: Path
     kind: Kind
     seed: str
-    scores: dict[int, dict[str, Score]]  # by step and name
+    scores: dict[int, dict[str, Measurement]]  # by step and name
 
     @property
     def step(self) -> int:
@@ -64,7 +64,7 @@ class Compared(NamedTuple):
         return max(self.scores)
 
     @property
-    def last(self) -> dict[str, Score]:
+    def last(self) -> dict[str, Measurement]:
         """The scores of that step."""
         return self.scores[self.step]
 
@@ -128,7 +128,7 @@ def score_table(compared: Sequence[Compared]) -> str:
         + [with_error(each.last[name].value, each.last[name].error) for name in names]
         for each in compared
     ]
-    groups: dict[tuple[Kind, int], dict[str, dict[str, Score]]] = {}
+    groups: dict[tuple[Kind, int], dict[str, dict[str, Measurement]]] = {}
     for each in compared:
         groups.setdefault((each.kind, each.step), {})[each.seed] = each.last
     for (kind, step), by_seed in groups.items():
@@ -167,8 +167,8 @@ def score_curves(compared: Sequence[Compared]) -> Image.Image:
 
 
 def _trained(run: Path) -> Compared:
-    kind, seed = kind_and_seed(run)
-    rows: dict[int, dict[str, Score]] = {}
+    kind, seed = experiment_identity(run)
+    rows: dict[int, dict[str, Measurement]] = {}
     for score in read_scores(run / SCORES):
         rows.setdefault(score.step, {})[score.name] = score
     if not rows:
@@ -180,7 +180,7 @@ def _trained(run: Path) -> Compared:
 
 
 def _evaluated(run: Path) -> Compared:
-    kind, seed = kind_and_seed(run)
+    kind, seed = experiment_identity(run)
     taken = [s for s in read_scores(run / EVALUATIONS) if s.of == OF_SAMPLES]
     if not taken:
         raise InputError(f"{run} was not evaluated yet: `jaxgan evaluate {run}` first.")
@@ -189,6 +189,6 @@ def _evaluated(run: Path) -> Compared:
     return Compared(run, kind, seed, {taken[-1].step: alike})
 
 
-def _settings(score: Score) -> tuple[int, int, Protocol]:
+def _settings(score: Measurement) -> tuple[int, int, Protocol]:
     """What the scores of one evaluation share."""
     return score.step, score.seed, dataclasses.replace(score.protocol, metric="")

@@ -13,9 +13,9 @@ from tyro.conf import Positional
 from jaxgan.cli.options import RUNS
 from jaxgan.data.datasets import Dataset, chunks
 from jaxgan.data.readers.array_files import array_file
-from jaxgan.data.readers.decode import Filter, Fit, Shape
+from jaxgan.data.readers.decode import Filter, Resize, Shape
 from jaxgan.data.readers.folder import folder
-from jaxgan.data.readers.image_files import Trouble
+from jaxgan.data.readers.image_files import OnError
 from jaxgan.data.readers.labels import Labeling, by_folder, by_table
 from jaxgan.data.readers.tfds import feature_names, tfds
 from jaxgan.data.sources import as_float
@@ -91,7 +91,7 @@ class Data:
     caption: str | None = None
     """The table's column of captions."""
 
-    corrupt: Trouble = "raise"
+    corrupt: OnError = "raise"
     """What to do about images of a folder that cannot be read: stop, or skip them."""
 
     cache: Path | None = None
@@ -126,7 +126,7 @@ def open_data(options: Data) -> Dataset:
         InputError: as the function that makes it.
     """
     path = Path(options.spec)
-    fit = Fit(
+    fit = Resize(
         64 if options.size is None else options.size,
         *(options.shape, options.filter),
         *(options.channels, options.background),

@@ -32,16 +32,16 @@ from jaxgan.evaluation.evaluator import (
 from jaxgan.evaluation.folders import sample_indices, seen_files
 from jaxgan.metrics.features.extractor import Extractor
 from jaxgan.metrics.metric import Metric, check_count, check_features
-from jaxgan.metrics.protocol import Score, write_scores
+from jaxgan.metrics.protocol import Measurement, write_scores
 from jaxgan.sampling.outputs import Maker, choose, draw_latents, maker, output_name
-from jaxgan.training.run import Run, open_run
+from jaxgan.training.run import Run, load_run
 from jaxgan.training.snapshots import restored_networks, run_reference
 from jaxgan.types import NetworkName, Variables
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate(InceptionOptions):
-    """Score a run's samples, or another of its outputs.
+    """Measurement a run's samples, or another of its outputs.
 
     Prints every score with its standard error and, where the experiment has some, what
     other real images score. The scores are kept in RUN/evaluations.jsonl with all that
@@ -79,7 +79,7 @@ class Evaluate(InceptionOptions):
     def execute(self) -> None:
         """Print the scores, and keep them in the run."""
         check_options(self.extractor, self, self.samples, self.seed)
-        print(as_markdown(self._report(open_run(self.run))))
+        print(as_markdown(self._report(load_run(self.run))))
 
     def _report(self, run: Run) -> Report:
         experiment = run.experiment
@@ -149,7 +149,7 @@ def _reference(
 
 def _floor(
     command: Evaluate, evaluation: Evaluation, against: Reference
-) -> list[Score]:
+) -> list[Measurement]:
     """The scores of other reals, if the run has kept some."""
     real, other, extractor = against.real, against.floor, against.extractor
     if real is None or other is None:

@@ -10,9 +10,9 @@ from tyro.conf import Positional
 from jaxgan.cli.options import given_inputs
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.sampling.inputs import put_inputs, read_inputs
-from jaxgan.sampling.interpolation import between, lerp, slerp, traverse
+from jaxgan.sampling.interpolation import interpolate, lerp, slerp, traverse
 from jaxgan.sampling.outputs import choose, draw_latents, maker
-from jaxgan.training.run import open_run
+from jaxgan.training.run import load_run
 from jaxgan.training.snapshots import restored_networks
 
 
@@ -53,7 +53,7 @@ class Interpolate:
 
     def execute(self) -> None:
         """Make the rows, and write a picture of each path."""
-        run = open_run(self.run)
+        run = load_run(self.run)
         check_positive_int("--pairs", self.pairs)
         check_positive_int("--steps", self.steps)
         check_seed("--seed", self.seed)
@@ -68,7 +68,7 @@ class Interpolate:
             raise InputError(f"{self.run}: the game has no latents to move between.")
         if self.along is None:
             ways = {
-                path.__name__: (between(latents, path, self.steps), self.steps)
+                path.__name__: (interpolate(latents, path, self.steps), self.steps)
                 for path in (lerp, slerp)
             }
         else:

@@ -11,7 +11,7 @@ from tyro.conf import OmitArgPrefixes, arg
 
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.training.experiment import load_file
-from jaxgan.training.run import Run, open_run
+from jaxgan.training.run import Run, load_run
 
 RUNS = Path("runs")
 
@@ -59,7 +59,7 @@ def with_inputs(command: type, arguments: Sequence[str]) -> Any:
     found = [path for path in words if (path / "run.json").exists()] or words
     if arguments[:1] != [command.__name__.lower()] or not found:
         return command
-    inputs = open_run(found[0]).experiment.inputs
+    inputs = load_run(found[0]).experiment.inputs
     own = {field.name for field in dataclasses.fields(command)} | {"help", "no-best"}
     for word in arguments[1:]:
         option = word[2:].partition("=")[0].replace("-", "_")

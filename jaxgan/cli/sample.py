@@ -13,7 +13,7 @@ from jaxgan.errors import check_positive_int, check_seed
 from jaxgan.sampling.inputs import put_inputs, read_inputs
 from jaxgan.sampling.interpolation import leaf_names
 from jaxgan.sampling.outputs import choose, draw_latents, maker
-from jaxgan.training.run import open_run
+from jaxgan.training.run import load_run
 from jaxgan.training.snapshots import restored_networks
 from jaxgan.types import Tree
 
@@ -49,7 +49,7 @@ class Sample:
 
     def execute(self) -> None:
         """Make the output, and write its picture and its arrays."""
-        run = open_run(self.run)
+        run = load_run(self.run)
         check_seed("--seed", self.seed)
         game, inputs = run.experiment.game, run.experiment.inputs
         make = maker(game, self.output)

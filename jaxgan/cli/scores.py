@@ -13,7 +13,7 @@ from jaxgan.metrics.features.inception import inception
 from jaxgan.metrics.features.resize import pil_bicubic, tf1_bilinear
 from jaxgan.metrics.inception_score import inception_score_metric
 from jaxgan.metrics.metric import Metric
-from jaxgan.metrics.protocol import Score
+from jaxgan.metrics.protocol import Measurement
 from jaxgan.reporting.tables import with_error
 
 ExtractorName = Literal["own", "inception", "pixels"]
@@ -97,8 +97,8 @@ class Report(NamedTuple):
     floor: the scores of reals that were measured like samples, if there are such.
     """
 
-    scores: list[Score]
-    floor: list[Score]
+    scores: list[Measurement]
+    floor: list[Measurement]
     kept: Path
 
 

@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 from jaxgan.cli.options import RUNS
 from jaxgan.errors import InputError
-from jaxgan.training.allocator import keep_freed_memory
+from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.experiment import ExperimentFile
 from jaxgan.training.sweep import sweep
 from jaxgan.training.sweep_report import table
@@ -53,7 +53,7 @@ class Sweep:
             raise InputError(
                 f"{self.experiment} is a directory; give an experiment's file."
             )
-        keep_freed_memory()
+        tune_malloc()
         out = self.out or RUNS / f"{self.experiment.stem}-sweep"
         members = sweep(
             out,

@@ -10,15 +10,15 @@ from tyro.conf import Positional
 from jaxgan.cli.options import RUNS, choose_devices
 from jaxgan.errors import InputError
 from jaxgan.reporting.log import read_rows
-from jaxgan.training.allocator import keep_freed_memory
+from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.experiment import ExperimentFile
 from jaxgan.training.loop import Schedule, train
 from jaxgan.training.run import (
     changed_versions,
     create_run,
-    open_run,
-    withdrawn_if_refused,
+    delete_on_rejection,
+    load_run,
 )
 
 
@@ -65,7 +65,7 @@ class Train:
 
     def execute(self) -> None:
         """Train, and say what came of it."""
-        keep_freed_memory()
+        tune_malloc()
         # first, so that what is refused leaves no run behind
         schedule = Schedule(
             self.log_every, self.save_every, self.evaluate_every, self.keep
@@ -76,7 +76,7 @@ class Train:
         if self.file is None:
             if self.run is not None:
                 raise InputError("--run: a run directory is resumed where it is.")
-            run = open_run(self.experiment)
+            run = load_run(self.experiment)
         else:
             directory = self.run or RUNS / self.experiment.stem
             fresh = not directory.exists()
@@ -88,7 +88,7 @@ class Train:
             )
         if begun := steps(run.checkpoints):
             print(f"resuming {run.directory}, which has come to step {begun[-1]:,}")
-        with withdrawn_if_refused(run) if fresh else nullcontext():
+        with delete_on_rejection(run) if fresh else nullcontext():
             train(run, schedule, devices, self.tensorboard)
         print(f"finished: {run.samples / 'strip.png'} shows how it learned.")
         for row in read_rows(run.metrics)[-1:]:

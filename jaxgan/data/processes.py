@@ -20,7 +20,7 @@ from jaxgan.errors import check_positive_int
 from jaxgan.types import Batch
 
 
-def in_processes(data: Dataset | Batch, count: int) -> Dataset:
+def multiprocess(data: Dataset | Batch, count: int) -> Dataset:
     """The same examples, gathered by some other processes; one gathers a batch.
 
     The processes end with this one, or when the set is no longer used.
@@ -33,7 +33,7 @@ def in_processes(data: Dataset | Batch, count: int) -> Dataset:
         InputError: if the count is not an integer of at least 1.
     """
     data = as_dataset(data)
-    check_positive_int("in_processes: count", count)
+    check_positive_int("multiprocess: count", count)
     pool = ProcessPoolExecutor(
         count, initializer=_begin, initargs=(cloudpickle.dumps(data.gather),)
     )

@@ -2,7 +2,7 @@
 
 A source is a pure function, so a run's position in its data is its step: nothing about
 the data is saved, and a resumed run sees what the interrupted one would have seen. All
-chance in data is here: the order of the examples, and whatever `augmented` draws.
+chance in data is here: the order of the examples, and what `random_transform` draws.
 
 Where several processes train together, each makes only its own rows of every batch: the
 batches are the same however many there are.
@@ -33,7 +33,8 @@ DECODERS = 1 + (os.cpu_count() or 1)
 """Threads that gather coming batches of examples that are not held in memory."""
 
 SEEDS = 8
-"""Orders in which a source is read ahead: `unpaired` may deal one out several times."""
+"""Number of seeds to keep a prefetch stream for; `zip_sources` may use one source under
+several."""
 
 
 def shuffled(
@@ -101,10 +102,10 @@ def shuffled(
             batches.append(gather(chosen[own]))
         return tuple(batches)
 
-    return source if data.arrays is not None else read_ahead(source, DECODERS)
+    return source if data.arrays is not None else prefetch(source, DECODERS)
 
 
-def unpaired(*sources: Source) -> Source:
+def zip_sources(*sources: Source) -> Source:
     """Batches of several sources side by side: real = (of the first, of the second, …).
 
     Each source keeps its own order, drawn from a seed of its own, so examples meet
@@ -115,16 +116,16 @@ def unpaired(*sources: Source) -> Source:
             or batch sizes.
 
         >>> import numpy as np
-        >>> from jaxgan import Batch, shuffled, unpaired
+        >>> from jaxgan import Batch, shuffled, zip_sources
         >>> zebras, horses = (Batch(np.zeros((n, 8, 8, 3))) for n in (10, 20))
-        >>> source = unpaired(shuffled(zebras, 4), shuffled(horses, 4))
+        >>> source = zip_sources(shuffled(zebras, 4), shuffled(horses, 4))
         >>> [x.shape for x in source(0, 0)[0].real]
         [(4, 8, 8, 3), (4, 8, 8, 3)]
     """
     if not sources:
-        raise InputError("unpaired: give at least one source.")
+        raise InputError("zip_sources: give at least one source.")
     for part in sources:
-        check_function("unpaired: a source", part, "shuffled(data, 64)")
+        check_function("zip_sources: a source", part, "shuffled(data, 64)")
 
     def source(seed: int, step: int) -> tuple[Batch, ...]:
         check_seed("seed", seed)
@@ -133,7 +134,7 @@ def unpaired(*sources: Source) -> Source:
         sizes = [[_length(batch) for batch in batches] for batches in made]
         if any(size != sizes[0] for size in sizes):
             raise InputError(
-                f"unpaired: the sources make batches of {sizes}; give all the same "
+                f"zip_sources: the sources make batches of {sizes}; give all the same "
                 "batch_size and substeps."
             )
         return tuple(together(list(batches)) for batches in zip(*made, strict=True))
@@ -141,7 +142,7 @@ def unpaired(*sources: Source) -> Source:
     return source
 
 
-def augmented(source: Source, *changes: Change) -> Source:
+def random_transform(source: Source, *changes: Change) -> Source:
     """Change every example at random, anew each time it is drawn.
 
     A change is a function `(key, example) -> example` of one example, without b, in
@@ -150,20 +151,20 @@ def augmented(source: Source, *changes: Change) -> Source:
     several changes to one call: two calls, one around the other, draw alike.
 
         >>> import jax, numpy as np
-        >>> from jaxgan import Batch, augmented, shuffled
+        >>> from jaxgan import Batch, random_transform, shuffled
         >>> def noisy(key, example):
         ...     noise = jax.random.normal(key, example.real.shape)
         ...     return example._replace(real=example.real + 0.1 * noise)
-        >>> source = augmented(shuffled(Batch(np.zeros((10, 2))), 4), noisy)
+        >>> source = random_transform(shuffled(Batch(np.zeros((10, 2))), 4), noisy)
         >>> source(0, 0)[0].real.shape
         (4, 2)
 
     Raises:
         InputError: if the source or a change is not a function.
     """
-    check_function("augmented: source", source, "shuffled(data, 64)")
+    check_function("random_transform: source", source, "shuffled(data, 64)")
     for change in changes:
-        check_function("augmented: a change", change, "data.mirrored")
+        check_function("random_transform: a change", change, "data.random_flip")
 
     @jax.jit
     def changed(key: Array, rows: Array, batch: Batch) -> Batch:
@@ -185,7 +186,7 @@ def augmented(source: Source, *changes: Change) -> Source:
     return changed_source
 
 
-def read_ahead(source: Source, threads: int = 1, depth: int | None = None) -> Source:
+def prefetch(source: Source, threads: int = 1, depth: int | None = None) -> Source:
     """The same source, of which threads make the coming steps while one is used.
 
     Steps may be asked for in any order; those after the last one are made ahead, for

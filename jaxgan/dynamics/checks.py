@@ -33,9 +33,9 @@ from jaxgan.types import (
     Calls,
     Game,
     NetworkName,
-    PartName,
     PlayerName,
     State,
+    TermName,
     Tree,
 )
 
@@ -82,13 +82,13 @@ def set_up(
         state.view,
     )
     _check_views(game, state)
-    charged: dict[PartName, set[PlayerName]] = {name: set() for name in game.loss.parts}
+    charged: dict[TermName, set[PlayerName]] = {name: set() for name in game.loss.terms}
     for player in game.players:
         outcome = _outcome(setting, state, [player])
         _check_payments(game, player, outcome)
         _check_stats(game, state, outcome)
-        for payer, parts in outcome.paid.items():
-            for name in parts:
+        for payer, terms in outcome.paid.items():
+            for name in terms:
                 charged[name].add(payer)
     advances = _advances(game, charged)
     return setting._replace(advances=advances, lazy=_lazy(game, charged, advances))
@@ -277,23 +277,23 @@ def _check_payments(game: Game, mover: PlayerName, outcome: Outcome) -> None:
     for name in game.frozen:
         if name in outcome.paid and name not in game.players:
             raise InputError(
-                f"loss parts {sorted(outcome.paid[name])} charge {name!r}, a frozen "
+                f"loss terms {sorted(outcome.paid[name])} charge {name!r}, a frozen "
                 "network that nobody trains; charge a player, or let it train."
             )
-    _check_players(game, f"loss {sorted(game.loss.parts)} charges", outcome.paid)
+    _check_players(game, f"loss {sorted(game.loss.terms)} charges", outcome.paid)
     if mover not in outcome.paid:
         raise InputError(
-            f"loss: no part of {sorted(game.loss.parts)} charges {mover!r}, "
+            f"loss: no term of {sorted(game.loss.terms)} charges {mover!r}, "
             "who would never learn."
         )
-    for player, parts in outcome.paid.items():
-        for name, amount in parts.items():
+    for player, terms in outcome.paid.items():
+        for name, amount in terms.items():
             wide = jnp.issubdtype(amount.dtype, jnp.floating) and (
                 jnp.finfo(amount.dtype).bits >= 32
             )
             if amount.shape != () or not wide:
                 raise InputError(
-                    f"loss part {name!r} charges {player!r} {amount.dtype} of shape "
+                    f"loss term {name!r} charges {player!r} {amount.dtype} of shape "
                     f"{amount.shape}; it must be a scalar of at least float32."
                 )
 
@@ -318,22 +318,22 @@ def _signature(x: jax.ShapeDtypeStruct) -> tuple:
 
 
 def _advances(
-    game: Game, charged: Mapping[PartName, set[PlayerName]]
-) -> dict[PartName, PlayerName]:
-    """By default a part advances with the first player, by name, that it charges."""
+    game: Game, charged: Mapping[TermName, set[PlayerName]]
+) -> dict[TermName, PlayerName]:
+    """By default a term advances with the first player, by name, that it charges."""
     idle = sorted(
         name
-        for name, part in game.loss.parts.items()
-        if not (part.advances or charged[name])
+        for name, term in game.loss.terms.items()
+        if not (term.advances or charged[name])
     )
     if idle:
         raise InputError(
-            f"loss parts {idle} charge nobody: name the player whose substeps move "
+            f"loss terms {idle} charge nobody: name the player whose substeps move "
             "their state, with advances=…."
         )
     advances = {
-        name: part.advances or min(charged[name])
-        for name, part in game.loss.parts.items()
+        name: term.advances or min(charged[name])
+        for name, term in game.loss.terms.items()
     }
     _check_players(game, "advances", advances.values())
     return advances
@@ -341,11 +341,11 @@ def _advances(
 
 def _lazy(
     game: Game,
-    charged: Mapping[PartName, set[PlayerName]],
-    advances: Mapping[PartName, PlayerName],
-) -> dict[PlayerName, dict[PartName, int]]:
-    """The intervals of the lazy parts that each player pays or moves."""
-    intervals = {n: p.interval for n, p in game.loss.parts.items() if p.interval > 1}
+    charged: Mapping[TermName, set[PlayerName]],
+    advances: Mapping[TermName, PlayerName],
+) -> dict[PlayerName, dict[TermName, int]]:
+    """The intervals of the lazy terms that each player pays or moves."""
+    intervals = {n: p.interval for n, p in game.loss.terms.items() if p.interval > 1}
     return {
         player: {
             name: interval

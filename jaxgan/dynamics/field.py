@@ -6,7 +6,7 @@ all want the same, and dynamics differ in the use they make of it.
 
 Ownership, not `stop_gradient`, decides who is differentiated: those who move
 differentiate and write what they own, and everything else stays bit-identical. What the
-others pay, their networks' new statistics and their parts' new states are dropped, and
+others pay, their networks' new statistics and their terms' new states are dropped, and
 `jit` then removes the computation of all of it.
 """
 
@@ -34,9 +34,9 @@ from jaxgan.types import (
     Info,
     Loss,
     NetworkName,
-    PartName,
     PlayerName,
     State,
+    TermName,
     Tree,
     Turn,
 )
@@ -55,16 +55,16 @@ class Setting(NamedTuple):
     inputs: Mapping[NetworkName, tuple[Tree, ...]]  # shapes of what networks take
     shown: tuple[NetworkName, ...]  # the networks that the game's outputs call
     fakes: Mapping[PlayerName, int]  # how many latents a player's substep draws
-    advances: Mapping[PartName, PlayerName]  # whose substeps move a part's state
-    lazy: Mapping[PlayerName, Mapping[PartName, int]]  # its lazy parts' intervals
+    advances: Mapping[TermName, PlayerName]  # whose substeps move a term's state
+    lazy: Mapping[PlayerName, Mapping[TermName, int]]  # its lazy terms' intervals
 
 
 class Outcome(NamedTuple):
     """What a round of play leaves behind, besides gradients."""
 
-    paid: dict[PlayerName, dict[PartName, Array]]
+    paid: dict[PlayerName, dict[TermName, Array]]
     stats: dict[NetworkName, Tree]
-    loss: dict[PartName, Tree]
+    loss: dict[TermName, Tree]
     view: dict[str, Tree]
     diagnostics: dict[PlayerName, dict[str, Array]]
 

@@ -1,9 +1,9 @@
-"""Parts of a loss that are not evaluated in every iteration.
+"""Terms of a loss that are not evaluated in every iteration.
 
-In an iteration in which lazy parts are due, the round is played over again for them
+In an iteration in which lazy terms are due, the round is played over again for them
 alone, inside a conditional. That costs it another forward pass. In return the other
 iterations pass nothing but the gradient through the conditional; otherwise they would
-fill with zeros all that the lazy parts' own gradient reads.
+fill with zeros all that the lazy terms' own gradient reads.
 """
 
 import math
@@ -15,36 +15,36 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxgan.types import Loss, PartName, State, Tree
+from jaxgan.types import Loss, State, TermName, Tree
 
 
 def prompt(loss: Loss) -> Loss:
-    """The parts that are evaluated in every iteration."""
-    return Loss({n: part for n, part in loss.parts.items() if part.interval == 1})
+    """The terms that are evaluated in every iteration."""
+    return Loss({n: term for n, term in loss.terms.items() if term.interval == 1})
 
 
 def add_lazy(
     differentiate: Callable[[Loss], tuple[Tree, Any]],
     loss: Loss,
-    intervals: Mapping[PartName, int],
+    intervals: Mapping[TermName, int],
     state: State,
     gradient: Tree,
     outcome: Any,
 ) -> tuple[Tree, Any]:
-    """Add what the lazy parts that are due pay and pull, played over again.
+    """Add what the lazy terms that are due pay and pull, played over again.
 
     Args:
         differentiate: `(loss) -> (gradient, outcome)`.
         loss: the game's.
-        intervals: of those of its parts that are lazy and concern who moves.
+        intervals: of those of its terms that are lazy and concern who moves.
         state: before the move.
-        gradient: of the other parts.
-        outcome: of the other parts.
+        gradient: of the other terms.
+        outcome: of the other terms.
     """
 
     def awake(due: Collection[int]) -> Loss:
         chosen = [name for name, interval in intervals.items() if interval in due]
-        return Loss({name: loss.parts[name] for name in chosen})
+        return Loss({name: loss.terms[name] for name in chosen})
 
     _, asleep = jax.eval_shape(lambda: differentiate(awake(intervals.values())))
     nothing = jax.tree.map(jnp.zeros_like, asleep.paid)
@@ -83,4 +83,4 @@ def by_phase(
 
 
 def _joined(paid: dict[str, dict], more: dict[str, dict]) -> dict[str, dict]:
-    return {player: parts | more[player] for player, parts in paid.items()}
+    return {player: terms | more[player] for player, terms in paid.items()}

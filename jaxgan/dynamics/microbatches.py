@@ -19,7 +19,7 @@ from jaxgan.types import Game, Tree
 T = TypeVar("T")
 
 
-def accumulated(game: Game, microbatches: int) -> Game:
+def microbatched(game: Game, microbatches: int) -> Game:
     """Play every round in shares, one after the other, and average the gradients.
 
     Whatever the dynamics, each gradient is the mean over so many shares of the batch,
@@ -41,12 +41,12 @@ def accumulated(game: Game, microbatches: int) -> Game:
         InputError: if it is not an integer of at least 1, or, when dynamics are built
             on the game, if it does not divide a batch, or the view has a state.
 
-        >>> from jaxgan import accumulated, gan, mlp, non_saturating, priors
+        >>> from jaxgan import microbatched, gan, mlp, non_saturating, priors
         >>> game = gan(mlp((2,)), mlp(()), non_saturating(), priors.normal(16))
-        >>> accumulated(game, 4).microbatches
+        >>> microbatched(game, 4).microbatches
         4
     """
-    check_positive_int("accumulated: microbatches", microbatches)
+    check_positive_int("microbatched: microbatches", microbatches)
     return game._replace(microbatches=microbatches)
 
 
@@ -117,11 +117,11 @@ def check_microbatches(game: Game, sizes: dict[str, int], view: Tree) -> None:
     for name, size in sizes.items():
         if size % count:
             raise InputError(
-                f"accumulated: {count} microbatches do not divide {size} {name}; "
+                f"microbatched: {count} microbatches do not divide {size} {name}; "
                 f"use a multiple of {count}."
             )
     if count > 1 and jax.tree.leaves(view):
         raise InputError(
-            "accumulated: the view has a state, which microbatches would move several "
+            "microbatched: the view has a state, which microbatches would move several "
             "times; use a view without state, or no microbatches."
         )

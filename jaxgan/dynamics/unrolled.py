@@ -40,7 +40,7 @@ def unrolled(
     so the foreseen parameters, statistics and states of the loss are dropped. All
     foreseen moves are played on the batch and the key of the player's own substep, so
     with its latents if `fakes` are alike, and at once if there are several others. In
-    an `accumulated` game they are foreseen anew for every microbatch.
+    an `microbatched` game they are foreseen anew for every microbatch.
 
     Args:
         game: any number of players.

@@ -24,7 +24,7 @@ from jaxgan.evaluation.suite import CLASS_METRICS
 from jaxgan.metrics.features.classifier import trained_classifier
 from jaxgan.metrics.features.extractor import Extractor, Features, as_uint8, joined
 from jaxgan.metrics.metric import Metric, check_count, check_features
-from jaxgan.metrics.protocol import Protocol, Score
+from jaxgan.metrics.protocol import Measurement, Protocol
 from jaxgan.sampling.inputs import first_condition, the_real
 from jaxgan.sampling.outputs import Maker, choose, draw_latents, output_name, parts_of
 from jaxgan.types import Batch, Game, NetworkName, Tree, Variables
@@ -190,7 +190,7 @@ def score(
     seed: int = 0,
     output: str = "samples",
     examples: str = "",
-) -> list[Score]:
+) -> list[Measurement]:
     """Measure fakes against reals, both seen by one extractor.
 
     Args:
@@ -227,7 +227,9 @@ def score(
         output=output,
         examples=examples,
     )
-    about = partial(Score, of=fake.name, step=step, seed=seed, versions=versions())
+    about = partial(
+        Measurement, of=fake.name, step=step, seed=seed, versions=versions()
+    )
     return [
         about(
             *(name, float(value), float(error)),
@@ -295,8 +297,8 @@ def evaluate(
     *,
     step: int,
     seed: int,
-) -> list[Score]:
-    """Score as many rows of an output as the evaluation asks for.
+) -> list[Measurement]:
+    """Measurement as many rows of an output as the evaluation asks for.
 
     Args:
         evaluation: what is measured.
@@ -358,14 +360,16 @@ def _seen_rows(
     return found._replace(features=features), truth
 
 
-def rank(evaluation: Evaluation, scores: Sequence[Score]) -> float:
+def rank(evaluation: Evaluation, scores: Sequence[Measurement]) -> float:
     """The first score, or what is the less the better it is."""
     value = scores[0].value
     return -value if evaluation.metrics[0].best == "highest" else value
 
 
 def is_best(
-    evaluation: Evaluation, scores: Sequence[Score], earlier: Sequence[Score]
+    evaluation: Evaluation,
+    scores: Sequence[Measurement],
+    earlier: Sequence[Measurement],
 ) -> bool:
     """True if the first score is better than all earlier ones of its protocol.
 

@@ -32,7 +32,7 @@ def minimax(labels: Labels = Labels()) -> Loss:
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, equation 1.
 
         >>> from jaxgan import minimax
-        >>> list(minimax().parts)
+        >>> list(minimax().terms)
         ['minimax']
     """
     return pointwise(
@@ -63,7 +63,7 @@ def non_saturating(labels: Labels = Labels()) -> Loss:
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, section 3.
 
         >>> from jaxgan import non_saturating
-        >>> list(non_saturating().parts)
+        >>> list(non_saturating().terms)
         ['non_saturating']
     """
     return pointwise(

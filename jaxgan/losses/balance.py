@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from jaxgan.errors import InputError, check_non_negative
 from jaxgan.losses.combine import check_loss, total
 from jaxgan.losses.reductions import probe, safe_root, squared_norm
-from jaxgan.types import Loss, Part, Payments, PlayerName, Round, Score, Tree
+from jaxgan.types import Loss, Payments, PlayerName, Round, Score, Term, Tree
 
 
 def gradient_balanced(
@@ -41,7 +41,7 @@ def gradient_balanced(
         b: the loss that is scaled.
         ratio: ≥ 0, of b's pull to a's; may be traced.
         player: whose payment is balanced.
-        name: of the one part that the sum is; both states advance together.
+        name: of the one term that the sum is; both states advance together.
 
     Raises:
         InputError: if a concrete `ratio` is negative or not finite, or the two losses'
@@ -56,10 +56,10 @@ def gradient_balanced(
     """
     for which, loss in (("a", a), ("b", b)):
         check_loss(f"gradient_balanced: {which}", loss)
-        lazy = sorted(n for n, part in loss.parts.items() if part.interval > 1)
+        lazy = sorted(n for n, term in loss.terms.items() if term.interval > 1)
         if lazy:
             raise InputError(
-                f"gradient_balanced: {which} has lazy parts {lazy}, which cannot be "
+                f"gradient_balanced: {which} has lazy terms {lazy}, which cannot be "
                 "balanced where they rest; put `every` around the balanced loss."
             )
     check_non_negative("gradient_balanced: ratio", ratio)
@@ -84,7 +84,7 @@ def gradient_balanced(
     def init(variables: Any) -> tuple[Tree, Tree]:
         return a.init(variables), b.init(variables)
 
-    return Loss({name: Part(init, evaluate, _advances(a, b))})
+    return Loss({name: Term(init, evaluate, _advances(a, b))})
 
 
 def _pull(
@@ -134,9 +134,9 @@ def _first(pull: Callable[[Array], tuple], cotangent: Array) -> Tree:
 
 
 def _total(loss: Loss, record: Round, state: Tree, key: Array) -> tuple[Payments, Tree]:
-    """What each player pays for all parts, and their next states."""
+    """What each player pays for all terms, and their next states."""
     payments, after = loss.evaluate(record, state, key)
-    return {player: total(parts) for player, parts in payments.items()}, after
+    return {player: total(terms) for player, terms in payments.items()}, after
 
 
 def _added(one: Payments, other: Payments) -> Payments:
@@ -145,7 +145,7 @@ def _added(one: Payments, other: Payments) -> Payments:
 
 
 def _advances(a: Loss, b: Loss) -> PlayerName | None:
-    named = {part.advances for loss in (a, b) for part in loss.parts.values()} - {None}
+    named = {term.advances for loss in (a, b) for term in loss.terms.values()} - {None}
     if len(named) > 1:
         raise InputError(
             "gradient_balanced: the states of a and b advance with different players, "

@@ -1,16 +1,16 @@
 """The algebra of losses: every function here returns a `Loss`.
 
-A loss is a sum of parts with unique names, and all of the algebra is on the parts:
+A loss is a sum of terms with unique names, and all of the algebra is on the terms:
 
-- `chain(a, b)` is the union of the parts. It is commutative and associative, and the
-  empty `chain()` is its identity, bit for bit, random parts included: a part draws
+- `chain(a, b)` is the union of the terms. It is commutative and associative, and the
+  empty `chain()` is its identity, bit for bit, random terms included: a term draws
   from the step's key folded with its own name, not with its position.
-- `weighted`, `every` and `focus` act on each part alone, and `rename` on the names, so
+- `weighted`, `every` and `focus` act on each term alone, and `rename` on the names, so
   all of them distribute over `chain`.
 
     >>> from jaxgan import chain, every, non_saturating, r1
-    >>> loss = chain(non_saturating(), every(16, r1(gamma=10.0)))
-    >>> sorted(loss.parts)
+    >>> loss = chain(non_saturating(), every(r1(gamma=10.0), n=16))
+    >>> sorted(loss.terms)
     ['non_saturating', 'r1']
 """
 
@@ -30,7 +30,7 @@ from jaxgan.errors import (
     check_positive_int,
 )
 from jaxgan.precision import standard_promotion
-from jaxgan.types import Loss, Part, Payments, PlayerName, Tree
+from jaxgan.types import Loss, Payments, PlayerName, Term, Tree
 
 
 def stateless(
@@ -38,71 +38,71 @@ def stateless(
     name: str,
     advances: PlayerName | None = None,
 ) -> Loss:
-    """Lift `(record, key) -> {player: scalar}` to a loss of one part.
+    """Lift `(record, key) -> {player: scalar}` to a loss of one term.
 
     Args:
         evaluate: what each charged player pays, scalars of at least float32.
-        name: of the part, as it will stand in the log.
-        advances: see `Part`.
+        name: of the term, as it will stand in the log.
+        advances: see `Term`.
 
         >>> from jaxgan import stateless
         >>> drift = stateless(
         ...     lambda record, key: {
         ...         "discriminator": 1e-3 * record.mean(record.real_score.logits ** 2)
         ...     },
-        ...     name="drift",
+        ...     name="drift_penalty",
         ... )
     """
 
     def with_state(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
         return evaluate(record, key), state
 
-    return Loss({name: Part(lambda variables: (), with_state, advances)})
+    return Loss({name: Term(lambda variables: (), with_state, advances)})
 
 
 def chain(*losses: Loss) -> Loss:
-    """The sum of losses, `a + b + …`: the union of their parts.
+    """The sum of losses, `a + b + …`: the union of their terms.
 
     Raises:
-        InputError: if two parts have the same name; `rename` one of them.
+        InputError: if two terms have the same name; `rename` one of them.
     """
     for loss in losses:
         check_loss("chain: every argument", loss)
     return sum(losses, start=Loss({}))
 
 
-def weighted(weight: float | jax.Array | optax.Schedule, loss: Loss) -> Loss:
-    """Multiply what everyone pays by a number, or by `weight(step)` if it is callable.
+def weighted(loss: Loss, *, by: float | jax.Array | optax.Schedule) -> Loss:
+    """Multiply what everyone pays by a number, or by `by(step)` if it is callable.
 
     Raises:
         InputError: if a concrete weight is negative or not finite.
 
         >>> import optax
         >>> from jaxgan import r1, weighted
-        >>> fading = weighted(optax.cosine_decay_schedule(1.0, 10_000), r1(10.0))
+        >>> fading = weighted(r1(10.0), by=optax.cosine_decay_schedule(1.0, 10_000))
     """
     check_loss("weighted: loss", loss)
-    if not callable(weight):
-        check_non_negative("weighted: weight", weight)
+    if not callable(by):
+        check_non_negative("weighted: by", by)
 
-    def scale(part: Part) -> Part:
+    def scale(term: Term) -> Term:
         def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
-            now = at_step(weight, record.step)
-            paid, state = part.evaluate(record, state, key)
+            now = at_step(by, record.step)
+            paid, state = term.evaluate(record, state, key)
             return {player: now * amount for player, amount in paid.items()}, state
 
-        return dataclasses.replace(part, evaluate=evaluate)
+        return dataclasses.replace(term, evaluate=evaluate)
 
     return _on_parts(scale, loss)
 
 
-def every(n: int, loss: Loss) -> Loss:
+def every(loss: Loss, *, n: int) -> Loss:
     """Lazy regularization: pay n times as much, once in n iterations.
 
     In the other iterations the loss is not computed and its state rests. Dynamics
     compile the substeps with and without it, so that those without cost what they would
     if it were not there. Iterations count, not substeps, and `every` multiplies:
-    `every(2, every(3, loss))` is `every(6, loss)`.
+    `every(every(loss, n=3), n=2)` is `every(loss, n=6)`.
 
     Raises:
         InputError: if `n` is not an integer of at least 1.
@@ -114,48 +114,52 @@ def every(n: int, loss: Loss) -> Loss:
     if n == 1:
         return loss
 
-    def lazy(part: Part) -> Part:
+    def lazy(term: Term) -> Term:
         def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
-            paid, after = part.evaluate(record, state, key)
+            paid, after = term.evaluate(record, state, key)
             return {player: n * amount for player, amount in paid.items()}, after
 
-        return dataclasses.replace(part, evaluate=evaluate, interval=n * part.interval)
+        return dataclasses.replace(term, evaluate=evaluate, interval=n * term.interval)
 
     return _on_parts(lazy, loss)
 
 
 def focus(
-    lens: str | Callable[[Any], Any], loss: Loss, player: PlayerName | None = None
+    loss: Loss,
+    *,
+    on: str | Callable[[Any], Any],
+    player: PlayerName | None = None,
 ) -> Loss:
-    """Apply a loss to `lens(record)`: a part or a restriction of a bigger record.
+    """Apply a loss to `on(record)`: a part or a restriction of a bigger record.
 
-    A name stands for the field of that name, and then begins the parts' names: the two
-    directions of CycleGAN are `focus("forth", least_squares())`, whose part is
-    `forth_least_squares`, and `focus("back", least_squares())`. With `player`, only
-    what that player pays is seen through the lens: `focus(top_k(0.5), non_saturating(),
-    "generator")`. What others pay, and the state, come from the record as it is.
+    A name stands for the field of that name, and then begins the terms' names: the two
+    directions of CycleGAN are `focus(least_squares(), on="forth")`, whose term is
+    `forth_least_squares`, and `focus(least_squares(), on="back")`. With `player`, only
+    what that player pays is seen through the lens, as in `focus(non_saturating(),
+    on=top_k(0.5), player="generator")`. What others pay, and the state, come from the
+    record as it is.
 
     Raises:
-        InputError: if `lens` is neither a name nor a function, or, when the game is
+        InputError: if `on` is neither a name nor a function, or, when the game is
             built, if its records have no such field.
     """
     check_loss("focus: loss", loss)
-    if isinstance(lens, str):
-        seen = focus(field(lens), loss, player)
-        return Loss({f"{lens}_{name}": part for name, part in seen.parts.items()})
-    check_function("focus: lens", lens, "lambda record: record.forth")
+    if isinstance(on, str):
+        seen = focus(loss, on=field(on), player=player)
+        return Loss({f"{on}_{name}": term for name, term in seen.terms.items()})
+    check_function("focus: on", on, "lambda record: record.forth")
 
-    def through(part: Part) -> Part:
+    def through(term: Term) -> Term:
         def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
             if player is None:
-                return part.evaluate(lens(record), state, key)
-            paid, after = part.evaluate(record, state, key)
+                return term.evaluate(on(record), state, key)
+            paid, after = term.evaluate(record, state, key)
             if player in paid:
-                focused, _ = part.evaluate(lens(record), state, key)
+                focused, _ = term.evaluate(on(record), state, key)
                 paid = paid | {player: focused[player]}
             return paid, after
 
-        return dataclasses.replace(part, evaluate=evaluate)
+        return dataclasses.replace(term, evaluate=evaluate)
 
     return _on_parts(through, loss)
 
@@ -179,32 +183,32 @@ def field(name: str) -> Callable[[Any], Any]:
     return lens
 
 
-def rename(names: Mapping[str, str], loss: Loss) -> Loss:
-    """Give players and parts other names: `{"discriminator": "d_x", "r1": "r1_x"}`.
+def rename(loss: Loss, *, names: Mapping[str, str]) -> Loss:
+    """Give players and terms other names: `{"discriminator": "d_x", "r1": "r1_x"}`.
 
     Names that the loss does not use are ignored, so one mapping serves many losses.
 
     Raises:
-        InputError: if two parts end up with one name.
+        InputError: if two terms end up with one name.
     """
     check_loss("rename: loss", loss)
 
-    def moved(part: Part) -> Part:
+    def moved(term: Term) -> Term:
         def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
-            paid, state = part.evaluate(record, state, key)
+            paid, state = term.evaluate(record, state, key)
             renamed: Payments = {}
             for player, amount in paid.items():
                 new = names.get(player, player)
                 renamed[new] = renamed[new] + amount if new in renamed else amount
             return renamed, state
 
-        advances = part.advances and names.get(part.advances, part.advances)
-        return dataclasses.replace(part, evaluate=evaluate, advances=advances)
+        advances = term.advances and names.get(term.advances, term.advances)
+        return dataclasses.replace(term, evaluate=evaluate, advances=advances)
 
     return chain(
         *(
-            Loss({names.get(name, name): part})
-            for name, part in _on_parts(moved, loss).parts.items()
+            Loss({names.get(name, name): term})
+            for name, term in _on_parts(moved, loss).terms.items()
         )
     )
 
@@ -217,9 +221,9 @@ def at_step(value: float | Array | optax.Schedule, step: Array) -> float | Array
         return value(step)
 
 
-def total(parts: Mapping[str, jax.Array]) -> Float[Array, ""]:
-    """What a player pays: the sum of the parts, in name order."""
-    first, *others = [parts[name] for name in sorted(parts)] or [jnp.float32(0)]
+def total(terms: Mapping[str, jax.Array]) -> Float[Array, ""]:
+    """What a player pays: the sum of the terms, in name order."""
+    first, *others = [terms[name] for name in sorted(terms)] or [jnp.float32(0)]
     return sum(others, start=first)
 
 
@@ -233,5 +237,5 @@ def check_loss(name: str, value: Any) -> None:
         raise InputError(f"{name} must be a Loss, such as hinge(), got {value!r}.")
 
 
-def _on_parts(change: Callable[[Part], Part], loss: Loss) -> Loss:
-    return Loss({name: change(part) for name, part in loss.parts.items()})
+def _on_parts(change: Callable[[Term], Term], loss: Loss) -> Loss:
+    return Loss({name: change(term) for name, term in loss.terms.items()})

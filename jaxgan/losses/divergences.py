@@ -67,7 +67,7 @@ def f_divergence(divergence: Divergence, *, saturating: bool = True) -> Loss:
     Reference: Nowozin et al. 2016, arXiv:1606.00709, section 2.
 
         >>> from jaxgan import divergences, f_divergence
-        >>> list(f_divergence(divergences.pearson).parts)
+        >>> list(f_divergence(divergences.pearson).terms)
         ['pearson']
     """
     if not isinstance(divergence, Divergence):

@@ -14,7 +14,7 @@ from jaxgan.errors import check_non_negative, check_share
 from jaxgan.losses.pointwise import pointwise
 from jaxgan.losses.reductions import over_fakes, over_reals
 from jaxgan.precision import wide
-from jaxgan.types import Loss, Part, Payments, Round, Tree
+from jaxgan.types import Loss, Payments, Round, Term, Tree
 
 
 def energy_based(margin: float | Array = 10.0) -> Loss:
@@ -56,7 +56,7 @@ def boundary_equilibrium(
         discriminator pays E e(x) - k E e(G(z)),  generator pays E e(G(z))
         k ← clip(k + λ (γ E e(x) - E e(G(z))), 0, 1),  from k = 0
 
-    k is the part's state. It moves once in each of the discriminator's substeps, by the
+    k is the term's state. It moves once in each of the discriminator's substeps, by the
     batch that the discriminator sees; the paper's algorithm takes the generator's fakes
     of the same iteration.
 
@@ -70,7 +70,7 @@ def boundary_equilibrium(
     Reference: Berthelot et al. 2017, arXiv:1703.10717.
 
         >>> from jaxgan import boundary_equilibrium
-        >>> list(boundary_equilibrium(diversity=0.7).parts)
+        >>> list(boundary_equilibrium(diversity=0.7).terms)
         ['boundary_equilibrium']
     """
     check_share("boundary_equilibrium: diversity", diversity)
@@ -91,5 +91,5 @@ def boundary_equilibrium(
         del variables
         return jnp.float32(0)
 
-    part = Part(init, evaluate, advances="discriminator")
-    return Loss({"boundary_equilibrium": part})
+    term = Term(init, evaluate, advances="discriminator")
+    return Loss({"boundary_equilibrium": term})

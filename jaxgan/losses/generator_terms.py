@@ -24,7 +24,7 @@ from jaxgan.losses.reductions import (
     safe_norm,
 )
 from jaxgan.precision import wide
-from jaxgan.types import Loss, Part, Payments, Round, Tree
+from jaxgan.types import Loss, Payments, Round, Term, Tree
 
 
 def feature_matching(weight: float | Array = 1.0) -> Loss:
@@ -179,11 +179,11 @@ def path_length(weight: float | Array = 2.0, rate: float | Array = 0.01) -> Loss
         l = ‖J_zᵀ y‖,  J the generator's Jacobian at z,  y ~ N(0, I) / √(h w)
         generator pays λ · E (l - a)²,  a ← a + rate · (E l - a)
 
-    a is the part's state; it starts at 0, includes the present batch and counts as a
+    a is the term's state; it starts at 0, includes the present batch and counts as a
     constant (in NVlabs' code a hundredth of its gradient flows). The Jacobian is with
     respect to the latents that the prior draws; StyleGAN takes it at the output of its
     mapping network, where each layer's copy of w counts once in a mean. It is usually
-    lazy, `every(4, path_length(2.0))`.
+    lazy, `every(path_length(2.0), n=4)`.
 
     Args:
         weight: λ ≥ 0; may be traced.
@@ -196,7 +196,7 @@ def path_length(weight: float | Array = 2.0, rate: float | Array = 0.01) -> Loss
     Reference: Karras et al. 2019, arXiv:1912.04958, equation 4.
 
         >>> from jaxgan import chain, every, non_saturating, path_length
-        >>> loss = chain(non_saturating(), every(4, path_length(2.0)))
+        >>> loss = chain(non_saturating(), every(path_length(2.0), n=4))
     """
     check_non_negative("path_length: weight", weight)
     check_share("path_length: rate", rate)
@@ -221,7 +221,7 @@ def path_length(weight: float | Array = 2.0, rate: float | Array = 0.01) -> Loss
         del variables
         return jnp.float32(0)
 
-    return Loss({"path_length": Part(init, evaluate, advances="generator")})
+    return Loss({"path_length": Term(init, evaluate, advances="generator")})
 
 
 def _average_of_places(record: Round, layer: Array, weight: Weight) -> Array:

@@ -99,7 +99,7 @@ def r2(gamma: float | Array) -> Loss:
     return stateless(evaluate, "r2")
 
 
-def between(term: str, record: Round, key: Array) -> tuple[Tree, Weight]:
+def interpolates(term: str, record: Round, key: Array) -> tuple[Tree, Weight]:
     """The points of WGAN-GP: x̂ = ε x + (1 - ε) G(z), one ε ~ U(0, 1) for each pair.
 
     A pair counts by the product of its weights.
@@ -113,7 +113,7 @@ def between(term: str, record: Round, key: Array) -> tuple[Tree, Weight]:
     return jax.tree.map(mix, record.real, record.fake), pair_weight(record)
 
 
-def around_reals(scale: float | Array = 0.5) -> Points:
+def perturbed_reals(scale: float | Array = 0.5) -> Points:
     """The points of DRAGAN: x̂ = x + scale · s · n, n ~ N(0, I).
 
     s is the standard deviation of all pixels of the batch's reals, whatever their
@@ -122,10 +122,10 @@ def around_reals(scale: float | Array = 0.5) -> Points:
     Raises:
         InputError: if a concrete `scale` is negative or not finite.
 
-        >>> from jaxgan import around_reals, gradient_penalty
-        >>> local = gradient_penalty(10.0, one_sided=True, points=around_reals(0.1))
+        >>> from jaxgan import perturbed_reals, gradient_penalty
+        >>> local = gradient_penalty(10.0, one_sided=True, points=perturbed_reals(0.1))
     """
-    check_non_negative("around_reals: scale", scale)
+    check_non_negative("perturbed_reals: scale", scale)
 
     def points(term: str, record: Round, key: Array) -> tuple[Tree, Weight]:
         del term
@@ -147,7 +147,7 @@ def gradient_penalty(
     target: float | Array = 1.0,
     *,
     one_sided: bool = False,
-    points: Points = between,
+    points: Points = interpolates,
 ) -> Loss:
     """The penalty of WGAN-GP: unit slope between real and fake images.
 
@@ -164,8 +164,8 @@ def gradient_penalty(
         weight: λ ≥ 0; may be traced.
         target: t ≥ 0, the slope asked for; may be traced.
         one_sided: whether only too steep is charged.
-        points: where the slope is measured: `between`, `around_reals(…)`, or your own
-            `(term, record, key) -> (images, weight)`.
+        points: where the slope is measured: `interpolates`, `perturbed_reals(…)`, or
+            your own `(term, record, key) -> (images, weight)`.
 
     Raises:
         InputError: if a concrete argument is negative or not finite, or, when the game
@@ -180,7 +180,9 @@ def gradient_penalty(
     return _slope_penalty("gradient_penalty", weight, target, one_sided, points)
 
 
-def zero_centered(weight: float | Array = 10.0, *, points: Points = between) -> Loss:
+def zero_centered_penalty(
+    weight: float | Array = 10.0, *, points: Points = interpolates
+) -> Loss:
     """Zero-centered gradient penalty between real and fake images.
 
         discriminator pays λ · E ‖∇ D(x̂)‖²,  x̂ = ε x + (1 - ε) G(z)
@@ -197,17 +199,17 @@ def zero_centered(weight: float | Array = 10.0, *, points: Points = between) -> 
 
     Reference: Thanh-Tung et al. 2019, arXiv:1902.03984.
 
-        >>> from jaxgan import chain, non_saturating, zero_centered
-        >>> loss = chain(non_saturating(), zero_centered(100.0))
+        >>> from jaxgan import chain, non_saturating, zero_centered_penalty
+        >>> loss = chain(non_saturating(), zero_centered_penalty(100.0))
     """
-    check_non_negative("zero_centered: weight", weight)
-    _check_points("zero_centered", points)
+    check_non_negative("zero_centered_penalty: weight", weight)
+    _check_points("zero_centered_penalty", points)
 
     def evaluate(record: Round, key: Array) -> Payments:
-        slope, weights = _slope("zero_centered", record, points, key)
+        slope, weights = _slope("zero_centered_penalty", record, points, key)
         return {"discriminator": weight * over(record, squared_norm(slope), weights)}
 
-    return stateless(evaluate, "zero_centered")
+    return stateless(evaluate, "zero_centered_penalty")
 
 
 def dragan(
@@ -238,10 +240,12 @@ def dragan(
         >>> from jaxgan import chain, dragan, non_saturating
         >>> loss = chain(non_saturating(), dragan(10.0))
     """
-    return _slope_penalty("dragan", weight, target, False, around_reals(scale))
+    return _slope_penalty("dragan", weight, target, False, perturbed_reals(scale))
 
 
-def max_gradient(weight: float | Array = 1.0, *, points: Points = between) -> Loss:
+def max_gradient_penalty(
+    weight: float | Array = 1.0, *, points: Points = interpolates
+) -> Loss:
     """The penalty of LGAN: the steepest point of the batch alone.
 
         discriminator pays λ · max ‖∇ D(x̂)‖²,  over the global batch,
@@ -259,17 +263,17 @@ def max_gradient(weight: float | Array = 1.0, *, points: Points = between) -> Lo
 
     Reference: Zhou et al. 2019, arXiv:1902.05687.
 
-        >>> from jaxgan import chain, max_gradient, wasserstein
-        >>> lgan = chain(wasserstein(), max_gradient(0.1))
+        >>> from jaxgan import chain, max_gradient_penalty, wasserstein
+        >>> lgan = chain(wasserstein(), max_gradient_penalty(0.1))
     """
-    check_non_negative("max_gradient: weight", weight)
-    _check_points("max_gradient", points)
+    check_non_negative("max_gradient_penalty: weight", weight)
+    _check_points("max_gradient_penalty", points)
 
     def evaluate(record: Round, key: Array) -> Payments:
-        slope, _ = _slope("max_gradient", record, points, key)
+        slope, _ = _slope("max_gradient_penalty", record, points, key)
         return {"discriminator": weight * record.gather(squared_norm(slope)).max()}
 
-    return stateless(evaluate, "max_gradient")
+    return stateless(evaluate, "max_gradient_penalty")
 
 
 def _slope_penalty(

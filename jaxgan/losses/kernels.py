@@ -121,7 +121,7 @@ def mmd(kernel: Kernel = rational_quadratic(), embed: Embedding = logit) -> Loss
     Reference: Bińkowski et al. 2018, arXiv:1801.01401; Gretton et al. 2012, JMLR 13.
 
         >>> from jaxgan import gaussian, mmd
-        >>> list(mmd(gaussian()).parts)
+        >>> list(mmd(gaussian()).terms)
         ['mmd']
     """
     return _discrepancy("mmd", kernel, embed)

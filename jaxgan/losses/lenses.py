@@ -34,7 +34,7 @@ def top_k(share: float | Array | optax.Schedule) -> Callable[[Round], Round]:
         >>> import optax
         >>> from jaxgan import focus, non_saturating, top_k
         >>> share = optax.linear_schedule(1.0, 0.5, 10_000)
-        >>> loss = focus(top_k(share), non_saturating(), "generator")
+        >>> loss = focus(non_saturating(), on=top_k(share), player="generator")
     """
     if not callable(share):
         check_share("top_k: share", share)
@@ -63,7 +63,7 @@ def top_k(share: float | Array | optax.Schedule) -> Callable[[Round], Round]:
 def multi_scale(loss: Loss[Round], scales: int) -> Loss[Round]:
     """A loss of one logit as the mean over the several logits of a discriminator.
 
-    Each scale has parts of its own, `hinge_0`, `hinge_1`, …, with states of their own.
+    Each scale has terms of its own, `hinge_0`, `hinge_1`, …, with states of their own.
     A weight of patches belongs to one map of logits, so only weights of examples go
     with scales of several sizes.
 
@@ -78,17 +78,17 @@ def multi_scale(loss: Loss[Round], scales: int) -> Loss[Round]:
     Reference: Wang et al. 2017 (pix2pixHD), arXiv:1711.11585, section 3.2.
 
         >>> from jaxgan import hinge, multi_scale
-        >>> sorted(multi_scale(hinge(), 2).parts)
+        >>> sorted(multi_scale(hinge(), 2).terms)
         ['hinge_0', 'hinge_1']
     """
     check_positive_int("multi_scale: scales", scales)
 
     def at(index: int) -> Loss[Round]:
-        names = {name: f"{name}_{index}" for name in loss.parts}
-        return rename(names, focus(scale(index, scales), loss))
+        names = {name: f"{name}_{index}" for name in loss.terms}
+        return rename(focus(loss, on=scale(index, scales)), names=names)
 
     each = [at(index) for index in range(scales)]
-    return weighted(1 / scales, sum(each[1:], start=each[0]))
+    return weighted(sum(each[1:], start=each[0]), by=1 / scales)
 
 
 def scale(index: int, scales: int) -> Callable[[Round], Round]:

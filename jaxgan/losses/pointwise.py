@@ -55,19 +55,23 @@ class Labels(NamedTuple):
     fake: Label = 0.0
 
 
-def noisy(low: float, high: float) -> Callable[[Array, tuple[int, ...]], Array]:
+def uniform_targets(
+    low: float, high: float
+) -> Callable[[Array, tuple[int, ...]], Array]:
     """Labels drawn from U(low, high), one for each example.
 
     Raises:
         InputError: if not 0 ≤ low ≤ high ≤ 1.
 
-        >>> from jaxgan import Labels, hinge, noisy
-        >>> loss = hinge(Labels(real=noisy(0.7, 1.0), fake=noisy(0.0, 0.3)))
+        >>> from jaxgan import Labels, hinge, uniform_targets
+        >>> loss = hinge(Labels(uniform_targets(0.7, 1.0), uniform_targets(0.0, 0.3)))
     """
-    check_share("noisy: low", low)
-    check_share("noisy: high", high)
+    check_share("uniform_targets: low", low)
+    check_share("uniform_targets: high", high)
     if low > high:
-        raise InputError(f"noisy: low must be at most high, got {low} and {high}.")
+        raise InputError(
+            f"uniform_targets: low must be at most high, got {low} and {high}."
+        )
     return partial(_uniform, low, high)
 
 
@@ -78,13 +82,13 @@ def pointwise(
     generator: OfLogit,
     labels: Labels = Labels(),
 ) -> Loss:
-    """The loss of one part that is made of functions of a logit.
+    """The loss of one term that is made of functions of a logit.
 
         discriminator pays E real(D(x)) + E fake(D(G(z)))
         generator pays     E generator(D(G(z)))
 
     Args:
-        name: of the part.
+        name: of the term.
         real, fake, generator: elementwise, finite at every finite logit.
         labels: see `Labels`.
 

@@ -20,7 +20,7 @@ from jaxgan.errors import InputError
 from jaxgan.losses.combine import check_loss
 from jaxgan.losses.reductions import Weight, count_pairs, fair_mean, pair_weight
 from jaxgan.precision import wide
-from jaxgan.types import Loss, Part, Payments, Round, Score, Tree
+from jaxgan.types import Loss, Payments, Round, Score, Term, Tree
 
 
 def relativistic(base: Loss) -> Loss:
@@ -36,7 +36,7 @@ def relativistic(base: Loss) -> Loss:
     cannot change. A pair counts by the product of its weights.
 
     Args:
-        base: a loss of the logits; its parts become `relativistic_…`.
+        base: a loss of the logits; its terms become `relativistic_…`.
 
     Raises:
         InputError: when the game is built, if there are not as many fakes as reals, or
@@ -70,7 +70,7 @@ def relativistic_average(base: Loss) -> Loss:
     patches; the batches may differ in size. ESRGAN's code pays half as much.
 
     Args:
-        base: a loss of the logits; its parts become `relativistic_average_…`.
+        base: a loss of the logits; its terms become `relativistic_average_…`.
 
     Raises:
         InputError: when the game is built, if the base reads more than logits or does
@@ -79,7 +79,7 @@ def relativistic_average(base: Loss) -> Loss:
     Reference: Jolicoeur-Martineau 2018, arXiv:1807.00734.
 
         >>> from jaxgan import hinge, relativistic_average
-        >>> list(relativistic_average(hinge()).parts)
+        >>> list(relativistic_average(hinge()).terms)
         ['relativistic_average_hinge']
     """
 
@@ -99,19 +99,19 @@ def relativistic_average(base: Loss) -> Loss:
 def _compared(
     prefix: str, lead: Callable[[Round], Round], base: Loss, scale: float
 ) -> Loss:
-    def versus(name: str, part: Part) -> Part:
+    def versus(name: str, term: Term) -> Term:
         def charge(record: Round, state: Tree, key: jax.Array) -> tuple[Tree, Tree]:
             try:
-                paid, state = part.evaluate(record, state, key)
+                paid, state = term.evaluate(record, state, key)
             except Exception as error:  # whatever comes of reading what is not there
                 raise InputError(
-                    f"{prefix}: the base part {name!r} reads more than logits; give it "
+                    f"{prefix}: the base term {name!r} reads more than logits; give it "
                     "a loss of the logits, like non_saturating(), and chain the rest "
                     "beside it."
                 ) from error
             if "discriminator" not in paid:
                 raise InputError(
-                    f"{prefix}: the base part {name!r} charges the discriminator "
+                    f"{prefix}: the base term {name!r} charges the discriminator "
                     "nothing; use a loss of the logits, such as non_saturating()."
                 )
             return scale * paid["discriminator"], state
@@ -124,11 +124,11 @@ def _compared(
             theirs, _ = charge(_exchanged(straight), state, key)
             return {"discriminator": ours, "generator": theirs}, after
 
-        return replace(part, evaluate=evaluate)
+        return replace(term, evaluate=evaluate)
 
     check_loss(f"{prefix}: base", base)
     return Loss(
-        {f"{prefix}_{name}": versus(name, part) for name, part in base.parts.items()}
+        {f"{prefix}_{name}": versus(name, term) for name, term in base.terms.items()}
     )
 
 

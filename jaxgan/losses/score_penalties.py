@@ -10,10 +10,10 @@ from jaxgan.errors import check_decay, check_non_negative
 from jaxgan.losses.combine import stateless
 from jaxgan.losses.reductions import fair_mean, over_fakes, over_reals
 from jaxgan.precision import wide
-from jaxgan.types import Loss, Part, Payments, Round, Tree
+from jaxgan.types import Loss, Payments, Round, Term, Tree
 
 
-def drift(weight: float | Array = 1e-3) -> Loss:
+def drift_penalty(weight: float | Array = 1e-3) -> Loss:
     """Keeps a critic's logits from wandering off, where only differences count.
 
         discriminator pays ε · E D(x)²
@@ -26,17 +26,17 @@ def drift(weight: float | Array = 1e-3) -> Loss:
 
     Reference: Karras et al. 2017, arXiv:1710.10196, appendix A.1.
 
-        >>> from jaxgan import chain, drift, gradient_penalty, wasserstein
-        >>> progan = chain(wasserstein(), gradient_penalty(10.0), drift(1e-3))
+        >>> from jaxgan import chain, drift_penalty, gradient_penalty, wasserstein
+        >>> progan = chain(wasserstein(), gradient_penalty(10.0), drift_penalty(1e-3))
     """
-    check_non_negative("drift: weight", weight)
+    check_non_negative("drift_penalty: weight", weight)
 
     def evaluate(record: Round, key: Array) -> Payments:
         del key
         square = jnp.square(wide(record.real_score.logits))
         return {"discriminator": weight * over_reals(record, square)}
 
-    return stateless(evaluate, "drift")
+    return stateless(evaluate, "drift_penalty")
 
 
 class Averages(NamedTuple):
@@ -53,7 +53,7 @@ def lecam(weight: float | Array = 0.3, decay: float | Array = 0.99) -> Loss:
         discriminator pays λ · (E (D(x) - a_fake)² + E (D(G(z)) - a_real)²)
         a ← decay · a + (1 - decay) · E D, for reals and for fakes
 
-    The averages are the part's state; they include the present batch, are corrected
+    The averages are the term's state; they include the present batch, are corrected
     for their start at zero as Adam's are, and count as constants. This is the paper's
     formula; its code, and StudioGAN's, charge only logits on the far side of the
     averages (a relu inside both squares) and begin after some thousand steps.
@@ -98,7 +98,7 @@ def lecam(weight: float | Array = 0.3, decay: float | Array = 0.99) -> Loss:
         del variables
         return Averages(jnp.float32(0), jnp.float32(0), jnp.int32(0))
 
-    return Loss({"lecam": Part(init, evaluate, advances="discriminator")})
+    return Loss({"lecam": Term(init, evaluate, advances="discriminator")})
 
 
 def _follow(average: Array, value: Array, decay: float | Array) -> Array:

@@ -42,7 +42,7 @@ def sinkhorn(
     arXiv:1810.08278.
 
         >>> from jaxgan import sinkhorn
-        >>> list(sinkhorn(epsilon=0.1).parts)
+        >>> list(sinkhorn(epsilon=0.1).terms)
         ['sinkhorn']
     """
     check_positive("sinkhorn: epsilon", epsilon)

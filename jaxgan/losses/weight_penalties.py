@@ -1,7 +1,7 @@
 """What a player pays for the weights of a network, whatever the round was.
 
 `network` names the network, and its player is the one who owns it: in a game where the
-two have different names, `rename({"generator": "painter"}, orthogonal("generator"))`
+two have different names, `rename(orthogonal("generator"), names={…})`
 renames the player. Kernels are the parameters of two or more dimensions, embeddings
 among them, as matrices with one column an output.
 """
@@ -16,10 +16,10 @@ from jaxtyping import Array, Float, Int
 from jaxgan.errors import InputError, check_non_negative
 from jaxgan.losses.combine import stateless
 from jaxgan.precision import wide
-from jaxgan.types import Loss, NetworkName, Part, Payments, Round, Tree, Variables
+from jaxgan.types import Loss, NetworkName, Payments, Round, Term, Tree, Variables
 
 
-def orthogonal(
+def orthogonal_penalty(
     network: NetworkName = "generator", weight: float | Array = 1e-4
 ) -> Loss:
     """BigGAN's orthogonal regularization: filters at right angles, of any length.
@@ -39,8 +39,8 @@ def orthogonal(
 
     Reference: Brock et al. 2018, arXiv:1809.11096, equation 3.
 
-        >>> from jaxgan import chain, hinge, orthogonal
-        >>> loss = chain(hinge(), orthogonal("generator", 1e-4))
+        >>> from jaxgan import chain, hinge, orthogonal_penalty
+        >>> loss = chain(hinge(), orthogonal_penalty("generator", 1e-4))
     """
 
     def penalty(kernel: Float[Array, "n m"]) -> Float[Array, ""]:
@@ -48,10 +48,10 @@ def orthogonal(
         off = jnp.where(jnp.eye(len(product), dtype=bool), 0.0, product)
         return jnp.square(off).sum()
 
-    return _on_kernels("orthogonal", network, weight, penalty)
+    return _on_kernels("orthogonal_penalty", network, weight, penalty)
 
 
-def kernel_decay(
+def weight_decay_penalty(
     network: NetworkName = "discriminator", weight: float | Array = 1e-4
 ) -> Loss:
     """L2 regularization of the kernels; biases and scales are spared.
@@ -71,14 +71,14 @@ def kernel_decay(
 
     Reference: Kurach et al. 2018, arXiv:1807.04720.
 
-        >>> from jaxgan import chain, kernel_decay, non_saturating
-        >>> loss = chain(non_saturating(), kernel_decay("discriminator", 1e-4))
+        >>> from jaxgan import chain, weight_decay_penalty, non_saturating
+        >>> loss = chain(non_saturating(), weight_decay_penalty("discriminator", 1e-4))
     """
 
     def penalty(kernel: Float[Array, "n m"]) -> Float[Array, ""]:
         return 0.5 * jnp.square(kernel).sum()
 
-    return _on_kernels("kernel_decay", network, weight, penalty)
+    return _on_kernels("weight_decay_penalty", network, weight, penalty)
 
 
 class History(NamedTuple):
@@ -95,7 +95,7 @@ def historical_averaging(
 
         the network's player pays λ · ‖θ - (θ₀ + … + θₜ₋₁) / t‖²
 
-    The mean is the part's state, begins with the initial parameters and moves once in
+    The mean is the term's state, begins with the initial parameters and moves once in
     each of the player's substeps.
 
     Args:
@@ -136,7 +136,7 @@ def historical_averaging(
         )
         return {network: weight * _sum(squares)}, History(mean, moves)
 
-    return Loss({name: Part(init, evaluate, advances=network)})
+    return Loss({name: Term(init, evaluate, advances=network)})
 
 
 def _on_kernels(

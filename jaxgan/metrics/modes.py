@@ -167,7 +167,7 @@ def class_shares(labels: Integer[np.ndarray, " n"], classes: int) -> list[Estima
 def stacked_label(digits: Integer[np.ndarray, "n 3"]) -> Integer[np.ndarray, " n"]:
     """The class of a stacked image, 0 … 999, from those of its three channels.
 
-    The first channel is the hundreds, as `jaxgan.data.stacked` has it.
+    The first channel is the hundreds, as `jaxgan.data.stack_channels` has it.
 
     Raises:
         InputError: if they are not of shape (n, 3), each from 0 to 9.

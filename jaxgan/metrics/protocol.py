@@ -35,7 +35,7 @@ class Protocol:
 
 
 @dataclasses.dataclass(frozen=True)
-class Score:
+class Measurement:
     """A measured number, by what protocol, and of what.
 
     What follows the protocol is recorded and does not stop a comparison: what is
@@ -57,10 +57,10 @@ class Score:
 
 _LOG = logging.getLogger(__name__)
 
-_SCORE: pydantic.TypeAdapter[Score] = pydantic.TypeAdapter(Score)
+_SCORE: pydantic.TypeAdapter[Measurement] = pydantic.TypeAdapter(Measurement)
 
 
-def check_alike(scores: Mapping[str, Score]) -> None:
+def check_alike(scores: Mapping[str, Measurement]) -> None:
     """Refuse to compare scores that were not taken alike.
 
     Args:
@@ -79,7 +79,7 @@ def check_alike(scores: Mapping[str, Score]) -> None:
                 )
 
 
-def difference(one: Score, other: Score) -> Estimate:
+def difference(one: Measurement, other: Measurement) -> Estimate:
     """`one - other`, with the standard error of a difference of independent scores.
 
     Two scores against the same reals share the part of their errors that is of those:
@@ -89,9 +89,9 @@ def difference(one: Score, other: Score) -> Estimate:
         InputError: if they were not taken by one protocol.
 
         >>> import dataclasses
-        >>> from jaxgan.metrics.protocol import Protocol, Score, difference
+        >>> from jaxgan.metrics.protocol import Protocol, Measurement, difference
         >>> how = Protocol("fd", "pixels", "", "none", "8×8×1", "digits", 9, 9, True)
-        >>> a = Score("fd", 8.0, 0.3, how, "samples", 100, 0, {})
+        >>> a = Measurement("fd", 8.0, 0.3, how, "samples", 100, 0, {})
         >>> difference(a, dataclasses.replace(a, value=7.0, error=0.4))
         Estimate(value=1.0, error=0.5)
     """
@@ -99,7 +99,7 @@ def difference(one: Score, other: Score) -> Estimate:
     return Estimate(one.value - other.value, math.hypot(one.error, other.error))
 
 
-def write_scores(path: Path, scores: Sequence[Score]) -> None:
+def write_scores(path: Path, scores: Sequence[Measurement]) -> None:
     """Append scores to a file, a line of JSON each."""
     with path.open("a+b") as file:
         if file.tell() and path.read_bytes()[-1:] != b"\n":
@@ -108,7 +108,7 @@ def write_scores(path: Path, scores: Sequence[Score]) -> None:
             file.write(_SCORE.dump_json(score) + b"\n")
 
 
-def read_scores(path: Path) -> list[Score]:
+def read_scores(path: Path) -> list[Measurement]:
     """The scores of a file; what are none, torn by a kill, are told and left out."""
     scores, left_out = [], 0
     for line in path.read_bytes().splitlines() if path.exists() else []:

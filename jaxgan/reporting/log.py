@@ -18,8 +18,8 @@ Log = Callable[[int, Row], None]
 def flatten(info: Info) -> Row:
     """Everything a step reports, by name: `discriminator/r1`, `generator/gradient`."""
     row: Row = {}
-    for player, parts in info.losses.items():
-        row |= {f"{player}/{part}": float(value) for part, value in parts.items()}
+    for player, terms in info.losses.items():
+        row |= {f"{player}/{term}": float(value) for term, value in terms.items()}
         row[f"{player}/gradient"] = float(info.gradient_norms[player])
         told = info.diagnostics[player]
         row |= {f"{player}/{name}": float(value) for name, value in told.items()}

@@ -64,7 +64,7 @@ def _length(x: Float[Array, "*n d"]) -> Float[Array, "*n 1"]:
     return jnp.linalg.norm(x, axis=-1, keepdims=True)
 
 
-def between(latents: Tree, path: Path, steps: int) -> Tree:
+def interpolate(latents: Tree, path: Path, steps: int) -> Tree:
     """Rows of ways from each of the first half of some latents to one of the second.
 
     Args:

@@ -20,8 +20,8 @@ from jaxgan.types import (
     Game,
     Loss,
     Network,
-    Part,
     PlayerName,
+    Term,
     Tree,
     Turn,
     Variables,
@@ -177,5 +177,5 @@ def _game_of_points(
         players={player: (name,) for player, (name, _) in points.items()},
         prior=prior,
         play=play,
-        loss=Loss({"cost": Part(lambda variables: (), evaluate)}),
+        loss=Loss({"cost": Term(lambda variables: (), evaluate)}),
     )

@@ -11,7 +11,7 @@ import sys
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of <malloc.h>
 
 
-def keep_freed_memory() -> None:
+def tune_malloc() -> None:
     """Let glibc keep freed blocks of up to 1 GB for the next step.
 
     It has an effect only before JAX's first computation, and only on Linux with glibc;

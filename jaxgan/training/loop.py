@@ -18,8 +18,8 @@ from typing import NamedTuple
 import jax
 from tqdm import tqdm
 
-from jaxgan.algorithms.data_parallel import data_parallel, placed, replicated
-from jaxgan.data.sources import Source, read_ahead
+from jaxgan.algorithms.data_parallel import data_parallel, on_devices, replicated
+from jaxgan.data.sources import Source, prefetch
 from jaxgan.errors import Interrupted, RunError, check_positive_int
 from jaxgan.evaluation.evaluator import Reference
 from jaxgan.reporting.log import (
@@ -39,7 +39,7 @@ from jaxgan.training.checkpoint import (
     steps,
 )
 from jaxgan.training.run import Run, locked
-from jaxgan.training.signals import caught_signals
+from jaxgan.training.signals import defer_signals
 from jaxgan.training.snapshots import (
     run_reference,
     save,
@@ -115,7 +115,7 @@ def train(
         _told(run),
         locked(run),
         nullcontext(_reference(run, schedule)) as against,
-        caught_signals() as caught,
+        defer_signals() as caught,
     ):
         init = partial(algorithm.init, jax.random.key(experiment.seed))
         state = restore(run.checkpoints, shapes(init, replicated(devices)))
@@ -204,7 +204,7 @@ def _ahead(source: Source, devices: Sequence[jax.Device] | None) -> Source:
     here = (devices or jax.local_devices())[0].platform == "cpu"
     if here and jax.process_count() == 1:
         return source
-    return read_ahead(placed(source, devices))
+    return prefetch(on_devices(source, devices))
 
 
 def is_milestone(step: int) -> bool:
@@ -236,8 +236,8 @@ def _look(infos: Iterable[tuple[int, Info]], saved: Checkpoints) -> Row:
     rows = []
     for step, info in infos:
         row = flatten(info)
-        for player, parts in info.losses.items():
-            for name in (f"{player}/{part}" for part in (*parts, "gradient")):
+        for player, terms in info.losses.items():
+            for name in (f"{player}/{term}" for term in (*terms, "gradient")):
                 if not math.isfinite(row[name]):
                     raise RunError(
                         f"step {step:,}: {name} is {row[name]}; {saved.last_good()}."

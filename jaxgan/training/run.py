@@ -104,7 +104,7 @@ def create_run(directory: Path, file: ExperimentFile, config: Any) -> Run:
     """
     if (directory / "run.json").exists():
         _check_same(directory, file, config)
-        return open_run(directory)
+        return load_run(directory)
     if directory.exists() and any(directory.iterdir()):
         raise InputError(
             f"{directory} is not empty and is not a run; choose another with --run."
@@ -123,7 +123,7 @@ def create_run(directory: Path, file: ExperimentFile, config: Any) -> Run:
     return Run(directory, file.path.stem, config, built)
 
 
-def open_run(directory: Path) -> Run:
+def load_run(directory: Path) -> Run:
     """Open a run directory, from its own files alone.
 
     Raises:
@@ -142,7 +142,7 @@ def open_run(directory: Path) -> Run:
 
 
 @contextlib.contextmanager
-def withdrawn_if_refused(run: Run) -> Iterator[None]:
+def delete_on_rejection(run: Run) -> Iterator[None]:
     """Remove a run that is refused before its first checkpoint and line of the log.
 
     Otherwise the command, once it is mended, would find another run in its place.
@@ -177,7 +177,7 @@ class Kind(NamedTuple):
     config: str  # but for the seed
 
 
-def kind_and_seed(directory: Path) -> tuple[Kind, str]:
+def experiment_identity(directory: Path) -> tuple[Kind, str]:
     """What a run is, without building it; without a seed, its directory is one.
 
     Raises:

@@ -10,7 +10,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
-def caught_signals() -> Iterator[Callable[[], int | None]]:
+def defer_signals() -> Iterator[Callable[[], int | None]]:
     """Catch Ctrl-C and SIGTERM; yields a function that gives the one caught, or None.
 
     The first is only noted, so that the run can finish its step and save; a second one

@@ -24,7 +24,12 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from jaxgan.algorithms.population import crossed, diverged, member, population
+from jaxgan.algorithms.population import (
+    diverged_members,
+    hyper_grid,
+    member,
+    population,
+)
 from jaxgan.errors import (
     InputError,
     Interrupted,
@@ -43,7 +48,7 @@ from jaxgan.training.kept_reference import kept_reference
 from jaxgan.training.loop import IN_FLIGHT, is_milestone
 from jaxgan.training.run import create_run
 from jaxgan.training.run_data import RunData
-from jaxgan.training.signals import caught_signals
+from jaxgan.training.signals import defer_signals
 from jaxgan.training.snapshots import (
     Showing,
     evaluated_examples,
@@ -107,7 +112,7 @@ def _members(
     if not hasattr(config, "seed"):
         raise InputError(f"{file.path}: a sweep needs a Config with a field `seed`.")
     check_seed("the last seed", config.seed + seeds - 1)
-    cells = crossed(**grid) if grid else {}
+    cells = hyper_grid(**grid) if grid else {}
     count = len(next(iter(cells.values()))) if cells else 1
     shown: dict[int, Showing] = {}  # one for the seeds of a cell
     made = []
@@ -184,7 +189,7 @@ def _train(
     unlogged: list[Info] = []
     steps = range(1, experiment.steps + 1)
     with (
-        caught_signals() as caught,
+        defer_signals() as caught,
         tqdm(steps, directory.name, unit=" steps", dynamic_ncols=True) as progress,
     ):
         for step in progress:
@@ -238,7 +243,7 @@ def _look(
     """Log the mean of some steps' reports, and note who has diverged."""
     mean = jax.tree.map(lambda *x: np.mean(x, axis=0), *jax.device_get(list(infos)))
     charged = jax.tree.leaves((mean.losses, mean.gradient_norms))
-    lost = diverged(state) | ~np.isfinite(charged).all(axis=0)
+    lost = diverged_members(state) | ~np.isfinite(charged).all(axis=0)
     for i, each in enumerate(members):
         each.log[step] = flatten(jax.tree.map(lambda x, i=i: x[i], mean))
         if lost[i]:

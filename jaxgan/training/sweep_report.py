@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxgan.metrics.protocol import Score
+from jaxgan.metrics.protocol import Measurement
 from jaxgan.reporting.figures import curves
 from jaxgan.reporting.log import Row, finite_or_none
 from jaxgan.reporting.tables import mean_and_error
@@ -26,7 +26,7 @@ class Member(NamedTuple):
     log: dict[int, Row]  # by step
     measured: dict[int, Row]  # by step
     diverged: list[int]  # the step at which that was seen, if it was
-    scores: list[Score]  # at the end, if the experiment is evaluated
+    scores: list[Measurement]  # at the end, if the experiment is evaluated
 
     @property
     def last(self) -> Row:

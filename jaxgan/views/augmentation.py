@@ -23,19 +23,19 @@ Augmentation = Callable[
 """`(key, images) -> images`, differentiable in the images."""
 
 
-def augmented(*changes: Augmentation) -> View:
+def diff_augment(*changes: Augmentation) -> View:
     """Show every image through these changes, one after the other.
 
     Args:
-        changes: `shifted(…)`, `cut_out(…)`, `brightened(…)`, or a function of your own.
+        changes: `translation(…)`, `cutout(…)`, `brightness(…)`, or your own function.
 
     Raises:
         InputError: if a change is not a function, or, when the game is built, if the
             data are not images (b, h, w, c).
 
         >>> from jaxgan import gan, mlp, non_saturating, priors
-        >>> from jaxgan.views.augmentation import augmented, cut_out, shifted
-        >>> view = augmented(shifted(), cut_out())
+        >>> from jaxgan.views.augmentation import diff_augment, cutout, translation
+        >>> view = diff_augment(translation(), cutout())
         >>> game = gan(mlp((8, 8, 1)), mlp(()), non_saturating(), priors.normal(4),
         ...     view=view)
     """
@@ -46,7 +46,7 @@ def augmented(*changes: Augmentation) -> View:
         if not isinstance(images, jax.Array) or images.ndim != 4:
             shapes = jax.tree.map(jnp.shape, images)
             raise InputError(
-                f"augmented: the data must be images (b, h, w, c), got {shapes}."
+                f"diff_augment: the data must be images (b, h, w, c), got {shapes}."
             )
         for i, change in enumerate(changes):
             images = change(jax.random.fold_in(key, i), images)
@@ -55,7 +55,7 @@ def augmented(*changes: Augmentation) -> View:
     return View(show=show)
 
 
-def shifted(share: float = 1 / 8) -> Augmentation:
+def translation(share: float = 1 / 8) -> Augmentation:
     """Move each image by up to this share of its sides, to any whole pixel.
 
     What comes in from outside is 0, the gray between -1 and 1.
@@ -63,7 +63,7 @@ def shifted(share: float = 1 / 8) -> Augmentation:
     Raises:
         InputError: if `share` is not from 0 to 1.
     """
-    check_share("shifted: share", share)
+    check_share("translation: share", share)
 
     def shift(
         key: Key[Array, ""], images: Float[Array, "b h w c"]
@@ -79,7 +79,7 @@ def shifted(share: float = 1 / 8) -> Augmentation:
     return shift
 
 
-def cut_out(share: float = 1 / 2) -> Augmentation:
+def cutout(share: float = 1 / 2) -> Augmentation:
     """Blank a rectangle in each image, its sides this share of the image's.
 
     Its center is anywhere in the image, so it may stick out.
@@ -87,7 +87,7 @@ def cut_out(share: float = 1 / 2) -> Augmentation:
     Raises:
         InputError: if `share` is not from 0 to 1.
     """
-    check_share("cut_out: share", share)
+    check_share("cutout: share", share)
 
     def cut(
         key: Key[Array, ""], images: Float[Array, "b h w c"]
@@ -102,13 +102,13 @@ def cut_out(share: float = 1 / 2) -> Augmentation:
     return cut
 
 
-def brightened(reach: float = 0.5) -> Augmentation:
+def brightness(reach: float = 0.5) -> Augmentation:
     """Add to each image one number, uniform from -reach to reach.
 
     Raises:
         InputError: if `reach` is negative or not finite.
     """
-    check_non_negative("brightened: reach", reach)
+    check_non_negative("brightness: reach", reach)
 
     def brighten(
         key: Key[Array, ""], images: Float[Array, "b h w c"]

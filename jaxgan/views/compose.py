@@ -20,10 +20,10 @@ def compose(*views: View) -> View:
         InputError: if one is not a `View`, or views whose states advance with
             different players are put together.
 
-        >>> from jaxgan.views import augmentation, compose, replayed
-        >>> view = compose.compose(
-        ...     replayed.replayed(50), augmentation.augmented(augmentation.shifted())
-        ... )
+        >>> from jaxgan.views.augmentation import diff_augment, translation
+        >>> from jaxgan.views.compose import compose
+        >>> from jaxgan.views.replayed import replayed
+        >>> view = compose(replayed(50), diff_augment(translation()))
     """
     for view in views:
         if not isinstance(view, View):

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan import InputError, averaged
+from jaxgan import InputError, ema
 from tests.builders import algorithm_of, batches, bits, small_game
 
 NETWORKS = ("discriminator", "generator")
@@ -28,7 +28,7 @@ def walk(algorithm, iterations):
 
 # The ramp (1 + t) / (10 + t) passes 0.4 after t = 5.
 def test_the_average_is_that_of_a_plain_loop(plain):
-    states = walk(averaged(plain, 0.4, networks=NETWORKS), 8)
+    states = walk(ema(plain, 0.4, networks=NETWORKS), 8)
     for name in NETWORKS:
         average = jax.tree.map(
             lambda x: np.asarray(x, "f8"), states[0].variables[name].params
@@ -51,14 +51,14 @@ def test_the_average_is_that_of_a_plain_loop(plain):
 
 
 def test_training_is_the_same_bit_for_bit(plain):
-    without, with_average = walk(plain, 3)[-1], walk(averaged(plain), 3)[-1]
+    without, with_average = walk(plain, 3)[-1], walk(ema(plain), 3)[-1]
     assert set(with_average.average) == {"generator"}
     assert without.average == {}
     assert bits(with_average._replace(average={})) == bits(without)
 
 
 def test_an_average_may_be_donated(plain):
-    algorithm = averaged(plain, networks=NETWORKS)
+    algorithm = ema(plain, networks=NETWORKS)
     step = jax.jit(algorithm.step, donate_argnums=0)
     expected = walk(algorithm, 2)[-1]
     state = algorithm.init(jax.random.key(0))
@@ -77,7 +77,7 @@ def test_the_decay_may_be_traced(plain):
     start = walk(plain, 1)[-1]
 
     def average(decay):
-        algorithm = averaged(plain, decay)
+        algorithm = ema(plain, decay)
         state = start._replace(average=algorithm.init(jax.random.key(1)).average)
         return algorithm.step(state, batches())[0].average
 
@@ -93,11 +93,11 @@ def test_the_decay_may_be_traced(plain):
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0, 1.5, float("nan")])
 def test_a_decay_must_be_in_its_range(plain, decay):
-    with pytest.raises(InputError, match=rf"averaged: decay .* \[0, 1\), got {decay}"):
-        averaged(plain, decay)
+    with pytest.raises(InputError, match=rf"ema: decay .* \[0, 1\), got {decay}"):
+        ema(plain, decay)
 
 
 def test_an_averaged_network_must_exist(plain):
-    algorithm = averaged(plain, networks=("generator", "encoder"))
-    with pytest.raises(InputError, match=r"averaged: networks \['encoder'\] are not"):
+    algorithm = ema(plain, networks=("generator", "encoder"))
+    with pytest.raises(InputError, match=r"ema: networks \['encoder'\] are not"):
         algorithm.init(jax.random.key(0))

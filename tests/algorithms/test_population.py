@@ -12,15 +12,15 @@ from jaxgan import (
     Batch,
     InputError,
     alternating,
-    averaged,
     chain,
-    crossed,
     dcgan_discriminator,
     dcgan_generator,
-    diverged,
+    diverged_members,
+    ema,
     every,
     extragradient,
     gan,
+    hyper_grid,
     lookahead,
     member,
     non_saturating,
@@ -41,7 +41,7 @@ from tests.builders import (
 )
 
 HYPERS = {
-    **crossed(gamma=[0.1, 1.0], rate=[1e-3, 1e-2]),
+    **hyper_grid(gamma=[0.1, 1.0], rate=[1e-3, 1e-2]),
     "b1": np.array([0.0, 0.5, 0.9, 0.99]),
     "decay": np.array([0.0, 0.5, 0.9, 0.99]),
 }
@@ -60,10 +60,10 @@ def keys(seeds=SEEDS):
 
 
 def build(hypers, dynamics=alternating):
-    game = small_game(chain(non_saturating(), every(2, r1(hypers["gamma"]))))
+    game = small_game(chain(non_saturating(), every(r1(hypers["gamma"]), n=2)))
     adam = optax.adam(hypers["rate"], b1=hypers.get("b1", 0.9))
     algorithm = algorithm_of(game, adam, dynamics=dynamics)
-    return averaged(algorithm, hypers.get("decay", 0.99))
+    return ema(algorithm, hypers.get("decay", 0.99))
 
 
 def build_points(hypers):
@@ -200,7 +200,7 @@ def test_a_diverged_member_is_named_and_disturbs_nobody(form):
     state = algorithm.init(keys())
     for t in range(4):
         state, _ = algorithm.step(state, batches_of(t))
-    assert diverged(state).tolist() == [False, False, True, False]
+    assert diverged_members(state).tolist() == [False, False, True, False]
     for i in (0, 3):
         expected, _ = alone(build, hypers, i, 4)
         assert_close(member(state, i).variables, expected.variables)
@@ -280,7 +280,7 @@ def test_what_only_a_step_cannot_trace_is_named_too():
 
 
 def test_crossed_has_every_combination():
-    found = crossed(a=(1, 2), b=("x", "y", "z"))
+    found = hyper_grid(a=(1, 2), b=("x", "y", "z"))
     assert found["a"].tolist() == [1, 1, 1, 2, 2, 2]
     assert found["b"].tolist() == ["x", "y", "z"] * 2
 
@@ -298,8 +298,11 @@ def shaped(hypers):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: crossed(gamma=[]), "crossed: gamma has no values; give at least one"),
-        (lambda: crossed(), "crossed: there is nothing to cross"),
+        (
+            lambda: hyper_grid(gamma=[]),
+            "hyper_grid: gamma has no values; give at least one",
+        ),
+        (lambda: hyper_grid(), "hyper_grid: there is nothing to cross"),
         (
             lambda: population(build, {"gamma": np.ones(3), "rate": np.ones(2)}),
             r"the same number of members in front, got .*'gamma'.*\(3,\).*\(2,\)",

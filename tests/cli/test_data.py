@@ -10,7 +10,7 @@ from PIL import Image
 from jaxgan import Batch
 from jaxgan.cli.data import contact_sheet, summary
 from jaxgan.cli.main import main
-from jaxgan.data import Fit, array_file, folder, paired
+from jaxgan.data import Resize, array_file, folder, paired
 from jaxgan.data.datasets import Dataset
 from tests.tiny_set import prepare
 
@@ -224,8 +224,8 @@ def test_a_sheet_that_cannot_be_written_is_one_sentence(look, painted):
 
 
 def test_pairs_are_laid_side_by_side(painted):
-    wide = folder(painted, Fit(40))
-    gray = folder(painted, Fit(40, channels=1))
+    wide = folder(painted, Resize(40))
+    gray = folder(painted, Resize(40, channels=1))
     sheet = contact_sheet(paired(wide, gray))
     assert sheet.size == sheet_size(2, 2, 40, 80)
     assert sheet.getpixel((GAP, GAP)) == (10, 0, 0)
@@ -239,7 +239,9 @@ def test_pairs_are_laid_side_by_side(painted):
 
 
 def test_of_pairs_of_two_sizes_the_first_are_shown(painted):
-    sheet = contact_sheet(paired(folder(painted, Fit(40)), folder(painted, Fit(32))))
+    sheet = contact_sheet(
+        paired(folder(painted, Resize(40)), folder(painted, Resize(32)))
+    )
     assert sheet.size == sheet_size(2, 2, 40, 40)
 
 

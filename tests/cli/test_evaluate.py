@@ -20,7 +20,7 @@ from jaxgan.metrics.protocol import read_scores, write_scores
 from jaxgan.reporting.tables import with_error
 from jaxgan.sampling.outputs import NOTHING, draw_latents, maker
 from jaxgan.training.experiment import load_file
-from jaxgan.training.run import create_run, open_run
+from jaxgan.training.run import create_run, load_run
 from jaxgan.training.snapshots import restored_networks
 from tests.command_line import run
 from tests.metrics import by_hand
@@ -208,7 +208,7 @@ def test_any_metric_can_be_asked_for_by_its_name(trained, capsys):
     assert run("evaluate", trained, "--against", "train", "--metrics", *names) == 0
     found = {s.name: s for s in evaluated(trained, count=2)}
     assert {*found} == {*names}
-    opened = open_run(trained)
+    opened = load_run(trained)
     game, (_, variables) = opened.experiment.game, restored_networks(opened)
     fakes = maker(game)(variables, draw_latents(game, EVALUATED, 0), NOTHING)
     images = in_memory(reals("train")).gather(np.arange(60)).real

@@ -15,17 +15,17 @@ from jaxgan import (
     Batch,
     InputError,
     alternating,
-    augmented,
     data_parallel,
     gan,
     mlp,
     non_saturating,
-    placed,
+    on_devices,
     priors,
+    random_transform,
     shuffled,
-    unpaired,
+    zip_sources,
 )
-from jaxgan.data import Dataset, mirrored
+from jaxgan.data import Dataset, random_flip
 
 SIZE, ROWS, STEPS, SEED = 24, 8, 4, 3
 DEVICES = 2
@@ -61,8 +61,10 @@ def sources(asked):
         "memory": shuffled(pictures(), ROWS),
         "device": shuffled(pictures(), ROWS, on_device=True),
         "lazy": lazy,
-        "augmented": augmented(shuffled(pictures(), ROWS), mirrored, noisy),
-        "unpaired": unpaired(shuffled(pictures(), ROWS), shuffled(computed([]), ROWS)),
+        "augmented": random_transform(shuffled(pictures(), ROWS), random_flip, noisy),
+        "unpaired": zip_sources(
+            shuffled(pictures(), ROWS), shuffled(computed([]), ROWS)
+        ),
     }
 
 
@@ -106,7 +108,7 @@ def main(port, number, processes, out):
             found[f"{name}{path}"] = leaf
     found["asked"] = np.stack(asked)
 
-    whole = placed(made["memory"], jax.devices())
+    whole = on_devices(made["memory"], jax.devices())
     for path, leaf in batches(whole).items():
         assert not leaf.is_fully_addressable
         assert len(leaf.sharding.device_set) == processes * DEVICES

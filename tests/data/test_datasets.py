@@ -13,9 +13,9 @@ from jaxgan.data import (
     concatenate,
     in_memory,
     paired,
+    sample_tuples,
     split,
     take,
-    tuples,
 )
 from jaxgan.data.datasets import as_dataset, fits_in_memory, total_bytes
 from tests.builders import bits
@@ -258,8 +258,10 @@ MADE = {
     "concatenate": lambda some: concatenate(some, pictures(3, 1), some),
     "map": lambda some: data.map(some, lambda x: x._replace(real=255 - x.real)),
     "paired": lambda some: paired(some, pictures(10, 2)),
-    "tuples": lambda some: tuples(some, 3, 20),
-    "several": lambda some: tuples(concatenate(*split(take(some, 8), 0.5)), 2, 9),
+    "tuples": lambda some: sample_tuples(some, 3, 20),
+    "several": lambda some: sample_tuples(
+        concatenate(*split(take(some, 8), 0.5)), 2, 9
+    ),
 }
 
 
@@ -335,8 +337,10 @@ def test_a_part_without_examples_is_refused(share):
 def test_splits_and_tuples_need_a_seed():
     with pytest.raises(InputError, match="split: seed must be an integer from 0 to"):
         split(pictures(), 0.5, seed=-1)
-    with pytest.raises(InputError, match="tuples: seed must be an integer from 0 to"):
-        tuples(pictures(), 2, 3, seed=-1)
+    with pytest.raises(
+        InputError, match="sample_tuples: seed must be an integer from 0 to"
+    ):
+        sample_tuples(pictures(), 2, 3, seed=-1)
 
 
 @pytest.mark.parametrize(
@@ -448,8 +452,8 @@ def test_only_one_of_those_together_may_have_weights():
     with pytest.raises(InputError, match=message):
         everything(paired(weighted, weighted))
     with pytest.raises(InputError, match=message):
-        everything(tuples(weighted, 2, 3))
-    assert everything(tuples(weighted, 1, 3)).weight.tolist() == [1, 1, 1]
+        everything(sample_tuples(weighted, 2, 3))
+    assert everything(sample_tuples(weighted, 1, 3)).weight.tolist() == [1, 1, 1]
 
 
 def test_pairs_need_as_many_of_both():
@@ -465,7 +469,7 @@ def test_classes_of_a_pair_are_those_of_the_side_that_has_them():
 
 
 def test_members_of_a_tuple_are_drawn_with_replacement():
-    members = everything(tuples(numbers(1, 2, 3), 2, 200)).real
+    members = everything(sample_tuples(numbers(1, 2, 3), 2, 200)).real
     drawn = list(zip(*(side.tolist() for side in members), strict=True))
     assert len(drawn) == 200
     assert set(drawn) == {(a, b) for a in (1, 2, 3) for b in (1, 2, 3)}
@@ -473,7 +477,7 @@ def test_members_of_a_tuple_are_drawn_with_replacement():
 
 def test_tuples_are_drawn_once():
     def drawn(**seed):
-        return tuples(pictures(), 3, 20, **seed)
+        return sample_tuples(pictures(), 3, 20, **seed)
 
     some = drawn()
     assert len(some) == 20
@@ -485,7 +489,7 @@ def test_tuples_are_drawn_once():
 def test_the_condition_of_a_tuple_is_that_of_each_member_in_turn():
     values = np.arange(50)
     data = Batch(values, (values + 100, values + 200))
-    found = everything(tuples(data, 3, 20))
+    found = everything(sample_tuples(data, 3, 20))
     assert len(found.real) == 3 and len(found.condition) == 6
     for member, real in enumerate(found.real):
         first, second = found.condition[2 * member : 2 * member + 2]
@@ -495,8 +499,10 @@ def test_the_condition_of_a_tuple_is_that_of_each_member_in_turn():
 
 @pytest.mark.parametrize(("k", "n", "name"), [(0, 1, "k"), (1, 0, "n")])
 def test_tuples_need_counts(k, n, name):
-    with pytest.raises(InputError, match=f"tuples: {name} must be an integer of at le"):
-        tuples(pictures(), k, n)
+    with pytest.raises(
+        InputError, match=f"sample_tuples: {name} must be an integer of at le"
+    ):
+        sample_tuples(pictures(), k, n)
 
 
 def test_bare_arrays_are_told_to_be_wrapped():

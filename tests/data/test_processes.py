@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgan import Batch, InputError, shuffled
-from jaxgan.data import Dataset, in_processes
+from jaxgan.data import Dataset, multiprocess
 
 
 def told(indices):
@@ -17,7 +17,7 @@ def told(indices):
 
 @pytest.fixture(scope="module")
 def data():
-    return in_processes(Dataset(7, told, classes=("all",)), 2)
+    return multiprocess(Dataset(7, told, classes=("all",)), 2)
 
 
 def test_examples_are_those_of_this_process_and_made_in_others(data):
@@ -44,5 +44,5 @@ def test_an_error_comes_out_as_it_is_and_the_others_go_on(data):
 
 
 def test_the_count_is_checked():
-    with pytest.raises(InputError, match="in_processes: count must be an integer of"):
-        in_processes(Dataset(20, told), 0)
+    with pytest.raises(InputError, match="multiprocess: count must be an integer of"):
+        multiprocess(Dataset(20, told), 0)

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan import Batch, placed, shuffled
+from jaxgan import Batch, on_devices, shuffled
 from tests.data.shares_worker import (
     DEVICES,
     ROWS,
@@ -90,7 +90,7 @@ def test_placed_batches_are_the_global_ones(parts):
 
 def test_processes_train_as_one_does(parts):
     devices = jax.devices()[: PROCESSES * DEVICES]
-    expected = trained(placed(sources([])["memory"], devices), devices)
+    expected = trained(on_devices(sources([])["memory"], devices), devices)
     first, second = (under("trained", part) for part in parts)
     assert set(first) == set(second) == set(expected)
     for path, leaf in expected.items():

@@ -8,8 +8,23 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import Batch, InputError, augmented, data, read_ahead, shuffled, unpaired
-from jaxgan.data import Dataset, array_file, binarized, fixed, in_memory, mirrored
+from jaxgan import (
+    Batch,
+    InputError,
+    data,
+    prefetch,
+    random_transform,
+    shuffled,
+    zip_sources,
+)
+from jaxgan.data import (
+    Dataset,
+    array_file,
+    bernoulli_binarize,
+    draw_once,
+    in_memory,
+    random_flip,
+)
 from jaxgan.data.sources import DECODERS, as_float
 from tests.builders import bits
 
@@ -211,14 +226,14 @@ def test_words_can_be_encoded_as_numbers():
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_seeds_are_refused_by_the_source(seed):
     sources = [shuffled(NUMBERS, 4), shuffled(lazy(NUMBERS), 4)]
-    for source in [*sources, unpaired(*sources)]:
+    for source in [*sources, zip_sources(*sources)]:
         with pytest.raises(InputError, match="seed must be an integer from 0 to 2³² -"):
             source(seed, 0)
 
 
 @pytest.mark.parametrize(("threads", "depth"), [(1, None), (1, 1), (3, None), (2, 7)])
 def test_steps_read_ahead_may_be_asked_for_in_any_order(threads, depth):
-    ahead = read_ahead(steps_made, threads, depth)
+    ahead = prefetch(steps_made, threads, depth)
     rng = np.random.default_rng(0)
     jumps = rng.integers((3, 9), size=(20, 2)).tolist()
     walks = [(0, step) for step in range(10)] + [(1, step) for step in (3, 4, 5, 5, 4)]
@@ -234,7 +249,7 @@ def test_as_many_steps_are_made_ahead_as_asked_for(threads, depth):
         made.append(step)
         return steps_made(seed, step)
 
-    ahead = read_ahead(source, threads, depth)
+    ahead = prefetch(source, threads, depth)
     assert made == []
     ahead(0, 5)
     assert eventually(lambda: set(made) == set(range(5, 6 + depth)))
@@ -252,7 +267,7 @@ def test_steps_are_made_while_one_is_used():
             both.wait(5)
         return steps_made(seed, step)
 
-    ahead = read_ahead(source, threads=2)
+    ahead = prefetch(source, threads=2)
     ahead(0, 0)
     both.wait(5)
     assert ahead(0, 1)[0].real.tolist() == [0, 1]
@@ -267,7 +282,7 @@ def test_an_error_of_the_source_comes_out_as_it_is_and_others_steps_remain(threa
             raise error
         return steps_made(seed, step)
 
-    ahead = read_ahead(source, threads)
+    ahead = prefetch(source, threads)
     for _ in range(2):
         for step in (1, 2, 3, 3, 4, 5, 0):
             if step == 3:
@@ -304,12 +319,12 @@ def test_an_example_that_cannot_be_read_is_an_error_of_its_own_step():
 )
 def test_reading_ahead_needs_counts(threads, depth, name):
     with pytest.raises(InputError, match=f"{name} must be an integer of at least 1"):
-        read_ahead(steps_made, threads, depth)
+        prefetch(steps_made, threads, depth)
 
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: read_ahead(steps_made, 3), lambda: shuffled(lazy(NUMBERS), 4)],
+    [lambda: prefetch(steps_made, 3), lambda: shuffled(lazy(NUMBERS), 4)],
     ids=["read_ahead", "shuffled"],
 )
 def test_threads_end_when_the_source_is_dropped(make):
@@ -325,7 +340,7 @@ def test_threads_end_when_the_source_is_dropped(make):
 
 def test_threads_end_when_another_step_than_the_next_is_asked_for():
     before = set(threading.enumerate())
-    source = read_ahead(steps_made, threads=2)
+    source = prefetch(steps_made, threads=2)
     for step in (10, 0, 20, 5):
         source(0, step)
     assert eventually(lambda: len(set(threading.enumerate()) - before) <= 2)
@@ -333,7 +348,7 @@ def test_threads_end_when_another_step_than_the_next_is_asked_for():
 
 def test_sources_side_by_side_are_each_shuffled_on_their_own():
     small, large = Batch(np.arange(12)), Batch(np.arange(100, 124))
-    source = unpaired(shuffled(small, 4, 1), shuffled(large, 4, 1))
+    source = zip_sources(shuffled(small, 4, 1), shuffled(large, 4, 1))
     sides = [source(0, step)[0].real for step in range(6)]
     few, many = (np.concatenate(side) for side in zip(*sides, strict=True))
     assert sorted(few[:12]) == sorted(few[12:]) == list(range(12))
@@ -342,19 +357,19 @@ def test_sources_side_by_side_are_each_shuffled_on_their_own():
 
 def test_the_same_source_several_times_gives_different_orders():
     one = shuffled(NUMBERS, 12, substeps=1)
-    threefold = unpaired(one, one, one)
+    threefold = zip_sources(one, one, one)
     for step in range(3):
         [batch] = threefold(0, step)
         assert all(sorted(side) == list(range(12)) for side in batch.real)
         assert len({tuple(side) for side in batch.real}) == 3
-    orders = {tuple(unpaired(one)(seed, 0)[0].real[0]) for seed in range(20)}
+    orders = {tuple(zip_sources(one)(seed, 0)[0].real[0]) for seed in range(20)}
     assert len(orders) == 20
 
 
 def test_conditions_side_by_side_come_in_turn():
     first = Batch(np.arange(8), (np.arange(8) + 10, np.arange(8) + 20))
     second = Batch(np.arange(8) + 100, (np.arange(8) + 110,), np.arange(8) + 120)
-    for batch in unpaired(shuffled(first, 4), shuffled(second, 4))(0, 0):
+    for batch in zip_sources(shuffled(first, 4), shuffled(second, 4))(0, 0):
         one, two = batch.real
         expected = [one + 10, one + 20, two + 10]
         assert [x.tolist() for x in batch.condition] == [x.tolist() for x in expected]
@@ -369,21 +384,23 @@ def test_conditions_side_by_side_come_in_turn():
     ],
 )
 def test_sources_side_by_side_need_batches_alike(other, sizes):
-    source = unpaired(shuffled(NUMBERS, 4), other)
-    message = f"unpaired: the sources make batches of {sizes}; give all the same batch"
+    source = zip_sources(shuffled(NUMBERS, 4), other)
+    message = (
+        f"zip_sources: the sources make batches of {sizes}; give all the same batch"
+    )
     with pytest.raises(InputError, match=message):
         source(0, 0)
 
 
 def test_no_source_is_refused():
-    with pytest.raises(InputError, match="unpaired: give at least one source"):
-        unpaired()
+    with pytest.raises(InputError, match="zip_sources: give at least one source"):
+        zip_sources()
 
 
 def test_weights_of_two_sources_are_refused():
     weighted = shuffled(NUMBERS._replace(weight=np.ones(12)), 4)
     with pytest.raises(InputError, match="weight: of examples that go together only"):
-        unpaired(weighted, weighted)(0, 0)
+        zip_sources(weighted, weighted)(0, 0)
 
 
 def noisy(key, example):
@@ -397,7 +414,7 @@ def drawn(key, example):
 
 
 def test_a_change_is_drawn_anew_for_every_example():
-    source = augmented(shuffled(Batch(np.zeros(8)), 4, substeps=3), drawn)
+    source = random_transform(shuffled(Batch(np.zeros(8)), 4, substeps=3), drawn)
     found = [
         value
         for seed in (0, 1)
@@ -410,7 +427,7 @@ def test_a_change_is_drawn_anew_for_every_example():
 
 
 def test_a_change_is_a_function_of_seed_and_step_alone():
-    source, fresh = (augmented(shuffled(PICTURES, 5), noisy) for _ in range(2))
+    source, fresh = (random_transform(shuffled(PICTURES, 5), noisy) for _ in range(2))
     walked = [bits(source(3, step)) for step in range(6)]
     for step in (5, 0, 3):
         assert bits(fresh(3, step)) == walked[step]
@@ -419,8 +436,8 @@ def test_a_change_is_a_function_of_seed_and_step_alone():
 
 def test_a_change_depends_on_its_row_and_not_on_the_example_or_the_batch():
     # So that several processes draw, each for its rows, what one would draw.
-    large = augmented(shuffled(NUMBERS, 12), drawn)
-    small = augmented(shuffled(Batch(np.arange(30.0)), 5), drawn)
+    large = random_transform(shuffled(NUMBERS, 12), drawn)
+    small = random_transform(shuffled(Batch(np.arange(30.0)), 5), drawn)
     [[first, _], [second, _]] = large(0, 0), small(0, 0)
     assert first.real[:5].tolist() != second.real.tolist()
     assert first.condition[0][:5].tolist() == second.condition[0].tolist()
@@ -431,7 +448,9 @@ def test_changes_of_one_call_are_independent_and_in_order():
         tossed = jax.random.bernoulli(key)
         return example._replace(condition=(*example.condition, tossed))
 
-    batch = augmented(shuffled(Batch(np.zeros(1000)), 1000, 1), coin, coin)(0, 0)[0]
+    batch = random_transform(shuffled(Batch(np.zeros(1000)), 1000, 1), coin, coin)(
+        0, 0
+    )[0]
     first, second = (np.asarray(side) for side in batch.condition)
     # Of 1000 fair coins, five standard deviations are 79.
     for heads in (first, second, first == second):
@@ -443,7 +462,7 @@ def test_changes_of_one_call_are_independent_and_in_order():
     def raised(key, example):
         return example._replace(real=example.real + 1)
 
-    source = augmented(shuffled(NUMBERS, 12, 1), doubled, raised)
+    source = random_transform(shuffled(NUMBERS, 12, 1), doubled, raised)
     assert sorted(source(0, 0)[0].real.tolist()) == [2 * x + 1 for x in range(12)]
 
 
@@ -454,7 +473,7 @@ def test_changes_see_images_as_floats_and_single_examples():
         assert label.shape == () and other.dtype == jnp.float32
         return example
 
-    assert bits(augmented(shuffled(PICTURES, 5), change)(0, 1)) == bits(
+    assert bits(random_transform(shuffled(PICTURES, 5), change)(0, 1)) == bits(
         shuffled(PICTURES, 5)(0, 1)
     )
 
@@ -469,20 +488,24 @@ SOURCES = {
     "device": lambda folder: shuffled(PICTURES, 5, on_device=True),
     "lazy": lambda folder: shuffled(lazy(PICTURES), 5),
     "file": lambda folder: shuffled(from_file(folder), 5),
-    "read ahead": lambda folder: read_ahead(shuffled(PICTURES, 5), 3),
-    "unpaired": lambda folder: unpaired(
+    "read ahead": lambda folder: prefetch(shuffled(PICTURES, 5), 3),
+    "unpaired": lambda folder: zip_sources(
         shuffled(PICTURES, 5), shuffled(lazy(pictures(15)), 5)
     ),
-    "augmented": lambda folder: augmented(shuffled(PICTURES, 5), mirrored, noisy),
-    "augmented, lazy": lambda folder: augmented(shuffled(lazy(PICTURES), 5), noisy),
-    "fixed": lambda folder: shuffled(fixed(PICTURES, binarized), 5),
-    "all": lambda folder: read_ahead(
-        augmented(
-            unpaired(
-                shuffled(fixed(from_file(folder), binarized), 5),
+    "augmented": lambda folder: random_transform(
+        shuffled(PICTURES, 5), random_flip, noisy
+    ),
+    "augmented, lazy": lambda folder: random_transform(
+        shuffled(lazy(PICTURES), 5), noisy
+    ),
+    "fixed": lambda folder: shuffled(draw_once(PICTURES, bernoulli_binarize), 5),
+    "all": lambda folder: prefetch(
+        random_transform(
+            zip_sources(
+                shuffled(draw_once(from_file(folder), bernoulli_binarize), 5),
                 shuffled(in_memory(lazy(pictures(15))), 5),
             ),
-            mirrored,
+            random_flip,
         )
     ),
 }
@@ -504,7 +527,7 @@ def test_a_lazy_source_dealt_out_twice_is_read_ahead_in_both_orders():
         return Batch(indices.astype(np.float32))
 
     lazy = shuffled(Dataset(12, gather), 4, substeps=1)
-    source, made[:] = unpaired(lazy, lazy), []
+    source, made[:] = zip_sources(lazy, lazy), []
     for step in range(30):
         source(0, step)
     ahead = 2 * (DECODERS + 2)  # steps of two orders

@@ -11,12 +11,12 @@ from jaxgan import (
     Game,
     Loss,
     Network,
-    Part,
+    Term,
     Variables,
     View,
     alternating,
-    averaged,
     chain,
+    ema,
     every,
     gan,
     gradient_penalty,
@@ -96,7 +96,7 @@ def by_hand(order, optimizers, params, memory, given, latents):
     for player, batch, z in zip(order, given, latents, strict=True):
         pay = pay_discriminator if player == "discriminator" else pay_generator
         [other] = set(PLAYERS) - {player}
-        gradient, parts = jax.grad(pay, has_aux=True)(
+        gradient, terms = jax.grad(pay, has_aux=True)(
             params[player], params[other], batch.real, z
         )
         with standard_promotion():
@@ -104,7 +104,7 @@ def by_hand(order, optimizers, params, memory, given, latents):
                 gradient, memory[player], params[player]
             )
         params[player] = optax.apply_updates(params[player], updates)
-        reports[player].append((parts, optax.tree.norm(gradient)))
+        reports[player].append((terms, optax.tree.norm(gradient)))
     means = {
         player: jax.tree.map(lambda *x: sum(x) / len(x), *of_player)
         for player, of_player in reports.items()
@@ -151,8 +151,8 @@ def test_a_step_is_the_algorithm_written_by_hand(order, fakes, optimizers):
         params, memory, means = hand(params, memory, given, drawn)
         got = {name: variables.params for name, variables in state.variables.items()}
         assert_close(got, params)
-        for player, (parts, norm) in means.items():
-            assert_close(info.losses[player], parts)
+        for player, (terms, norm) in means.items():
+            assert_close(info.losses[player], terms)
             assert_close(info.gradient_norms[player], norm, rtol=1e-5)
 
 
@@ -189,11 +189,11 @@ def test_a_step_knows_nothing_of_how_its_state_came_about():
     assert bits(one) == bits(other)
 
 
-@pytest.mark.parametrize("part", ["gradient_penalty", "dropout", "view"])
-def test_other_randomness_too_is_fresh_in_every_iteration(part):
-    if part == "gradient_penalty":
+@pytest.mark.parametrize("term", ["gradient_penalty", "dropout", "view"])
+def test_other_randomness_too_is_fresh_in_every_iteration(term):
+    if term == "gradient_penalty":
         game = small_game(chain(wasserstein(), gradient_penalty()))
-    elif part == "view":
+    elif term == "view":
         game = small_game(
             view=View(show=lambda s, key, x, step: x + jax.random.normal(key, x.shape))
         )
@@ -224,12 +224,12 @@ def test_other_randomness_too_is_fresh_in_every_iteration(part):
 
 
 def count(name, payer, advances=None):
-    """A part that counts the substeps in which its state moves."""
+    """A term that counts the substeps in which its state moves."""
 
     def evaluate(record, state, key):
         return {payer: 0.0 * record.mean(record.fake_score.logits)}, state + 1
 
-    return Loss({name: Part(lambda variables: jnp.int32(0), evaluate, advances)})
+    return Loss({name: Term(lambda variables: jnp.int32(0), evaluate, advances)})
 
 
 def eventful_game():
@@ -383,9 +383,9 @@ def test_a_player_may_own_several_networks():
 
 
 def test_a_step_is_traced_once():
-    loss = chain(non_saturating(), every(2, gradient_penalty()))
+    loss = chain(non_saturating(), every(gradient_penalty(), n=2))
     game = small_game(loss, normed=PLAYERS)
-    algorithm = averaged(algorithm_of(game, optax.adam(1e-2)))
+    algorithm = ema(algorithm_of(game, optax.adam(1e-2)))
     traces = []
 
     @jax.jit
@@ -413,7 +413,7 @@ def walk(step, state, iterations=3):
 
 @pytest.fixture(scope="module")
 def algorithm():
-    loss = chain(wasserstein(), every(2, gradient_penalty()))
+    loss = chain(wasserstein(), every(gradient_penalty(), n=2))
     return algorithm_of(small_game(loss), optax.adam(1e-2))
 
 

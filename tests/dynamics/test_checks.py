@@ -8,7 +8,7 @@ from jaxgan import (
     InputError,
     Loss,
     Network,
-    Part,
+    Term,
     Variables,
     alternating,
     chain,
@@ -146,14 +146,14 @@ def test_a_network_that_cannot_take_its_inputs_is_named():
             chain(non_saturating(), charges("critic")),
             r"loss \['non_saturating', 'toll'\] charges: \['critic'\] do not play",
         ),
-        (r1(1.0), r"loss: no part of \['r1'\] charges 'generator', who would never"),
-        (chain(), r"loss: no part of \[\] charges 'discriminator'"),
+        (r1(1.0), r"loss: no term of \['r1'\] charges 'generator', who would never"),
+        (chain(), r"loss: no term of \[\] charges 'discriminator'"),
         (
             chain(
                 wasserstein(),
                 charges("generator", amount=lambda record: record.fake_score.logits),
             ),
-            r"loss part 'toll' charges 'generator' float32 of shape \(8,\); it must be",
+            r"loss term 'toll' charges 'generator' float32 of shape \(8,\); it must be",
         ),
         (
             chain(
@@ -163,11 +163,11 @@ def test_a_network_that_cannot_take_its_inputs_is_named():
                     amount=lambda r: r.mean(r.fake).astype(jnp.bfloat16),
                 ),
             ),
-            r"loss part 'toll' charges 'generator' bfloat16 of shape \(\)",
+            r"loss term 'toll' charges 'generator' bfloat16 of shape \(\)",
         ),
         (
             chain(wasserstein(), charges("generator", amount=lambda r: r.step)),
-            r"loss part 'toll' charges 'generator' int32 of shape \(\)",
+            r"loss term 'toll' charges 'generator' int32 of shape \(\)",
         ),
     ],
     ids=["unknown player", "free rider", "empty", "per example", "narrow", "integer"],
@@ -181,8 +181,8 @@ def test_a_part_must_advance_with_a_player():
     def evaluate(record, state, key):
         return {"generator": record.mean(record.fake)}, state
 
-    part = Part(lambda variables: (), evaluate, advances="critic")
-    loss = chain(wasserstein(), Loss({"part": part}))
+    term = Term(lambda variables: (), evaluate, advances="critic")
+    loss = chain(wasserstein(), Loss({"term": term}))
     refuses(r"advances: \['critic'\] do not play", small_game(loss))
 
 
@@ -190,7 +190,7 @@ def test_a_part_that_charges_nobody_must_say_with_whom_it_advances():
     def watching(advances):
         return chain(wasserstein(), stateless(lambda *_: {}, "watch", advances))
 
-    refuses(r"loss parts \['watch'\] charge nobody", small_game(watching(None)))
+    refuses(r"loss terms \['watch'\] charge nobody", small_game(watching(None)))
     algorithm_of(small_game(watching("generator")))
 
 

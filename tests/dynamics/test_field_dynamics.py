@@ -12,19 +12,19 @@ from jaxgan import (
     Batch,
     InputError,
     Loss,
-    Part,
+    Term,
     View,
-    accumulated,
     alternating,
-    averaged,
     chain,
     consensus,
     data_parallel,
+    ema,
     every,
     extragradient,
     gradient_penalty,
     lecam,
     lookahead,
+    microbatched,
     non_saturating,
     optimistic,
     past_extragradient,
@@ -295,7 +295,7 @@ def counting_loss():
         nothing = 0 * record.mean(record.fake_score.logits)
         return {"generator": nothing, "discriminator": nothing}, state + 1
 
-    return Loss({"count": Part(lambda variables: jnp.int32(0), evaluate)})
+    return Loss({"count": Term(lambda variables: jnp.int32(0), evaluate)})
 
 
 def counting_view():
@@ -311,10 +311,10 @@ def counting_view():
 def test_three_steps_of_everything_at_once(name):
     """One trace, states of one shape, and every state moved once a step."""
     dynamics, substeps = DYNAMICS[name]
-    loss = chain(non_saturating(), every(2, r1(GAMMA)), lecam(0.1), counting_loss())
+    loss = chain(non_saturating(), every(r1(GAMMA), n=2), lecam(0.1), counting_loss())
     game = small_game(loss, normed=("generator",), view=counting_view())
     optimizer = optax.adam(1e-3, eps_root=1e-8)
-    algorithm = averaged(algorithm_of(game, optimizer, dynamics=dynamics))
+    algorithm = ema(algorithm_of(game, optimizer, dynamics=dynamics))
     traces = []
 
     @jax.jit
@@ -332,7 +332,7 @@ def test_three_steps_of_everything_at_once(name):
     counts = state.loss["count"], state.view["discriminator"]
     assert int(state.step) == 3 and list(map(int, counts)) == [3, 3]
     assert all(bool(jnp.isfinite(x).all()) for x in jax.tree.leaves(info))
-    assert set(info.losses["discriminator"]) == set(loss.parts)
+    assert set(info.losses["discriminator"]) == set(loss.terms)
     for player in game.players:
         assert float(info.gradient_norms[player]) > 0
 
@@ -387,14 +387,14 @@ def test_lazy_parts_are_paid_only_when_due(name):
     dynamics, substeps = DYNAMICS[name]
     options = {"dynamics": dynamics}
     lazy = algorithm_of(
-        still_game(chain(non_saturating(), every(2, r1(GAMMA)))), **options
+        still_game(chain(non_saturating(), every(r1(GAMMA), n=2))), **options
     )
     eager = algorithm_of(still_game(chain(non_saturating(), r1(2 * GAMMA))), **options)
     never = algorithm_of(still_game(non_saturating()), **options)
     state, given = lazy.init(jax.random.key(0)), batches(substeps)
 
     def params(algorithm, state):
-        loss = {part: () for part in algorithm.init(jax.random.key(0)).loss}
+        loss = {term: () for term in algorithm.init(jax.random.key(0)).loss}
         after, _ = jax.jit(algorithm.step)(state._replace(loss=loss), given)
         return {n: v.params for n, v in after.variables.items()}
 
@@ -471,12 +471,12 @@ def remembering():
         new = 0.9 * state + 0.1 * record.mean(record.fake_score.logits)
         return {"discriminator": jnp.float32(0)}, new
 
-    return Loss({"remembering": Part(lambda variables: jnp.float32(1), evaluate)})
+    return Loss({"remembering": Term(lambda variables: jnp.float32(1), evaluate)})
 
 
 ACCUMULATED = {
     "r1": lambda: chain(non_saturating(), r1(GAMMA)),
-    "lazy": lambda: chain(non_saturating(), every(2, r1(GAMMA))),
+    "lazy": lambda: chain(non_saturating(), every(r1(GAMMA), n=2)),
     "random, with a state": lambda: chain(
         wasserstein(), gradient_penalty(0.5), remembering()
     ),
@@ -490,7 +490,7 @@ def whole_and_in_shares(name, loss):
     game = small_game(ACCUMULATED[loss]())
     return tuple(
         walk(algorithm_of(game, dynamics=dynamics), 3, substeps)
-        for game in (game, accumulated(game, 4))
+        for game in (game, microbatched(game, 4))
     )
 
 
@@ -516,7 +516,7 @@ def test_what_couples_examples_sees_its_microbatch():
     game = small_game(relativistic_average(non_saturating()))
     only = {"order": ("discriminator",)}
     whole, _ = run(algorithm_of(game, **only), 1, 1)
-    shares, _ = run(algorithm_of(accumulated(game, 4), **only), 1, 1)
+    shares, _ = run(algorithm_of(microbatched(game, 4), **only), 1, 1)
     kernels = [s.variables["discriminator"].params for s in (whole, shares)]
     worst = max(
         float(jnp.abs(a - b).max())
@@ -526,7 +526,7 @@ def test_what_couples_examples_sees_its_microbatch():
 
 
 def test_microbatches_average_the_statistics():
-    game = accumulated(still_game(normed=("generator",)), 2)
+    game = microbatched(still_game(normed=("generator",)), 2)
     state, _ = run(algorithm_of(game, optax.sgd(1e-6), order=("generator",)), 1, 1)
     value = state.variables["generator"]
     hidden = LATENTS @ value.params["Dense_0"]["kernel"]
@@ -639,8 +639,8 @@ def test_a_lonely_player_foresees_nobody():
 
 def test_microbatches_must_divide():
     with pytest.raises(InputError, match="3 microbatches do not divide 8 reals"):
-        algorithm_of(accumulated(small_game(), 3))
+        algorithm_of(microbatched(small_game(), 3))
     with pytest.raises(InputError, match="4 microbatches do not divide 6 fakes of"):
-        algorithm_of(accumulated(small_game(), 4), fakes={"generator": 6})
+        algorithm_of(microbatched(small_game(), 4), fakes={"generator": 6})
     with pytest.raises(InputError, match="microbatches must be an integer of at least"):
-        accumulated(small_game(), 0)
+        microbatched(small_game(), 0)

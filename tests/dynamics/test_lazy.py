@@ -1,4 +1,4 @@
-"""Lazy parts cost and change something only in the iterations in which they are due."""
+"""Lazy terms cost and change something only in the iterations in which they are due."""
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +9,12 @@ import pytest
 from jaxgan import (
     Batch,
     Loss,
-    Part,
+    Term,
     alternating,
     chain,
     dcgan_discriminator,
     dcgan_generator,
-    drift,
+    drift_penalty,
     every,
     gan,
     gradient_penalty,
@@ -46,7 +46,9 @@ def stepping(loss, order=BOTH):
     )
 
 
-LAZY = chain(every(4, r1(1.0)), every(6, gradient_penalty()), every(4, path_length()))
+LAZY = chain(
+    every(r1(1.0), n=4), every(gradient_penalty(), n=6), every(path_length(), n=4)
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +62,8 @@ def test_a_step_without_them_is_the_plain_step(lazily):
         (state, info), (plain, plain_info) = lazily(step), plainly(step)
         assert bits(state.variables) == bits(plain.variables)
         assert bits(state.optimizers) == bits(plain.optimizers)
-        for player, parts in info.losses.items():
-            for name, paid in parts.items():
+        for player, terms in info.losses.items():
+            for name, paid in terms.items():
                 expected = plain_info.losses[player].get(name, 0.0)
                 assert float(paid) == float(expected)
         assert bits(info.gradient_norms) == bits(plain_info.gradient_norms)
@@ -69,14 +71,14 @@ def test_a_step_without_them_is_the_plain_step(lazily):
 
 @pytest.fixture(scope="module")
 def by_weights():
-    """A step of the parts that are paid always, weighted by the number of the step."""
+    """A step of the terms that are paid always, weighted by the number of the step."""
     fourth, sixth = (lambda step, n=n: n * (step % n == 0) for n in (4.0, 6.0))
     return stepping(
         chain(
             non_saturating(),
-            weighted(fourth, r1(1.0)),
-            weighted(sixth, gradient_penalty()),
-            weighted(fourth, path_length()),
+            weighted(r1(1.0), by=fourth),
+            weighted(gradient_penalty(), by=sixth),
+            weighted(path_length(), by=fourth),
         )
     )
 
@@ -86,15 +88,15 @@ def test_a_step_with_them_is_that_of_weighted_parts(step, lazily, by_weights):
     state, info = lazily(step)
     expected, expected_info = by_weights(step)
     assert_close(state.variables, expected.variables, atol=2e-6)
-    for player, parts in expected_info.losses.items():
-        for name, paid in parts.items():
+    for player, terms in expected_info.losses.items():
+        for name, paid in terms.items():
             assert float(info.losses[player][name]) == pytest.approx(
                 float(paid), rel=1e-5
             )
 
 
 def test_their_states_move_when_they_are_due():
-    loss = chain(non_saturating(), every(3, lecam()))
+    loss = chain(non_saturating(), every(lecam(), n=3))
     algorithm, state = started(loss, ("discriminator",))
     step, moves = jax.jit(algorithm.step), []
     for number in range(7):
@@ -104,7 +106,7 @@ def test_their_states_move_when_they_are_due():
 
 
 def test_a_player_may_pay_lazily_alone():
-    loss = chain(every(2, non_saturating()), drift())
+    loss = chain(every(non_saturating(), n=2), drift_penalty())
     (_, before), step_number = started(loss), stepping(loss, ("generator",))
     for step, moves in ((0, True), (1, False)):
         state, _ = step_number(step)
@@ -115,8 +117,8 @@ def test_a_player_may_pay_lazily_alone():
 
 
 def test_every_multiplies():
-    nested, plain = every(2, every(3, r1(1.0))), every(6, r1(1.0))
-    assert nested.parts["r1"].interval == plain.parts["r1"].interval == 6
+    nested, plain = every(every(r1(1.0), n=3), n=2), every(r1(1.0), n=6)
+    assert nested.terms["r1"].interval == plain.terms["r1"].interval == 6
     one, other = (
         stepping(chain(non_saturating(), x), ("discriminator",))
         for x in (nested, plain)
@@ -133,7 +135,7 @@ def conditionals(loss, order):
 
 
 def test_only_the_substeps_that_they_charge_have_a_conditional():
-    loss = chain(non_saturating(), every(4, gradient_penalty()))
+    loss = chain(non_saturating(), every(gradient_penalty(), n=4))
     assert conditionals(loss, ("discriminator",)) == 1
     assert conditionals(loss, ("generator",)) == 0
     assert (
@@ -180,7 +182,7 @@ def test_a_step_without_them_multiplies_no_more_than_the_plain_step(networks):
         always = text[text.index("\nENTRY ") :]  # not what branches hold
         return [always.count(f" {kind}(") for kind in ("dot", "convolution")]
 
-    lazy = every(16, chain(r1(1.0), path_length()))
+    lazy = every(chain(r1(1.0), path_length()), n=16)
     plain = products(non_saturating())
     assert sum(plain) > 5
     assert products(chain(non_saturating(), lazy)) == plain
@@ -189,17 +191,17 @@ def test_a_step_without_them_multiplies_no_more_than_the_plain_step(networks):
 
 
 def counter(name="counter"):
-    """A part that counts its evaluations, and charges both a little."""
+    """A term that counts its evaluations, and charges both a little."""
 
     def evaluate(record, state, key):
         paid = 1e-3 * record.mean(record.fake_score.logits)
         return {"discriminator": paid, "generator": -paid}, state + 1
 
-    return Loss({name: Part(lambda variables: jnp.int32(0), evaluate)})
+    return Loss({name: Term(lambda variables: jnp.int32(0), evaluate)})
 
 
 def test_the_state_of_a_lazy_part_rests_between_its_iterations():
-    algorithm, state = started(non_saturating() + every(3, counter()))
+    algorithm, state = started(non_saturating() + every(counter(), n=3))
     step, counts = jax.jit(algorithm.step), []
     for number in range(7):
         state, _ = step(state, batches(seed=number))

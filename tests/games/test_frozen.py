@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import optax
 import pytest
 
-from jaxgan import InputError, alternating, averaged, stateless
+from jaxgan import InputError, alternating, ema, stateless
 from jaxgan.errors import RunError
 from jaxgan.training.checkpoint import Checkpoints, restore, restore_networks
 from tests.builders import bits
@@ -17,7 +17,7 @@ SGD = {"coder": optax.sgd(0.01)}
 
 def begun(game=None):
     game = EXHIBIT.game() if game is None else game
-    algorithm = averaged(alternating(game, SGD, EXHIBIT.examples(8, 0)), 0.5)
+    algorithm = ema(alternating(game, SGD, EXHIBIT.examples(8, 0)), 0.5)
     return algorithm, algorithm.init(jax.random.key(0))
 
 

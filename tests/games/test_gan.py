@@ -233,8 +233,8 @@ def test_a_bfloat16_game_pays_in_float32():
     loss = chain(non_saturating(), gradient_penalty(), r1(1.0), r2(1.0))
     game = gan(mlp((2,), (4,)), narrow(mlp((), (4,))), loss, priors.normal(3))
     _, outcome, _ = one_round(game)
-    for parts in outcome.paid.values():
-        for amount in parts.values():
+    for terms in outcome.paid.values():
+        for amount in terms.values():
             assert amount.dtype == jnp.float32
             assert jnp.isfinite(amount)
 

@@ -10,16 +10,16 @@ import pytest
 
 from jaxgan import (
     InputError,
-    accumulated,
     alternating,
-    averaged,
     consensus,
     data_parallel,
+    ema,
     extragradient,
     feature_matching,
     gradient_penalty,
     lookahead,
     member,
+    microbatched,
     non_saturating,
     optimistic,
     past_extragradient,
@@ -118,7 +118,7 @@ def test_a_player_alone_has_nobody_to_foresee():
 @of_games("vae_gan")
 def test_wrapped_algorithms_play_every_game(name):
     def wrapped(*given):
-        return averaged(lookahead(alternating(*given), period=2), 0.5)
+        return ema(lookahead(alternating(*given), period=2), 0.5)
 
     state = played(name, wrapped)
     shown = {
@@ -137,10 +137,10 @@ def test_wrapped_algorithms_play_every_game(name):
 def test_microbatches_give_the_whole_batchs_step(name):
     game = ZOO[name].game()
     if ZOO[name].pools:
-        with pytest.raises(InputError, match="accumulated: the view has a state"):
-            played(name, game=accumulated(game, 4))
+        with pytest.raises(InputError, match="microbatched: the view has a state"):
+            played(name, game=microbatched(game, 4))
     else:
-        whole, shares = (played(name, game=g) for g in (game, accumulated(game, 4)))
+        whole, shares = (played(name, game=g) for g in (game, microbatched(game, 4)))
         assert_close(whole.variables, shares.variables)
 
 
@@ -257,7 +257,7 @@ def test_weights_count_once_under_a_condition():
     one, two = (
         step(state, (each, each))[1].losses["discriminator"] for each in (batch, double)
     )
-    for name in loss.parts:
+    for name in loss.terms:
         np.testing.assert_allclose(two[name], 2 * one[name], rtol=1e-5)
 
 

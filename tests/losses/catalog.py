@@ -17,14 +17,13 @@ import jaxgan
 from jaxgan import (
     Labels,
     Loss,
-    around_reals,
     balanced_consistency,
     boundary_equilibrium,
     consistency,
     cramer,
     divergences,
     dragan,
-    drift,
+    drift_penalty,
     energy_based,
     f_divergence,
     feature_matching,
@@ -34,18 +33,17 @@ from jaxgan import (
     gradient_penalty,
     hinge,
     historical_averaging,
-    kernel_decay,
     latent_consistency,
     least_squares,
     lecam,
-    max_gradient,
+    max_gradient_penalty,
     minimax,
     mmd,
     mode_seeking,
-    noisy,
     non_saturating,
-    orthogonal,
+    orthogonal_penalty,
     path_length,
+    perturbed_reals,
     pulling_away,
     r1,
     r2,
@@ -54,8 +52,10 @@ from jaxgan import (
     rename,
     sinkhorn,
     top_k,
+    uniform_targets,
     wasserstein,
-    zero_centered,
+    weight_decay_penalty,
+    zero_centered_penalty,
 )
 from tests.builders import played, random, theta
 
@@ -89,12 +89,12 @@ ADVERSARIAL = {
 
 PENALTIES = {
     "gradient_penalty": gradient_penalty(),
-    "zero_centered": zero_centered(),
+    "zero_centered_penalty": zero_centered_penalty(),
     "r1": r1(1.0),
     "r2": r2(1.0),
     "dragan": dragan(),
-    "max_gradient": max_gradient(),
-    "drift": drift(),
+    "max_gradient_penalty": max_gradient_penalty(),
+    "drift_penalty": drift_penalty(),
     "lecam": lecam(),
     "consistency": consistency(turned),
     "balanced_consistency": balanced_consistency(turned),
@@ -103,14 +103,16 @@ PENALTIES = {
     "mode_seeking": mode_seeking(),
     "feature_matching": feature_matching(),
     "pulling_away": pulling_away(),
-    "orthogonal": orthogonal(),
-    "kernel_decay": kernel_decay(),
+    "orthogonal_penalty": orthogonal_penalty(),
+    "weight_decay_penalty": weight_decay_penalty(),
     "historical_averaging": historical_averaging(),
 }
 
 VARIATIONS = {
     "labels: smooth": non_saturating(Labels(0.9, 0.1)),
-    "labels: noisy": hinge(Labels(noisy(0.7, 1.0), noisy(0.0, 0.3))),
+    "labels: noisy": hinge(
+        Labels(uniform_targets(0.7, 1.0), uniform_targets(0.0, 0.3))
+    ),
     "least_squares: Pearson": least_squares(-1.0, 1.0, 0.0),
     "f_divergence: not saturating": f_divergence(divergences.kl, saturating=False),
     "relativistic: hinge": relativistic(hinge()),
@@ -119,10 +121,10 @@ VARIATIONS = {
     "mmd: gaussian": mmd(gaussian((1.0, 4.0))),
     "mmd: of features": mmd(embed=lambda score: score.features[0]),
     "gradient_penalty: one-sided": gradient_penalty(one_sided=True),
-    "gradient_penalty: around reals": gradient_penalty(points=around_reals(0.1)),
-    "top_k": focus(top_k(0.5), non_saturating(), "generator"),
+    "gradient_penalty: around reals": gradient_penalty(points=perturbed_reals(0.1)),
+    "top_k": focus(non_saturating(), on=top_k(0.5), player="generator"),
     "gradient_balanced": gradient_balanced(non_saturating(), feature_matching()),
-    "of another name": rename({"r1": "steepness"}, r1(1.0)),
+    "of another name": rename(r1(1.0), names={"r1": "steepness"}),
 }
 
 EVERYTHING = ADVERSARIAL | PENALTIES | VARIATIONS
@@ -172,12 +174,12 @@ def table() -> str:
     }
     sections = {title: rows(examples) for title, examples in sections.items()}
     head = "| name | pays | players charged | state | reference |\n" + "|---" * 5 + "|"
-    parts = [
+    terms = [
         f"## {title}\n\n{head}\n" + "\n".join(lines)
         for title, lines in sections.items()
     ]
-    parts += [divergence_table(), others_table()]
-    return "\n\n".join([HEADER.strip(), *parts]) + "\n"
+    terms += [divergence_table(), others_table()]
+    return "\n\n".join([HEADER.strip(), *terms]) + "\n"
 
 
 def rows(examples):
@@ -198,7 +200,7 @@ def others_table():
         jaxgan.top_k,
         jaxgan.Labels,
         jaxgan.clip_weights,
-        jaxgan.orthogonal_weights,
+        jaxgan.project_orthogonal,
     )
     lines = []
     for other in others:

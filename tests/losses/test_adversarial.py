@@ -13,9 +13,9 @@ from jaxgan import (
     hinge,
     least_squares,
     minimax,
-    noisy,
     non_saturating,
     pointwise,
+    uniform_targets,
     wasserstein,
 )
 from jaxgan.games.rounds import as_score
@@ -260,7 +260,7 @@ def test_noisy_labels_are_drawn_for_each_example_and_side():
     zeros = jnp.zeros(20_000)
     loss = pointwise(
         "share", lambda t: 1 + 0 * t, lambda t: 0 * t, lambda t: t,
-        Labels(noisy(0.7, 1.0), noisy(0.0, 0.3)),
+        Labels(uniform_targets(0.7, 1.0), uniform_targets(0.0, 0.3)),
     )  # fmt: skip
     # Means 0.85 and 0.15, standard errors 0.0006.
     paid = play(loss, round_of(zeros, zeros))["discriminator"]["share"]
@@ -299,8 +299,8 @@ def test_labels_must_be_from_0_to_1(make, wrong):
 
 def test_noise_of_labels_must_be_a_range():
     for low, high in ((-0.1, 1.0), (0.0, 1.1), (0.8, 0.2), (float("nan"), 1.0)):
-        with pytest.raises(InputError, match=r"noisy: (low|high) must be"):
-            noisy(low, high)
+        with pytest.raises(InputError, match=r"uniform_targets: (low|high) must be"):
+            uniform_targets(low, high)
 
 
 @pytest.mark.parametrize("target", ["a", "b", "c"])

@@ -10,7 +10,7 @@ from jaxgan import (
     hinge,
     lecam,
     mode_seeking,
-    orthogonal,
+    orthogonal_penalty,
     path_length,
     r1,
     r2,
@@ -39,9 +39,9 @@ def toward(target, weight):
     )
 
 
-def paid(loss, fake=FAKE, part="gradient_balanced"):
+def paid(loss, fake=FAKE, term="gradient_balanced"):
     payments = play(loss, round_with(critic, REAL, fake))
-    return {player: parts[part] for player, parts in payments.items()}
+    return {player: terms[term] for player, terms in payments.items()}
 
 
 @pytest.mark.parametrize("weight", [0.01, 1.0, 1e4])
@@ -55,16 +55,16 @@ def test_b_pulls_as_hard_as_a_whatever_its_own_weight(weight, ratio):
     )
     scale = ratio * norms[0] / (weight * norms[1])
     both = paid(gradient_balanced(a, b, ratio))
-    only_a, only_b = paid(a, part="wasserstein"), paid(b, part="toward")
+    only_a, only_b = paid(a, term="wasserstein"), paid(b, term="toward")
     expected = float(only_a["generator"]) + scale * float(only_b["generator"])
     assert float(both["generator"]) == pytest.approx(expected, rel=1e-5)
     assert both["discriminator"] == only_a["discriminator"]
 
 
 def test_the_gradients_that_arrive_have_the_ratio_and_the_scale_is_a_constant():
-    def slope(loss, part):
+    def slope(loss, term):
         def pay(fake):
-            return paid(loss, fake, part)["generator"]
+            return paid(loss, fake, term)["generator"]
 
         return np.asarray(jax.grad(pay)(FAKE), "f8")
 
@@ -79,7 +79,7 @@ def test_the_gradients_that_arrive_have_the_ratio_and_the_scale_is_a_constant():
 
 def test_a_loss_without_gradient_is_left_out():
     both = paid(gradient_balanced(wasserstein(), toward(FAKE, 1.0)))
-    assert both["generator"] == paid(wasserstein(), part="wasserstein")["generator"]
+    assert both["generator"] == paid(wasserstein(), term="wasserstein")["generator"]
     slope = jax.grad(
         lambda fake: paid(gradient_balanced(wasserstein(), toward(FAKE, 1.0)), fake)[
             "generator"
@@ -111,17 +111,17 @@ def test_a_gradient_through_the_fakes_pullback_counts():
         lambda record, key: {"discriminator": record.mean(record.fake_score.logits)},
         "same",
     )
-    loss = gradient_balanced(r2(1.0), weighted(5.0, same), player="discriminator")
+    loss = gradient_balanced(r2(1.0), weighted(same, by=5.0), player="discriminator")
     both = play(loss, round_with(bowl, REAL, FAKE))["discriminator"]
     half = np.square(np.asarray(FAKE, "f8")).sum(axis=1).mean() / 2
     assert float(both["gradient_balanced"]) == pytest.approx(2 * half, rel=1e-5)
 
 
 @pytest.mark.parametrize(
-    "term", [path_length(), mode_seeking(), orthogonal("generator"), r1(1.0)]
+    "term", [path_length(), mode_seeking(), orthogonal_penalty("generator"), r1(1.0)]
 )
 def test_a_loss_that_does_not_read_the_fakes_is_refused(term):
-    [name] = term.parts
+    [name] = term.terms
     player = "discriminator" if name == "r1" else "generator"
     record = played(theta(), random(4, 4, 3), random(5, 4, 2))
     message = f"what b charges {player!r} does not depend on the fakes"

@@ -9,7 +9,7 @@ import pytest
 from jaxgan import (
     InputError,
     Loss,
-    Part,
+    Term,
     Variables,
     chain,
     every,
@@ -43,7 +43,7 @@ LOSSES = {
     "r1": r1(0.7),
     # Two that draw random numbers, of which one comes last by name.
     "gradient_penalty": gradient_penalty(10.0),
-    "zigzag": rename({"gradient_penalty": "zigzag"}, gradient_penalty(10.0)),
+    "zigzag": rename(gradient_penalty(10.0), names={"gradient_penalty": "zigzag"}),
 }
 PAIRS = list(itertools.combinations(LOSSES.values(), 2))
 FEW_PAIRS = [(wasserstein(), gradient_penalty(10.0)), (non_saturating(), r1(0.7))]
@@ -66,13 +66,13 @@ def round_number(seed, step=0):
 
 
 def counter(name="counter", payer="discriminator", advances=None):
-    """A part that counts its own evaluations, and charges the count."""
+    """A term that counts its own evaluations, and charges the count."""
 
     def evaluate(record, state, key):
         del record, key
         return {payer: state}, state + 1
 
-    return Loss({name: Part(lambda variables: jnp.float32(1), evaluate, advances)})
+    return Loss({name: Term(lambda variables: jnp.float32(1), evaluate, advances)})
 
 
 def paid(loss, seed, step=0):
@@ -119,16 +119,16 @@ def test_a_part_pays_the_same_in_any_company(name, seed):
 @pytest.mark.parametrize(("a", "b"), [(2.0, 0.25), (0.3, 1.7), (0.0, 5.0)])
 def test_weights_multiply(a, b, seed):
     loss = chain(*LOSSES.values())
-    nested, plain = paid(weighted(a, weighted(b, loss)), seed), paid(loss, seed)
-    assert_close(nested, paid(weighted(a * b, loss), seed))
+    nested, plain = paid(weighted(weighted(loss, by=b), by=a), seed), paid(loss, seed)
+    assert_close(nested, paid(weighted(loss, by=a * b), seed))
     assert_close(nested, jax.tree.map(lambda x: a * b * x, plain))
 
 
 @several
 def test_a_weight_may_follow_the_step(seed):
-    loss = weighted(lambda step: 0.5 * step, non_saturating())
+    loss = weighted(non_saturating(), by=lambda step: 0.5 * step)
     for step in (0, 1, 6):
-        expected = paid(weighted(0.5 * step, non_saturating()), seed)
+        expected = paid(weighted(non_saturating(), by=0.5 * step), seed)
         assert bits(paid(loss, seed, step)) == bits(expected)
 
 
@@ -138,17 +138,17 @@ def test_every_pays_n_times_as_much_and_says_how_seldom(n, seed):
     """The dynamics evaluate it when it is due; see tests/dynamics/test_lazy.py."""
     loss = chain(*LOSSES.values())
     full = jax.tree.map(lambda x: n * x, paid(loss, seed))
-    assert_close(paid(every(n, loss), seed), full)
-    assert {part.interval for part in every(n, loss).parts.values()} == {n}
-    twice = every(2, every(n, loss))
-    assert {part.interval for part in twice.parts.values()} == {2 * n}
+    assert_close(paid(every(loss, n=n), seed), full)
+    assert {term.interval for term in every(loss, n=n).terms.values()} == {n}
+    twice = every(every(loss, n=n), n=2)
+    assert {term.interval for term in twice.terms.values()} == {2 * n}
 
 
 @several
 def test_every_single_iteration_is_the_loss_itself(seed):
     loss = chain(*LOSSES.values(), counter())
     for step in (0, 1):
-        assert bits(paid(every(1, loss), seed, step)) == bits(paid(loss, seed, step))
+        assert bits(paid(every(loss, n=1), seed, step)) == bits(paid(loss, seed, step))
 
 
 @several
@@ -156,33 +156,33 @@ def test_every_single_iteration_is_the_loss_itself(seed):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda loss: weighted(1.7, loss),
-        lambda loss: every(2, loss),
-        lambda loss: focus(lambda record: record, loss),
-        lambda loss: rename({"discriminator": "d_x", "r1": "r1_x"}, loss),
+        lambda loss: weighted(loss, by=1.7),
+        lambda loss: every(loss, n=2),
+        lambda loss: focus(loss, on=lambda record: record),
+        lambda loss: rename(loss, names={"discriminator": "d_x", "r1": "r1_x"}),
     ],
     ids=["weighted", "every", "focus", "rename"],
 )
 def test_everything_distributes_over_chain(change, step, seed):
     for a, b in FEW_PAIRS:
         whole = paid(change(chain(a, b)), seed, step)
-        parts = paid(chain(change(a), change(b)), seed, step)
-        assert bits(whole) == bits(parts)
+        terms = paid(chain(change(a), change(b)), seed, step)
+        assert bits(whole) == bits(terms)
 
 
 # The laws for every loss there is: each with a partner that draws random numbers and a
 # partner that does not, none of their names alike.
 
 PARTNERS = (
-    rename({"gradient_penalty": "a partner"}, gradient_penalty(10.0)),
-    rename({"minimax": "partner of both"}, minimax()),
+    rename(gradient_penalty(10.0), names={"gradient_penalty": "a partner"}),
+    rename(minimax(), names={"minimax": "partner of both"}),
 )
 
 
 def named(key):
     """A loss of the catalog with names that no other has."""
     loss = EVERYTHING[key]
-    return rename({name: f"{key}, {name}" for name in loss.parts}, loss)
+    return rename(loss, names={name: f"{key}, {name}" for name in loss.terms})
 
 
 def paid_by_networks(loss, seed, step=0):
@@ -208,25 +208,25 @@ def test_the_laws_hold_for_every_loss(key, seed):
 
     alone, state = pay(a)
     assert alone
-    for player, parts in alone.items():
-        for name, amount in parts.items():
+    for player, terms in alone.items():
+        for name, amount in terms.items():
             assert bits(together[0][player][name]) == bits(amount)
-    for name in a.parts:
+    for name in a.terms:
         assert bits(together[1][name]) == bits(state[name])
 
-    half, double = pay(weighted(0.5, a)), pay(weighted(4.0, weighted(0.5, a)))
+    half, double = pay(weighted(a, by=0.5)), pay(weighted(weighted(a, by=0.5), by=4.0))
     assert bits(half[0]) == bits(jax.tree.map(lambda x: x / 2, alone))
     assert bits(double[0]) == bits(jax.tree.map(lambda x: x * 2, alone))
     assert bits(half[1]) == bits(double[1]) == bits(state)
 
-    lazy, after = pay(every(2, a))
+    lazy, after = pay(every(a, n=2))
     assert bits(lazy) == bits(jax.tree.map(lambda x: 2 * x, alone))
     assert bits(after) == bits(state)
 
     for change in (
-        partial(weighted, 0.5),
-        partial(focus, lambda record: record),
-        partial(rename, {"discriminator": "d_x", "generator": "g_x"}),
+        partial(weighted, by=0.5),
+        partial(focus, on=lambda record: record),
+        partial(rename, names={"discriminator": "d_x", "generator": "g_x"}),
     ):
         assert bits(pay(change(chain(a, b)))) == bits(pay(chain(change(a), change(b))))
 
@@ -235,7 +235,7 @@ def test_focus_reads_what_its_lens_shows():
     record = {"forth": round_number(0), "back": round_number(1)}
     loss = chain(wasserstein(), gradient_penalty())
     for name, side in record.items():
-        through = play(focus(lambda record, name=name: record[name], loss), record)
+        through = play(focus(loss, on=lambda record, name=name: record[name]), record)
         assert bits(through) == bits(play(loss, side))
 
 
@@ -243,7 +243,7 @@ def test_focus_reads_what_its_lens_shows():
 def test_every_needs_a_positive_integer(n):
     message = "every: n must be an integer of at least 1"
     with unchecked(), pytest.raises(InputError, match=message):
-        every(n, r1(1.0))
+        every(r1(1.0), n=n)
 
 
 # Names
@@ -251,7 +251,7 @@ def test_every_needs_a_positive_integer(n):
 
 def test_renaming_moves_players_and_parts():
     names = {"discriminator": "d_x", "generator": "g", "minimax": "forth", "no": "one"}
-    renamed, plain = paid(rename(names, minimax()), 0), paid(minimax(), 0)
+    renamed, plain = paid(rename(minimax(), names=names), 0), paid(minimax(), 0)
     assert renamed == {
         "d_x": {"forth": plain["discriminator"]["minimax"]},
         "g": {"forth": plain["generator"]["minimax"]},
@@ -259,7 +259,7 @@ def test_renaming_moves_players_and_parts():
 
 
 def test_players_renamed_to_one_pay_the_sum():
-    both = paid(rename({"generator": "discriminator"}, minimax()), 0)
+    both = paid(rename(minimax(), names={"generator": "discriminator"}), 0)
     plain = paid(minimax(), 0)
     expected = plain["generator"]["minimax"] + plain["discriminator"]["minimax"]
     assert both == {"discriminator": {"minimax": expected}}
@@ -267,7 +267,7 @@ def test_players_renamed_to_one_pay_the_sum():
 
 def test_a_renamed_random_part_draws_other_numbers():
     loss = chain(
-        gradient_penalty(), rename({"gradient_penalty": "x"}, gradient_penalty())
+        gradient_penalty(), rename(gradient_penalty(), names={"gradient_penalty": "x"})
     )
     drawn = paid(loss, 0)["discriminator"]
     assert sorted(drawn) == ["gradient_penalty", "x"]
@@ -279,37 +279,39 @@ def test_a_renamed_random_part_draws_other_numbers():
     [("discriminator", "d_x"), ("other", "other"), (None, None)],
 )
 def test_renaming_follows_who_advances_a_part(advances, expected):
-    loss = rename({"discriminator": "d_x"}, counter(advances=advances))
-    assert loss.parts["counter"].advances == expected
+    loss = rename(counter(advances=advances), names={"discriminator": "d_x"})
+    assert loss.terms["counter"].advances == expected
 
 
 @pytest.mark.parametrize(
     "wrap",
-    [lambda x: weighted(2.0, x), lambda x: every(2, x), lambda x: focus(id, x)],
+    [lambda x: weighted(x, by=2.0), lambda x: every(x, n=2), lambda x: focus(x, on=id)],
     ids=["weighted", "every", "focus"],
 )
 def test_wrappers_keep_who_advances_a_part(wrap):
-    assert wrap(counter(advances="generator")).parts["counter"].advances == "generator"
+    assert wrap(counter(advances="generator")).terms["counter"].advances == "generator"
 
 
 @pytest.mark.parametrize(
     "make",
     [
         lambda: chain(r1(1.0), minimax(), r1(2.0)),
-        lambda: rename({"r2": "r1"}, chain(r1(1.0), r2(1.0))),
+        lambda: rename(chain(r1(1.0), r2(1.0)), names={"r2": "r1"}),
     ],
     ids=["chain", "rename"],
 )
 def test_two_parts_of_one_name_are_refused(make):
-    with pytest.raises(InputError, match="two parts of the sum are named 'r1'"):
+    with pytest.raises(InputError, match="two terms of the sum are named 'r1'"):
         make()
 
 
-# Parts with a state, parts of three lines
+# Terms with a state, terms of three lines
 
 
 def test_a_state_is_passed_from_one_evaluation_to_the_next():
-    loss = chain(counter("a"), weighted(10.0, counter("b", payer="generator")), r1(1.0))
+    loss = chain(
+        counter("a"), weighted(counter("b", payer="generator"), by=10.0), r1(1.0)
+    )
     state = loss.init({})
     for count in (1, 2, 3):
         payments, state = loss.evaluate(round_number(0), state, jax.random.key(0))
@@ -319,33 +321,35 @@ def test_a_state_is_passed_from_one_evaluation_to_the_next():
 
 
 def test_a_state_starts_from_the_variables():
-    part = Part(
+    term = Term(
         lambda variables: variables["x"].stats, lambda record, state, key: ({}, state)
     )
-    loss = chain(r1(1.0), weighted(2.0, every(3, Loss({"part": part}))))
-    assert loss.init({"x": Variables((), 5)}) == {"part": 5, "r1": ()}
+    loss = chain(r1(1.0), weighted(every(Loss({"term": term}), n=3), by=2.0))
+    assert loss.init({"x": Variables((), 5)}) == {"term": 5, "r1": ()}
 
 
 def test_a_function_of_the_round_and_a_key_is_a_loss():
     def drift(record, key):
         return {"critic": record.mean(record.real) + jax.random.normal(key)}
 
-    loss = stateless(drift, "drift", advances="critic")
-    assert loss.parts["drift"].advances == "critic"
+    loss = stateless(drift, "drift_penalty", advances="critic")
+    assert loss.terms["drift_penalty"].advances == "critic"
     one, other = (play(loss, round_number(0), jax.random.key(i)) for i in range(2))
-    assert list(one) == ["critic"] and list(one["critic"]) == ["drift"]
+    assert list(one) == ["critic"] and list(one["critic"]) == ["drift_penalty"]
     assert one != other
 
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf"), -0.5, "heavy"])
 def test_a_weight_must_be_a_finite_number_and_not_negative(weight):
-    message = f"weighted: weight .* got {weight!r}"
+    message = f"weighted: by .* got {weight!r}"
     with unchecked(), pytest.raises(InputError, match=message):
-        weighted(weight, r1(1.0))
+        weighted(r1(1.0), by=weight)
 
 
 def test_a_weight_may_be_traced():
     plain = paid(wasserstein(), 0)
     weights = jnp.array([0.0, 0.5])
-    swept = jax.vmap(lambda weight: paid(weighted(weight, wasserstein()), 0))(weights)
+    swept = jax.vmap(lambda weight: paid(weighted(wasserstein(), by=weight), 0))(
+        weights
+    )
     assert_close(swept, jax.tree.map(lambda x: weights * x, plain))

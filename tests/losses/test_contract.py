@@ -38,7 +38,7 @@ def pay(loss, theta, data, state=None, key=KEY, **fields):
     record = played(theta, **data, **fields)
     state = start(loss) if state is None else state
     paid, state = loss.evaluate(record, state, key)
-    return {player: sum(parts.values()) for player, parts in paid.items()}, state
+    return {player: sum(terms.values()) for player, terms in paid.items()}, state
 
 
 def with_slopes(paid):

@@ -205,7 +205,7 @@ def test_the_average_length_counts_as_a_constant():
 
 @pytest.mark.parametrize("loss", [feature_matching(), pulling_away()])
 def test_terms_of_features_need_features(loss):
-    [name] = loss.parts
+    [name] = loss.terms
     message = rf"{name} needs the discriminator's features, but it returns none: let"
     with pytest.raises(InputError, match=message):
         play(loss, round_of(jnp.zeros(4), jnp.zeros(4)))
@@ -213,7 +213,7 @@ def test_terms_of_features_need_features(loss):
 
 @pytest.mark.parametrize("loss", [mode_seeking(), path_length()])
 def test_terms_of_the_generator_need_one(loss):
-    [name] = loss.parts
+    [name] = loss.terms
     message = f"{name} needs `generate`, which the rounds of this game do not have"
 
     class WithoutGenerator:

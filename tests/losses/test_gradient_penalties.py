@@ -7,14 +7,14 @@ from jax.tree_util import Partial
 
 from jaxgan import (
     InputError,
-    around_reals,
     dragan,
     gradient_penalty,
-    max_gradient,
+    max_gradient_penalty,
+    perturbed_reals,
     r1,
     r2,
     rename,
-    zero_centered,
+    zero_centered_penalty,
 )
 from jaxgan.games.rounds import as_score
 from tests.builders import play, random, round_of, round_with
@@ -28,9 +28,9 @@ PENALTIES = {
     "r1": r1,
     "r2": r2,
     "gradient_penalty": gradient_penalty,
-    "zero_centered": zero_centered,
+    "zero_centered_penalty": zero_centered_penalty,
     "dragan": dragan,
-    "max_gradient": max_gradient,
+    "max_gradient_penalty": max_gradient_penalty,
 }
 UNIT_SLOPE = {"gradient_penalty", "dragan"}
 every_penalty = pytest.mark.parametrize("name", PENALTIES)
@@ -86,7 +86,11 @@ def test_squares_are_summed_over_pixels_and_averaged_over_the_batch(term, images
     [
         (lambda: r1(2.0), REAL, lambda real, fake: real),
         (lambda: r2(2.0), FAKE, lambda real, fake: fake),
-        (lambda: zero_centered(points=at_reals), REAL, lambda real, fake: real * fake),
+        (
+            lambda: zero_centered_penalty(points=at_reals),
+            REAL,
+            lambda real, fake: real * fake,
+        ),
         (lambda: dragan(1.0, 0.0, 0.0), REAL, lambda real, fake: real),
     ],
     ids=["r1", "r2", "pairs", "dragan"],
@@ -95,7 +99,7 @@ def test_examples_count_by_their_weights(make, images, weigh):
     weights = jnp.array([0.0, 2.0, 1.0, 3.0]), jnp.array([0.5, 1.0, 0.0, 2.0])
     squares = np.square(np.asarray(images, "f8")).sum(axis=(1, 2, 3))
     paid = penalty(make(), bowl, weight=weights[0], fake_weight=weights[1])
-    scale = 10.0 if make().parts.keys() == {"zero_centered"} else 1.0
+    scale = 10.0 if make().terms.keys() == {"zero_centered_penalty"} else 1.0
     expected = scale * (np.asarray(weigh(*weights)) * squares).mean()
     assert float(paid) == pytest.approx(expected, rel=1e-5)
 
@@ -221,11 +225,11 @@ def test_the_weight_may_be_traced(name):
         (r2, "r2: gamma"),
         (gradient_penalty, "gradient_penalty: weight"),
         (lambda x: gradient_penalty(1.0, x), "gradient_penalty: target"),
-        (zero_centered, "zero_centered: weight"),
+        (zero_centered_penalty, "zero_centered_penalty: weight"),
         (dragan, "dragan: weight"),
         (lambda x: dragan(1.0, x), "dragan: target"),
-        (lambda x: dragan(1.0, 1.0, x), "around_reals: scale"),
-        (max_gradient, "max_gradient: weight"),
+        (lambda x: dragan(1.0, 1.0, x), "perturbed_reals: scale"),
+        (max_gradient_penalty, "max_gradient_penalty: weight"),
     ],
 )
 @pytest.mark.parametrize("wrong", [-0.1, float("nan"), float("inf")])
@@ -235,7 +239,9 @@ def test_weights_must_be_finite_and_not_negative(make, named, wrong):
 
 
 @pytest.mark.parametrize(
-    "make", [gradient_penalty, zero_centered, max_gradient], ids=lambda f: f.__name__
+    "make",
+    [gradient_penalty, zero_centered_penalty, max_gradient_penalty],
+    ids=lambda f: f.__name__,
 )
 def test_interpolates_need_as_many_fakes_as_reals(make):
     with pytest.raises(InputError, match=rf"{make.__name__} .* 4 reals and 3 fakes"):
@@ -256,9 +262,9 @@ def test_the_one_sided_penalty_charges_only_what_is_too_steep(length, expected):
 
 def test_the_zero_centered_penalty_is_that_of_target_zero():
     zero, target = (
-        penalty(rename({name: "same"}, loss), bowl)
+        penalty(rename(loss, names={name: "same"}), bowl)
         for name, loss in (
-            ("zero_centered", zero_centered(3.0)),
+            ("zero_centered_penalty", zero_centered_penalty(3.0)),
             ("gradient_penalty", gradient_penalty(3.0, 0.0)),
         )
     )
@@ -272,26 +278,30 @@ def test_the_greatest_slope_counts_alone():
     share = np.array([0.0, 0.25, 0.6, 1.0])[:, None, None, None]
     between = share * np.asarray(REAL, "f8") + (1 - share) * np.asarray(FAKE, "f8")
     greatest = np.square(between).sum(axis=(1, 2, 3)).max()
-    paid = penalty(max_gradient(0.5), bowl, draw=Partial(draw))
+    paid = penalty(max_gradient_penalty(0.5), bowl, draw=Partial(draw))
     assert float(paid) == pytest.approx(0.5 * greatest, rel=1e-5)
 
 
 def test_dragan_stays_around_the_reals():
     real = 3 + 2 * random(5, 4096, 8)
-    points, weight = around_reals(0.5)("dragan", round_of(real=real), jax.random.key(0))
+    points, weight = perturbed_reals(0.5)(
+        "dragan", round_of(real=real), jax.random.key(0)
+    )
     noise = np.asarray(points - real)
     assert weight is None
     # scale · s = 0.5 · 2; of 32768 numbers the standard error of the mean is 0.0055.
     assert noise.mean() == pytest.approx(0, abs=0.025)
     assert noise.std() == pytest.approx(0.5 * float(real.std()), rel=0.02)
     by_hand = penalty(gradient_penalty(1.0, points=lambda *of: (points, None)), bowl)
-    paid = penalty(rename({"dragan": "x"}, dragan(1.0)), bowl, real, real)
+    paid = penalty(rename(dragan(1.0), names={"dragan": "x"}), bowl, real, real)
     assert float(by_hand) == pytest.approx(float(paid), rel=0.02)
 
 
 def test_points_may_be_anywhere():
-    half = penalty(zero_centered(1.0, points=lambda *of: (REAL / 2, None)), bowl)
-    whole = penalty(zero_centered(1.0, points=lambda *of: (REAL, None)), bowl)
+    half = penalty(
+        zero_centered_penalty(1.0, points=lambda *of: (REAL / 2, None)), bowl
+    )
+    whole = penalty(zero_centered_penalty(1.0, points=lambda *of: (REAL, None)), bowl)
     assert float(half) == pytest.approx(float(whole) / 4, rel=1e-5)
-    local = penalty(gradient_penalty(1.0, 0.0, points=around_reals(0.0)), bowl)
+    local = penalty(gradient_penalty(1.0, 0.0, points=perturbed_reals(0.0)), bowl)
     assert float(local) == pytest.approx(float(whole), rel=1e-5)

@@ -25,7 +25,7 @@ def value(loss, real=REAL, fake=FAKE, **fields):
 
 def both(loss, real, fake, **fields):
     """What the discriminator pays, and the generator."""
-    [name] = loss.parts
+    [name] = loss.terms
     paid = play(loss, round_of(real, fake, **fields))
     return paid["discriminator"][name], paid["generator"][name]
 
@@ -142,7 +142,7 @@ def test_kernels_are_symmetric_and_positive():
 
 @pytest.mark.parametrize("loss", [mmd(), cramer()], ids=["mmd", "cramer"])
 def test_one_example_is_not_enough(loss):
-    [name] = loss.parts
+    [name] = loss.terms
     with pytest.raises(InputError, match=f"{name} compares .* at least 2 reals"):
         value(loss, REAL[:1])
 

@@ -10,9 +10,9 @@ LOGITS = jnp.array([3.0, -1.0, 2.0, 0.5, 7.0])
 
 
 def paid(share, logits=LOGITS, player="generator", step=0, **fields):
-    loss = focus(top_k(share), hinge(), player)
+    loss = focus(hinge(), on=top_k(share), player=player)
     record = round_of(jnp.zeros(5), logits, step=jnp.int32(step), **fields)
-    return {who: float(parts["hinge"]) for who, parts in play(loss, record).items()}
+    return {who: float(terms["hinge"]) for who, terms in play(loss, record).items()}
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_ties_share():
 def test_only_the_kept_have_a_gradient():
     slope = jax.grad(
         lambda t: play(
-            focus(top_k(0.4), hinge(), "generator"), round_of(jnp.zeros(5), t)
+            focus(hinge(), on=top_k(0.4), player="generator"), round_of(jnp.zeros(5), t)
         )["generator"]["hinge"]
     )(LOGITS)
     np.testing.assert_allclose(slope, [-0.5, 0, 0, 0, -0.5], rtol=1e-6)
@@ -58,7 +58,7 @@ def test_the_share_may_follow_the_step_or_be_traced():
     assert paid(falling, step=1) == paid(0.6)
     swept = jax.vmap(
         lambda share: play(
-            focus(top_k(share), hinge()), round_of(jnp.zeros(5), LOGITS)
+            focus(hinge(), on=top_k(share)), round_of(jnp.zeros(5), LOGITS)
         )["generator"]["hinge"]
     )(jnp.array([0.2, 0.6]))
     np.testing.assert_allclose(swept, [-7, -4], rtol=1e-6)
@@ -77,13 +77,13 @@ def test_penalties_see_through_the_lens():
 
     record = round_with(critic, fake, fake)
     squares = np.square(np.asarray(fake, "f8")).sum(axis=1)
-    part = play(focus(top_k(0.5), r2(2.0)), record)["discriminator"]["r2"]
-    assert float(part) == pytest.approx(squares[2:].mean(), rel=1e-5)
+    term = play(focus(r2(2.0), on=top_k(0.5)), record)["discriminator"]["r2"]
+    assert float(term) == pytest.approx(squares[2:].mean(), rel=1e-5)
 
 
 def test_a_player_whom_the_loss_does_not_charge_changes_nothing():
     record = round_of(jnp.zeros(5), LOGITS)
-    focused = play(focus(top_k(0.2), non_saturating(), "painter"), record)
+    focused = play(focus(non_saturating(), on=top_k(0.2), player="painter"), record)
     assert focused == play(non_saturating(), record)
 
 

@@ -114,8 +114,8 @@ def test_every_loss_builds_with_every_penalty(loss):
         both = chain(ADVERSARIAL[loss], PENALTIES[penalty])
         algorithm = algorithm_of(both)  # plays a round of each player by eval_shape
         state = jax.eval_shape(algorithm.init, jax.random.key(0))
-        assert state.loss.keys() == both.parts.keys()
-        assert len(both.parts) == 2
+        assert state.loss.keys() == both.terms.keys()
+        assert len(both.terms) == 2
 
 
 def check_a_step(loss, **settings):
@@ -149,14 +149,14 @@ def within_bounds(state):
 
 
 def owners(loss):
-    """Whose substeps move a part's state; nobody's, where it has none."""
+    """Whose substeps move a term's state; nobody's, where it has none."""
     states = {
         "lecam": "discriminator",
         "boundary_equilibrium": "discriminator",
         "path_length": "generator",
         "historical_averaging": "generator",
     }
-    return {name: states.get(name) for name in loss.parts}
+    return {name: states.get(name) for name in loss.terms}
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def refusal(build):
 @pytest.mark.parametrize("wrong", [-1.0, float("nan")])
 def test_a_negative_weight_or_nan(wrong):
     assert refusal(lambda: r1(wrong)).startswith("r1: gamma must be")
-    assert refusal(lambda: weighted(wrong, r1(1.0))).startswith("weighted: weight must")
+    assert refusal(lambda: weighted(r1(1.0), by=wrong)).startswith("weighted: by must")
     weight = jnp.array([1.0, wrong] * 4)
     batch = reals(0)._replace(weight=weight)
     said = "weight must hold finite numbers of at least 0, got"
@@ -88,7 +88,7 @@ def test_logits_of_another_batch(reduce, shape):
 
 @pytest.mark.parametrize("term", [relativistic(non_saturating()), gradient_penalty()])
 def test_unequal_batches_under_a_pairing_term(term):
-    game = small_game(chain(weighted(0.1, non_saturating()), term))
+    game = small_game(chain(weighted(non_saturating(), by=0.1), term))
     message = refusal(lambda: algorithm_of(game, fakes={"discriminator": 4}))
     assert message.endswith("must have equal sizes, got 8 reals and 4 fakes.")
 
@@ -109,7 +109,7 @@ def test_a_term_that_needs_generate_in_a_game_without_it(term):
         record, *rest = game.play(variables, turn)
         return dataclasses.replace(record, generate=None), *rest
 
-    [name] = term.parts
+    [name] = term.terms
     message = refusal(lambda: algorithm_of(game._replace(play=play)))
     assert message.startswith(f"{name} needs `generate`, which the rounds of this game")
 
@@ -132,11 +132,11 @@ def test_features_that_are_there_are_used():
     [
         (lambda: chain("hinge"), "chain: every argument must be a Loss"),
         (lambda: chain(hinge), "chain: every argument must be a Loss"),
-        (lambda: weighted(0.5, "r1"), "weighted: loss must be a Loss"),
-        (lambda: every(2, "r1"), "every: loss must be a Loss"),
-        (lambda: focus(top_k(0.5), "r1"), "focus: loss must be a Loss"),
-        (lambda: focus(("forth",), hinge()), "focus: lens must be a function"),
-        (lambda: rename({}, "r1"), "rename: loss must be a Loss"),
+        (lambda: weighted("r1", by=0.5), "weighted: loss must be a Loss"),
+        (lambda: every("r1", n=2), "every: loss must be a Loss"),
+        (lambda: focus("r1", on=top_k(0.5)), "focus: loss must be a Loss"),
+        (lambda: focus(hinge(), on=("forth",)), "focus: on must be a function"),
+        (lambda: rename("r1", names={}), "rename: loss must be a Loss"),
         (
             lambda: gradient_balanced("a", hinge()),
             "gradient_balanced: a must be a Loss",
@@ -175,8 +175,8 @@ def test_weights_that_are_no_numbers():
 
 def test_states_follow_their_player_to_another_name():
     names = {"discriminator": "zoe", "generator": "abe"}
-    loss = rename(names, chain(boundary_equilibrium(), lecam(), path_length()))
-    assert {name: part.advances for name, part in loss.parts.items()} == {
+    loss = rename(chain(boundary_equilibrium(), lecam(), path_length()), names=names)
+    assert {name: term.advances for name, term in loss.terms.items()} == {
         "boundary_equilibrium": "zoe",
         "lecam": "zoe",
         "path_length": "abe",

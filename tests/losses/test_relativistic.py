@@ -10,7 +10,6 @@ from jaxgan import (
     feature_matching,
     gradient_penalty,
     hinge,
-    kernel_decay,
     least_squares,
     mmd,
     non_saturating,
@@ -19,6 +18,7 @@ from jaxgan import (
     relativistic_average,
     rename,
     wasserstein,
+    weight_decay_penalty,
     weighted,
 )
 from tests.builders import bits, play, random, round_of, unchecked
@@ -36,7 +36,7 @@ def relu(t):
 
 
 def paid(loss, real=REAL, fake=FAKE, **fields):
-    [(name, _)] = loss.parts.items()
+    [(name, _)] = loss.terms.items()
     payments = play(loss, round_of(real, fake, **fields))
     return tuple(payments[who][name] for who in ("discriminator", "generator"))
 
@@ -133,8 +133,8 @@ def test_averages_are_weighed():
 @pytest.mark.parametrize("make", [relativistic, relativistic_average])
 def test_it_distributes_over_chain_and_weights(make):
     record = round_of(REAL, FAKE)
-    both = play(make(chain(hinge(), weighted(2.0, non_saturating()))), record)
-    apart = play(chain(make(hinge()), weighted(2.0, make(non_saturating()))), record)
+    both = play(make(chain(hinge(), weighted(non_saturating(), by=2.0))), record)
+    apart = play(chain(make(hinge()), weighted(make(non_saturating()), by=2.0)), record)
     assert sorted(both) == ["discriminator", "generator"]
     assert bits(both) == bits(apart)
 
@@ -157,14 +157,14 @@ def test_pairs_need_equal_batches():
         gradient_penalty(),
         consistency(lambda key, image: image),
         feature_matching(),
-        kernel_decay("discriminator"),
+        weight_decay_penalty("discriminator"),
         mmd(embed=lambda score: score.features[0]),
     ],
-    ids=lambda base: next(iter(base.parts)),
+    ids=lambda base: next(iter(base.terms)),
 )
 def test_bases_of_more_than_logits_are_refused(make, base):
-    [name] = base.parts
-    message = f"^{make.__name__}: the base part '{name}' reads more than logits"
+    [name] = base.terms
+    message = f"^{make.__name__}: the base term '{name}' reads more than logits"
     with pytest.raises(InputError, match=message):
         paid(make(base))
 
@@ -185,4 +185,4 @@ def test_a_shift_changes_nothing_under_weights_of_any_mean(shift):
 
 def test_a_base_that_charges_someone_else_is_refused():
     with pytest.raises(InputError, match="'hinge' charges the discriminator nothing"):
-        paid(relativistic(rename({"discriminator": "critic"}, hinge())))
+        paid(relativistic(rename(hinge(), names={"discriminator": "critic"})))

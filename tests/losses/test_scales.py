@@ -11,7 +11,7 @@ from jaxgan import (
     Network,
     alternating,
     chain,
-    drift,
+    drift_penalty,
     focus,
     gan,
     gradient_penalty,
@@ -44,23 +44,23 @@ LOSS = chain(hinge(), r1(0.5), r2(0.5), gradient_penalty(), lecam(0.1))
 
 def two_scales(shapes=((), (2,))):
     """A discriminator of two MLPs, one for each scale, that share nothing."""
-    parts = [mlp(shape, (6,), activation=jnp.tanh) for shape in shapes]
+    terms = [mlp(shape, (6,), activation=jnp.tanh) for shape in shapes]
 
     def init(key, x):
         made = [
-            part.init(k, x)
-            for part, k in zip(parts, jax.random.split(key, 2), strict=True)
+            term.init(k, x)
+            for term, k in zip(terms, jax.random.split(key, 2), strict=True)
         ]
         return Variables([each.params for each in made])
 
     def apply(variables, x, key=None, train=True):
         logits = [
-            part.apply(Variables(p), x)[0]
-            for part, p in zip(parts, variables.params, strict=True)
+            term.apply(Variables(p), x)[0]
+            for term, p in zip(terms, variables.params, strict=True)
         ]
         return tuple(logits), ()
 
-    return Network(init, apply), parts
+    return Network(init, apply), terms
 
 
 def step_of(discriminator, loss, pairing=separate):
@@ -77,11 +77,11 @@ def step_of(discriminator, loss, pairing=separate):
 
 @pytest.mark.parametrize("pairing", tiered([separate, joint], [separate]))
 def test_the_loss_of_several_scales_is_the_mean_of_each_alone(pairing):
-    network, parts = two_scales()
+    network, terms = two_scales()
     state, step = step_of(network, multi_scale(LOSS, 2), pairing)
     _, info = step(state, batches())
-    for i, part in enumerate(parts):
-        own, own_step = step_of(part, weighted(0.5, LOSS), pairing)
+    for i, term in enumerate(terms):
+        own, own_step = step_of(term, weighted(LOSS, by=0.5), pairing)
         params = state.variables["discriminator"].params[i]
         own = own._replace(
             variables=state.variables | {"discriminator": Variables(params)}
@@ -95,7 +95,7 @@ def test_the_loss_of_several_scales_is_the_mean_of_each_alone(pairing):
 def test_scales_that_the_loss_does_not_know_are_refused():
     network, _ = two_scales()
     match = "returns 2 logits, one for each scale, but the loss reads one; wrap"
-    for loss in (hinge(), hinge() + r1(1.0), drift() + hinge()):
+    for loss in (hinge(), hinge() + r1(1.0), drift_penalty() + hinge()):
         with unchecked(), pytest.raises(InputError, match=match):
             step_of(network, loss)
     with pytest.raises(InputError, match=r"the loss is of 3 logits, but .* returns 2"):
@@ -120,13 +120,13 @@ def test_logits_may_have_any_patch_axes(patch):
 
 
 def test_a_sum_is_the_chain():
-    assert {**(hinge() + r1(1.0)).parts}.keys() == chain(hinge(), r1(1.0)).parts.keys()
+    assert {**(hinge() + r1(1.0)).terms}.keys() == chain(hinge(), r1(1.0)).terms.keys()
     record = round_of(random(0, 4), random(1, 4))
-    one = play(non_saturating() + drift(), record)
-    other = play(chain(drift(), non_saturating()), record)
+    one = play(non_saturating() + drift_penalty(), record)
+    other = play(chain(drift_penalty(), non_saturating()), record)
     for player in one:
         assert {**one[player]} == {**other[player]}
-    with pytest.raises(InputError, match="two parts of the sum are named 'hinge'"):
+    with pytest.raises(InputError, match="two terms of the sum are named 'hinge'"):
         hinge() + hinge()
     with pytest.raises(TypeError):
         hinge() + 3
@@ -138,16 +138,18 @@ def test_a_name_focuses_on_a_field_and_names_the_parts():
     class Outer:
         forth = inner
 
-    named = focus("forth", hinge() + drift())
-    assert sorted(named.parts) == ["forth_drift", "forth_hinge"]
-    found, expected = play(named, Outer()), play(hinge() + drift(), inner)
-    for player, parts in expected.items():
-        for name, amount in parts.items():
+    named = focus(hinge() + drift_penalty(), on="forth")
+    assert sorted(named.terms) == ["forth_drift_penalty", "forth_hinge"]
+    found, expected = play(named, Outer()), play(hinge() + drift_penalty(), inner)
+    for player, terms in expected.items():
+        for name, amount in terms.items():
             np.testing.assert_array_equal(found[player][f"forth_{name}"], amount)
     match = r"have no field 'back'; they have \[.*'real'"
     with pytest.raises(InputError, match=match):
-        play(focus("back", hinge()), inner)
-    message = "focus: lens must be a function"
+        play(focus(hinge(), on="back"), inner)
+    message = "focus: on must be a function"
     with unchecked(), pytest.raises(InputError, match=message):
-        focus(3, hinge())
-    assert list(rename({"forth_hinge": "x"}, focus("forth", hinge())).parts) == ["x"]
+        focus(hinge(), on=3)
+    assert list(
+        rename(focus(hinge(), on="forth"), names={"forth_hinge": "x"}).terms
+    ) == ["x"]

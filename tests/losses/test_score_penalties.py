@@ -3,19 +3,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import InputError, drift, lecam
+from jaxgan import InputError, drift_penalty, lecam
 from tests.builders import play, random, round_of
 
 
 def test_drift_is_the_mean_square_of_the_reals_logits():
     # Karras et al. 2017, appendix A.1.
-    paid = play(drift(0.5), round_of(jnp.array([1.0, -3.0]), jnp.array([7.0])))
-    assert paid == {"discriminator": {"drift": 0.5 * 5.0}}
+    paid = play(drift_penalty(0.5), round_of(jnp.array([1.0, -3.0]), jnp.array([7.0])))
+    assert paid == {"discriminator": {"drift_penalty": 0.5 * 5.0}}
 
 
 def test_drift_is_weighed():
     record = round_of(jnp.array([1.0, -3.0]), 0.0, weight=jnp.array([2.0, 0.0]))
-    assert play(drift(1.0), record)["discriminator"]["drift"] == 1.0
+    assert play(drift_penalty(1.0), record)["discriminator"]["drift_penalty"] == 1.0
 
 
 def test_lecam_is_its_formula_step_by_step():
@@ -49,7 +49,7 @@ def test_the_averages_of_lecam_count_as_constants():
 
 @pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
 def test_wrong_weights_are_refused(wrong):
-    for make in (drift, lecam):
+    for make in (drift_penalty, lecam):
         with pytest.raises(InputError, match=f"{make.__name__}: weight must be"):
             make(wrong)
 

@@ -20,9 +20,11 @@ def test_every_loss_has_a_row_of_five_cells():
 
 
 def test_a_changed_docstring_changes_the_table(monkeypatch):
-    from jaxgan import drift
+    from jaxgan import drift_penalty
     from tests.losses.catalog import EVERYTHING
 
-    before = row("drift", drift, EVERYTHING["drift"])
-    monkeypatch.setattr(drift, "__doc__", drift.__doc__.replace("ε · E D", "2ε · E D"))
-    assert row("drift", drift, EVERYTHING["drift"]) != before
+    before = row("drift_penalty", drift_penalty, EVERYTHING["drift_penalty"])
+    monkeypatch.setattr(
+        drift_penalty, "__doc__", drift_penalty.__doc__.replace("ε · E D", "2ε · E D")
+    )
+    assert row("drift_penalty", drift_penalty, EVERYTHING["drift_penalty"]) != before

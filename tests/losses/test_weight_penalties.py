@@ -8,10 +8,10 @@ from jaxgan import (
     Variables,
     chain,
     historical_averaging,
-    kernel_decay,
     non_saturating,
-    orthogonal,
+    orthogonal_penalty,
     rename,
+    weight_decay_penalty,
 )
 from tests.builders import (
     algorithm_of,
@@ -38,31 +38,35 @@ def test_orthogonal_charges_the_products_of_different_filters(network, matrix):
     # Brock et al. 2018, equation 3.
     gram = matrix.T @ matrix
     expected = 0.5 * np.square(gram - np.diag(np.diag(gram))).sum()
-    paid = play(orthogonal(network, 0.5), round_of(params=PARAMS))
+    paid = play(orthogonal_penalty(network, 0.5), round_of(params=PARAMS))
     assert list(paid) == [network]
-    assert float(paid[network]["orthogonal"]) == pytest.approx(expected, rel=1e-5)
+    assert float(paid[network]["orthogonal_penalty"]) == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_orthogonal_filters_of_any_length_cost_nothing():
     params = {"generator": {"kernel": jnp.diag(jnp.array([1.0, 5.0, 0.1]))}}
-    paid = play(orthogonal("generator", 1.0), round_of(params=params))
-    assert paid == {"generator": {"orthogonal": 0.0}}
+    paid = play(orthogonal_penalty("generator", 1.0), round_of(params=params))
+    assert paid == {"generator": {"orthogonal_penalty": 0.0}}
 
 
 @pytest.mark.parametrize(
     ("network", "matrix"), [("generator", DENSE), ("discriminator", CONV)]
 )
 def test_decay_is_half_the_square_of_the_kernels_alone(network, matrix):
-    paid = play(kernel_decay(network, 3.0), round_of(params=PARAMS))
+    paid = play(weight_decay_penalty(network, 3.0), round_of(params=PARAMS))
     expected = 1.5 * np.square(matrix).sum()
-    assert float(paid[network]["kernel_decay"]) == pytest.approx(expected, rel=1e-5)
+    assert float(paid[network]["weight_decay_penalty"]) == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_the_gradient_of_decay_is_the_kernel():
     slope = jax.grad(
-        lambda params: play(kernel_decay("generator", 3.0), round_of(params=params))[
-            "generator"
-        ]["kernel_decay"]
+        lambda params: play(
+            weight_decay_penalty("generator", 3.0), round_of(params=params)
+        )["generator"]["weight_decay_penalty"]
     )(PARAMS)
     np.testing.assert_allclose(
         slope["generator"]["kernel"], 3 * PARAMS["generator"]["kernel"], rtol=1e-6
@@ -114,7 +118,7 @@ def test_history_starts_with_a_copy_and_has_no_gradient():
 
 
 def test_the_player_may_have_another_name():
-    loss = rename({"generator": "painter"}, orthogonal("generator", 1.0))
+    loss = rename(orthogonal_penalty("generator", 1.0), names={"generator": "painter"})
     assert list(play(loss, round_of(params=PARAMS))) == ["painter"]
 
 
@@ -126,7 +130,9 @@ def test_history_advances_with_its_player():
     assert bits(after.loss) == bits(state.loss)
 
 
-@pytest.mark.parametrize("make", [orthogonal, kernel_decay, historical_averaging])
+@pytest.mark.parametrize(
+    "make", [orthogonal_penalty, weight_decay_penalty, historical_averaging]
+)
 def test_a_network_that_is_not_in_the_game_is_refused(make):
     message = (
         f"{make.__name__}: network 'painter' is not in the game; its networks are "
@@ -136,7 +142,9 @@ def test_a_network_that_is_not_in_the_game_is_refused(make):
         algorithm_of(small_game(chain(non_saturating(), make("painter"))))
 
 
-@pytest.mark.parametrize("make", [orthogonal, kernel_decay, historical_averaging])
+@pytest.mark.parametrize(
+    "make", [orthogonal_penalty, weight_decay_penalty, historical_averaging]
+)
 @pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
 def test_wrong_weights_are_refused(make, wrong):
     with pytest.raises(InputError, match=f"{make.__name__}: weight must be .* {wrong}"):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxgan import Batch, InputError
-from jaxgan.data import stacked
+from jaxgan.data import stack_channels
 from jaxgan.data.readers.synthetic import Mixture, ring
 from jaxgan.metrics.modes import (
     class_modes,
@@ -186,7 +186,7 @@ def test_shares_have_binomial_errors():
 def test_stacked_labels_are_those_of_the_data():
     digits = np.random.default_rng(0).integers(0, 10, (20, 3))
     images = tuple(np.zeros((20, 4, 4, 1), np.float32) for _ in range(3))
-    batch = stacked(jax.random.key(0), Batch(images, tuple(digits.T)))
+    batch = stack_channels(jax.random.key(0), Batch(images, tuple(digits.T)))
     np.testing.assert_array_equal(stacked_label(digits), batch.condition[0])
     every = np.stack(np.unravel_index(np.arange(1000), (10, 10, 10)), axis=1)
     np.testing.assert_array_equal(stacked_label(every.astype(np.uint8)), range(1000))

@@ -7,8 +7,8 @@ import pytest
 
 from jaxgan.errors import InputError
 from jaxgan.metrics.protocol import (
+    Measurement,
     Protocol,
-    Score,
     check_alike,
     difference,
     read_scores,
@@ -26,7 +26,9 @@ PROTOCOL = Protocol(
     fakes=50,
     quantized=True,
 )
-SCORE = Score("frechet", 8.5, 0.3, PROTOCOL, "samples", 1000, 0, {"jaxgan": "0.1.0"})
+SCORE = Measurement(
+    "frechet", 8.5, 0.3, PROTOCOL, "samples", 1000, 0, {"jaxgan": "0.1.0"}
+)
 
 OTHERS = {
     "metric": "frechet (ddof 0)",

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError, priors
-from jaxgan.sampling.interpolation import between, leaf_names, lerp, slerp, traverse
+from jaxgan.sampling.interpolation import (
+    interpolate,
+    leaf_names,
+    lerp,
+    slerp,
+    traverse,
+)
 from tests.builders import assert_close, random, small_game
 
 START, END = random(0, 4, 8), random(1, 4, 8)
@@ -66,7 +72,7 @@ def coded_game():
 
 def test_a_way_moves_every_leaf_from_its_start_to_its_end():
     latents = {"a": random(0, 4, 3), "b": random(1, 4, 2, 5)}
-    points = between(latents, lerp, 6)
+    points = interpolate(latents, lerp, 6)
     assert points["a"].shape == (12, 3) and points["b"].shape == (12, 2, 5)
     for name, leaf in latents.items():
         ways = points[name].reshape(2, 6, *leaf.shape[1:])

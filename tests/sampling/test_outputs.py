@@ -4,7 +4,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan import Batch, InputError, Network, Variables, alternating, averaged
+from jaxgan import Batch, InputError, Network, Variables, alternating, ema
 from jaxgan.sampling.outputs import (
     CHUNK,
     NOTHING,
@@ -22,7 +22,7 @@ from tests.zoo import ZOO
 
 
 def test_an_average_is_sampled_where_there_is_one():
-    algorithm = averaged(algorithm_of(small_game()), 0.5)
+    algorithm = ema(algorithm_of(small_game()), 0.5)
     state = algorithm.init(jax.random.key(0))
     state, _ = jax.jit(algorithm.step)(state, batches())
     best = best_variables(state)

@@ -5,7 +5,7 @@ import pytest
 
 from jaxgan.errors import InputError
 from jaxgan.training.experiment import load_file
-from jaxgan.training.run import changed_versions, create_run, open_run
+from jaxgan.training.run import changed_versions, create_run, load_run
 
 PICTURE = Path(__file__).parent.parent / "picture_experiment.py"
 
@@ -17,7 +17,7 @@ def file():
 
 def test_a_run_is_rebuilt_from_its_directory_alone(tmp_path, file):
     made = create_run(tmp_path / "run", file, file.config(steps=17, batch_size=4))
-    opened = open_run(tmp_path / "run")
+    opened = load_run(tmp_path / "run")
     assert opened.config == type(opened.config)(steps=17, batch_size=4)
     assert opened.experiment.steps == made.experiment.steps == 17
     assert opened.name == "picture_experiment"
@@ -44,7 +44,7 @@ def test_a_config_of_many_types_survives_json(tmp_path):
     file = load_file(path)
     config = file.config(order=("d", "d", "g"), kind="b")
     create_run(tmp_path / "run", file, config)
-    opened = open_run(tmp_path / "run").config
+    opened = load_run(tmp_path / "run").config
     assert opened.order == ("d", "d", "g")
     assert (opened.kind, opened.data, opened.optimizer.rate) == ("b", Path("x"), 1e-3)
 
@@ -79,7 +79,7 @@ def test_a_directory_that_is_no_run_is_refused(tmp_path, file):
     with pytest.raises(InputError, match="not empty and is not a run"):
         create_run(tmp_path, file, file.config())
     with pytest.raises(InputError, match=r"not a run directory: it has no run\.json"):
-        open_run(tmp_path)
+        load_run(tmp_path)
 
 
 def test_damaged_descriptions_are_named(tmp_path, file):
@@ -87,11 +87,11 @@ def test_damaged_descriptions_are_named(tmp_path, file):
     about = json.loads((tmp_path / "run.json").read_text())
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(InputError, match=r"run\.json is damaged"):
-        open_run(tmp_path)
+        load_run(tmp_path)
     about["config"]["steps"] = "many"
     (tmp_path / "run.json").write_text(json.dumps(about))
     with pytest.raises(InputError, match="does not hold the Config"):
-        open_run(tmp_path)
+        load_run(tmp_path)
 
 
 def test_a_refused_config_leaves_no_directory(tmp_path, file):

@@ -14,7 +14,7 @@ from jaxgan.reporting.log import read_rows
 from jaxgan.training.checkpoint import restore_networks
 from jaxgan.training.experiment import load_file
 from jaxgan.training.loop import Schedule, train
-from jaxgan.training.run import create_run, open_run
+from jaxgan.training.run import create_run, load_run
 from jaxgan.training.snapshots import like_state
 from tests.builders import assert_close, tiered
 from tests.command_line import run
@@ -67,7 +67,7 @@ def test_diverged_members_are_named_and_never_the_best(swept):
     lines = (swept / "table.md").read_text(encoding="utf-8").splitlines()
     assert lines[2].endswith("|  |")
     assert "| — | — | seed 5 by step 2, seed 6 by step 2 |" in lines[3]
-    assert open_run(swept / "best").config.learning_rate == 0.01
+    assert load_run(swept / "best").config.learning_rate == 0.01
 
 
 @pytest.mark.parametrize("seeds", tiered([2, 3], [2]))
@@ -89,7 +89,7 @@ def test_members_are_scored_and_without_a_rank_the_least_first_score_is_kept(
     told = json.loads((out / "sweep.json").read_text(encoding="utf-8"))
     assert [m["measured"]["frechet"] for m in told["members"]] == [*found.values()]
     assert "| frechet | " in (out / "table.md").read_text(encoding="utf-8")
-    best = open_run(out / "best")
+    best = load_run(out / "best")
     assert best.config.seed == min(found, key=found.get)
     [kept, *_] = read_scores(best.scores)
     assert (kept.seed, kept.value) == (best.config.seed, min(found.values()))
@@ -100,7 +100,7 @@ def test_members_are_scored_and_without_a_rank_the_least_first_score_is_kept(
 
 
 def test_the_best_is_the_run_that_it_would_have_been_alone(swept, tmp_path):
-    best = open_run(swept / "best")
+    best = load_run(swept / "best")
     told = json.loads((swept / "sweep.json").read_text(encoding="utf-8"))
     sound = [m for m in told["members"] if not m["diverged"]]
     least = min(sound, key=lambda m: m["measured"]["spread"])

@@ -18,7 +18,7 @@ from jaxgan import (
     r1,
 )
 from jaxgan.errors import InputError
-from jaxgan.views.augmentation import augmented, brightened, cut_out, shifted
+from jaxgan.views.augmentation import brightness, cutout, diff_augment, translation
 
 KEY = jax.random.key(0)
 
@@ -31,7 +31,7 @@ def images(count=200, height=8, width=12, channels=3):
 
 def test_every_shift_within_reach_comes_up_and_no_other():
     given = np.asarray(images())
-    moved = np.asarray(shifted(1 / 4)(KEY, jnp.asarray(given)))
+    moved = np.asarray(translation(1 / 4)(KEY, jnp.asarray(given)))
     seen = set()
     for before, after in zip(given, moved, strict=True):
         for down in range(-8, 9):
@@ -51,13 +51,13 @@ def test_every_shift_within_reach_comes_up_and_no_other():
 
 
 def test_no_reach_is_no_shift():
-    np.testing.assert_array_equal(shifted(0.0)(KEY, images()), images())
-    np.testing.assert_array_equal(cut_out(0.0)(KEY, images()), images())
-    np.testing.assert_array_equal(brightened(0.0)(KEY, images()), images())
+    np.testing.assert_array_equal(translation(0.0)(KEY, images()), images())
+    np.testing.assert_array_equal(cutout(0.0)(KEY, images()), images())
+    np.testing.assert_array_equal(brightness(0.0)(KEY, images()), images())
 
 
 def test_a_rectangle_is_blank_and_the_rest_is_as_it_was():
-    given, holed = np.asarray(images()), np.asarray(cut_out(1 / 2)(KEY, images()))
+    given, holed = np.asarray(images()), np.asarray(cutout(1 / 2)(KEY, images()))
     blank = (holed == 0).all(axis=-1)
     np.testing.assert_array_equal(holed[~blank], given[~blank])
     for hole in blank:
@@ -73,7 +73,7 @@ def test_a_rectangle_is_blank_and_the_rest_is_as_it_was():
 
 
 def test_brightness_is_one_number_an_image_and_uniform():
-    by = np.asarray(brightened(0.5)(KEY, images(4000)) - images(4000))
+    by = np.asarray(brightness(0.5)(KEY, images(4000)) - images(4000))
     np.testing.assert_allclose(by, by[:, :1, :1, :1] * np.ones_like(by), atol=1e-6)
     numbers = by[:, 0, 0, 0]
     assert abs(numbers.mean()) < 4 * 0.5 / np.sqrt(3 * 4000)
@@ -81,7 +81,7 @@ def test_brightness_is_one_number_an_image_and_uniform():
     assert 0.49 < np.abs(numbers).max() <= 0.5
 
 
-@pytest.mark.parametrize("change", [shifted(), cut_out(), brightened()])
+@pytest.mark.parametrize("change", [translation(), cutout(), brightness()])
 def test_gradients_pass_through(change):
     def cubes(x):
         return jnp.sum(change(KEY, jnp.asarray(x)) ** 3)
@@ -90,7 +90,7 @@ def test_gradients_pass_through(change):
         check_grads(cubes, (images(3, channels=1).astype(float),), order=2)
 
 
-@pytest.mark.parametrize("change", [shifted(), cut_out(), brightened()])
+@pytest.mark.parametrize("change", [translation(), cutout(), brightness()])
 def test_types_and_shapes_stay(change):
     half = images().astype(jnp.bfloat16)
     assert change(KEY, half).dtype == jnp.bfloat16
@@ -98,17 +98,17 @@ def test_types_and_shapes_stay(change):
 
 
 def test_changes_follow_each_other_with_randomness_of_their_own():
-    view = augmented(brightened(), brightened())
+    view = diff_augment(brightness(), brightness())
     x = images(50)
     twice = view.show((), KEY, x, jnp.int32(0)) - x
-    once = brightened()(jax.random.fold_in(KEY, 0), x) - x
-    again = brightened()(jax.random.fold_in(KEY, 1), x) - x
+    once = brightness()(jax.random.fold_in(KEY, 0), x) - x
+    again = brightness()(jax.random.fold_in(KEY, 1), x) - x
     np.testing.assert_allclose(twice, once + again, atol=1e-6)
     assert not np.allclose(once, again)
 
 
 def test_a_game_is_played_under_it_and_penalized_through_it():
-    view = augmented(shifted(), cut_out(), brightened())
+    view = diff_augment(translation(), cutout(), brightness())
     batch = Batch(images(8, 8, 8, 1))
     info = {}
     for name, chosen in {"plain": {}, "augmented": {"view": view}}.items():
@@ -132,9 +132,9 @@ def test_a_game_is_played_under_it_and_penalized_through_it():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: shifted(1.5), "shifted: share must be from 0 to 1, got 1.5"),
-        (lambda: cut_out(-0.5), "cut_out: share must be from 0 to 1, got -0.5"),
-        (lambda: brightened(float("inf")), "brightened: reach must be a finite number"),
+        (lambda: translation(1.5), "translation: share must be from 0 to 1, got 1.5"),
+        (lambda: cutout(-0.5), "cutout: share must be from 0 to 1, got -0.5"),
+        (lambda: brightness(float("inf")), "brightness: reach must be a finite number"),
     ],
 )
 def test_what_is_no_change_is_refused(make, message):
@@ -148,7 +148,7 @@ def test_points_of_the_plane_are_refused_when_the_game_is_built():
         mlp(()),
         non_saturating(),
         priors.normal(4),
-        view=augmented(shifted()),
+        view=diff_augment(translation()),
     )
     sgd = {player: optax.sgd(0.1) for player in game.players}
     with pytest.raises(InputError, match=r"images \(b, h, w, c\), got \(8, 2\)"):

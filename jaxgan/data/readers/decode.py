@@ -17,14 +17,14 @@ DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 GRAY_MODES = ("1", "L", "LA", "La", *DEEP_MODES)
 
 
-class Fit(NamedTuple):
+class Resize(NamedTuple):
     """How images of any size and kind become alike.
 
     An image is turned as its EXIF data say, laid over the background where it is
     transparent, given its colors, and resized with a filter that does not alias.
 
-    >>> from jaxgan.data import Fit
-    >>> Fit(64, shape="pad", background="black").filter
+    >>> from jaxgan.data import Resize
+    >>> Resize(64, shape="pad", background="black").filter
     'lanczos'
     """
 
@@ -71,7 +71,7 @@ def is_gray(file: Path) -> bool:
         return image.mode in GRAY_MODES
 
 
-def fitted(file: Path | str | BytesIO, fit: Fit) -> UInt8[np.ndarray, "s s c"]:
+def fitted(file: Path | str | BytesIO, fit: Resize) -> UInt8[np.ndarray, "s s c"]:
     """Read an image file and fit it.
 
     Raises:
@@ -138,7 +138,7 @@ def _opaque(image: Image.Image, background: str) -> Image.Image:
     return flat
 
 
-def _square(image: Image.Image, fit: Fit) -> Image.Image:
+def _square(image: Image.Image, fit: Resize) -> Image.Image:
     size, how = (fit.size, fit.size), Image.Resampling[fit.filter.upper()]
     if fit.shape == "crop":
         return ImageOps.fit(image, size, how)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset
-from jaxgan.data.readers.decode import Fit
-from jaxgan.data.readers.image_files import Files, Trouble, check_trouble, decoded
+from jaxgan.data.readers.decode import Resize
+from jaxgan.data.readers.image_files import Files, OnError, check_trouble, decoded
 from jaxgan.data.readers.labels import Labeling, Labels
 from jaxgan.data.transforms.combine import chosen, paired
 from jaxgan.errors import InputError
@@ -16,10 +16,10 @@ from jaxgan.types import Batch
 
 def folder(
     path: Path | str,
-    fit: Fit,
+    fit: Resize,
     *,
     labels: Labeling | None = None,
-    corrupt: Trouble = "raise",
+    corrupt: OnError = "raise",
     cache: Path | str | None = None,
     stream: bool = False,
 ) -> Dataset:
@@ -48,10 +48,10 @@ def folder(
         >>> import tempfile
         >>> from pathlib import Path
         >>> from PIL import Image
-        >>> from jaxgan.data import Fit, folder
+        >>> from jaxgan.data import Resize, folder
         >>> with tempfile.TemporaryDirectory() as name:
         ...     Image.new("RGB", (40, 30), "red").save(Path(name, "red.png"))
-        ...     red = folder(name, Fit(16), stream=True).gather(np.array([0])).real
+        ...     red = folder(name, Resize(16), stream=True).gather(np.array([0])).real
         >>> red.shape, red[0, 0, 0].tolist()
         ((1, 16, 16, 3), [255, 0, 0])
     """
@@ -73,17 +73,17 @@ def folder(
 def paired_folders(
     first: Path | str,
     second: Path | str,
-    fit: Fit,
+    fit: Resize,
     *,
-    unmatched: Trouble = "raise",
-    corrupt: Trouble = "raise",
+    unmatched: OnError = "raise",
+    corrupt: OnError = "raise",
     cache: Path | str | None = None,
     stream: bool = False,
 ) -> Dataset:
     """Images of two folders that have the same name, but for the ending.
 
     real = (of the first folder, of the second); other arguments as of `folder`. For
-    folders that do not belong together, image by image, there is `unpaired`.
+    folders that do not belong together, image by image, there is `zip_sources`.
 
     Args:
         unmatched: what to do about images without a partner.

@@ -1,8 +1,8 @@
 """The image files of a folder, decoded once.
 
-The decoded images are kept in a cache, one array file for each content and `Fit`. It is
-found again by what the file system says of every file (name, size, times, number), so a
-second start need not read them; where that has changed, by the contents themselves.
+The decoded images are kept in a cache, one array file for each content and `Resize`. It
+is found again by what the file system says of every file (name, size, times, number),
+so a second start need not read them; where that has changed, by the contents.
 """
 
 import errno
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.data.readers.cache import check_writable, default_cache, make_once, read
-from jaxgan.data.readers.decode import Fit, fitted, is_gray
+from jaxgan.data.readers.decode import Resize, fitted, is_gray
 from jaxgan.errors import InputError
 from jaxgan.types import Batch
 
@@ -33,7 +33,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 OTHERS = (".avif", ".bmp", ".gif", ".heic", ".jp2", ".pgm", ".ppm", ".tif", ".tiff")
 """Endings of images that are left out, which is said."""
 
-Trouble = Literal["raise", "skip"]
+OnError = Literal["raise", "skip"]
 
 FORMAT = 1
 """Of what the cache holds: to be raised when the same files decode otherwise."""
@@ -78,10 +78,10 @@ class Files(NamedTuple):
 
 
 def decoded(
-    files: Files, fit: Fit, corrupt: Trouble, cache: Path | str | None, stream: bool
+    files: Files, fit: Resize, corrupt: OnError, cache: Path | str | None, stream: bool
 ) -> tuple[list[str], Dataset]:
     """The images that can be read, and their names."""
-    if not isinstance(fit, Fit):
+    if not isinstance(fit, Resize):
         raise InputError(f"fit must be a Fit, such as Fit(64), got {fit!r}.")
     fit.check()
     check_trouble("corrupt", corrupt)
@@ -110,7 +110,7 @@ def decoded(
     return kept, as_dataset(Batch(images))
 
 
-def _streamed(files: Files, fit: Fit) -> Dataset:
+def _streamed(files: Files, fit: Resize) -> Dataset:
     paths = [os.path.join(files.root, name) for name in files.names]
 
     def gather(indices: NDArray[np.int64]) -> Batch:
@@ -128,7 +128,7 @@ def _streamed(files: Files, fit: Fit) -> Dataset:
 
 
 def _from_cache(
-    files: Files, fit: Fit, cache: Path
+    files: Files, fit: Resize, cache: Path
 ) -> tuple[NDArray[np.uint8], dict[str, str], Path]:
     """The images, those that cannot be read with the reason of each, and their list."""
     known = cache / f"{_digest(files.names, files.states, fit)}.key"
@@ -147,7 +147,7 @@ def _from_cache(
     return read(entry), json.loads(listed.read_text("utf-8")), listed
 
 
-def _decode(files: Files, fit: Fit, path: Path) -> None:
+def _decode(files: Files, fit: Resize, path: Path) -> None:
     """Write all images that can be read to `path`, and why others cannot beside it."""
     shape = (fit.size, fit.size, fit.channels or 3)
     images = open_memmap(path, "w+", np.uint8, (len(files.names), *shape))
@@ -185,7 +185,7 @@ def _decode(files: Files, fit: Fit, path: Path) -> None:
     path.with_suffix(".json").write_text(json.dumps(unread), "utf-8")
 
 
-def _with_channels(files: Files, fit: Fit) -> Fit:
+def _with_channels(files: Files, fit: Resize) -> Resize:
     """The colors that all images have, where none are asked for."""
     if fit.channels is not None:
         return fit
@@ -209,7 +209,7 @@ def check_trouble(name: str, value: str) -> None:
     Raises:
         InputError: if it is none.
     """
-    if value not in get_args(Trouble):
+    if value not in get_args(OnError):
         raise InputError(f"{name} must be 'raise' or 'skip', got {value!r}.")
 
 

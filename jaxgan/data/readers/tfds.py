@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jaxgan.data.datasets import Dataset, fits_in_memory, in_memory
-from jaxgan.data.readers.decode import Fit, fitted
+from jaxgan.data.readers.decode import Resize, fitted
 from jaxgan.errors import InputError, check_names
 from jaxgan.types import Batch
 
@@ -34,7 +34,7 @@ def tfds(
     real: str = "image",
     condition: tuple[str, ...] = (),
     data_dir: Path | str | None = None,
-    fit: Fit | None = None,
+    fit: Resize | None = None,
     stream: bool | None = None,
 ) -> Dataset:
     """A split of a TFDS data set.
@@ -116,7 +116,7 @@ def feature_names(name: str, data_dir: Path | str | None = None) -> tuple[str, .
     return tuple(_builder(name, data_dir).info.features)
 
 
-def _image(encoded: bytes, fit: Fit | None) -> NDArray[np.uint8]:
+def _image(encoded: bytes, fit: Resize | None) -> NDArray[np.uint8]:
     if fit is not None:
         return fitted(io.BytesIO(encoded), fit)
     with Image.open(io.BytesIO(encoded)) as image:

@@ -100,7 +100,7 @@ def map(data: Dataset | Batch, change: Callable[[Batch], Batch]) -> Dataset:
     """Change examples as they are gathered.
 
     The change is of NumPy arrays with b in front, and without chance, so that an
-    example is the same each time; for chance there is `sources.augmented`. Images are
+    example is the same each time; for chance there is `random_transform`. Images are
     as they are held, often uint8.
 
         >>> import numpy as np
@@ -145,7 +145,7 @@ def paired(first: Dataset | Batch, second: Dataset | Batch) -> Dataset:
     if len(first) != len(second):
         raise InputError(
             f"paired: the sets have {len(first):,} and {len(second):,} examples; pairs "
-            "need as many of both, and sets that do not belong together are `unpaired`."
+            "need as many of both; unrelated sets go to `zip_sources`."
         )
     return _lazy(
         len(first),
@@ -154,7 +154,7 @@ def paired(first: Dataset | Batch, second: Dataset | Batch) -> Dataset:
     )
 
 
-def tuples(data: Dataset | Batch, k: int, n: int, seed: int = 0) -> Dataset:
+def sample_tuples(data: Dataset | Batch, k: int, n: int, seed: int = 0) -> Dataset:
     """n tuples of k examples each, drawn once and with replacement.
 
     real = (k reals), and the condition is that of the first, the second, …
@@ -163,9 +163,9 @@ def tuples(data: Dataset | Batch, k: int, n: int, seed: int = 0) -> Dataset:
         InputError: if a count is not an integer of at least 1, or the set has weights.
     """
     data = as_dataset(data)
-    check_positive_int("tuples: k", k)
-    check_positive_int("tuples: n", n)
-    check_seed("tuples: seed", seed)
+    check_positive_int("sample_tuples: k", k)
+    check_positive_int("sample_tuples: n", n)
+    check_seed("sample_tuples: seed", seed)
     members = np.random.default_rng(seed).integers(len(data), size=(n, k))
     return _lazy(
         n,

@@ -21,12 +21,12 @@ LUMA = np.array([0.299, 0.587, 0.114])
 """Of red, green and blue in gray: ITU-R BT.601, as in Pillow."""
 
 
-def gray(data: Dataset | Batch) -> Dataset:
+def grayscale(data: Dataset | Batch) -> Dataset:
     """RGB as one channel, 0.299 R + 0.587 G + 0.114 B; gray as it is."""
     return _each(data, _gray)
 
 
-def edges(data: Dataset | Batch, sigma: float = 1.0) -> Dataset:
+def edge_map(data: Dataset | Batch, sigma: float = 1.0) -> Dataset:
     """Where an image changes: white lines on black, one channel.
 
     The length of the gradient of the gray image under a Gaussian of `sigma` pixels,
@@ -37,7 +37,7 @@ def edges(data: Dataset | Batch, sigma: float = 1.0) -> Dataset:
     """
     from scipy import ndimage  # as long to import as a third of jaxgan
 
-    check_positive("edges: sigma", sigma)
+    check_positive("edge_map: sigma", sigma)
 
     def outlined(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w 1"]:
         brightness = _gray(images).astype(np.float32)
@@ -74,21 +74,21 @@ def downscaled(data: Dataset | Batch, factor: int) -> Dataset:
     return _each(data, averaged)
 
 
-def framed(data: Dataset | Batch, size: int, value: int = 0) -> Dataset:
+def pad_to(data: Dataset | Batch, size: int, value: int = 0) -> Dataset:
     """Each image in the middle of a square of one value: 28 pixels as 32, say.
 
     Raises:
         InputError: if the images are larger than `size`, or the value is no byte.
     """
-    check_positive_int("framed: size", size)
+    check_positive_int("pad_to: size", size)
     if value not in range(256):
-        raise InputError(f"framed: value must be from 0 to 255, got {value!r}.")
+        raise InputError(f"pad_to: value must be from 0 to 255, got {value!r}.")
 
     def padded(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b s s c"]:
         _, height, width, _ = images.shape
         if max(height, width) > size:
             raise InputError(
-                f"framed: images of {height}×{width} do not fit in a square of {size}."
+                f"pad_to: images of {height}×{width} do not fit in a square of {size}."
             )
         top, left = (size - height) // 2, (size - width) // 2
         margins = (top, size - height - top), (left, size - width - left)

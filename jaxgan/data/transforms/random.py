@@ -1,8 +1,8 @@
 """Random changes of one example: `(key, example) -> example`, in JAX.
 
-`augmented(source, change)` draws a change anew each time; `fixed(data, change, seed)`
-draws it once for each example, so that dynamically and statically binarized digits, or
-endless and fixed clips, are the same function.
+`random_transform(source, change)` draws a change anew each time; `draw_once(data,
+change, seed)` draws it once for each example, so that dynamically and statically
+binarized digits, or endless and fixed clips, are the same function.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from jaxgan.errors import InputError, check_positive, check_positive_int, check_
 from jaxgan.types import Batch
 
 
-def fixed(data: Dataset | Batch, change: Change, seed: int = 0) -> Dataset:
+def draw_once(data: Dataset | Batch, change: Change, seed: int = 0) -> Dataset:
     """A change drawn once for each example, from (seed, its number).
 
     Images held as uint8 come as float32 in [-1, 1] to the change, as they do in a
@@ -28,14 +28,14 @@ def fixed(data: Dataset | Batch, change: Change, seed: int = 0) -> Dataset:
 
         >>> import numpy as np
         >>> from jaxgan import Batch
-        >>> from jaxgan.data import binarized, fixed
+        >>> from jaxgan.data import bernoulli_binarize, draw_once
         >>> gray = Batch(np.full((4, 28, 28, 1), 127, np.uint8))
-        >>> digits = fixed(gray, binarized)
+        >>> digits = draw_once(gray, bernoulli_binarize)
         >>> np.unique(digits.gather(np.arange(2)).real).tolist()
         [-1.0, 1.0]
     """
     data = as_dataset(data)
-    check_seed("fixed: seed", seed)
+    check_seed("draw_once: seed", seed)
 
     @jax.jit
     def changed(numbers: Array, batch: Batch) -> Batch:
@@ -55,7 +55,7 @@ def fixed(data: Dataset | Batch, change: Change, seed: int = 0) -> Dataset:
     return Dataset(len(data), gather, classes=classes)
 
 
-def mirrored(key: Array, example: Batch) -> Batch:
+def random_flip(key: Array, example: Batch) -> Batch:
     """Left and right exchanged, for every second example.
 
     All images of an example are, those of its condition too: whatever has the axes
@@ -66,7 +66,7 @@ def mirrored(key: Array, example: Batch) -> Batch:
     """
     flipped = jax.random.bernoulli(key)
     if any(x.ndim < 3 for x in jax.tree.leaves(example.real)):
-        raise InputError("mirrored: real must be images, (b, h, w, c).")
+        raise InputError("random_flip: real must be images, (b, h, w, c).")
 
     def turned(x: Array) -> Array:
         return x if x.ndim < 3 else jnp.where(flipped, jnp.flip(x, -2), x)
@@ -74,7 +74,7 @@ def mirrored(key: Array, example: Batch) -> Batch:
     return jax.tree.map(turned, example)
 
 
-def binarized(key: Array, example: Batch) -> Batch:
+def bernoulli_binarize(key: Array, example: Batch) -> Batch:
     """Every pixel 1 with probability (x + 1) / 2, else -1; images of one by themselves.
 
     Reference: Salakhutdinov and Murray 2008, "On the quantitative analysis of deep
@@ -88,7 +88,7 @@ def binarized(key: Array, example: Batch) -> Batch:
     return _each_changed(key, example, drawn)
 
 
-def colored(key: Array, example: Batch) -> Batch:
+def random_hue(key: Array, example: Batch) -> Batch:
     """A gray image in one color of uniform hue: black stays black, white becomes it.
 
     Images of one example have colors of their own.
@@ -100,7 +100,7 @@ def colored(key: Array, example: Batch) -> Batch:
     def inked(own: Array, image: Float[Array, "h w c"]) -> Float[Array, "h w 3"]:
         if image.shape[-1] != 1:
             raise InputError(
-                f"colored: the images must be gray, (b, h, w, 1); these have "
+                f"random_hue: the images must be gray, (b, h, w, 1); these have "
                 f"{image.shape[-1]} channels."
             )
         # Of full saturation and value: each primary rises and falls along the hue.
@@ -112,13 +112,13 @@ def colored(key: Array, example: Batch) -> Batch:
     return _each_changed(key, example, inked)
 
 
-def stacked(key: Array, example: Batch) -> Batch:
+def stack_channels(key: Array, example: Batch) -> Batch:
     """Several images as the channels of one; labels as the digits of one number.
 
     Without chance, but where tuples come from is not: Stacked MNIST drawn on the fly is
-    `augmented(unpaired(digits, digits, digits), stacked)`, and PacGAN's fixed triples
-    are `fixed(tuples(digits, 3, 128_000), stacked)` of all 70,000 digits. Labels from 0
-    to 9 become 0 … 999.
+    `random_transform(zip_sources(digits, digits, digits), stack_channels)`, and
+    PacGAN's fixed triples are `draw_once(sample_tuples(digits, 3, 128_000),
+    stack_channels)` of all 70,000 digits. Labels from 0 to 9 become 0 … 999.
 
     Raises:
         InputError: if real is not a tuple of images.
@@ -128,12 +128,13 @@ def stacked(key: Array, example: Batch) -> Batch:
     del key
     if not isinstance(example.real, tuple):
         raise InputError(
-            "stacked: real must be a tuple of images, as `unpaired` and `tuples` make."
+            "stack_channels: real must be a tuple of images, as `zip_sources` and "
+            "`sample_tuples` make."
         )
     if example.condition and len(example.condition) != len(example.real):
         raise InputError(
-            f"stacked: each of the {len(example.real)} images may have one label, got "
-            f"{len(example.condition)} conditions in all."
+            f"stack_channels: each of the {len(example.real)} images may have one "
+            f"label, got {len(example.condition)} conditions in all."
         )
     condition = example.condition
     if condition:
@@ -146,14 +147,15 @@ def stacked(key: Array, example: Batch) -> Batch:
     )
 
 
-def moving(frames: int = 20, size: int = 64, speed: float = 0.1) -> Change:
+def moving_clip(frames: int = 20, size: int = 64, speed: float = 0.1) -> Change:
     """Images that move in a square and rebound from its walls: moving MNIST.
 
     Each starts anywhere, in any direction, and goes `speed` of its free way a frame;
     where images overlap the brighter pixel is seen. A tuple of images (h, w, c) becomes
     a clip (frames, size, size, c), its conditions are kept.
-    `augmented(unpaired(digits, digits), moving())` is an endless stream of clips of two
-    digits, `fixed(tuples(digits, 2, 10_000), moving())` a set of 10,000.
+    `random_transform(zip_sources(digits, digits), moving_clip())` is an endless stream
+    of clips of two digits, and `draw_once(sample_tuples(digits, 2, 10_000),
+    moving_clip())` a set of 10,000.
 
     Raises:
         InputError: if a count is not an integer of at least 1, or the speed not a
@@ -161,9 +163,9 @@ def moving(frames: int = 20, size: int = 64, speed: float = 0.1) -> Change:
 
     Reference: Srivastava et al. 2015, arXiv:1502.04681.
     """
-    check_positive_int("moving: frames", frames)
-    check_positive_int("moving: size", size)
-    check_positive("moving: speed", speed)
+    check_positive_int("moving_clip: frames", frames)
+    check_positive_int("moving_clip: size", size)
+    check_positive("moving_clip: speed", speed)
 
     def change(key: Array, example: Batch) -> Batch:
         images = example.real if isinstance(example.real, tuple) else (example.real,)
@@ -183,7 +185,7 @@ def _clip(
     height, width, channels = image.shape
     if max(height, width) > size:
         raise InputError(
-            f"moving: images of {height}×{width} do not fit in a square of {size}."
+            f"moving_clip: images of {height}×{width} do not fit in a square of {size}."
         )
     where, towards = jax.random.split(key)
     angle = jax.random.uniform(towards, maxval=2 * jnp.pi)

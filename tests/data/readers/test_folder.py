@@ -18,10 +18,10 @@ import pytest
 from PIL import Image
 
 from jaxgan import InputError, shuffled
-from jaxgan.data import Fit, Labels, by_folder, by_table, folder, paired_folders
+from jaxgan.data import Labels, Resize, by_folder, by_table, folder, paired_folders
 
 MODULE = import_module("jaxgan.data.readers.image_files")
-FIT = Fit(4)
+FIT = Resize(4)
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ def test_gray_images_have_one_channel_and_colored_three(images):
 
 def test_what_is_fitted_is_what_comes_out(images):
     root = images(a=1, b=2)
-    fit = Fit(6, shape="pad", background="#0a0b0c", channels=3)
+    fit = Resize(6, shape="pad", background="#0a0b0c", channels=3)
     Image.new("RGB", (6, 2), "red").save(root / "a.png")
     found = folder(root, fit).arrays.real[0]
     assert (
@@ -163,7 +163,7 @@ def test_gray_and_color_are_not_mixed_unasked(images, stream, decodes):
 
 def test_an_impossible_fit_is_refused(images):
     with pytest.raises(InputError, match="size must be an integer of at least 1"):
-        folder(images(a=1), Fit(0))
+        folder(images(a=1), Resize(0))
 
 
 # Labels.
@@ -638,11 +638,11 @@ def test_files_that_come_and_go_are_noticed(images):
 @pytest.mark.parametrize(
     "other",
     [
-        Fit(5),
-        Fit(4, "pad"),
-        Fit(4, filter="box"),
-        Fit(4, channels=1),
-        Fit(4, background="black"),
+        Resize(5),
+        Resize(4, "pad"),
+        Resize(4, filter="box"),
+        Resize(4, channels=1),
+        Resize(4, background="black"),
     ],
     ids=str,
 )
@@ -762,7 +762,7 @@ def untidy(tmp_path):
 @pytest.mark.parametrize("shape", ["crop", "pad", "stretch"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_stream_is_what_the_cache_would_hold(untidy, shape, channels):
-    fit = Fit(8, shape, channels=channels, background="teal")
+    fit = Resize(8, shape, channels=channels, background="teal")
     held = folder(untidy, fit, labels=by_folder)
     streamed = folder(untidy, fit, labels=by_folder, stream=True)
     assert streamed.arrays is None and len(streamed) == len(held) == 12
@@ -800,7 +800,7 @@ def test_a_stream_names_what_it_cannot_read(images, damage, name, reason):
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_folder_as_a_source_goes_on_where_it_was(untidy, stream):
     def source():
-        data = folder(untidy, Fit(8, channels=3), labels=by_folder, stream=stream)
+        data = folder(untidy, Resize(8, channels=3), labels=by_folder, stream=stream)
         return shuffled(data, 5, substeps=2)
 
     walked = source()
@@ -812,7 +812,7 @@ def test_a_folder_as_a_source_goes_on_where_it_was(untidy, stream):
 
 
 def test_a_source_of_a_stream_is_that_of_the_cache(untidy):
-    fit = Fit(8, channels=3)
+    fit = Resize(8, channels=3)
     held, streamed = (
         shuffled(folder(untidy, fit, stream=stream), 5) for stream in (False, True)
     )
@@ -939,7 +939,7 @@ def stems(path):
 @pytest.mark.realdata
 def test_drawings_on_nothing_lie_on_white(real_data, emoji_cache):
     path = real_data / "emoji" / "openmoji_color"
-    data = folder(path, Fit(32), cache=emoji_cache)
+    data = folder(path, Resize(32), cache=emoji_cache)
     assert data.arrays.real.shape == (4146, 32, 32, 3)
     corners = data.arrays.real[:, [0, 0, -1, -1], [0, -1, 0, -1]]
     assert (corners == 255).all((1, 2)).mean() > 0.9
@@ -953,7 +953,7 @@ def test_outlines_and_colors_of_the_same_drawings_are_pairs(real_data, emoji_cac
     data = paired_folders(
         emoji / "openmoji_black",
         emoji / "openmoji_color",
-        Fit(32),
+        Resize(32),
         unmatched="skip",
         cache=emoji_cache,
     )
@@ -976,10 +976,10 @@ def test_drawings_by_different_hands_are_pairs_by_name(real_data, emoji_cache):
     one, other = emoji / "openmoji_color", emoji / "twemoji"
     common = stems(one) & stems(other)
     assert 0 < len(common) < 4146
-    data = paired_folders(one, other, Fit(32), unmatched="skip", cache=emoji_cache)
+    data = paired_folders(one, other, Resize(32), unmatched="skip", cache=emoji_cache)
     assert len(data) == len(common)
     with pytest.raises(InputError, match="has no partner"):
-        paired_folders(one, other, Fit(32), cache=emoji_cache)
+        paired_folders(one, other, Resize(32), cache=emoji_cache)
 
 
 def test_a_link_to_the_folder_itself_is_not_followed(images):

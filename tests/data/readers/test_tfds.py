@@ -10,7 +10,7 @@ import requests
 import tensorflow_datasets
 
 from jaxgan import InputError, shuffled
-from jaxgan.data import Fit, tfds
+from jaxgan.data import Resize, tfds
 from tests.tiny_set import prepare
 
 TRAIN, TEST = list(range(0, 100, 10)), [100, 110, 120, 130]
@@ -80,7 +80,7 @@ def test_any_features_may_be_examples_and_conditions(prepared):
 
 FEATURES = [
     {"condition": ("label", "text", "grid")},
-    {"real": "photo", "fit": Fit(5, shape="pad")},
+    {"real": "photo", "fit": Resize(5, shape="pad")},
     {"real": "grid", "condition": ("image",)},
 ]
 
@@ -125,7 +125,7 @@ def test_images_of_many_sizes_need_a_fit(prepared):
     assert str(refused.value) == (
         "fit: the images of tiny_set differ in size; say which, as in fit=Fit(64)."
     )
-    data = tfds("tiny_set", real="photo", data_dir=prepared, fit=Fit(6))
+    data = tfds("tiny_set", real="photo", data_dir=prepared, fit=Resize(6))
     assert data.arrays.real.shape == (10, 6, 6, 3)
     assert data.arrays.real[:, 2, 2].tolist() == [[gray, 0, 0] for gray in TRAIN]
 
@@ -134,7 +134,7 @@ def test_images_of_many_sizes_need_a_fit(prepared):
 def test_a_fit_leaves_images_gray_unless_it_says_otherwise(
     prepared, channels, expected
 ):
-    data = tfds("tiny_set", data_dir=prepared, fit=Fit(5, channels=channels))
+    data = tfds("tiny_set", data_dir=prepared, fit=Resize(5, channels=channels))
     assert data.arrays.real.shape == (10, 5, 5, expected)
     assert grays(data) == TRAIN
 
@@ -210,7 +210,7 @@ def test_other_formats_than_array_record_are_refused(elsewhere):
             {"condition": ("label", "class")},
             "tiny_set has no feature 'class', only grid, image, label, photo, text.",
         ),
-        ({"fit": Fit(0)}, "size must be an integer of at least 1, got 0."),
+        ({"fit": Resize(0)}, "size must be an integer of at least 1, got 0."),
     ],
 )
 def test_what_a_set_does_not_have_is_refused(prepared, given, message):

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from jaxgan import Batch, InputError
-from jaxgan.data import Dataset, downscaled, edges, framed, gray
+from jaxgan.data import Dataset, downscaled, edge_map, grayscale, pad_to
 from jaxgan.data.datasets import as_dataset
 
 
@@ -26,10 +26,10 @@ def steps(*heights, at=8, size=16):
 
 
 MADE = {
-    "gray": (gray, (12, 16, 1)),
-    "edges": (edges, (12, 16, 1)),
+    "gray": (grayscale, (12, 16, 1)),
+    "edges": (edge_map, (12, 16, 1)),
     "downscaled": (lambda some: downscaled(some, 4), (3, 4, 3)),
-    "framed": (lambda some: framed(some, 20), (20, 20, 3)),
+    "framed": (lambda some: pad_to(some, 20), (20, 20, 3)),
 }
 
 
@@ -77,28 +77,28 @@ def test_floats_between_minus_one_and_one_are_images_too(make):
 def test_gray_is_as_pillow_has_it():
     batch = photos(20)
     expected = [np.asarray(Image.fromarray(x).convert("L")) for x in batch.real]
-    found = images_of(gray(batch))[..., 0].astype(int)
+    found = images_of(grayscale(batch))[..., 0].astype(int)
     assert abs(found - np.array(expected)).max() <= 1
     ends = np.repeat(np.array([0, 255], np.uint8), 3).reshape(2, 1, 1, 3)
-    assert images_of(gray(Batch(ends))).ravel().tolist() == [0, 255]
+    assert images_of(grayscale(Batch(ends))).ravel().tolist() == [0, 255]
 
 
 def test_gray_images_stay_as_they_are():
     batch = photos(channels=1)
-    np.testing.assert_array_equal(images_of(gray(batch)), batch.real)
+    np.testing.assert_array_equal(images_of(grayscale(batch)), batch.real)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("value", [0, 93, 255])
 def test_a_flat_image_has_no_edges(channels, value):
     flat = Batch(np.full((2, 9, 11, channels), value, np.uint8))
-    found = images_of(edges(flat))
+    found = images_of(edge_map(flat))
     assert found.shape == (2, 9, 11, 1) and not found.any()
 
 
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0])
 def test_a_step_has_one_line_along_it(sigma):
-    [found] = images_of(edges(Batch(steps(100)), sigma))[..., 0].astype(int)
+    [found] = images_of(edge_map(Batch(steps(100)), sigma))[..., 0].astype(int)
     [line, *others] = found
     assert all(row.tolist() == line.tolist() for row in others)
     # Between columns 7 and 8, as steep on both sides, and falling from there.
@@ -111,28 +111,28 @@ def test_edges_are_the_same_in_both_directions():
     batch = photos(3, 16, 16, 1)
     turned = Batch(batch.real.swapaxes(1, 2))
     np.testing.assert_array_equal(
-        images_of(edges(turned)), images_of(edges(batch)).swapaxes(1, 2)
+        images_of(edge_map(turned)), images_of(edge_map(batch)).swapaxes(1, 2)
     )
 
 
 def test_a_wider_blur_makes_a_wider_line():
     photo = Batch(steps(99))
     narrow, middle, wide = (
-        images_of(edges(photo, sigma)).astype(int).sum() for sigma in (0.5, 1.0, 2.0)
+        images_of(edge_map(photo, sigma)).astype(int).sum() for sigma in (0.5, 1.0, 2.0)
     )
     assert narrow < middle < wide
 
 
 def test_the_steepest_edge_of_every_image_is_white():
-    faint, strong = images_of(edges(Batch(steps(16, 128))))
+    faint, strong = images_of(edge_map(Batch(steps(16, 128))))
     np.testing.assert_array_equal(faint, strong)
-    assert (images_of(edges(photos())).max(axis=(1, 2, 3)) == 255).all()
+    assert (images_of(edge_map(photos())).max(axis=(1, 2, 3)) == 255).all()
 
 
 @pytest.mark.parametrize("sigma", [0.0, -1.0, float("nan")])
 def test_a_blur_without_width_is_refused(sigma):
-    with pytest.raises(InputError, match="edges: sigma must be "):
-        edges(photos(), sigma)
+    with pytest.raises(InputError, match="edge_map: sigma must be "):
+        edge_map(photos(), sigma)
 
 
 @pytest.mark.parametrize("factor", [1, 2, 4])
@@ -157,7 +157,7 @@ def test_a_factor_divides_height_and_width(factor):
     ("make", "message"),
     [
         (lambda some: downscaled(some, 0), "downscaled: factor must be an integer of"),
-        (lambda some: framed(some, 0), "framed: size must be an integer of at least 1"),
+        (lambda some: pad_to(some, 0), "pad_to: size must be an integer of at least 1"),
     ],
 )
 def test_counts_are_at_least_one(make, message):
@@ -173,12 +173,12 @@ def test_a_frame_has_the_image_in_its_middle(size, top, left, value):
     batch = photos()
     expected = np.full((5, size, size, 3), value, np.uint8)
     expected[:, top : top + 12, left : left + 16] = batch.real
-    np.testing.assert_array_equal(images_of(framed(batch, size, value)), expected)
+    np.testing.assert_array_equal(images_of(pad_to(batch, size, value)), expected)
 
 
 def test_a_frame_is_not_smaller_than_its_image():
-    with pytest.raises(InputError, match="framed: images of 12×16 do not fit in a squ"):
-        framed(photos(), 15)
+    with pytest.raises(InputError, match="pad_to: images of 12×16 do not fit in a squ"):
+        pad_to(photos(), 15)
 
 
 def test_lazy_images_are_read_when_they_are_gathered():
@@ -188,7 +188,7 @@ def test_lazy_images_are_read_when_they_are_gathered():
         asked.append(indices.tolist())
         return Batch(photos().real[indices])
 
-    made = framed(gray(Dataset(5, gather)), 20)
+    made = pad_to(grayscale(Dataset(5, gather)), 20)
     asked.clear()
     made.gather(np.array([4, 1]))
     assert asked == [[4, 1]]
@@ -196,5 +196,5 @@ def test_lazy_images_are_read_when_they_are_gathered():
 
 @pytest.mark.parametrize("value", [-1, 256])
 def test_a_frame_is_of_bytes(value):
-    with pytest.raises(InputError, match="framed: value must be from 0 to 255, got"):
-        framed(Batch(np.zeros((1, 4, 4, 1), np.uint8)), 8, value)
+    with pytest.raises(InputError, match="pad_to: value must be from 0 to 255, got"):
+        pad_to(Batch(np.zeros((1, 4, 4, 1), np.uint8)), 8, value)

@@ -6,17 +6,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import Batch, InputError, augmented, shuffled, unpaired
+from jaxgan import Batch, InputError, random_transform, shuffled, zip_sources
 from jaxgan.data import (
     Dataset,
-    binarized,
-    colored,
-    fixed,
+    bernoulli_binarize,
+    draw_once,
     in_memory,
-    mirrored,
-    moving,
-    stacked,
-    tuples,
+    moving_clip,
+    random_flip,
+    random_hue,
+    sample_tuples,
+    stack_channels,
 )
 from jaxgan.data.datasets import as_dataset
 from tests.builders import bits
@@ -43,7 +43,7 @@ def within(count, share, of):
 
 def test_half_of_the_images_are_mirrored_left_and_right():
     image = photo()
-    found = changed(mirrored, image, condition=(np.int32(7),), copies=1000)
+    found = changed(random_flip, image, condition=(np.int32(7),), copies=1000)
     as_it_was = (found.real == image).all(axis=(1, 2, 3))
     about = (found.real == image[:, ::-1]).all(axis=(1, 2, 3))
     assert (as_it_was != about).all() and within(about.sum(), 0.5, 1000)
@@ -52,7 +52,7 @@ def test_half_of_the_images_are_mirrored_left_and_right():
 
 def test_images_of_a_pair_are_mirrored_alike():
     first, second = photo(), photo(5, 6, 1)
-    one, other = changed(mirrored, first, second, copies=50).real
+    one, other = changed(random_flip, first, second, copies=50).real
     about = (one == first[:, ::-1]).all(axis=(1, 2, 3))
     assert about.any() and not about.all()
     for flipped, left, right in zip(about, one, other, strict=True):
@@ -64,7 +64,7 @@ def test_images_of_a_pair_are_mirrored_alike():
 def test_pixels_become_black_or_white_with_their_brightness_as_probability(kind):
     brightness = np.array([-1, -0.9, -0.5, 0, 0.25, 0.75, 1], np.float32)
     image = np.tile(brightness[:, None, None], (1, 1000, 1)).astype(kind)
-    [found] = changed(binarized, image).real
+    [found] = changed(bernoulli_binarize, image).real
     assert found.shape == image.shape and found.dtype == kind
     found = found.astype(np.float32)
     assert set(found.ravel().tolist()) == {-1, 1}
@@ -75,7 +75,9 @@ def test_pixels_become_black_or_white_with_their_brightness_as_probability(kind)
 
 def test_pixels_are_drawn_each_on_its_own():
     gray = np.zeros((1, 1000, 2), np.float32)
-    one, other = changed(binarized, gray, copies=2).real.reshape(2, 1000, 2) == 1
+    one, other = (
+        changed(bernoulli_binarize, gray, copies=2).real.reshape(2, 1000, 2) == 1
+    )
     pairs = (one[:, 0], one[:, 1]), (one[:, 0], other[:, 0]), (one[1:, 0], one[:-1, 0])
     for left, right in pairs:
         assert within((left == right).sum(), 0.5, len(left))
@@ -83,7 +85,7 @@ def test_pixels_are_drawn_each_on_its_own():
 
 def test_white_becomes_one_color_of_full_saturation_and_black_stays():
     image = np.linspace(-1, 1, 5, dtype=np.float32).reshape(1, 5, 1)
-    found = changed(colored, image, copies=500).real
+    found = changed(random_hue, image, copies=500).real
     assert found.shape == (500, 1, 5, 3) and found.dtype == np.float32
     black, white = found[:, 0, 0], found[:, 0, 4]
     assert (black == -1).all()
@@ -95,7 +97,7 @@ def test_white_becomes_one_color_of_full_saturation_and_black_stays():
 
 def test_hues_are_uniform():
     white = np.ones((1, 1, 1), np.float32)
-    colors = changed(colored, white, copies=1000).real.reshape(-1, 3)
+    colors = changed(random_hue, white, copies=1000).real.reshape(-1, 3)
     hues = sorted(colorsys.rgb_to_hsv(*((c + 1) / 2).tolist())[0] for c in colors)
     # Kolmogorov-Smirnov: 1.95 / √n is exceeded once in a thousand times.
     assert abs(np.array(hues) - np.arange(1000) / 1000).max() < 1.95 / np.sqrt(1000)
@@ -103,9 +105,9 @@ def test_hues_are_uniform():
 
 def test_only_gray_images_are_colored():
     with pytest.raises(InputError) as refused:
-        changed(colored, photo())
+        changed(random_hue, photo())
     assert str(refused.value) == (
-        "colored: the images must be gray, (b, h, w, 1); these have 3 channels."
+        "random_hue: the images must be gray, (b, h, w, 1); these have 3 channels."
     )
 
 
@@ -113,17 +115,17 @@ def test_only_gray_images_are_colored():
 def test_images_are_stacked_as_channels_and_labels_as_digits(kind):
     images = [photo(channels=1, seed=seed) for seed in range(3)]
     labels = tuple(kind(digit) for digit in (9, 0, 7))
-    [real], [[number]], _ = changed(stacked, *images, condition=labels)
+    [real], [[number]], _ = changed(stack_channels, *images, condition=labels)
     assert bits(real) == bits(np.concatenate(images, axis=-1))
     assert number == 907 and number.dtype == np.int32
-    assert changed(stacked, *images).condition == ()
+    assert changed(stack_channels, *images).condition == ()
 
 
 @pytest.mark.parametrize("digits", [(5,), (0, 4), (1, 2, 3, 4)])
 def test_as_many_images_as_there_are_can_be_stacked(digits):
     images = tuple(photo(channels=2, seed=seed) for seed in digits)
     example = Batch(images, tuple(map(jnp.int32, digits)))
-    found = stacked(jax.random.key(0), example)
+    found = stack_channels(jax.random.key(0), example)
     assert found.real.shape == (3, 4, 2 * len(digits))
     assert int(found.condition[0]) == int("".join(map(str, digits)))
 
@@ -132,8 +134,8 @@ def test_stacked_digits_come_from_fresh_or_fixed_tuples():
     images = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1) * 25
     digits = Batch(images, (np.arange(10, dtype=np.uint8),))
     one = shuffled(digits, 10)
-    fresh = augmented(unpaired(one, one, one), stacked)
-    once = shuffled(fixed(tuples(digits, 3, 50), stacked), 10)
+    fresh = random_transform(zip_sources(one, one, one), stack_channels)
+    once = shuffled(draw_once(sample_tuples(digits, 3, 50), stack_channels), 10)
     for source in (fresh, once):
         for batch in source(0, 0):
             told = np.rint((np.asarray(batch.real).reshape(10, 3) + 1) * 127.5) / 25
@@ -152,7 +154,7 @@ def corners(clips, value=1.0):
 def test_a_moving_image_is_whole_in_every_frame():
     images = photo(3, 5, 2), photo(4, 2, 2, seed=1)
     for image in images:
-        clips = changed(moving(frames=12, size=9), image, copies=8).real
+        clips = changed(moving_clip(frames=12, size=9), image, copies=8).real
         assert clips.shape == (8, 12, 9, 9, 2) and clips.dtype == np.float32
         height, width, _ = image.shape
         for frame in clips.reshape(-1, 9, 9, 2):
@@ -165,7 +167,7 @@ def test_a_moving_image_is_whole_in_every_frame():
 @pytest.mark.parametrize("speed", [0.02, 0.3])
 def test_an_image_moves_at_its_speed(speed):
     white = np.ones((3, 3, 1), np.float32)
-    clips = changed(moving(20, 103, speed), white, copies=10).real
+    clips = changed(moving_clip(20, 103, speed), white, copies=10).real
     where, extent, _ = corners(clips)
     assert (extent == 3).all() and where.min() >= 0 and where.max() <= 100
     steps = abs(np.diff(where, axis=1))
@@ -178,7 +180,7 @@ def test_an_image_moves_at_its_speed(speed):
 
 def test_an_image_goes_straight_until_it_rebounds():
     white = np.ones((3, 3, 1), np.float32)
-    where, *_ = corners(changed(moving(60, 43, 0.1), white, copies=6).real)
+    where, *_ = corners(changed(moving_clip(60, 43, 0.1), white, copies=6).real)
     for path in where.reshape(6, 60, 2).transpose(0, 2, 1).reshape(12, 60):
         steps = np.diff(path)
         pace = abs(steps).max()
@@ -194,14 +196,14 @@ def test_an_image_goes_straight_until_it_rebounds():
 
 def test_an_image_reaches_all_walls():
     white = np.ones((3, 3, 1), np.float32)
-    where, *_ = corners(changed(moving(60, 5, 0.1), white, copies=6).real)
+    where, *_ = corners(changed(moving_clip(60, 5, 0.1), white, copies=6).real)
     for axis in (0, 1):
         assert set(where[..., axis].ravel().tolist()) == {0, 1, 2}
 
 
 def test_images_start_anywhere_and_go_in_all_directions():
     white = np.ones((1, 1, 1), np.float32)
-    where, *_ = corners(changed(moving(2, 101, 0.2), white, copies=400).real)
+    where, *_ = corners(changed(moving_clip(2, 101, 0.2), white, copies=400).real)
     start, towards = where[:, 0], where[:, 1] - where[:, 0]
     for axis in (0, 1):
         assert within((start[:, axis] < 25).sum(), 0.25, 400)
@@ -213,7 +215,7 @@ def test_images_start_anywhere_and_go_in_all_directions():
 def test_where_images_overlap_the_brighter_pixel_is_seen():
     # In a square of four, two images of three have four pixels or more in common.
     faint, bright = (np.full((3, 3, 1), value, np.float32) for value in (-0.5, 0.5))
-    clips = changed(moving(10, 4, 0.5), faint, bright, copies=20).real
+    clips = changed(moving_clip(10, 4, 0.5), faint, bright, copies=20).real
     assert set(clips.ravel().tolist()) == {-1, -0.5, 0.5}
     assert ((clips == 0.5).sum(axis=(2, 3, 4)) == 9).all()
     left = (clips == -0.5).sum(axis=(2, 3, 4))
@@ -222,7 +224,7 @@ def test_where_images_overlap_the_brighter_pixel_is_seen():
 
 def test_several_images_move_each_on_its_own():
     one, other = (np.full((1, 1, 1), value, np.float32) for value in (0.5, 1.0))
-    clips = changed(moving(5, 50, 0.1), one, other, copies=50).real
+    clips = changed(moving_clip(5, 50, 0.1), one, other, copies=50).real
     first, _, seen = corners(clips, 0.5)
     second, _, _ = corners(clips, 1.0)
     assert seen.any(axis=(2, 3)).mean() > 0.9  # not hidden behind the other
@@ -232,32 +234,32 @@ def test_several_images_move_each_on_its_own():
 
 def test_the_same_key_moves_the_same_and_conditions_stay():
     image, label = photo(), np.int32(3)
-    one, same = (changed(moving(), image, condition=(label,)) for _ in range(2))
-    other = changed(moving(), image, condition=(label,), seed=1)
+    one, same = (changed(moving_clip(), image, condition=(label,)) for _ in range(2))
+    other = changed(moving_clip(), image, condition=(label,), seed=1)
     assert bits(one) == bits(same) != bits(other)
     assert one.real.shape == (1, 20, 64, 64, 3) and one.condition[0].tolist() == [3]
 
 
 def test_an_image_as_large_as_the_square_rests():
     image = photo(4, 4)
-    [clip] = changed(moving(3, 4), image).real
+    [clip] = changed(moving_clip(3, 4), image).real
     assert bits(clip) == bits(np.stack([image] * 3))
 
 
 @pytest.mark.parametrize("shape", [(9, 2), (2, 9)])
 def test_images_must_fit_in_their_square(shape):
     with pytest.raises(InputError) as refused:
-        changed(moving(size=8), photo(*shape))
+        changed(moving_clip(size=8), photo(*shape))
     assert str(refused.value) == (
-        f"moving: images of {shape[0]}×{shape[1]} do not fit in a square of 8."
+        f"moving_clip: images of {shape[0]}×{shape[1]} do not fit in a square of 8."
     )
 
 
 @pytest.mark.parametrize("count", ["frames", "size"])
 def test_clips_need_frames_and_room(count):
-    message = f"moving: {count} must be an integer of at least 1, got 0"
+    message = f"moving_clip: {count} must be an integer of at least 1, got 0"
     with pytest.raises(InputError, match=message):
-        moving(**{count: 0})
+        moving_clip(**{count: 0})
 
 
 def noisy(key, example):
@@ -271,15 +273,15 @@ def digits(size=40):
 
 
 CHANGES = {
-    "binarized": binarized,
-    "moving": moving(3, 9),
+    "binarized": bernoulli_binarize,
+    "moving": moving_clip(3, 9),
     "noisy": noisy,
 }
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_fixed_change_is_the_same_each_time_and_in_every_batch(change):
-    once = fixed(as_dataset(digits(), ("a", "b")), change)
+    once = draw_once(as_dataset(digits(), ("a", "b")), change)
     whole = once.gather(np.arange(40))
     assert once.arrays is None and once.classes == ("a", "b")
     assert whole.real.dtype == np.float32 and isinstance(whole.real, np.ndarray)
@@ -292,7 +294,7 @@ def test_a_fixed_change_is_the_same_each_time_and_in_every_batch(change):
 
 def test_a_fixed_change_is_a_function_of_the_seed():
     drawn = [
-        bits(fixed(digits(), binarized, seed).gather(np.arange(3)))
+        bits(draw_once(digits(), bernoulli_binarize, seed).gather(np.arange(3)))
         for seed in (0, 0, 1)
     ]
     assert drawn[0] == drawn[1] != drawn[2]
@@ -300,7 +302,7 @@ def test_a_fixed_change_is_a_function_of_the_seed():
 
 def test_a_fixed_change_is_another_for_every_example():
     alike = Batch(np.full((30, 8, 8, 1), 127, np.uint8))
-    drawn = fixed(alike, binarized).gather(np.arange(30)).real
+    drawn = draw_once(alike, bernoulli_binarize).gather(np.arange(30)).real
     assert len({image.tobytes() for image in drawn}) == 30
 
 
@@ -311,7 +313,7 @@ def test_a_fixed_change_sees_images_as_floats_and_gathers_them_late():
         asked.append(indices.tolist())
         return Batch(digits().real[indices])
 
-    once = fixed(Dataset(40, gather), lambda key, example: example)
+    once = draw_once(Dataset(40, gather), lambda key, example: example)
     assert asked == [[0]]  # to see its kind
     asked.clear()
     found = once.gather(np.array([4, 0])).real
@@ -321,14 +323,16 @@ def test_a_fixed_change_sees_images_as_floats_and_gathers_them_late():
 
 
 def test_a_fixed_change_needs_a_seed():
-    with pytest.raises(InputError, match="fixed: seed must be an integer from 0 to"):
-        fixed(digits(), binarized, seed=2**32)
+    with pytest.raises(
+        InputError, match="draw_once: seed must be an integer from 0 to"
+    ):
+        draw_once(digits(), bernoulli_binarize, seed=2**32)
 
 
 def test_pairs_and_image_conditions_are_mirrored_together():
     images = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), np.uint8)
-    source = augmented(
-        shuffled(Batch(images, (images, np.arange(40))), 40, 1), mirrored
+    source = random_transform(
+        shuffled(Batch(images, (images, np.arange(40))), 40, 1), random_flip
     )
     [batch] = source(0, 0)
     np.testing.assert_array_equal(batch.real, batch.condition[0])
@@ -339,28 +343,32 @@ def test_labels_that_change_lose_their_names():
     labeled = as_dataset(
         Batch(np.zeros((5, 4, 4, 1), np.uint8), (np.arange(5),)), tuple("abcde")
     )
-    assert fixed(tuples(labeled, 3, 6), stacked).classes == ()
-    assert fixed(labeled, binarized).classes == tuple("abcde")
+    assert draw_once(sample_tuples(labeled, 3, 6), stack_channels).classes == ()
+    assert draw_once(labeled, bernoulli_binarize).classes == tuple("abcde")
 
 
 def test_one_label_goes_with_each_image_that_is_stacked():
-    with pytest.raises(InputError, match="stacked: each of the 2 images may have one"):
+    with pytest.raises(
+        InputError, match="stack_channels: each of the 2 images may have one"
+    ):
         image = jnp.zeros((4, 4, 1))
-        stacked(jax.random.key(0), Batch((image, image), (jnp.zeros(()),)))
+        stack_channels(jax.random.key(0), Batch((image, image), (jnp.zeros(()),)))
 
 
 @pytest.mark.parametrize("speed", [0.0, -1.0, float("nan")])
 def test_what_moves_has_a_speed(speed):
-    with pytest.raises(InputError, match="moving: speed must be "):
-        moving(speed=speed)
+    with pytest.raises(InputError, match="moving_clip: speed must be "):
+        moving_clip(speed=speed)
 
 
 def test_only_tuples_are_stacked():
-    with pytest.raises(InputError, match="stacked: real must be a tuple of images"):
-        stacked(jax.random.key(0), Batch(jnp.zeros((4, 4, 1))))
+    with pytest.raises(
+        InputError, match="stack_channels: real must be a tuple of images"
+    ):
+        stack_channels(jax.random.key(0), Batch(jnp.zeros((4, 4, 1))))
 
 
-@pytest.mark.parametrize("change", [binarized, colored])
+@pytest.mark.parametrize("change", [bernoulli_binarize, random_hue])
 def test_images_of_one_example_are_changed_by_themselves(change):
     gray = jnp.full((8, 8, 1), 0.2)
     one, other = change(jax.random.key(3), Batch((gray, gray))).real
@@ -368,7 +376,9 @@ def test_images_of_one_example_are_changed_by_themselves(change):
 
 
 def test_what_is_fixed_does_not_depend_on_how_many_are_gathered():
-    data = fixed(Batch(np.full((9, 4, 4, 1), 127, np.uint8)), binarized, seed=1)
+    data = draw_once(
+        Batch(np.full((9, 4, 4, 1), 127, np.uint8)), bernoulli_binarize, seed=1
+    )
     whole = data.gather(np.arange(9)).real
     for count in range(1, 9):
         np.testing.assert_array_equal(data.gather(np.arange(count)).real, whole[:count])

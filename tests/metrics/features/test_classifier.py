@@ -45,7 +45,7 @@ def test_it_reads_what_scores_are_taken_of(name, wanted, real_data, tmp_path):
     """Of four fifths of the training images; on two cores 0.9923 and 0.9201."""
     path = real_data / "tfds"
     train, test = (
-        data.framed(data.tfds(name, part, condition=("label",), data_dir=path), 32)
+        data.pad_to(data.tfds(name, part, condition=("label",), data_dir=path), 32)
         for part in ("train[:80%]", "test")
     )
     found = trained_classifier(name, train, test, cache=tmp_path)

@@ -15,7 +15,7 @@ import pytest
 
 from jaxgan import InputError
 from jaxgan.metrics.features.weights import load
-from tests.metrics.test_torch_files import assert_same, put
+from tests.metrics.features.test_torch_checkpoint import assert_same, put
 
 
 def varint(value):

@@ -9,8 +9,8 @@ from jaxgan.metrics.features import inception as module
 from jaxgan.metrics.features.inception import inception
 from jaxgan.metrics.features.resize import pil_bicubic
 from jaxgan.metrics.features.weights import WeightFile
-from tests.metrics.test_resizers import projection
-from tests.metrics.test_torch_files import MATRIX, Tensor, older_file
+from tests.metrics.features.test_resize import projection
+from tests.metrics.features.test_torch_checkpoint import MATRIX, Tensor, older_file
 from tests.networks.test_inception import random_state
 
 IMAGES = np.random.default_rng(3).integers(0, 256, (3, 32, 40, 3), dtype=np.uint8)

@@ -7,8 +7,8 @@ import pytest
 
 from jaxgan import InputError
 from jaxgan.metrics.features.weights import load
-from tests.metrics.test_graph_files import GRAPH, archive_of
-from tests.metrics.test_torch_files import (
+from tests.metrics.features.test_frozen_graph import GRAPH, archive_of
+from tests.metrics.features.test_torch_checkpoint import (
     TENSORS,
     made,
     older_file,

@@ -57,7 +57,7 @@ def test_an_energy_based_gan_takes_a_step(loss):
     algorithm = algorithm_of(game)
     _, info = jax.jit(algorithm.step)(algorithm.init(jax.random.key(0)), batches())
     assert all(jnp.isfinite(x) for x in jax.tree.leaves(info))
-    [name] = loss.parts
+    [name] = loss.terms
     assert float(info.losses["generator"][name]) > 0  # an energy is a square
 
 

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 
 from jaxgan.training.experiment import load_file
-from jaxgan.training.loop import Schedule
 from jaxgan.training.run import Run, create_run
+from jaxgan.training.schedule import Schedule
 
 TINY = Path(__file__).parent / "tiny_experiment.py"
 PICTURE = Path(__file__).parent / "picture_experiment.py"

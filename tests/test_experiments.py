@@ -12,8 +12,9 @@ from jaxgan.metrics.features.extractor import Extractor, Features
 from jaxgan.metrics.modes import stacked_label
 from jaxgan.reporting.log import read_rows
 from jaxgan.training.experiment import load_file
-from jaxgan.training.loop import Schedule, train
+from jaxgan.training.loop import train
 from jaxgan.training.run import create_run
+from jaxgan.training.schedule import Schedule
 from tests.tiny_set import prepare_mnist
 
 ROOT = Path(__file__).parent.parent

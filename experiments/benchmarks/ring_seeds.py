@@ -10,8 +10,9 @@ import tyro
 
 from jaxgan.reporting.log import read_rows
 from jaxgan.training.experiment import load_file
-from jaxgan.training.loop import Schedule, train
+from jaxgan.training.loop import train
 from jaxgan.training.run import create_run
+from jaxgan.training.schedule import Schedule
 
 MEASURED = ("captured", "high_quality", "reverse_kl")
 

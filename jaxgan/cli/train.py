@@ -13,13 +13,14 @@ from jaxgan.reporting.log import read_rows
 from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.experiment import ExperimentFile
-from jaxgan.training.loop import Schedule, train
+from jaxgan.training.loop import train
 from jaxgan.training.run import (
     changed_versions,
     create_run,
     delete_on_rejection,
     load_run,
 )
+from jaxgan.training.schedule import Schedule
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,14 +15,14 @@ best/           the best member, an ordinary run directory
 import dataclasses
 import math
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
 from jaxgan.algorithms.population import (
     diverged_members,
@@ -45,9 +45,11 @@ from jaxgan.sampling.outputs import best_variables, draw_examples, output_name
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.experiment import Experiment, ExperimentFile, build, open_data
 from jaxgan.training.kept_reference import kept_reference
-from jaxgan.training.loop import IN_FLIGHT, is_milestone
+from jaxgan.training.loop import take_steps
+from jaxgan.training.progress import Progress, show_progress
 from jaxgan.training.run import create_run
 from jaxgan.training.run_data import RunData
+from jaxgan.training.schedule import Schedule
 from jaxgan.training.signals import defer_signals
 from jaxgan.training.snapshots import (
     Showing,
@@ -56,7 +58,7 @@ from jaxgan.training.snapshots import (
     showing,
     summary_of,
 )
-from jaxgan.training.sweep_report import Member, Values, write_report
+from jaxgan.training.sweep_report import SweepMember, Values, write_report
 from jaxgan.types import Algorithm, Batch, Info, State
 
 
@@ -69,7 +71,7 @@ def sweep(
     *,
     log_every: int = 100,
     sequential: bool = False,
-) -> list[Member]:
+) -> list[SweepMember]:
     """Train every member, and leave a table, curves and the best run.
 
     Args:
@@ -108,7 +110,7 @@ def sweep(
 
 def _members(
     file: ExperimentFile, config: Any, seeds: int, grid: Mapping[str, Sequence[float]]
-) -> list[Member]:
+) -> list[SweepMember]:
     if not hasattr(config, "seed"):
         raise InputError(f"{file.path}: a sweep needs a Config with a field `seed`.")
     check_seed("the last seed", config.seed + seeds - 1)
@@ -133,7 +135,7 @@ def _members(
             of_seed = showing(experiment)
             makers = shown.setdefault(i, of_seed).makers
             of_seed = of_seed._replace(makers=makers)
-            made.append(Member(values, seed, own, experiment, of_seed, {}, {}, [], []))
+            made.append(SweepMember(values, seed, own, experiment, of_seed))
     return sorted(made, key=lambda each: [*each.values.values()])
 
 
@@ -163,7 +165,7 @@ def _check_shared(
 def _algorithm(
     file: ExperimentFile,
     config: Any,
-    members: Sequence[Member],
+    members: Sequence[SweepMember],
     grid: Mapping[str, Sequence[float]],
     sequential: bool,
 ) -> Algorithm:
@@ -181,48 +183,89 @@ def _algorithm(
 
 
 def _train(
-    algorithm: Algorithm, members: Sequence[Member], log_every: int, directory: Path
+    algorithm: Algorithm,
+    members: Sequence[SweepMember],
+    log_every: int,
+    directory: Path,
 ) -> State:
-    experiment = members[0].experiment
+    steps = members[0].experiment.steps
     keys = jnp.stack([jax.random.key(each.experiment.seed) for each in members])
-    state = algorithm.init(keys)
-    unlogged: list[Info] = []
-    steps = range(1, experiment.steps + 1)
     with (
         defer_signals() as caught,
-        tqdm(steps, directory.name, unit=" steps", dynamic_ncols=True) as progress,
+        show_progress(directory.name, total=steps, unit=" steps") as progress,
     ):
-        for step in progress:
-            state, info = algorithm.step(state, _batches(members, step - 1))
-            unlogged.append(info)
-            if len(unlogged) > IN_FLIGHT:
-                jax.block_until_ready(unlogged[-1 - IN_FLIGHT])
-            shows = step == experiment.steps or is_milestone(step)
-            if shows or step % log_every == 0:
-                _look(state, step, members, unlogged)
-                unlogged.clear()
-            if shows:
-                for i, each in enumerate(members):
-                    if not each.diverged:
-                        own = member(state, i)
-                        each.measured[step] = summary_of(
-                            each.experiment, each.showing, own
-                        )
-                        each.log[step] |= each.measured[step]
-            if (number := caught()) is not None:
-                raise Interrupted(
-                    f"stopped by {signal.Signals(number).name} at step {step:,}; what "
-                    f"was measured until then is in {directory}, and no run was kept.",
-                    number,
-                )
-    return state
+        recorder = _MemberRecorder(members, log_every, directory, progress, caught)
+        return take_steps(
+            algorithm,
+            algorithm.init(keys),
+            partial(_batches, members),
+            steps,
+            recorder.record,
+        )
 
 
-def _score(against: Reference, state: State, members: Sequence[Member]) -> None:
+class _MemberRecorder:
+    """Notes each member's log, measurements and divergence while all are trained."""
+
+    def __init__(
+        self,
+        members: Sequence[SweepMember],
+        log_every: int,
+        directory: Path,
+        progress: Progress,
+        caught: Callable[[], int | None],
+    ) -> None:
+        self._members, self._directory = members, directory
+        self._progress, self._caught = progress, caught
+        self._schedule = Schedule(log_every=log_every)
+        self._unlogged: list[Info] = []
+
+    def record(self, step: int, state: State, info: Info) -> None:
+        """Log and measure what is due after a step.
+
+        Raises:
+            Interrupted: if a signal asks the sweep to stop.
+        """
+        self._unlogged.append(info)
+        self._progress.advance(info)
+        last = step == self._members[0].experiment.steps
+        due = self._schedule.due(step, last, scored=False)
+        if due.logs:
+            self._log(step, state)
+        if due.plots:
+            self._measure(step, state)
+        if (number := self._caught()) is not None:
+            raise Interrupted(
+                f"stopped by {signal.Signals(number).name} at step {step:,}; what was "
+                f"measured until then is in {self._directory}, and no run was kept.",
+                number,
+            )
+
+    def _log(self, step: int, state: State) -> None:
+        """Log the mean of the reports since the last line; note who has diverged."""
+        infos = jax.device_get(self._unlogged)
+        self._unlogged.clear()
+        mean = jax.tree.map(lambda *x: np.mean(x, axis=0), *infos)
+        charged = jax.tree.leaves((mean.losses, mean.gradient_norms))
+        lost = diverged_members(state) | ~np.isfinite(charged).all(axis=0)
+        for i, each in enumerate(self._members):
+            each.log[step] = flatten(jax.tree.map(lambda x, i=i: x[i], mean))
+            if lost[i] and each.diverged_at is None:
+                each.diverged_at = step
+
+    def _measure(self, step: int, state: State) -> None:
+        for i, each in enumerate(self._members):
+            if each.diverged_at is None:
+                own = member(state, i)
+                each.measured[step] = summary_of(each.experiment, each.showing, own)
+                each.log[step] |= each.measured[step]
+
+
+def _score(against: Reference, state: State, members: Sequence[SweepMember]) -> None:
     """Score an output of all that have not diverged, or of none."""
     found = []
     for i, each in enumerate(members):
-        if not each.diverged:
+        if each.diverged_at is None:
             own, game = member(state, i), each.experiment.game
             evaluation = each.experiment.evaluation
             assert evaluation is not None  # as the first member's
@@ -237,20 +280,7 @@ def _score(against: Reference, state: State, members: Sequence[Member]) -> None:
         each.scores.extend(scores)
 
 
-def _look(
-    state: State, step: int, members: Sequence[Member], infos: Sequence[Info]
-) -> None:
-    """Log the mean of some steps' reports, and note who has diverged."""
-    mean = jax.tree.map(lambda *x: np.mean(x, axis=0), *jax.device_get(list(infos)))
-    charged = jax.tree.leaves((mean.losses, mean.gradient_norms))
-    lost = diverged_members(state) | ~np.isfinite(charged).all(axis=0)
-    for i, each in enumerate(members):
-        each.log[step] = flatten(jax.tree.map(lambda x, i=i: x[i], mean))
-        if lost[i]:
-            each.diverged.append(step)
-
-
-def _batches(members: Sequence[Member], step: int) -> tuple[Batch, ...]:
+def _batches(members: Sequence[SweepMember], step: int) -> tuple[Batch, ...]:
     """Each member's own, as a single run of its seed would see them."""
     experiments = {each.seed: each.experiment for each in members}
     of_seed = {seed: e.source()(e.seed, step) for seed, e in experiments.items()}
@@ -261,11 +291,11 @@ def _keep_best(
     directory: Path,
     file: ExperimentFile,
     state: State,
-    members: Sequence[Member],
+    members: Sequence[SweepMember],
     against: Reference | None,
 ) -> None:
     """The member of the least rank, or first score, as the run of that member alone."""
-    sound = {i: each for i, each in enumerate(members) if not each.diverged}
+    sound = {i: each for i, each in enumerate(members) if each.diverged_at is None}
     if not sound:
         raise RunError(f"every member diverged; {directory / 'table.md'} says when.")
     rank = members[0].experiment.rank

@@ -1,9 +1,10 @@
 """What a sweep reports: its members' measurements as a table, curves and JSON."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from jaxgan.metrics.protocol import Measurement
 from jaxgan.reporting.figures import curves
@@ -15,18 +16,30 @@ from jaxgan.training.snapshots import Showing
 Values = dict[str, float]
 
 
-class Member(NamedTuple):
-    """One run of a sweep, and what became of it."""
+@dataclasses.dataclass
+class SweepMember:
+    """One run of a sweep and its measurements.
 
-    values: Values  # of the fields swept
+    values:  of the swept fields.
+    seed:    of the run.
+    config:  an instance of the experiment's Config.
+    experiment: made of it.
+    showing: the rows that it is measured by.
+    log:     what it reported, by step.
+    measured: what it measured, by step.
+    scores:  at the end, if the experiment is evaluated.
+    diverged_at: the step at which it was seen to have diverged.
+    """
+
+    values: Values
     seed: int
     config: Any
     experiment: Experiment
     showing: Showing
-    log: dict[int, Row]  # by step
-    measured: dict[int, Row]  # by step
-    diverged: list[int]  # the step at which that was seen, if it was
-    scores: list[Measurement]  # at the end, if the experiment is evaluated
+    log: dict[int, Row] = dataclasses.field(default_factory=dict)
+    measured: dict[int, Row] = dataclasses.field(default_factory=dict)
+    scores: list[Measurement] = dataclasses.field(default_factory=list)
+    diverged_at: int | None = None
 
     @property
     def last(self) -> Row:
@@ -39,7 +52,7 @@ class Member(NamedTuple):
         return self.last | {score.name: score.value for score in self.scores}
 
 
-def table(members: Sequence[Member]) -> str:
+def table(members: Sequence[SweepMember]) -> str:
     """Mean ± standard error over the seeds that did not diverge, in Markdown."""
     names = _measured(members)
     swept = list(members[0].values)
@@ -48,24 +61,28 @@ def table(members: Sequence[Member]) -> str:
         "|" + "---|" * (len(swept) + len(names) + 2),
     ]
     for cell in _cells(members):
-        sound = [each for each in cell if not each.diverged]
+        sound = [each for each in cell if each.diverged_at is None]
         rows = [each.results for each in sound if each.results]
         measured = [mean_and_error([row[name] for row in rows]) for name in names]
-        lost = [f"seed {m.seed} by step {m.diverged[0]:,}" for m in cell if m.diverged]
+        lost = [
+            f"seed {m.seed} by step {m.diverged_at:,}"
+            for m in cell
+            if m.diverged_at is not None
+        ]
         values = [f"{value:g}" for value in cell[0].values.values()]
         row = [*values, f"{len(sound)} of {len(cell)}", *measured, ", ".join(lost)]
         lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines)
 
 
-def write_report(directory: Path, name: str, members: Sequence[Member]) -> None:
+def write_report(directory: Path, name: str, members: Sequence[SweepMember]) -> None:
     """Write table.md, sweep.json and, if anything was measured, curves.png."""
     (directory / "table.md").write_text(table(members) + "\n", encoding="utf-8")
     about = [
         {
             "seed": each.seed,
             **each.values,
-            "diverged": each.diverged[:1],
+            "diverged": [] if each.diverged_at is None else [each.diverged_at],
             "measured": finite_or_none(each.results),
         }
         for each in members
@@ -75,7 +92,7 @@ def write_report(directory: Path, name: str, members: Sequence[Member]) -> None:
     (directory / "sweep.json").write_text(text + "\n", encoding="utf-8")
     lines = {
         ", ".join(f"{k} {v:g}" for k, v in cell[0].values.items()) or "all seeds": [
-            each.measured for each in cell if each.last and not each.diverged
+            each.measured for each in cell if each.last and each.diverged_at is None
         ]
         for cell in _cells(members)
     }
@@ -84,16 +101,16 @@ def write_report(directory: Path, name: str, members: Sequence[Member]) -> None:
         curves(lines).save(directory / "curves.png")
 
 
-def _cells(members: Sequence[Member]) -> list[list[Member]]:
+def _cells(members: Sequence[SweepMember]) -> list[list[SweepMember]]:
     """The members of each combination of values, which differ in their seeds."""
-    cells: dict[tuple[float, ...], list[Member]] = {}
+    cells: dict[tuple[float, ...], list[SweepMember]] = {}
     for each in members:
         cells.setdefault(tuple(each.values.values()), []).append(each)
     return list(cells.values())
 
 
-def _measured(members: Sequence[Member]) -> list[str]:
+def _measured(members: Sequence[SweepMember]) -> list[str]:
     """The names of what is measured."""
-    sound = [each.results for each in members if not each.diverged]
+    sound = [each.results for each in members if each.diverged_at is None]
     every = sound or [each.results for each in members]
     return next((list(row) for row in every if row), [])

@@ -33,7 +33,8 @@ from jaxgan.reporting.log import read_rows
 from jaxgan.sampling.outputs import NOTHING, maker
 from jaxgan.training.checkpoint import restore_networks, steps
 from jaxgan.training.experiment import build, load_file, open_data
-from jaxgan.training.loop import Schedule, train
+from jaxgan.training.loop import train
+from jaxgan.training.schedule import Schedule
 from jaxgan.training.snapshots import like_state
 from jaxgan.types import Batch
 from jaxgan.versions import versions

@@ -12,7 +12,8 @@ import pytest
 from jaxgan.errors import InputError, Interrupted, RunError
 from jaxgan.reporting.log import read_rows
 from jaxgan.training.checkpoint import restore, steps
-from jaxgan.training.loop import Schedule, is_milestone, train
+from jaxgan.training.loop import train
+from jaxgan.training.schedule import Schedule, is_milestone
 from jaxgan.training.snapshots import like_state
 from tests.builders import tiered
 from tests.runs import (

@@ -13,8 +13,9 @@ from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting.log import read_rows
 from jaxgan.training.checkpoint import restore_networks
 from jaxgan.training.experiment import load_file
-from jaxgan.training.loop import Schedule, train
+from jaxgan.training.loop import train
 from jaxgan.training.run import create_run, load_run
+from jaxgan.training.schedule import Schedule
 from jaxgan.training.snapshots import like_state
 from tests.builders import assert_close, tiered
 from tests.command_line import run
@@ -74,7 +75,7 @@ def test_diverged_members_are_named_and_never_the_best(swept):
 def test_members_are_scored_and_without_a_rank_the_least_first_score_is_kept(
     tmp_path, monkeypatch, seeds
 ):
-    monkeypatch.setattr("jaxgan.training.sweep.is_milestone", lambda step: step == 2)
+    monkeypatch.setattr("jaxgan.training.schedule.is_milestone", lambda step: step == 2)
     file = load_file(Path(PICTURE))
 
     def unmeasured(config):

@@ -1,0 +1,45 @@
+"""A progress bar that keeps the loop a few steps ahead of the device, and no more."""
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+from tqdm import tqdm
+
+from jaxgan.types import Info
+
+IN_FLIGHT = 2
+"""Steps that the device may be behind the loop, so that it never waits for it."""
+
+
+class Progress:
+    """A progress bar over the steps of training; made by `show_progress`."""
+
+    def __init__(self, bar: tqdm) -> None:
+        self._bar = bar
+        self._pending: deque[Info] = deque()
+
+    def advance(self, info: Info, examples: int = 1) -> Info | None:
+        """Count a step, and wait until all but the last few are done.
+
+        Returns:
+            The report of the step that is now known to be done, if there is one.
+        """
+        self._bar.update(examples)
+        self._pending.append(info)
+        if len(self._pending) <= IN_FLIGHT:
+            return None
+        return jax.block_until_ready(self._pending.popleft())
+
+    def show(self, **numbers: float) -> None:
+        """Put numbers behind the bar."""
+        self._bar.set_postfix(numbers, refresh=False)
+
+
+@contextlib.contextmanager
+def show_progress(name: str, **options: Any) -> Iterator[Progress]:
+    """A progress bar; `options` are those of tqdm."""
+    with tqdm(desc=name, dynamic_ncols=True, **options) as bar:
+        yield Progress(bar)

@@ -1,0 +1,229 @@
+"""What a run writes while it trains: log, checkpoints, pictures and scores.
+
+Every step's losses and gradients, and the networks themselves, are looked at before a
+checkpoint is written: networks that are not finite are never saved.
+"""
+
+import contextlib
+import math
+import signal
+from collections.abc import Callable, Iterable, Iterator
+
+import jax
+
+from jaxgan.errors import Interrupted, RunError
+from jaxgan.reporting.log import (
+    Log,
+    Row,
+    event_file,
+    flatten,
+    read_rows,
+    rewind,
+    write_row,
+)
+from jaxgan.training.checkpoint import Checkpoints, last_good, restore, shapes, steps
+from jaxgan.training.progress import show_progress
+from jaxgan.training.run import Run, locked
+from jaxgan.training.schedule import Due, Schedule
+from jaxgan.training.signals import defer_signals
+from jaxgan.training.snapshots import (
+    run_reference,
+    save,
+    save_strip,
+    scorer,
+    show,
+    showing,
+)
+from jaxgan.types import Info, State
+
+
+class Recorder:
+    """Records a run's steps as its schedule says; made by `open_recorder`.
+
+    A line of the log is the mean over the steps since the line before it (or since the
+    run was resumed, if that was between two lines). Pictures are made at steps 100,
+    300, 1000, 3000, … and at the end. Scores are those of the averaged networks, and
+    the state of the best is kept beside the latest.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        schedule: Schedule,
+        tensorboard: bool,
+        stack: contextlib.ExitStack,
+    ) -> None:
+        self._run, self._schedule = run, schedule
+        self._pictures = showing(run.experiment)
+        self._examples = len(jax.tree.leaves(run.data.batches[0])[0])
+        self._unlogged: list[tuple[int, Info]] = []
+        self._score: Callable[[int, State], Row] | None = None
+        stack.enter_context(_os_errors_as_run_errors(run))
+        stack.enter_context(locked(run))
+        self._reference = run_reference(run) if self._is_scored() else None
+        self._caught = stack.enter_context(defer_signals())
+        self._stack, self._tensorboard = stack, tensorboard
+
+    def resume(
+        self, init: Callable[[], State], sharding: jax.sharding.Sharding
+    ) -> State:
+        """The newest checkpoint's state, or the first one; the log follows from there.
+
+        Args:
+            init: makes the first state.
+            sharding: of the state's arrays.
+
+        Raises:
+            RunError: if there are checkpoints and none can be read.
+        """
+        run, enter = self._run, self._stack.enter_context
+        state = restore(run.checkpoints, shapes(init, sharding))
+        state = init() if state is None else state
+        begun = int(state.step)
+        rewind(run.metrics, begun)
+        rewind(run.scores, begun)
+        self._saved = enter(Checkpoints(run.checkpoints, self._schedule.keep))
+        if self._reference is not None:
+            self._score = enter(scorer(run, self._reference, begun))
+        self._board: Log = lambda step, row: None
+        if self._tensorboard:
+            self._board = enter(event_file(run.directory / "tensorboard", begun))
+        self._progress = enter(
+            show_progress(
+                run.name,
+                total=run.experiment.steps * self._examples,
+                initial=begun * self._examples,
+                unit=" images",
+                unit_scale=True,
+                smoothing=0.05,
+            )
+        )
+        if begun and self._due(begun).logs and not _is_logged(run, begun):
+            self._report(begun, state, {})  # which failed after the step was made
+        return state
+
+    def record(self, step: int, state: State, info: Info) -> None:
+        """Log, draw, score and save what is due after a step.
+
+        Raises:
+            RunError: if a loss, gradient or network is not finite.
+            Interrupted: if a signal asks the run to stop; it is saved first.
+        """
+        self._unlogged.append((step, info))
+        if (done := self._progress.advance(info, self._examples)) is not None:
+            losses = {p: float(sum(paid.values())) for p, paid in done.losses.items()}
+            self._progress.show(**losses)
+        due, stopped = self._due(step), self._caught()
+        saves = due.saves or stopped is not None
+        if due.logs or saves:
+            row = _mean_row(self._unlogged, self._saved)
+        if due.logs:
+            self._unlogged.clear()
+            self._report(step, state, row)
+        if saves:
+            save(state, self._saved)
+        if stopped is not None and step < self._run.experiment.steps:
+            self._saved.wait()
+            raise self._interrupted(step, stopped)
+
+    def finish(self) -> None:
+        """Return when the last checkpoint is whole."""
+        self._saved.wait()
+
+    def _report(self, step: int, state: State, row: Row) -> None:
+        run = self._run
+        with self._saved_if_it_fails(state):
+            if self._due(step).plots:
+                row |= show(run.experiment, self._pictures, state, run.samples, step)
+                save_strip(run.samples)
+            if self._score is not None and self._due(step).scores:
+                row |= self._score(step, state)
+        write_row(run.metrics, step, row)
+        self._board(step, row)
+
+    @contextlib.contextmanager
+    def _saved_if_it_fails(self, state: State) -> Iterator[None]:
+        """Drawing, measuring or scoring may fail; then the step is saved first.
+
+        It has no line of the log, so whoever resumes the run draws and measures again.
+        """
+        try:
+            yield
+        except Exception:
+            save(state, self._saved)
+            raise
+
+    def _due(self, step: int) -> Due:
+        last = step == self._run.experiment.steps
+        return self._schedule.due(step, last, self._score is not None)
+
+    def _is_scored(self) -> bool:
+        """Whether there is anything left to score."""
+        run, last = self._run, self._run.experiment.steps
+        finished = last in steps(run.checkpoints) and _is_logged(run, last)
+        evaluated = run.experiment.evaluation is not None
+        return evaluated and self._schedule.evaluate_every > 0 and not finished
+
+    def _interrupted(self, step: int, number: int) -> Interrupted:
+        run = self._run
+        return Interrupted(
+            f"stopped by {signal.Signals(number).name} at step {step:,}, saved in "
+            f"{run.checkpoints / str(step)}; `jaxgan train {run.directory}` goes on "
+            "from there.",
+            number,
+        )
+
+
+@contextlib.contextmanager
+def open_recorder(
+    run: Run, schedule: Schedule, tensorboard: bool = False
+) -> Iterator[Recorder]:
+    """Lock a run, and record its steps until the block ends.
+
+    Args:
+        run: the run.
+        schedule: how often it reports and saves.
+        tensorboard: write the log for TensorBoard too, in RUN/tensorboard.
+
+    Raises:
+        RunError: if another process trains in it, or the disk is full; it names the
+            last good checkpoint.
+    """
+    with contextlib.ExitStack() as stack:
+        recorder = Recorder(run, schedule, tensorboard, stack)
+        yield recorder
+        recorder.finish()
+
+
+def _mean_row(infos: Iterable[tuple[int, Info]], saved: Checkpoints) -> Row:
+    """The mean of some steps' reports, once all are known to be finite.
+
+    The mean, since a lazy penalty is paid in one step of many.
+    """
+    rows = []
+    for step, info in infos:
+        row = flatten(info)
+        for player, terms in info.losses.items():
+            for name in (f"{player}/{term}" for term in (*terms, "gradient")):
+                if not math.isfinite(row[name]):
+                    raise RunError(
+                        f"step {step:,}: {name} is {row[name]}; {saved.last_good()}."
+                    )
+        rows.append(row)
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+
+
+def _is_logged(run: Run, step: int) -> bool:
+    return any(row["step"] == step for row in read_rows(run.metrics))
+
+
+@contextlib.contextmanager
+def _os_errors_as_run_errors(run: Run) -> Iterator[None]:
+    """Convert an OSError, such as a full disk, to a `RunError` with the checkpoint."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{error.filename or 'a file'}: {error.strerror or error}; "
+            f"{last_good(run.checkpoints)}."
+        ) from error

@@ -1,0 +1,54 @@
+"""When a run reports, draws, scores and saves."""
+
+from typing import NamedTuple
+
+from jaxgan.errors import check_positive_int
+
+
+class Due(NamedTuple):
+    """What is due after a step."""
+
+    plots: bool
+    scores: bool
+    logs: bool
+    saves: bool
+
+
+class Schedule(NamedTuple):
+    """How often a run reports and saves, in steps."""
+
+    log_every: int = 100  # a line of metrics.jsonl
+    save_every: int = 1000  # a checkpoint
+    evaluate_every: int = 1000  # scores, where the experiment evaluates; 0: never
+    keep: int = 3  # checkpoints
+
+    def check(self) -> None:
+        """Refuse intervals that are not integers of at least 1.
+
+        Raises:
+            InputError: if there is one.
+        """
+        for name, count in self._replace(evaluate_every=1)._asdict().items():
+            check_positive_int(name, count)
+        if self.evaluate_every != 0:
+            check_positive_int("evaluate_every, if not 0,", self.evaluate_every)
+
+    def due(self, step: int, last: bool, scored: bool) -> Due:
+        """What is due after a step.
+
+        Args:
+            step: the step that was made.
+            last: whether it is the last of the run.
+            scored: whether the run is scored at all.
+        """
+        plots = last or is_milestone(step)
+        scores = scored and (last or step % self.evaluate_every == 0)
+        logs = plots or scores or step % self.log_every == 0
+        return Due(plots, scores, logs, saves=last or step % self.save_every == 0)
+
+
+def is_milestone(step: int) -> bool:
+    """True at 100, 300, 1000, 3000, …"""
+    while step >= 1000 and step % 10 == 0:
+        step //= 10
+    return step in (100, 300)

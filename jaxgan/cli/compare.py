@@ -21,6 +21,8 @@ from jaxgan.training.run import EVALUATIONS, SCORES, Kind, experiment_identity
 class Compare:
     """Put the scores of several runs side by side: a table, and curves over the steps.
 
+    Example: jaxgan compare runs/one runs/other
+
     Scores that were not taken by one protocol are not compared; the message says in
     what they differ.
     """

@@ -42,6 +42,8 @@ TFDS = FITTING | {"split", "data_dir", "real", "condition"}
 class Data:
     """Look at data: how many examples, shapes, ranges, class counts, a contact sheet.
 
+    Example: jaxgan data photos --size 64
+
     A folder's images are decoded and cached as they would be for training; a TFDS set
     that is not prepared is prepared.
     """

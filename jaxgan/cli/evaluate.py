@@ -43,6 +43,8 @@ from jaxgan.types import NetworkName, Variables
 class Evaluate(InceptionOptions):
     """Measurement a run's samples, or another of its outputs.
 
+    Example: jaxgan evaluate runs/mnist --best
+
     Prints every score with its standard error and, where the experiment has some, what
     other real images score. The scores are kept in RUN/evaluations.jsonl with all that
     they depend on: extractor, weights, resizing, reference, numbers of images, seed,

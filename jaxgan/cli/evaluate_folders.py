@@ -28,6 +28,8 @@ from jaxgan.training.run import EVALUATIONS
 class EvaluateFolders(InceptionOptions):
     """Score the images of one folder against those of another.
 
+    Example: jaxgan evaluate-folders photos samples
+
     Prints every score with its standard error. The scores are kept with all that they
     depend on: extractor, weights, resizing, numbers of images, hashes of the pixels.
     """

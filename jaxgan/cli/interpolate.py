@@ -20,6 +20,8 @@ from jaxgan.training.snapshots import restored_networks
 class Interpolate:
     """Walk between pairs of latents: two pictures, a row for each pair.
 
+    Example: jaxgan interpolate runs/digits --pairs 4
+
     The straight way (lerp) and the way along the sphere (slerp), which keeps the length
     that normal latents have. Examples stay the same along a row. With --along, one leaf
     of the latents alone moves and all else stays: a traversal. Of a leaf of one-hot

@@ -14,7 +14,10 @@ from jaxgan.training.checkpoint import steps
 
 @dataclasses.dataclass(frozen=True)
 class List:
-    """List the runs in a directory, with how far each has come."""
+    """List the runs in a directory, with how far each has come.
+
+    Example: jaxgan list
+    """
 
     directory: Positional[Path] = RUNS
     """Where the runs are."""

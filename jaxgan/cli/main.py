@@ -1,5 +1,7 @@
 """The command line: every command is a file with its options and what it does."""
 
+import difflib
+import importlib.metadata
 import logging
 import re
 import sys
@@ -13,8 +15,10 @@ from jaxgan.cli.compare import Compare
 from jaxgan.cli.data import Data
 from jaxgan.cli.evaluate import Evaluate
 from jaxgan.cli.evaluate_folders import EvaluateFolders
+from jaxgan.cli.experiments import Experiments
 from jaxgan.cli.interpolate import Interpolate
 from jaxgan.cli.list import List
+from jaxgan.cli.new import New
 from jaxgan.cli.options import with_config, with_inputs
 from jaxgan.cli.sample import Sample
 from jaxgan.cli.sweep import Sweep
@@ -30,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.WARNING)  # which Orbax has already called
     for handler in logging.getLogger().handlers:
         handler.setFormatter(logging.Formatter("%(message)s"))
+    if arguments == ["--version"]:
+        print(f"jaxgan {importlib.metadata.version('jaxgan')}")
+        return
     try:
         _parse(arguments).execute()
     except KeyboardInterrupt:  # before the first step, or a second one
@@ -56,7 +63,15 @@ def _parse(arguments: Sequence[str]) -> Any:
         Compare,
         List,
         Data,
+        Experiments,
+        New,
     ]
+    names = [_name(each) for each in commands]
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in names:
+        near = difflib.get_close_matches(arguments[0], names) or names
+        raise InputError(
+            f"{arguments[0]!r} is not a command; did you mean {' or '.join(near)}?"
+        )
     named = [Annotated[each, subcommand(_name(each))] for each in commands]
     kinds: Any = Union[tuple(named)]  # noqa: UP007 - built at run time
     return tyro.cli(

@@ -11,6 +11,7 @@ from tyro.conf import OmitArgPrefixes, arg
 
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.training.experiment import load_file
+from jaxgan.training.packaged import find_experiment
 from jaxgan.training.run import Run, load_run
 
 RUNS = Path("runs")
@@ -32,7 +33,7 @@ def with_config(command: type, arguments: Sequence[str]) -> Any:
     path = Path((named or first or ["."])[0])
     if path.is_dir():
         return command
-    file = load_file(path)
+    file = load_file(find_experiment(path))
     own = {field.name for field in dataclasses.fields(command)}
     taken = sorted(own & {field.name for field in dataclasses.fields(file.config)})
     if taken:

@@ -22,6 +22,8 @@ from jaxgan.types import Tree
 class Sample:
     """Make an output of a run's networks: a picture and an .npz of the same arrays.
 
+    Example: jaxgan sample runs/digits --count 64
+
     Outputs are made of latents and, in games that read some, of held-out examples that
     the run has kept. What the experiment declares as inputs, such as --label or
     --image, takes the place of the examples'; `jaxgan sample RUN --help` lists them.

@@ -20,6 +20,8 @@ from jaxgan.training.sweep_report import table
 class Sweep:
     """Train an experiment over seeds and values of its Config, all in one program.
 
+    Example: jaxgan sweep ring --seeds 4 --grid gamma=0.1,1
+
     Leaves in runs/NAME-sweep a table (mean ± standard error over the seeds), curves,
     every member's measurements (and scores, if the experiment is evaluated), and the
     best member as a run directory, which the other commands take. Each field of the

@@ -1,25 +1,32 @@
 """`jaxgan train`."""
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
+import jax
 from tyro.conf import Positional
 
 from jaxgan.cli.options import RUNS, choose_devices
 from jaxgan.errors import InputError
+from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting.log import read_rows
+from jaxgan.reporting.tables import with_error
 from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.checkpoint import steps
-from jaxgan.training.experiment import ExperimentFile
+from jaxgan.training.experiment import Experiment, ExperimentFile, build, open_data
 from jaxgan.training.loop import train
 from jaxgan.training.run import (
+    Run,
     changed_versions,
     create_run,
     delete_on_rejection,
     load_run,
 )
+from jaxgan.training.run_data import RunData
 from jaxgan.training.schedule import Schedule
 
 
@@ -27,7 +34,10 @@ from jaxgan.training.schedule import Schedule
 class Train:
     """Train an experiment, or resume a run.
 
-    With an experiment's file, each field of its Config is an option too; `jaxgan train
+    Example: jaxgan train digits --steps 300
+
+    The experiment is a file, or the name of one that comes with jaxgan; `jaxgan
+    experiments` lists those. Each field of its Config is an option too; `jaxgan train
     FILE --help` lists them. The run goes into runs/NAME. The same command again resumes
     a run that was stopped or killed, to the same bits; so does `jaxgan train RUN`.
 
@@ -38,7 +48,7 @@ class Train:
     """
 
     experiment: Positional[Path]
-    """An experiment's Python file, or a run directory."""
+    """An experiment's Python file, the name of a packaged one, or a run directory."""
 
     run: Path | None = None
     """Where the run goes; runs/NAME by default."""
@@ -61,11 +71,14 @@ class Train:
     devices: int | None = None
     """How many devices share each batch; all by default."""
 
+    dry_run: bool = False
+    """Print config, networks, data and devices, and train nothing."""
+
     file: ClassVar[ExperimentFile | None] = None
     config: ClassVar[Any]  # of the file
 
     def execute(self) -> None:
-        """Train, and say what came of it."""
+        """Train, and print where the results are."""
         tune_malloc()
         # first, so that what is refused leaves no run behind
         schedule = Schedule(
@@ -73,25 +86,78 @@ class Train:
         )
         schedule.check()
         devices = choose_devices(self.devices)
-        fresh = False
-        if self.file is None:
-            if self.run is not None:
-                raise InputError("--run: a run directory is resumed where it is.")
-            run = load_run(self.experiment)
-        else:
-            directory = self.run or RUNS / self.experiment.stem
-            fresh = not directory.exists()
-            run = create_run(directory, self.file, self.config)
+        if self.dry_run:
+            print(self._described(devices))
+            return
+        run, fresh = self._run()
         for name, (then, now) in changed_versions(run.directory).items():
             print(
                 f"warning: this run was started with {name} {then}; "
                 f"with {now} it will not resume bit-exactly."
             )
-        if begun := steps(run.checkpoints):
-            print(f"resuming {run.directory}, which has come to step {begun[-1]:,}")
+        begun, last = [0, *steps(run.checkpoints)][-1], run.experiment.steps
+        if begun == last:
+            print(f"{run.directory} is already finished, with {last:,} steps")
+        elif begun:
+            print(f"resuming {run.directory} from step {begun:,}")
         with delete_on_rejection(run) if fresh else nullcontext():
             train(run, schedule, devices, self.tensorboard)
-        print(f"finished: {run.samples / 'strip.png'} shows how it learned.")
-        for row in read_rows(run.metrics)[-1:]:
-            for name, value in row.items():
-                print(f"  {name:40} {value}")
+        print(f"finished: {run.samples / 'strip.png'} shows samples over the steps.")
+        for line in _last_numbers(run):
+            print(line)
+
+    def _run(self) -> tuple[Run, bool]:
+        """The run, and whether it was created now."""
+        if self.file is None:
+            if self.run is not None:
+                raise InputError("--run: a run directory is resumed where it is.")
+            return load_run(self.experiment), False
+        directory = self.run or RUNS / self.file.path.stem
+        fresh = not directory.exists()
+        return create_run(directory, self.file, self.config), fresh
+
+    def _described(self, devices: list[jax.Device] | None) -> str:
+        """The experiment in words; nothing is written."""
+        if self.file is None:
+            run = load_run(self.experiment)
+            config, built, data = run.config, run.experiment, run.data
+        else:
+            config = self.config
+            built = build(self.file, config)
+            data = open_data(self.file, built)
+        return describe(config, built, data, devices or jax.local_devices())
+
+
+def describe(
+    config: Any, experiment: Experiment, data: RunData, devices: Sequence[jax.Device]
+) -> str:
+    """A page on an experiment: config, networks, data, devices, steps."""
+    batch = data.batches[0]
+    algorithm = experiment.dynamics(experiment.game, batch)
+    state = jax.eval_shape(algorithm.init, jax.random.key(0))
+    lines = ["config"]
+    for name, value in dataclasses.asdict(config).items():
+        lines.append(f"  {name:24} {value}")
+    lines.append("networks")
+    for name, variables in sorted((state.variables | state.frozen).items()):
+        count = sum(math.prod(x.shape) for x in jax.tree.leaves(variables.params))
+        lines.append(f"  {name:24} {count:,} parameters")
+    lines.append(f"data, {len(data.batches)} batches a step")
+    for path, leaf in jax.tree_util.tree_leaves_with_path(batch):
+        name = jax.tree_util.keystr(path).lstrip(".")
+        lines.append(f"  {name:24} {leaf.dtype} {leaf.shape}")
+    lines.append(f"devices: {len(devices)} × {devices[0].device_kind}")
+    lines.append(f"steps: {experiment.steps:,}, seed: {experiment.seed}")
+    return "\n".join(lines)
+
+
+def _last_numbers(run: Run) -> list[str]:
+    """The last line of the log; scores to two digits of their standard errors."""
+    scores = {score.name: score for score in read_scores(run.scores)}
+    lines = []
+    for name, value in (read_rows(run.metrics) or [{}])[-1].items():
+        error = scores[name].error if name in scores else math.nan
+        number = math.nan if value is None else value
+        shown = number if isinstance(number, int) else with_error(number, error)
+        lines.append(f"  {name:40} {shown}")
+    return lines

@@ -34,6 +34,7 @@ from jaxgan.sampling.outputs import (
     output_name,
     output_shapes,
 )
+from jaxgan.training.local_modules import make_importable
 from jaxgan.training.run_data import RunData
 from jaxgan.types import Algorithm, Batch, Game, NetworkName, Tree, Variables
 
@@ -272,6 +273,7 @@ def _run(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     loader = spec.loader
+    make_importable(path.parent)
     _or_refused(path, lambda: loader.exec_module(module))
     return module
 

@@ -1,6 +1,6 @@
 """Run directories: everything that a run was and is, in one place.
 
-experiment.py   the experiment file as it was
+experiment.py   the experiment file as it was, and beside it the modules it imports
 run.json        its name, the full configuration, the versions it ran on
 data/           what it keeps of its data, so that it is enough by itself
 metrics.jsonl   a line each so many steps
@@ -32,6 +32,7 @@ from jaxgan.training.experiment import (
     load_file,
     open_data,
 )
+from jaxgan.training.local_modules import changed_module, copy_modules
 from jaxgan.training.run_data import RunData, read_run_data, write_run_data
 from jaxgan.versions import versions
 
@@ -116,6 +117,7 @@ def create_run(directory: Path, file: ExperimentFile, config: Any) -> Run:
         fresh = Path(made) / "run"
         fresh.mkdir()
         shutil.copyfile(file.path, fresh / "experiment.py")
+        copy_modules(file.path.parent, fresh)
         about = json.dumps(_describe(file, config), indent=2)
         (fresh / "run.json").write_text(about + "\n", encoding="utf-8")
         write_run_data(fresh / "data", data)
@@ -224,9 +226,12 @@ def _check_same(directory: Path, file: ExperimentFile, config: Any) -> None:
         raise InputError(
             f"{directory} was made with another config: {', '.join(differing)}; {cure}."
         )
+    changed = changed_module(file.path.parent, directory)
     if (directory / "experiment.py").read_bytes() != file.path.read_bytes():
+        changed = file.path
+    if changed is not None:
         raise InputError(
-            f"{file.path} has changed since {directory} was made; {cure}, or go on "
+            f"{changed} has changed since {directory} was made; {cure}, or go on "
             f"with the file as it was by `jaxgan train {directory}`."
         )
 

@@ -94,7 +94,7 @@ def test_warnings_are_plain_sentences(tmp_path):
 
 def test_train_on_a_run_directory_goes_on_with_it(trained, capsys):
     assert run("train", trained, "--devices", 1) == 0
-    assert "has come to step 3" in capsys.readouterr().out
+    assert "is already finished, with 3 steps" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""`jaxgan new`."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from jaxgan.errors import InputError
+from jaxgan.training.packaged import find_experiment
+
+
+@dataclasses.dataclass(frozen=True)
+class New:
+    """Copy a packaged experiment, to be changed.
+
+    Example: jaxgan new mine.py --like digits
+    """
+
+    file: Positional[Path]
+    """The file to be made."""
+
+    like: str = "digits"
+    """The packaged experiment, by name; `jaxgan experiments` lists them."""
+
+    def execute(self) -> None:
+        """Make the file."""
+        source = find_experiment(Path(self.like))
+        if not source.is_file():
+            raise InputError(f"--like: {self.like} is not an experiment's file.")
+        if self.file.suffix != ".py":
+            raise InputError(f"file: {self.file} must be a Python file, ending in .py.")
+        if self.file.exists():
+            raise InputError(f"file: {self.file} exists already; choose another name.")
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, self.file)
+        print(f"{self.file} is a copy of {self.like}; `jaxgan train {self.file}`")

@@ -53,7 +53,7 @@ class Compare:
 
 
 class Compared(NamedTuple):
-    """A run's scores that are compared."""
+    """A run and the scores that are compared."""
 
     directory: Path
     kind: Kind
@@ -62,7 +62,7 @@ class Compared(NamedTuple):
 
     @property
     def step(self) -> int:
-        """The last."""
+        """The last step that was scored."""
         return max(self.scores)
 
     @property
@@ -119,7 +119,7 @@ def read_compared(
 
 
 def score_table(compared: Sequence[Compared]) -> str:
-    """A row a run, with standard errors, and one for runs that differ in their seed.
+    """Format a row for each run, and the mean of runs that differ only in seed.
 
     A mean is over runs of one step. The error of a run is that of its samples and of
     the reals, the error of several that of the runs.
@@ -144,7 +144,7 @@ def score_table(compared: Sequence[Compared]) -> str:
 
 
 def unlike_versions(compared: Sequence[Compared]) -> dict[str, set[str]]:
-    """Packages that were not of one version when the last scores were taken."""
+    """Find packages whose versions differed when the last scores were taken."""
     taken = [score.versions for each in compared for score in each.last.values()]
     found = {
         name: {versions.get(name, "none") for versions in taken}
@@ -154,7 +154,7 @@ def unlike_versions(compared: Sequence[Compared]) -> dict[str, set[str]]:
 
 
 def score_curves(compared: Sequence[Compared]) -> Image.Image:
-    """Each run's scores over its steps."""
+    """Draw each run's scores over its steps."""
     return curves(
         {
             str(each.directory): [
@@ -192,5 +192,5 @@ def _evaluated(run: Path) -> Compared:
 
 
 def _settings(score: Measurement) -> tuple[int, int, Protocol]:
-    """What the scores of one evaluation share."""
+    """Return the step, the seed and the protocol that one evaluation shares."""
     return score.step, score.seed, dataclasses.replace(score.protocol, metric="")

@@ -40,7 +40,7 @@ TFDS = FITTING | {"split", "data_dir", "real", "condition"}
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Look at data: how many examples, shapes, ranges, class counts, a contact sheet.
+    """Inspect data: number of examples, shapes, ranges, class counts, a contact sheet.
 
     Example: jaxgan data photos --size 64
 
@@ -122,7 +122,7 @@ class Data:
 
 
 def open_data(options: Data) -> Dataset:
-    """The data set that is asked for.
+    """Open the data set that the options name.
 
     Raises:
         InputError: as the function that makes it.
@@ -162,7 +162,7 @@ def open_data(options: Data) -> Dataset:
 
 
 def summary(data: Dataset) -> str:
-    """Shapes, types and ranges of all arrays, and how often each class is there."""
+    """Describe shapes, types and ranges of all arrays, and count the classes."""
     one = data.gather(np.zeros(1, np.int64))
     leaves = jax.tree_util.tree_leaves_with_path(one)
     names = [jax.tree_util.keystr(path).lstrip(".") for path, _ in leaves]
@@ -190,7 +190,7 @@ def summary(data: Dataset) -> str:
 
 
 def contact_sheet(data: Dataset) -> Image.Image | None:
-    """Some examples, evenly spaced; pairs side by side; None if they are no images."""
+    """Draw some examples, evenly spaced, pairs side by side; None if not images."""
     chosen = np.linspace(0, len(data) - 1, min(SHOWN, len(data))).astype(np.int64)
     images = [
         _rgb(as_float(leaf))

@@ -41,7 +41,7 @@ from jaxgan.types import NetworkName, Variables
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate(InceptionOptions):
-    """Measurement a run's samples, or another of its outputs.
+    """Score a run's samples, or another of its outputs.
 
     Example: jaxgan evaluate runs/mnist --best
 
@@ -126,7 +126,7 @@ def _reference(
     make: Maker,
     variables: Mapping[NetworkName, Variables],
 ) -> Reference:
-    """What the command measures against: what the run has kept, where that serves."""
+    """Return the reference: the one kept in the run where that serves."""
     declared = run.experiment.evaluation is not None
     if declared and command.extractor == "own" and command.against is None:
         return run_reference(run)
@@ -152,7 +152,7 @@ def _reference(
 def _floor(
     command: Evaluate, evaluation: Evaluation, against: Reference
 ) -> list[Measurement]:
-    """The scores of other reals, if the run has kept some."""
+    """Score other reals, if the run has kept some."""
     real, other, extractor = against.real, against.floor, against.extractor
     if real is None or other is None:
         return []
@@ -171,7 +171,7 @@ def _floor(
 
 
 def _reference_folder(command: Evaluate, evaluation: Evaluation | None) -> Files | None:
-    """The images of the reference, or None if it is a split.
+    """List the image files of the reference; None if it is a split.
 
     One that is not there is refused, before a classifier is trained.
     """
@@ -200,7 +200,7 @@ def _reference_folder(command: Evaluate, evaluation: Evaluation | None) -> Files
 
 
 def _is_folder(against: str) -> bool:
-    """Folders are told from splits by their look, wherever the command is given."""
+    """Return True if the name has a separator, as folders have and splits do not."""
     return os.sep in against
 
 

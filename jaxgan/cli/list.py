@@ -45,7 +45,7 @@ class List:
 
 
 def _last_measured(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the experiment measured last; the names of players' reports have a slash."""
+    """Return the experiment's last measurements; players' reports have a slash."""
     for row in reversed(rows):
         own = {k: v for k, v in row.items() if "/" not in k and k != "step"}
         if own:

@@ -1,4 +1,4 @@
-"""The command line: every command is a file with its options and what it does."""
+"""Parse the command line and run a command."""
 
 import difflib
 import importlib.metadata
@@ -83,7 +83,7 @@ def _parse(arguments: Sequence[str]) -> Any:
 
 
 def _name(command: type) -> str:
-    """`EvaluateFolders` is asked for as `evaluate-folders`."""
+    """Return the name of a command: `evaluate-folders` for `EvaluateFolders`."""
     return re.sub("(?<!^)([A-Z])", r"-\1", command.__name__).lower()
 
 

@@ -1,4 +1,4 @@
-"""Options of commands that depend on an experiment, and what commands share."""
+"""Options that depend on an experiment, and options that commands share."""
 
 import dataclasses
 import inspect
@@ -18,7 +18,7 @@ RUNS = Path("runs")
 
 
 def with_config(command: type, arguments: Sequence[str]) -> Any:
-    """A command whose options are its own and those of the experiment that it names.
+    """Add the fields of an experiment's Config to a command's options.
 
     It gets the loaded file as `file`; of a run directory there is none.
 
@@ -51,7 +51,7 @@ def with_config(command: type, arguments: Sequence[str]) -> Any:
 
 
 def with_inputs(command: type, arguments: Sequence[str]) -> Any:
-    """A command whose options are its own and the inputs of the run that it names.
+    """Add the inputs of a run's experiment to a command's options.
 
     Raises:
         InputError: if an option is neither.
@@ -84,13 +84,13 @@ def with_inputs(command: type, arguments: Sequence[str]) -> Any:
 
 
 def given_inputs(command: Any, run: Run) -> dict[str, tuple[str, ...]]:
-    """The words given for the inputs that a run's experiment declares."""
+    """Collect the words given for the inputs of a run's experiment."""
     words = {name: getattr(command, name, ()) for name in run.experiment.inputs}
     return {name: given for name, given in words.items() if given}
 
 
 def choose_devices(count: int | None) -> list[jax.Device] | None:
-    """The first devices of this process; None for all.
+    """Return the first devices of this process; None for all.
 
     Raises:
         InputError: if there are not so many.

@@ -78,6 +78,6 @@ class Sample:
 
 
 def _arrays(tree: Tree) -> dict[str, NDArray]:
-    """Every leaf of a tree by its name, for an .npz file."""
+    """Name every leaf of a tree, for an .npz file."""
     leaves = map(np.asarray, jax.tree.leaves(tree))
     return dict(zip(leaf_names(tree), leaves, strict=True))

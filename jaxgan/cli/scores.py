@@ -21,7 +21,7 @@ ExtractorName = Literal["own", "inception", "pixels"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class InceptionOptions:
-    """Where Inception's weights come from, and how images reach its size."""
+    """Options of Inception: its weights and the resizing of images."""
 
     weights: str | None = None
     """Inception's: a file or URL; by default the public ones are downloaded once."""
@@ -55,7 +55,7 @@ def check_options(
 def make_extractor(
     name: Literal["inception", "pixels"], options: InceptionOptions
 ) -> Extractor:
-    """Inception-v3 with the weights of the options, or the pixels themselves."""
+    """Make Inception-v3 with the weights of the options, or the pixel extractor."""
     if name == "pixels":
         return pixels()
     resizer = pil_bicubic if options.resizer == "clean" else tf1_bilinear
@@ -63,14 +63,14 @@ def make_extractor(
 
 
 def default_metrics(name: ExtractorName) -> tuple[Metric, ...]:
-    """The metrics that an extractor serves which no experiment declares."""
+    """Return the metrics that Inception or pixels serve."""
     if name == "inception":
         return (*FEATURE_METRICS, inception_score_metric())
     return FEATURE_METRICS
 
 
 def choose_metrics(names: Sequence[str], own: Sequence[Metric] = ()) -> list[Metric]:
-    """Metrics by their names or those of their scores.
+    """Find metrics by their names or those of their scores.
 
     Args:
         names: what is asked for.
@@ -103,7 +103,7 @@ class Report(NamedTuple):
 
 
 def as_markdown(report: Report) -> str:
-    """The protocol, then the scores with their standard errors."""
+    """Format the protocol and the scores with their standard errors as Markdown."""
     how = report.scores[0].protocol
     output = "images" if how.output == OF_SAMPLES else how.output
     weights = f", weights {how.weights[:12]}" if how.weights else ""

@@ -74,7 +74,7 @@ class Sweep:
 
 
 def parse_grid(words: Sequence[str], file: ExperimentFile) -> dict[str, list[float]]:
-    """`NAME=VALUE,VALUE,…` for fields of a Config that hold numbers.
+    """Parse `NAME=VALUE,VALUE,…` for fields of a Config that hold numbers.
 
     Raises:
         InputError: if a word is none of that, a number is not finite, or a field is

@@ -107,7 +107,7 @@ class Train:
             print(line)
 
     def _run(self) -> tuple[Run, bool]:
-        """The run, and whether it was created now."""
+        """Return the run, and True if it was created now."""
         if self.file is None:
             if self.run is not None:
                 raise InputError("--run: a run directory is resumed where it is.")
@@ -117,7 +117,7 @@ class Train:
         return create_run(directory, self.file, self.config), fresh
 
     def _described(self, devices: list[jax.Device] | None) -> str:
-        """The experiment in words; nothing is written."""
+        """Describe the experiment; nothing is written."""
         if self.file is None:
             run = load_run(self.experiment)
             config, built, data = run.config, run.experiment, run.data
@@ -131,7 +131,7 @@ class Train:
 def describe(
     config: Any, experiment: Experiment, data: RunData, devices: Sequence[jax.Device]
 ) -> str:
-    """A page on an experiment: config, networks, data, devices, steps."""
+    """Describe an experiment: config, networks, data, devices, steps."""
     batch = data.batches[0]
     algorithm = experiment.dynamics(experiment.game, batch)
     state = jax.eval_shape(algorithm.init, jax.random.key(0))
@@ -152,7 +152,7 @@ def describe(
 
 
 def _last_numbers(run: Run) -> list[str]:
-    """The last line of the log; scores to two digits of their standard errors."""
+    """Format the last line of the log, scores to two digits of their errors."""
     scores = {score.name: score for score in read_scores(run.scores)}
     lines = []
     for name, value in (read_rows(run.metrics) or [{}])[-1].items():

@@ -1,4 +1,4 @@
-"""Memory that a training process keeps between steps.
+"""Keep freed memory in the process between training steps.
 
 XLA's CPU backend asks the C library for its scratch memory anew at every step. glibc
 gives blocks above 32 MB back to the system each time, and a DCGAN step then spends a

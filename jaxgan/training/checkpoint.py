@@ -1,4 +1,4 @@
-"""Checkpoints: the only file that knows Orbax.
+"""Save and restore checkpoints with Orbax, which no other file imports.
 
 A checkpoint is a directory named by its step. It is written under another name and
 renamed when whole, so a process killed while saving leaves the older ones as they were.
@@ -77,7 +77,7 @@ class Checkpoints:
             self._orbax.wait()
 
     def last_good(self) -> str:
-        """The newest whole checkpoint, in words, once the last save has ended."""
+        """Wait for the last save, and describe the newest whole checkpoint in words."""
         with contextlib.suppress(Exception):  # it failed: not whole
             self._orbax.wait()
         return last_good(self.directory)
@@ -94,14 +94,14 @@ class Checkpoints:
 
 
 def steps(directory: Path) -> list[int]:
-    """The steps that have a checkpoint, whole or not, in ascending order."""
+    """List the steps that have a checkpoint, whole or not, in ascending order."""
     if not directory.is_dir():
         return []
     return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit())
 
 
 def last_good(directory: Path) -> str:
-    """The newest checkpoint, in words; it is whole unless damaged from outside."""
+    """Describe the newest checkpoint, which is whole unless damaged from outside."""
     found = steps(directory)
     if not found:
         return "there is no checkpoint yet"
@@ -109,7 +109,7 @@ def last_good(directory: Path) -> str:
 
 
 def restore(directory: Path, like: State) -> State | None:
-    """The newest state that can be read; None if the directory holds none.
+    """Load the newest state that can be read; None if the directory holds none.
 
     Damaged newer checkpoints are moved out of the way, into `unreadable` beside the
     directory, so that training can go on over them.
@@ -140,7 +140,7 @@ def restore(directory: Path, like: State) -> State | None:
 def restore_networks(
     directory: Path, like: State
 ) -> tuple[int, dict[NetworkName, Variables]]:
-    """The newest step that can be read, and its networks, averaged where they are.
+    """Load the newest step that can be read, and its networks, averaged ones preferred.
 
     Raises:
         RunError: if no checkpoint can be read.
@@ -180,7 +180,7 @@ def _restore_frozen(directory: Path, like: State) -> dict[NetworkName, Variables
 
 
 def _try_load(path: Path, like: dict[str, Tree]) -> tuple[dict[str, Tree] | None, str]:
-    """Load some trees, or say why they cannot be read."""
+    """Load some trees, or return the reason why they cannot be read."""
     hook = sys.unraisablehook
     sys.unraisablehook = partial(_unless_late, hook)
     try:
@@ -221,7 +221,7 @@ def _read_newest(
 
 
 def _reason(error: BaseException) -> str:
-    """What really happened, in a line: Orbax keeps it in the cause."""
+    """Return the cause of an Orbax error in one line."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = str(error)
@@ -234,13 +234,13 @@ def _reason(error: BaseException) -> str:
 
 
 def _unless_late(hook: Callable[[Any], Any], thrown: Any) -> None:
-    """`sys.unraisablehook`, but for reads that end when nobody waits any more."""
+    """Ignore "Event loop is closed" from abandoned reads, in `sys.unraisablehook`."""
     if "Event loop is closed" not in str(thrown.exc_value):
         hook(thrown)
 
 
 def _forget_the_rest() -> None:
-    """Collect tasks and coroutines that were not awaited, without a word."""
+    """Garbage-collect coroutines that were not awaited, without their warnings."""
 
     def silent(record: logging.LogRecord) -> bool:
         return False
@@ -255,7 +255,7 @@ def _forget_the_rest() -> None:
 
 @contextlib.contextmanager
 def _quiet_orbax() -> Iterator[None]:
-    """Orbax logs every failure as several tracebacks; the exception says it once."""
+    """Silence Orbax's log, which repeats every exception as several tracebacks."""
 
     def is_not_orbax(record: logging.LogRecord) -> bool:
         return "orbax" not in record.pathname
@@ -276,7 +276,7 @@ def _quiet_orbax() -> Iterator[None]:
 
 
 def shapes(make: Any, sharding: jax.sharding.Sharding) -> Tree:
-    """The shapes and types of what a function returns, to be restored as `sharding`."""
+    """Return the abstract state that a function makes, with a sharding."""
     return jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
         jax.eval_shape(make),

@@ -1,4 +1,4 @@
-"""An experiment: one Python file that a reader can change.
+"""Load and check experiments: one Python file each, which a reader can change.
 
 The file has a docstring (Paper, Command, Cost, Expect), a frozen dataclass `Config`
 whose fields carry their meaning as a trailing comment, and `experiment(config)`, which
@@ -46,7 +46,7 @@ Rank = Callable[[Mapping[str, float]], float]
 
 
 def plot_images(made: Tree, batch: Batch, columns: int | None) -> Image.Image:
-    """A grid of the images that were made."""
+    """Draw the images that were made as a grid."""
     del batch
     return image_grid(made, columns)
 
@@ -57,7 +57,7 @@ def _no_summary(made: Tree, batch: Batch) -> Mapping[str, float]:
 
 
 class Experiment(NamedTuple):
-    """What `jaxgan train` trains, and how its outputs are shown and measured.
+    """A game with its dynamics, data and evaluation, as `jaxgan train` takes it.
 
     The data are behind functions, and opened when they are used: a trained run is
     sampled and evaluated without them.
@@ -253,7 +253,7 @@ def check_examples(batch: Batch, examples: Batch) -> None:
 
 
 def _or_refused(path: Path, make: Callable[[], T]) -> T:
-    """Whatever goes wrong while a user's file runs, in a sentence with its line."""
+    """Run a user's function; an exception becomes an InputError that names the line."""
     try:
         return make()
     except (InputError, OSError):

@@ -14,7 +14,7 @@ from jaxgan.training.run_data import read, write, write_if_small
 
 
 class Elsewhere(NamedTuple):
-    """What a run keeps of a reference that is too large for its directory."""
+    """The digest and the path of a reference that is too large for a run directory."""
 
     digest: str  # of its features, labels and examples
     path: Path  # in the cache, from which it may be deleted
@@ -23,7 +23,7 @@ class Elsewhere(NamedTuple):
 def kept_reference(
     evaluation: Evaluation, directory: Path, make: Callable[[], Reference]
 ) -> Reference:
-    """The reference that a run keeps, or one that is made now, and kept.
+    """Load a run's reference, or make it now and keep it.
 
     The features of the reals, their labels and the examples are kept if they need at
     most 100 MB; if not, the run keeps their digest and a path in the cache. If they are
@@ -71,7 +71,7 @@ def kept_reference(
 
 
 def _found(kept: Elsewhere) -> Reference | None:
-    """The reference in the cache, if it is there and whole."""
+    """Read the reference in the cache; None if it is missing or damaged."""
     try:
         return read(kept.path)
     except RunError:

@@ -12,7 +12,7 @@ from jaxgan.errors import InputError
 
 
 def make_importable(folder: Path) -> None:
-    """Let the modules in a folder be imported by name, before all others.
+    """Put a folder first on sys.path, in place of other experiments' folders.
 
     Modules of the same name that were imported from another experiment's folder are
     forgotten.
@@ -30,7 +30,7 @@ _FOLDERS: set[str] = set()
 
 
 def local_modules(folder: Path) -> dict[str, Path]:
-    """The imported modules that lie in a folder: names, and files relative to it."""
+    """List the imported modules that lie in a folder: names, and relative files."""
     folder = folder.resolve()
     found = {}
     for name, module in sorted(sys.modules.items()):
@@ -65,7 +65,7 @@ def copy_modules(folder: Path, run: Path) -> None:
 
 
 def changed_module(folder: Path, run: Path) -> Path | None:
-    """A module that a run has in another version, or None."""
+    """Find a module whose copy in a run differs; None if all are the same."""
     for relative in local_modules(folder).values():
         kept, now = run / relative, folder / relative
         if not kept.exists() or kept.read_bytes() != now.read_bytes():

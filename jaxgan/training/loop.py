@@ -80,7 +80,7 @@ def take_steps(
 
 
 def _prefetched(source: Source, devices: Sequence[jax.Device] | None) -> Source:
-    """Batches on the devices when they are wanted; a CPU has no transfer to hide."""
+    """Prefetch batches onto the devices; on a CPU there is no transfer to hide."""
     here = (devices or jax.local_devices())[0].platform == "cpu"
     if here and jax.process_count() == 1:
         return source

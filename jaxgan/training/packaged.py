@@ -19,7 +19,7 @@ class Summary(NamedTuple):
 
 
 def packaged_experiments() -> dict[str, Path]:
-    """The experiment files that come with jaxgan, by name."""
+    """List the experiment files that come with jaxgan, by name."""
     package = Path(__file__).parent.parent
     installed, checkout = package / "experiments", package.parent / "experiments"
     folder = installed if installed.is_dir() else checkout
@@ -27,7 +27,7 @@ def packaged_experiments() -> dict[str, Path]:
 
 
 def find_experiment(name: Path) -> Path:
-    """A file as it is named, or the packaged experiment of a name such as `digits`.
+    """Resolve a path, or the name of a packaged experiment such as `digits`.
 
     Raises:
         InputError: if it is neither; the nearest names are offered.

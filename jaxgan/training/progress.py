@@ -1,4 +1,4 @@
-"""A progress bar that keeps the loop a few steps ahead of the device, and no more."""
+"""Show progress, and keep the loop at most a few steps ahead of the device."""
 
 import contextlib
 from collections import deque
@@ -40,6 +40,6 @@ class Progress:
 
 @contextlib.contextmanager
 def show_progress(name: str, **options: Any) -> Iterator[Progress]:
-    """A progress bar; `options` are those of tqdm."""
+    """Open a progress bar; `options` are those of tqdm."""
     with tqdm(desc=name, dynamic_ncols=True, **options) as bar:
         yield Progress(bar)

@@ -1,4 +1,4 @@
-"""What a run writes while it trains: log, checkpoints, pictures and scores.
+"""Write a run's log, checkpoints, pictures and scores while it trains.
 
 Every step's losses and gradients, and the networks themselves, are looked at before a
 checkpoint is written: networks that are not finite are never saved.
@@ -38,7 +38,7 @@ from jaxgan.types import Info, State
 
 
 class Recorder:
-    """Records a run's steps as its schedule says; made by `open_recorder`.
+    """A run's log, checkpoints, pictures and scores; made by `open_recorder`.
 
     A line of the log is the mean over the steps since the line before it (or since the
     run was resumed, if that was between two lines). Pictures are made at steps 100,
@@ -67,7 +67,7 @@ class Recorder:
     def resume(
         self, init: Callable[[], State], sharding: jax.sharding.Sharding
     ) -> State:
-        """The newest checkpoint's state, or the first one; the log follows from there.
+        """Load the newest checkpoint's state or make the first, and open the logs.
 
         Args:
             init: makes the first state.
@@ -127,7 +127,7 @@ class Recorder:
             raise self._interrupted(step, stopped)
 
     def finish(self) -> None:
-        """Return when the last checkpoint is whole."""
+        """Wait until the last checkpoint is whole."""
         self._saved.wait()
 
     def _report(self, step: int, state: State, row: Row) -> None:
@@ -143,7 +143,7 @@ class Recorder:
 
     @contextlib.contextmanager
     def _saved_if_it_fails(self, state: State) -> Iterator[None]:
-        """Drawing, measuring or scoring may fail; then the step is saved first.
+        """Save the step if drawing, measuring or scoring fails.
 
         It has no line of the log, so whoever resumes the run draws and measures again.
         """
@@ -158,7 +158,7 @@ class Recorder:
         return self._schedule.due(step, last, self._score is not None)
 
     def _is_scored(self) -> bool:
-        """Whether there is anything left to score."""
+        """Return True if the run is evaluated and not finished."""
         run, last = self._run, self._run.experiment.steps
         finished = last in steps(run.checkpoints) and _is_logged(run, last)
         evaluated = run.experiment.evaluation is not None
@@ -196,7 +196,7 @@ def open_recorder(
 
 
 def _mean_row(infos: Iterable[tuple[int, Info]], saved: Checkpoints) -> Row:
-    """The mean of some steps' reports, once all are known to be finite.
+    """Average some steps' reports, and check that all are finite.
 
     The mean, since a lazy penalty is paid in one step of many.
     """

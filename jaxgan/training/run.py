@@ -1,4 +1,4 @@
-"""Run directories: everything that a run was and is, in one place.
+"""Create, open and lock run directories, which hold all that belongs to a run.
 
 experiment.py   the experiment file as it was, and beside it the modules it imports
 run.json        its name, the full configuration, the versions it ran on
@@ -40,7 +40,7 @@ SCORES, EVALUATIONS = "scores.jsonl", "evaluations.jsonl"
 
 
 class _About(pydantic.BaseModel):
-    """What run.json holds."""
+    """The contents of run.json."""
 
     name: str
     config: dict[str, Any]
@@ -57,12 +57,12 @@ class Run(NamedTuple):
 
     @property
     def kept(self) -> Path:
-        """The directory of what is kept of the data."""
+        """The directory of the kept data."""
         return self.directory / "data"
 
     @property
     def data(self) -> RunData:
-        """What is kept of the data."""
+        """The shapes and examples that are kept of the data."""
         return read_run_data(self.kept)
 
     @property
@@ -126,7 +126,7 @@ def create_run(directory: Path, file: ExperimentFile, config: Any) -> Run:
 
 
 def load_run(directory: Path) -> Run:
-    """Open a run directory, from its own files alone.
+    """Open a run directory from its own files alone.
 
     Raises:
         InputError: if it is not a run directory, or its files do not fit together.
@@ -172,7 +172,7 @@ def locked(run: Run) -> Iterator[None]:
 
 
 class Kind(NamedTuple):
-    """What runs have in common that differ in their seed."""
+    """The experiment and configuration that runs of several seeds share."""
 
     name: str  # of the experiment
     code: bytes  # of its file
@@ -180,7 +180,7 @@ class Kind(NamedTuple):
 
 
 def experiment_identity(directory: Path) -> tuple[Kind, str]:
-    """What a run is, without building it; without a seed, its directory is one.
+    """Read a run's experiment, configuration and seed from disk.
 
     Raises:
         InputError: if it is not a run directory.
@@ -192,7 +192,7 @@ def experiment_identity(directory: Path) -> tuple[Kind, str]:
 
 
 def changed_versions(directory: Path) -> dict[str, tuple[str, str]]:
-    """What has another version now than when the run began: `{name: (then, now)}`."""
+    """Compare package versions with those of the run's start: `{name: (then, now)}`."""
     then, now = _read_about(directory).versions, versions()
     return {
         name: (then.get(name, "none"), version)

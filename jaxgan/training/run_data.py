@@ -1,4 +1,4 @@
-"""Write and read what a run keeps of its data, which it then needs no more.
+"""Write and read the shapes and examples that make a run independent of its data.
 
 data/shapes     the shapes of a step's batches
 data/examples   the first examples that outputs are made of
@@ -26,14 +26,14 @@ LIMIT = 100 * 2**20
 
 
 class RunData(NamedTuple):
-    """What a run knows of its data without opening them."""
+    """A run's copy of shapes and examples of its data."""
 
     batches: tuple[Batch, ...]  # the shapes of one step's
     examples: Batch  # the first that outputs are made of, if there are any
 
 
 def write_run_data(directory: Path, data: RunData) -> None:
-    """Keep the shapes and the examples in a directory."""
+    """Write the shapes and the examples into a directory."""
     directory.mkdir(parents=True, exist_ok=True)
     shapes = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), data.batches
@@ -43,7 +43,7 @@ def write_run_data(directory: Path, data: RunData) -> None:
 
 
 def read_run_data(directory: Path) -> RunData:
-    """The shapes and the examples that are kept in a directory.
+    """Read the shapes and the examples of a directory.
 
     Raises:
         RunError: if a file is missing or damaged.
@@ -52,7 +52,7 @@ def read_run_data(directory: Path) -> RunData:
 
 
 def write_if_small(path: Path, value: Any) -> bool:
-    """Keep an object unless it is large or cannot be kept; returns whether it was."""
+    """Write an object unless it is too large or cannot be pickled; True if written."""
     try:
         content = cloudpickle.dumps(value)
     except Exception:  # of open files and locks, say
@@ -64,7 +64,7 @@ def write_if_small(path: Path, value: Any) -> bool:
 
 
 def write(path: Path, value: Any) -> None:
-    """Keep any object, functions included."""
+    """Write any object, functions included."""
     _write(path, cloudpickle.dumps(value))
 
 
@@ -75,7 +75,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def read(path: Path) -> Any:
-    """An object that was kept.
+    """Read an object and check its digest.
 
     Raises:
         RunError: if the file is missing or damaged, or needs what is not here.

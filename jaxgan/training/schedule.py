@@ -1,4 +1,4 @@
-"""When a run reports, draws, scores and saves."""
+"""Intervals at which a run reports, draws, scores and saves."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from jaxgan.errors import check_positive_int
 
 
 class Due(NamedTuple):
-    """What is due after a step."""
+    """The tasks that are due after a step."""
 
     plots: bool
     scores: bool
@@ -15,7 +15,7 @@ class Due(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """How often a run reports and saves, in steps."""
+    """Intervals of a run's reports and checkpoints, in steps."""
 
     log_every: int = 100  # a line of metrics.jsonl
     save_every: int = 1000  # a checkpoint
@@ -34,7 +34,7 @@ class Schedule(NamedTuple):
             check_positive_int("evaluate_every, if not 0,", self.evaluate_every)
 
     def due(self, step: int, last: bool, scored: bool) -> Due:
-        """What is due after a step.
+        """The tasks that are due after a step.
 
         Args:
             step: the step that was made.
@@ -48,7 +48,7 @@ class Schedule(NamedTuple):
 
 
 def is_milestone(step: int) -> bool:
-    """True at 100, 300, 1000, 3000, …"""
+    """Return True at 100, 300, 1000, 3000, …"""
     while step >= 1000 and step % 10 == 0:
         step //= 10
     return step in (100, 300)

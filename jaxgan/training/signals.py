@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop."""
+"""Defer signals that ask a run to stop."""
 
 import contextlib
 import signal
@@ -11,7 +11,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def defer_signals() -> Iterator[Callable[[], int | None]]:
-    """Catch Ctrl-C and SIGTERM; yields a function that gives the one caught, or None.
+    """Catch Ctrl-C and SIGTERM; yield a function that returns the one caught, or None.
 
     The first is only noted, so that the run can finish its step and save; a second one
     acts as it always does. Outside the main thread Python lets nobody catch signals,

@@ -32,7 +32,7 @@ from jaxgan.types import Batch, NetworkName, State, Tree, Variables
 
 
 def save(state: State, saved: Checkpoints) -> None:
-    """Keep a state, if its networks are finite.
+    """Save a state if its networks are finite.
 
     Raises:
         RunError: if they are not.
@@ -47,7 +47,7 @@ def save(state: State, saved: Checkpoints) -> None:
 
 
 def like_state(run: Run) -> State:
-    """The shapes of a run's state, on one device."""
+    """Return the abstract state of a run, on one device."""
     experiment = run.experiment
     algorithm = experiment.dynamics(experiment.game, run.data.batches[0])
     one = replicated(jax.local_devices()[:1])
@@ -57,7 +57,7 @@ def like_state(run: Run) -> State:
 def restored_networks(
     run: Run, best: bool = False
 ) -> tuple[int, dict[NetworkName, Variables]]:
-    """The step and the networks of a run's latest checkpoint, or of the best one.
+    """Load the step and the networks of a run's latest or best checkpoint.
 
     Raises:
         InputError: if the best is wanted and the run was not scored while it trained.
@@ -72,7 +72,7 @@ def restored_networks(
 
 
 class Showing(NamedTuple):
-    """What makes an experiment's pictures: the same rows at each milestone."""
+    """Compiled outputs, latents and examples of an experiment's pictures."""
 
     makers: dict[str, Maker]  # of each output
     latents: Tree
@@ -80,7 +80,7 @@ class Showing(NamedTuple):
 
 
 def showing(experiment: Experiment) -> Showing:
-    """Draw the rows of all pictures of an experiment."""
+    """Sample the latents and examples of all pictures of an experiment."""
     game, seed = experiment.game, experiment.seed
     count = max(experiment.samples, experiment.shown)
     batch = draw_examples(experiment.examples, count, seed)
@@ -91,7 +91,7 @@ def showing(experiment: Experiment) -> Showing:
 def show(
     experiment: Experiment, of: Showing, state: State, directory: Path, step: int
 ) -> Row:
-    """Make a picture of every output, and summarize the first one."""
+    """Save a picture of every output, and summarize the first one."""
     directory.mkdir(exist_ok=True)
     row: Row = {}
     for number, name in enumerate(of.makers):
@@ -105,7 +105,7 @@ def show(
 
 
 def summary_of(experiment: Experiment, of: Showing, state: State) -> Row:
-    """The summary of the first output alone."""
+    """Summarize the first output alone."""
     if not of.makers:
         return {}
     return _summary(experiment, *_make(experiment, of, state, next(iter(of.makers))))
@@ -114,7 +114,7 @@ def summary_of(experiment: Experiment, of: Showing, state: State) -> Row:
 def _make(
     experiment: Experiment, of: Showing, state: State, name: str
 ) -> tuple[Tree, Batch]:
-    """An output and the examples that it is made of: as many as are summarized."""
+    """Make an output, and return it with the examples that it is made of."""
     first = name == next(iter(of.makers))
     count = experiment.samples if first else experiment.shown
     latents, batch = jax.tree.map(lambda x: x[:count], (of.latents, of.batch))
@@ -127,7 +127,7 @@ def _summary(experiment: Experiment, made: Tree, batch: Batch) -> Row:
 
 
 def save_strip(directory: Path) -> None:
-    """The series of the pictures of the first output."""
+    """Save the pictures of the first output side by side."""
     pictures = (p for p in directory.glob("*.png") if p.stem.isdigit())
     series = sorted(pictures, key=lambda path: int(path.stem))
     if series:
@@ -135,7 +135,7 @@ def save_strip(directory: Path) -> None:
 
 
 def evaluated_examples(experiment: Experiment) -> Batch:
-    """The examples that scored outputs are made of, whatever the experiment's seed.
+    """Choose the examples of scored outputs, the same for every seed.
 
     The examples themselves are left out where neither the output nor a metric reads
     them, so that a label does not cost an image.
@@ -151,7 +151,7 @@ def evaluated_examples(experiment: Experiment) -> Batch:
 
 
 def run_reference(run: Run) -> Reference:
-    """What a run's evaluation measures against: as it was kept, or made and kept now.
+    """Load the reference of a run's evaluation, or make it now and keep it.
 
     Raises:
         InputError: if the data are not there, or are others than when the run began.
@@ -169,7 +169,7 @@ def run_reference(run: Run) -> Reference:
 def scorer(
     run: Run, against: Reference, begun: int
 ) -> Iterator[Callable[[int, State], Row]]:
-    """`(step, state) -> row`: scores a state, and keeps it if it is the best yet."""
+    """Yield `(step, state) -> row`, which scores a state and saves the best."""
     for later in (step for step in steps(run.best) if step > begun):
         shutil.rmtree(run.best / str(later))  # its score is forgotten too
     game, evaluation = run.experiment.game, run.experiment.evaluation

@@ -1,4 +1,4 @@
-"""Sweeps: an experiment over seeds and a grid of its Config's fields, in one program.
+"""Train an experiment over seeds and a grid of its Config's fields, in one program.
 
 Every member is the run that `jaxgan train` would make of its seed and its values, data
 order and latents included, up to rounding. (But for one thing: all share one program,
@@ -72,7 +72,7 @@ def sweep(
     log_every: int = 100,
     sequential: bool = False,
 ) -> list[SweepMember]:
-    """Train every member, and leave a table, curves and the best run.
+    """Train every member, and write a table, curves and the best run.
 
     Args:
         directory: where they go.
@@ -140,7 +140,7 @@ def _members(
 
 
 def _reference(experiment: Experiment) -> Reference | None:
-    """What all members are scored against."""
+    """Make the reference that all members share."""
     evaluation = experiment.evaluation
     if evaluation is None:
         return None
@@ -150,7 +150,7 @@ def _reference(experiment: Experiment) -> Reference | None:
 def _check_shared(
     shared: Experiment, data: RunData, own: Experiment, values: Values
 ) -> None:
-    """Refuse values of which members would need other data or more steps."""
+    """Refuse swept values that change the data or the number of steps."""
     batches = own.source()(own.seed, 0)
     examples = draw_examples(own.examples, own.shown, own.seed)
     leaves = [jax.tree.leaves(each) for each in (data, (batches, examples))]
@@ -205,7 +205,7 @@ def _train(
 
 
 class _MemberRecorder:
-    """Notes each member's log, measurements and divergence while all are trained."""
+    """The log, measurements and divergence of every member while all are trained."""
 
     def __init__(
         self,
@@ -262,7 +262,7 @@ class _MemberRecorder:
 
 
 def _score(against: Reference, state: State, members: Sequence[SweepMember]) -> None:
-    """Score an output of all that have not diverged, or of none."""
+    """Score an output of all members that have not diverged."""
     found = []
     for i, each in enumerate(members):
         if each.diverged_at is None:
@@ -281,7 +281,7 @@ def _score(against: Reference, state: State, members: Sequence[SweepMember]) -> 
 
 
 def _batches(members: Sequence[SweepMember], step: int) -> tuple[Batch, ...]:
-    """Each member's own, as a single run of its seed would see them."""
+    """Stack the members' batches; each sees the data of a single run of its seed."""
     experiments = {each.seed: each.experiment for each in members}
     of_seed = {seed: e.source()(e.seed, step) for seed, e in experiments.items()}
     return jax.tree.map(lambda *x: np.stack(x), *(of_seed[m.seed] for m in members))
@@ -294,7 +294,7 @@ def _keep_best(
     members: Sequence[SweepMember],
     against: Reference | None,
 ) -> None:
-    """The member of the least rank, or first score, as the run of that member alone."""
+    """Save the member with the lowest rank or best first score as a run directory."""
     sound = {i: each for i, each in enumerate(members) if each.diverged_at is None}
     if not sound:
         raise RunError(f"every member diverged; {directory / 'table.md'} says when.")
@@ -327,7 +327,7 @@ def _keep_best(
 
 
 def _typed(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Whole numbers stay whole where the Config has them."""
+    """Convert whole floats to int where the Config has an int."""
 
     def typed(name: str, value: Any) -> Any:
         whole = isinstance(value, float) and value.is_integer()

@@ -1,4 +1,4 @@
-"""What a sweep reports: its members' measurements as a table, curves and JSON."""
+"""Report the members of a sweep as a table, curves and JSON."""
 
 import dataclasses
 import json
@@ -53,7 +53,7 @@ class SweepMember:
 
 
 def table(members: Sequence[SweepMember]) -> str:
-    """Mean ± standard error over the seeds that did not diverge, in Markdown."""
+    """Format mean ± standard error over the seeds that did not diverge, as Markdown."""
     names = _measured(members)
     swept = list(members[0].values)
     lines = [
@@ -102,7 +102,7 @@ def write_report(directory: Path, name: str, members: Sequence[SweepMember]) -> 
 
 
 def _cells(members: Sequence[SweepMember]) -> list[list[SweepMember]]:
-    """The members of each combination of values, which differ in their seeds."""
+    """Group the members by their swept values; those of a group differ in seed."""
     cells: dict[tuple[float, ...], list[SweepMember]] = {}
     for each in members:
         cells.setdefault(tuple(each.values.values()), []).append(each)
@@ -110,7 +110,7 @@ def _cells(members: Sequence[SweepMember]) -> list[list[SweepMember]]:
 
 
 def _measured(members: Sequence[SweepMember]) -> list[str]:
-    """The names of what is measured."""
+    """List the names of the measurements."""
     sound = [each.results for each in members if each.diverged_at is None]
     every = sound or [each.results for each in members]
     return next((list(row) for row in every if row), [])

@@ -76,9 +76,7 @@ def test_a_module_that_cannot_be_copied_is_named(tmp_path, monkeypatch):
         return copy(source, target)
 
     monkeypatch.setattr(shutil, "copyfile", full)
-    with pytest.raises(
-        InputError, match="module 'beside' that the experiment impo"
-    ):
+    with pytest.raises(InputError, match="module 'beside' that the experiment impo"):
         created(path, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

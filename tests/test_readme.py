@@ -32,7 +32,7 @@ def test_the_examples_run_and_are_short(capsys):
 
 def test_two_commands_do_all_the_setting_up():
     assert blocks("sh")[0].strip().splitlines() == [
-        "pip install -e . && jaxgan train experiments/digits.py",
+        "pip install -e . && jaxgan train digits",
         "python -m pip install -U pip && "
         "pip install -c constraints.txt -e . --group test && pytest",
     ]

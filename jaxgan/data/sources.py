@@ -28,8 +28,8 @@ from jaxgan.types import Batch, Tree
 Source = Callable[[int, int], tuple[Batch, ...]]
 
 Transform = Callable[[Array, Batch], Batch]
-"""`(key, example) -> example`: a random transform of one example (no batch axis), in
-JAX."""
+"""`(key, example) -> example`: a random transform of one example, without a batch axis.
+It is written in JAX."""
 
 PREFETCH_THREADS = 1 + (os.cpu_count() or 1)
 """Number of threads that prefetch batches of examples that are not held in memory."""

@@ -49,14 +49,13 @@ UNSUPPORTED = (
 """Endings of images that are left out with a warning."""
 
 OnError = Literal["raise", "skip"]
-"""What to do about a file that cannot be used: raise an error or skip it."""
+"""Policy for files that cannot be used: raise an error or skip them."""
 
 CACHE_FORMAT = 1
 """Version of the cache's contents; increment it if decoding changes."""
 
 PERMANENT = (None, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP)
-"""Values of errno that recur if a file is read again; None is an error of the decoder.
-"""
+"""Values of errno that do not go away on a retry; None stands for a decoder error."""
 
 
 class Files(NamedTuple):
@@ -220,7 +219,7 @@ def _decode_to(path: Path, files: Files, resize: Resize) -> None:
 
 
 def _infer_channels(files: Files, resize: Resize) -> Resize:
-    """Set `channels` to that of all images, if it is None.
+    """Infer `channels` from the images, if it is None.
 
     Raises:
         InputError: if gray and color images are mixed.

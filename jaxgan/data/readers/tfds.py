@@ -169,7 +169,7 @@ def _find_builder(name: str, root: Path, **options: str) -> Any:
 
 
 def _check_preparable(builder: Any, name: str, root: Path) -> None:
-    """Check that a set can be prepared: TensorFlow is installed, its server answers.
+    """Check that a set can be prepared: TensorFlow is installed and the server answers.
 
     TFDS itself would fail late, or retry for minutes without a network.
 

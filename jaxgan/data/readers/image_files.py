@@ -83,7 +83,7 @@ class Files(NamedTuple):
         if others:
             kinds = ", ".join(f"{count} {kind}" for kind, count in others.items())
             logging.getLogger(__name__).warning(
-                "path: %s holds images of formats that are left out: %s.", root, kinds
+                "path: %s holds images that are left out: %s.", root, kinds
             )
         return cls(root, [name for name, _ in found], [state for _, state in found])
 

@@ -64,7 +64,7 @@ class Config:
     channels: Literal[1, 3] = 3  # gray or RGB
     background: str = "white"  # of transparent images and of padding
     mirror: bool = False  # every second image the other way round
-    corrupt: Literal["raise", "skip"] = "raise"  # images that cannot be read
+    on_error: Literal["raise", "skip"] = "raise"  # for images that cannot be read
     cache: Path | None = None  # where decoded images are; $JAXGAN_CACHE by default
     steps: int = 20_000  # one move of each player
     seed: int = 0
@@ -89,7 +89,7 @@ def experiment(config: Config) -> Experiment:
 
     def source() -> Source:
         images = data.folder(
-            config.path, fit, corrupt=config.corrupt, cache=config.cache
+            config.path, fit, on_error=config.on_error, cache=config.cache
         )
         plain = shuffled(images, config.batch_size)
         return random_transform(plain, data.random_flip) if config.mirror else plain

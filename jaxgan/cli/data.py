@@ -32,7 +32,7 @@ ENDINGS = (".npy", ".npz")
 
 FITTING = {"size", "shape", "filter", "channels", "background"}
 TABLE = {"table", "file", "label", "caption"}
-FOLDER = FITTING | TABLE | {"by_folder", "corrupt", "cache"}
+FOLDER = FITTING | TABLE | {"by_folder", "on_error", "cache"}
 FILE = {"real", "condition"}
 TFDS = FITTING | {"split", "data_dir", "real", "condition"}
 """The options that apply to each kind of data, besides `spec` and `out`."""
@@ -93,7 +93,7 @@ class Data:
     caption: str | None = None
     """The table's column of captions."""
 
-    corrupt: OnError = "raise"
+    on_error: OnError = "raise"
     """What to do about images of a folder that cannot be read: stop, or skip them."""
 
     cache: Path | None = None
@@ -138,7 +138,7 @@ def open_data(options: Data) -> Dataset:
         return folder(
             *(path, fit),
             labels=_labeling(options),
-            corrupt=options.corrupt,
+            on_error=options.on_error,
             cache=options.cache,
         )
     if path.suffix in ENDINGS:
@@ -157,7 +157,7 @@ def open_data(options: Data) -> Dataset:
         real=options.real or "image",
         condition=options.condition or (("label",) if "label" in there else ()),
         data_dir=options.data_dir,
-        fit=None if options.size is None else fit,
+        resize=None if options.size is None else fit,
     )
 
 

@@ -1,4 +1,4 @@
-"""Data: sets of examples, and sources that turn them into each step's batches."""
+"""Data sets, readers of files, transforms and sources of batches."""
 
 from jaxgan.data.datasets import Dataset as Dataset
 from jaxgan.data.datasets import in_memory as in_memory

@@ -1,9 +1,9 @@
-"""Data sets: how many examples there are, and a function that gathers any of them.
+"""Data sets: a number of examples and a function that gathers any of them by index.
 
-That is all a `Dataset` is, so whatever has examples can be one: arrays, files that are
-decoded when they are wanted, pairs and tuples drawn from other sets. What is made from
-a set is again one, and lazy: `map` changes examples when they are gathered. `in_memory`
-computes all of them once. A data set knows no order and no chance; `sources` adds both.
+Arrays, image files that are decoded on demand, and pairs or tuples of other sets are
+all a `Dataset`. A function of a data set returns another one and is lazy: `map`
+transforms examples when they are gathered, and `in_memory` computes all of them once. A
+data set has no order of its own and no randomness; `sources` adds both.
 """
 
 import dataclasses
@@ -19,18 +19,18 @@ from jaxgan.errors import InputError, check_weights
 from jaxgan.types import Batch, Tree
 
 CHUNK = 256
-"""Examples gathered at once where a whole set is computed."""
+"""Number of examples to gather at once when computing a whole set."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
     """A finite set of examples.
 
-    size:    how many.
-    gather:  `(indices (b,)) -> Batch`: those examples, in that order, b in front.
-    arrays:  all examples, where they are held; None where they are computed when they
-             are gathered.
-    classes: the names that an integer label in the condition counts, or none.
+    size:    number of examples.
+    gather:  `(indices (b,)) -> Batch`: returns these examples in this order, with the
+             batch axis first.
+    arrays:  all examples, or None if they are computed when gathered.
+    classes: class names; an integer label in the condition is an index into them.
 
         >>> import numpy as np
         >>> from jaxgan import Batch
@@ -50,11 +50,11 @@ class Dataset:
 
 
 def as_dataset(data: Dataset | Batch, classes: tuple[str, ...] = ()) -> Dataset:
-    """Arrays as a data set; a data set as it is.
+    """Wrap arrays as a data set; return a data set unchanged.
 
     Raises:
-        InputError: if it is neither, the arrays differ in length or hold nothing, or a
-            weight is negative or not finite.
+        InputError: if `data` is neither a `Dataset` nor a `Batch`, the arrays differ in
+            length or are empty, or a weight is negative or not finite.
     """
     if isinstance(data, Dataset):
         return data
@@ -71,14 +71,14 @@ def as_dataset(data: Dataset | Batch, classes: tuple[str, ...] = ()) -> Dataset:
     [size] = sizes
     if not size:
         raise InputError("data: the arrays hold no examples.")
-    return Dataset(size, lambda indices: _rows(data, indices), data, classes)
+    return Dataset(size, lambda indices: _gather_rows(data, indices), data, classes)
 
 
 def in_memory(data: Dataset | Batch) -> Dataset:
-    """The same examples, computed once and held as arrays.
+    """Compute all examples once and hold them as arrays.
 
     Raises:
-        InputError: if they need more than half of the memory that is free.
+        InputError: if they need more than half of the free memory.
     """
     data = as_dataset(data)
     if data.arrays is not None:
@@ -87,29 +87,33 @@ def in_memory(data: Dataset | Batch) -> Dataset:
         raise InputError(
             f"data: {len(data):,} examples need {total_bytes(data) / 2**30:.1f} GiB, "
             f"and {psutil.virtual_memory().available / 2**30:.1f} GiB are free; leave "
-            "in_memory out, and they are computed as they are gathered."
+            "out in_memory to compute them when they are gathered."
         )
     one = data.gather(np.zeros(1, np.int64))
-    # The first text does not say how long the others are.
-    kinds = jax.tree.map(lambda x: object if x.dtype.kind in "SU" else x.dtype, one)
+    # Strings vary in length, so the dtype of the first one may be too short.
+    dtypes = jax.tree.map(lambda x: object if x.dtype.kind in "SU" else x.dtype, one)
     arrays = jax.tree.map(
-        lambda x, k: np.empty((len(data), *x.shape[1:]), k), one, kinds
+        lambda x, dtype: np.empty((len(data), *x.shape[1:]), dtype), one, dtypes
     )
     for rows, part in chunks(data, "into memory"):
         jax.tree.map(
             lambda whole, some, at=rows: np.copyto(whole[at], some), arrays, part
         )
     arrays = jax.tree.map(
-        lambda x, k, whole: whole.astype(x.dtype.kind) if k is object else whole,
-        *(one, kinds, arrays),
+        lambda x, dtype, whole: (
+            whole.astype(x.dtype.kind) if dtype is object else whole
+        ),
+        one,
+        dtypes,
+        arrays,
     )
     return as_dataset(arrays, data.classes)
 
 
-def chunks(data: Dataset, doing: str) -> Iterator[tuple[slice, Batch]]:
-    """All examples, some at a time, with the rows they are; a bar if it takes long."""
+def chunks(data: Dataset, description: str) -> Iterator[tuple[slice, Batch]]:
+    """Iterate over all examples in chunks: yields (rows, batch), shows progress."""
     starts = range(0, len(data), CHUNK)
-    for start in tqdm(starts, doing, unit=f"×{CHUNK}", delay=2, leave=False):
+    for start in tqdm(starts, description, unit=f"×{CHUNK}", delay=2, leave=False):
         rows = slice(start, min(start + CHUNK, len(data)))
         yield rows, data.gather(np.arange(rows.start, rows.stop))
 
@@ -117,26 +121,26 @@ def chunks(data: Dataset, doing: str) -> Iterator[tuple[slice, Batch]]:
 def classes_after(
     classes: tuple[str, ...], before: Batch, after: Batch
 ) -> tuple[str, ...]:
-    """The classes' names, unless a change made something else of the conditions."""
+    """Keep the class names unless a transform changed the number of conditions."""
     return classes if len(before.condition) == len(after.condition) else ()
 
 
 def fits_in_memory(data: Dataset) -> bool:
-    """True if all examples need at most half of the memory that is free."""
+    """Check that all examples need at most half of the free memory."""
     return total_bytes(data) <= psutil.virtual_memory().available / 2
 
 
 def total_bytes(data: Dataset) -> int:
-    """What all examples need, if each needs as much as the first."""
+    """Estimate the memory of all examples in bytes from the size of the first."""
     one = data.gather(np.zeros(1, np.int64))
     return len(data) * sum(leaf.nbytes for leaf in jax.tree.leaves(one))
 
 
-def _rows(data: Batch, indices: NDArray[np.int64]) -> Batch:
+def _gather_rows(data: Batch, indices: NDArray[np.int64]) -> Batch:
     return jax.tree.map(lambda leaf: leaf[indices], data)
 
 
 def lengths(tree: Tree) -> list[int]:
-    """The different lengths of all arrays; -1 of what has none."""
+    """Return the distinct lengths of the first axes, sorted; -1 for a scalar."""
     leaves = jax.tree.leaves(tree)
     return sorted({np.shape(leaf)[0] if np.shape(leaf) else -1 for leaf in leaves})

@@ -1,4 +1,4 @@
-"""Hash trees of arrays."""
+"""Hashes of trees of arrays."""
 
 import hashlib
 
@@ -9,7 +9,7 @@ from jaxgan.types import Tree
 
 
 def digest_of(tree: Tree) -> str:
-    """SHA-256 of all arrays of a tree, with their shapes and types."""
+    """Compute the SHA-256 of all arrays of a tree, including shapes and dtypes."""
     digest = hashlib.sha256()
     for leaf in map(np.ascontiguousarray, jax.tree.leaves(tree)):
         digest.update(f"{leaf.dtype}{leaf.shape}".encode())

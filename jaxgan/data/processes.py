@@ -1,10 +1,10 @@
-"""Gathering in other processes, where one cannot decode as fast as a GAN trains.
+"""Worker processes that gather examples in parallel.
 
-Threads decode large images side by side, since Pillow lets go of Python's lock while it
-works; small ones spend most of their time in Python, and need processes. They are
-started afresh (by loky) and import nothing of the script that starts them, so it needs
-no `if __name__ == "__main__"`. What is gathered in them should be NumPy's: JAX would
-start on their devices too.
+Threads suffice for large images: Pillow releases the global interpreter lock while it
+decodes. Small images spend most of their time in Python and need processes. The workers
+are started afresh (by loky) and do not import the script that starts them, so it needs
+no `if __name__ == "__main__"`. `gather` should use NumPy only: JAX would initialize the
+devices in every worker.
 """
 
 import weakref
@@ -21,13 +21,13 @@ from jaxgan.types import Batch
 
 
 def multiprocess(data: Dataset | Batch, count: int) -> Dataset:
-    """The same examples, gathered by some other processes; one gathers a batch.
+    """Gather examples in worker processes, one batch per worker at a time.
 
-    The processes end with this one, or when the set is no longer used.
+    The workers end with this process, or when the data set is garbage-collected.
 
     Args:
-        data: whose `gather` must be of NumPy, and bear to be pickled (by cloudpickle).
-        count: how many processes.
+        data: its `gather` must use NumPy only and be picklable by cloudpickle.
+        count: number of processes.
 
     Raises:
         InputError: if the count is not an integer of at least 1.
@@ -35,22 +35,24 @@ def multiprocess(data: Dataset | Batch, count: int) -> Dataset:
     data = as_dataset(data)
     check_positive_int("multiprocess: count", count)
     pool = ProcessPoolExecutor(
-        count, initializer=_begin, initargs=(cloudpickle.dumps(data.gather),)
+        count,
+        initializer=_initialize_worker,
+        initargs=(cloudpickle.dumps(data.gather),),
     )
 
     def gather(indices: NDArray[np.int64]) -> Batch:
-        return pool.submit(_gather, indices).result()
+        return pool.submit(_gather_in_worker, indices).result()
 
     weakref.finalize(gather, pool.shutdown, kill_workers=True)
     return Dataset(len(data), gather, classes=data.classes)
 
 
-_own: list[Callable[[NDArray[np.int64]], Batch]] = []
+_worker_gather: list[Callable[[NDArray[np.int64]], Batch]] = []
 
 
-def _begin(gather: bytes) -> None:
-    _own.append(cloudpickle.loads(gather))
+def _initialize_worker(gather: bytes) -> None:
+    _worker_gather.append(cloudpickle.loads(gather))
 
 
-def _gather(indices: NDArray[np.int64]) -> Batch:
-    return _own[-1](indices)
+def _gather_in_worker(indices: NDArray[np.int64]) -> Batch:
+    return _worker_gather[-1](indices)

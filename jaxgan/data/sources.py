@@ -1,11 +1,12 @@
 """Sources: `(seed, step) -> batches`, one `Batch` for each substep.
 
-A source is a pure function, so a run's position in its data is its step: nothing about
-the data is saved, and a resumed run sees what the interrupted one would have seen. All
-chance in data is here: the order of the examples, and what `random_transform` draws.
+A source is a pure function of the seed and the step, so the step alone determines the
+position of a run in its data. Nothing about the data is saved, and a resumed run sees
+the same batches as an uninterrupted one. The order of the examples and the randomness
+of `random_transform` are decided here.
 
-Where several processes train together, each makes only its own rows of every batch: the
-batches are the same however many there are.
+When several processes train together, each makes only its own rows of every batch. The
+batches do not depend on the number of processes.
 """
 
 import os
@@ -20,19 +21,20 @@ from jaxtyping import Array
 from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset, total_bytes
-from jaxgan.data.transforms.combine import together
+from jaxgan.data.transforms.combine import zip_batches
 from jaxgan.errors import InputError, check_function, check_positive_int, check_seed
 from jaxgan.types import Batch, Tree
 
 Source = Callable[[int, int], tuple[Batch, ...]]
 
-Change = Callable[[Array, Batch], Batch]
-"""`(key, example) -> example`: a random change of one example, in JAX, without b."""
+Transform = Callable[[Array, Batch], Batch]
+"""`(key, example) -> example`: a random transform of one example, without a batch axis.
+It is written in JAX."""
 
-DECODERS = 1 + (os.cpu_count() or 1)
-"""Threads that gather coming batches of examples that are not held in memory."""
+PREFETCH_THREADS = 1 + (os.cpu_count() or 1)
+"""Number of threads that prefetch batches of examples that are not held in memory."""
 
-SEEDS = 8
+MAX_STREAMS = 8
 """Number of seeds to keep a prefetch stream for; `zip_sources` may use one source under
 several."""
 
@@ -43,29 +45,30 @@ def shuffled(
     substeps: int = 2,
     on_device: bool | None = None,
 ) -> Source:
-    """Batches without replacement.
+    """Shuffle examples every epoch and deal them out as batches, without replacement.
 
     Batch i of step s is number s·substeps + i of an endless sequence in which each
-    epoch is a permutation of the examples, drawn from (seed, epoch); the few examples
-    left at the end of an epoch wait for the next. Images held as uint8 come out as
-    float32 in [-1, 1], (x - 127.5) / 127.5; everything else as it is, in the types that
-    JAX has: float32 and int32 for 64 bits, unless x64 is enabled.
+    epoch is a permutation of the examples, drawn from (seed, epoch). Examples that do
+    not fill a batch at the end of an epoch are dropped for that epoch. Images stored as
+    uint8 are scaled to float32 in [-1, 1], (x - 127.5) / 127.5. Other arrays keep their
+    type, but 64 bits become 32 unless x64 is enabled, as in JAX.
 
-    The batches do not depend on where the examples are: on the device, in memory, or
-    nowhere, to be computed when they are gathered, which some threads then do ahead.
+    The batches do not depend on where the examples are held: on the device, in memory,
+    or nowhere. In the last case they are computed when gathered, by prefetch threads.
 
     Args:
         data: all examples.
-        batch_size: of each substep, over all processes.
-        substeps: how many batches a step takes, `len(order)`.
-        on_device: hold the examples on the device. By default if they are arrays in
-            memory and an accelerator has four times the room.
+        batch_size: batch size of each substep, over all processes.
+        substeps: number of batches in a step, `len(order)`.
+        on_device: hold the examples on the device. By default, arrays in memory are if
+            an accelerator has at least four times their size in memory.
 
     Raises:
         InputError: if a count is not an integer of at least 1, the arrays differ in
             length, a weight is negative or not finite, the batch is larger than the
-            data or does not split evenly over the processes, or something is not a
-            number; by the source, if the seed is not an integer from 0 to 2³² - 1.
+            data or does not split evenly over the processes, or an array is not
+            numeric. The source raises it if the seed is not an integer from 0 to
+            2³² - 1.
 
         >>> import numpy as np
         >>> from jaxgan import Batch, shuffled
@@ -82,9 +85,9 @@ def shuffled(
             f"batch_size is {batch_size}, but the data hold only {len(data)} examples; "
             f"use at most {len(data)}."
         )
-    _check_numbers(data)
-    own = _own_rows(_check_share(batch_size))
-    gather = _gathering(data, on_device)
+    _check_numeric(data)
+    own_rows = _process_rows(_rows_per_process(batch_size))
+    gather = _make_gather(data, on_device)
     per_epoch = len(data) // batch_size
 
     @lru_cache(maxsize=4)
@@ -97,23 +100,23 @@ def shuffled(
             raise InputError(f"step must be at least 0, got {step}.")
         batches = []
         for number in range(step * substeps, (step + 1) * substeps):
-            epoch, place = divmod(number, per_epoch)
-            chosen = permutation(seed, epoch)[place * batch_size :][:batch_size]
-            batches.append(gather(chosen[own]))
+            epoch, i = divmod(number, per_epoch)
+            indices = permutation(seed, epoch)[i * batch_size :][:batch_size]
+            batches.append(gather(indices[own_rows]))
         return tuple(batches)
 
-    return source if data.arrays is not None else prefetch(source, DECODERS)
+    return source if data.arrays is not None else prefetch(source, PREFETCH_THREADS)
 
 
 def zip_sources(*sources: Source) -> Source:
-    """Batches of several sources side by side: real = (of the first, of the second, …).
+    """Zip several sources into one of unpaired examples: real = (first, second, …).
 
-    Each source keeps its own order, drawn from a seed of its own, so examples meet
-    others in every epoch; the same source may be given several times.
+    Each source is shuffled with its own seed, so its examples are combined with other
+    ones in every epoch. The same source may be given several times.
 
     Raises:
-        InputError: if there is no source; by the source, if they differ in substeps
-            or batch sizes.
+        InputError: if there is no source. The returned source raises it if the sources
+            differ in substeps or batch sizes.
 
         >>> import numpy as np
         >>> from jaxgan import Batch, shuffled, zip_sources
@@ -124,31 +127,31 @@ def zip_sources(*sources: Source) -> Source:
     """
     if not sources:
         raise InputError("zip_sources: give at least one source.")
-    for part in sources:
-        check_function("zip_sources: a source", part, "shuffled(data, 64)")
+    for one in sources:
+        check_function("zip_sources: a source", one, "shuffled(data, 64)")
 
     def source(seed: int, step: int) -> tuple[Batch, ...]:
         check_seed("seed", seed)
         seeds = np.random.SeedSequence(seed).generate_state(len(sources))
-        made = [part(int(own), step) for part, own in zip(sources, seeds, strict=True)]
-        sizes = [[_length(batch) for batch in batches] for batches in made]
+        made = [one(int(own), step) for one, own in zip(sources, seeds, strict=True)]
+        sizes = [[_batch_size(batch) for batch in batches] for batches in made]
         if any(size != sizes[0] for size in sizes):
             raise InputError(
                 f"zip_sources: the sources make batches of {sizes}; give all the same "
                 "batch_size and substeps."
             )
-        return tuple(together(list(batches)) for batches in zip(*made, strict=True))
+        return tuple(zip_batches(list(batches)) for batches in zip(*made, strict=True))
 
     return source
 
 
-def random_transform(source: Source, *changes: Change) -> Source:
-    """Change every example at random, anew each time it is drawn.
+def random_transform(source: Source, *transforms: Transform) -> Source:
+    """Apply random transforms to every example, with new randomness each time.
 
-    A change is a function `(key, example) -> example` of one example, without b, in
-    JAX; the room `changes` has some. An example's key is a function of the seed, the
-    step, the substep, its row and the place of the change, and of nothing else. Give
-    several changes to one call: two calls, one around the other, draw alike.
+    A transform is a JAX function `(key, example) -> example` of a single example, with
+    no batch axis; `jaxgan.data` has several. The key of an example depends only on the
+    seed, the step, the substep, the row and the position of the transform. Pass several
+    transforms to one call: nested calls would use the same keys.
 
         >>> import jax, numpy as np
         >>> from jaxgan import Batch, random_transform, shuffled
@@ -160,43 +163,43 @@ def random_transform(source: Source, *changes: Change) -> Source:
         (4, 2)
 
     Raises:
-        InputError: if the source or a change is not a function.
+        InputError: if the source or a transform is not a function.
     """
     check_function("random_transform: source", source, "shuffled(data, 64)")
-    for change in changes:
-        check_function("random_transform: a change", change, "data.random_flip")
+    for transform in transforms:
+        check_function("random_transform: a transform", transform, "data.random_flip")
 
     @jax.jit
-    def changed(key: Array, rows: Array, batch: Batch) -> Batch:
-        for number, change in enumerate(changes):
+    def apply(key: Array, rows: Array, batch: Batch) -> Batch:
+        for number, transform in enumerate(transforms):
             own = jax.random.fold_in(key, number)
             keys = jax.vmap(partial(jax.random.fold_in, own))(rows)
-            batch = jax.vmap(change)(keys, batch)
+            batch = jax.vmap(transform)(keys, batch)
         return batch
 
-    def changed_source(seed: int, step: int) -> tuple[Batch, ...]:
+    def transformed(seed: int, step: int) -> tuple[Batch, ...]:
         batches = source(seed, step)
         key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(b"augmented"))
         key = jax.random.fold_in(key, step)
         return tuple(
-            changed(jax.random.fold_in(key, i), _own_rows(_length(batch)), batch)
+            apply(jax.random.fold_in(key, i), _process_rows(_batch_size(batch)), batch)
             for i, batch in enumerate(batches)
         )
 
-    return changed_source
+    return transformed
 
 
 def prefetch(source: Source, threads: int = 1, depth: int | None = None) -> Source:
-    """The same source, of which threads make the coming steps while one is used.
+    """Prefetch upcoming batches in background threads.
 
-    Steps may be asked for in any order; those after the last one are made ahead, for
-    each of the last few seeds.
+    Steps may be requested in any order. After each request the following steps are
+    prefetched, separately for each of the last few seeds.
 
     Args:
-        source: which must bear to be called from another thread.
-        threads: how many make steps at once; one for a source that reads ahead itself,
-            as those do whose examples are not held.
-        depth: how many steps to be ahead; by default one more than threads.
+        source: must be safe to call from other threads.
+        threads: number of steps to make at once. Use one for a source that prefetches
+            itself, as `shuffled` does for examples that are not held in memory.
+        depth: number of steps to prefetch; by default one more than `threads`.
 
     Raises:
         InputError: if a count is not an integer of at least 1.
@@ -206,50 +209,50 @@ def prefetch(source: Source, threads: int = 1, depth: int | None = None) -> Sour
     check_positive_int("threads", threads)
     depth = threads + 1 if depth is None else depth
     check_positive_int("depth", depth)
-    ahead = grain.ReadOptions(threads, depth)
-    coming: dict[int, tuple[int, grain.DatasetIterator]] = {}
+    options = grain.ReadOptions(threads, depth)
+    streams: dict[int, tuple[int, grain.DatasetIterator]] = {}
 
     def start(seed: int, step: int) -> grain.DatasetIterator:
         steps = grain.MapDataset.range(step, sys.maxsize)
-        return iter(steps.map(partial(source, seed)).to_iter_dataset(ahead))
+        return iter(steps.map(partial(source, seed)).to_iter_dataset(options))
 
-    def made_ahead(seed: int, step: int) -> tuple[Batch, ...]:
-        expected, stream = coming.pop(seed, (step, None))
+    def prefetched(seed: int, step: int) -> tuple[Batch, ...]:
+        expected, stream = streams.pop(seed, (step, None))
         if stream is not None and expected != step:
             stream.close()
             stream = None
         stream = start(seed, step) if stream is None else stream
         batches = next(stream)  # after an error the stream is not used again
-        coming[seed] = step + 1, stream
-        if len(coming) > SEEDS:
-            _, forgotten = coming.pop(next(iter(coming)))
-            forgotten.close()
+        streams[seed] = step + 1, stream
+        if len(streams) > MAX_STREAMS:
+            _, oldest = streams.pop(next(iter(streams)))
+            oldest.close()
         return batches
 
-    return made_ahead
+    return prefetched
 
 
 def as_float(images: Tree) -> Tree:
-    """uint8 images as float32 in [-1, 1]; anything else unchanged.
+    """Scale uint8 images to float32 in [-1, 1]; return other types unchanged.
 
-    By a product and not a quotient, which XLA rounds otherwise than NumPy.
+    Multiplies by 1 / 127.5, because XLA and NumPy round a division differently.
     """
     if images.dtype != np.uint8:
         return images
     scaled = images.astype(np.float32)
-    scaled -= np.float32(127.5)  # in place, where it is NumPy's
+    scaled -= np.float32(127.5)  # in place for a NumPy array
     scaled *= np.float32(1 / 127.5)
     return scaled
 
 
-def _gathering(
+def _make_gather(
     data: Dataset, on_device: bool | None
 ) -> Callable[[NDArray[np.int64]], Batch]:
-    """How rows are gathered and made floats: on the device, or by NumPy."""
+    """Build the function that gathers rows, on the device or in NumPy."""
     if on_device is None:
-        on_device = data.arrays is not None and _has_room(total_bytes(data))
+        on_device = data.arrays is not None and _fits_on_device(total_bytes(data))
     if not on_device:
-        return lambda indices: as_floats(data.gather(indices))
+        return lambda indices: batch_as_float(data.gather(indices))
     if data.arrays is None:
         raise InputError(
             "on_device: the examples are computed when they are gathered; hold them "
@@ -259,33 +262,40 @@ def _gathering(
 
     @jax.jit
     def rows(held: Batch, indices: Array) -> Batch:
-        return as_floats(jax.tree.map(lambda leaf: leaf[indices], held))
+        return batch_as_float(jax.tree.map(lambda leaf: leaf[indices], held))
 
     return lambda indices: rows(held, indices)
 
 
-def _has_room(size: int) -> bool:
+def _fits_on_device(size: int) -> bool:
     device = jax.local_devices()[0]
     memory = None if device.platform == "cpu" else device.memory_stats()
     return memory is not None and size <= memory["bytes_limit"] / 4
 
 
-def as_floats(batch: Batch) -> Batch:
-    """Of the condition only what has the axes of images (b, h, w, c) or more."""
+def batch_as_float(batch: Batch) -> Batch:
+    """Scale uint8 images to [-1, 1] and convert all arrays to JAX's default types.
+
+    A condition array is scaled only if it has at least 4 axes, as images (b, h, w, c).
+    """
     floats = batch._replace(
         real=jax.tree.map(as_float, batch.real),
         condition=jax.tree.map(
             lambda x: as_float(x) if x.ndim >= 4 else x, batch.condition
         ),
     )
-    # On the device it would be so anyway; the batches are the same from anywhere.
+    # A device array has these types anyway; batches of NumPy arrays get the same.
     return jax.tree.map(
         lambda x: x.astype(jax.dtypes.canonicalize_dtype(x.dtype), copy=False), floats
     )
 
 
-def _check_share(batch_size: int) -> int:
-    """How many rows of a batch this process makes."""
+def _rows_per_process(batch_size: int) -> int:
+    """Divide the batch size by the number of processes.
+
+    Raises:
+        InputError: if the batch does not split evenly.
+    """
     processes = jax.process_count()
     if batch_size % processes:
         raise InputError(
@@ -295,33 +305,33 @@ def _check_share(batch_size: int) -> int:
     return batch_size // processes
 
 
-def _own_rows(own: int) -> NDArray[np.int64]:
-    """Where the rows of this process are in the whole batch."""
-    return jax.process_index() * own + np.arange(own)
+def _process_rows(count: int) -> NDArray[np.int64]:
+    """Return the positions of this process's `count` rows in the whole batch."""
+    return jax.process_index() * count + np.arange(count)
 
 
-def _length(batch: Batch) -> int:
+def _batch_size(batch: Batch) -> int:
     return len(jax.tree.leaves(batch)[0])
 
 
-def _check_numbers(data: Dataset) -> None:
+def _check_numeric(data: Dataset) -> None:
     one = data.gather(np.zeros(1, np.int64))
     for path, leaf in jax.tree_util.tree_leaves_with_path(one):
-        known = leaf.dtype.kind in "biufc"
-        if not (known or jax.dtypes.issubdtype(leaf.dtype, np.floating)):  # bfloat16
+        numeric = leaf.dtype.kind in "biufc"
+        if not (numeric or jax.dtypes.issubdtype(leaf.dtype, np.floating)):  # bfloat16
             raise InputError(
-                f"data{jax.tree_util.keystr(path)} holds {leaf.dtype}, which no "
-                "network takes; encode it as numbers with data.map."
+                f"data{jax.tree_util.keystr(path)} holds {leaf.dtype}, which is not "
+                "numeric; encode it as numbers with data.map."
             )
     for path, leaf in jax.tree_util.tree_leaves_with_path(data.arrays):
-        kind = jax.dtypes.canonicalize_dtype(leaf.dtype)
-        if kind != leaf.dtype and kind.kind in "iu" and not _fits(leaf, kind):
+        dtype = jax.dtypes.canonicalize_dtype(leaf.dtype)
+        if dtype != leaf.dtype and dtype.kind in "iu" and not _fit_in(leaf, dtype):
             raise InputError(
-                f"data{jax.tree_util.keystr(path)} holds integers that {kind} cannot; "
-                "make them smaller with data.map, or enable x64."
+                f"data{jax.tree_util.keystr(path)} holds integers that do not fit in "
+                f"{dtype}; make them smaller with data.map, or enable x64."
             )
 
 
-def _fits(integers: NDArray, kind: np.dtype) -> bool:
-    held = np.iinfo(kind)
-    return bool(held.min <= integers.min() and integers.max() <= held.max)
+def _fit_in(integers: NDArray, dtype: np.dtype) -> bool:
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= integers.min() and integers.max() <= limits.max)

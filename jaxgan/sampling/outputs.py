@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset
-from jaxgan.data.sources import as_floats
+from jaxgan.data.sources import batch_as_float
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.games.calls import bind_to_evaluate, stand_ins, to_evaluate
 from jaxgan.types import Batch, Game, NetworkName, State, Tree, Variables
@@ -142,7 +142,7 @@ def draw_examples(
     if examples is None:
         return NOTHING
     data = as_dataset(examples())
-    return as_floats(data.gather(_order(len(data), count, seed)))
+    return batch_as_float(data.gather(_order(len(data), count, seed)))
 
 
 def choose(examples: Batch, count: int, seed: int) -> Batch:

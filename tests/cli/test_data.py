@@ -75,7 +75,7 @@ def test_a_folder_is_counted_and_laid_out(look, painted, tmp_path):
     assert (first, second, nothing) == ((10, 0, 0), (200, 0, 0), (255, 255, 255))
 
 
-def test_images_are_fitted_as_the_options_say(look, painted, tmp_path):
+def test_images_are_resized_as_the_options_say(look, painted, tmp_path):
     options = ("--size", 40, "--shape", "pad", "--channels", 1, "--background", "black")
     out = tmp_path / "sheet.jpg"
     status, said = look(painted, *options, "--filter", "box", "--out", out)
@@ -178,7 +178,7 @@ def test_what_is_no_image_says_so(look, prepared, tmp_path):
         (("/nowhere",), "spec: /nowhere is neither a folder, a .npy or .npz file, nor"),
         (("../a.txt",), "spec: ../a.txt is neither a folder"),
         (("nowhere.npz",), "path: nowhere.npz is not a file"),
-        (("no set!",), "name: TFDS refuses 'no set!'"),
+        (("no set!",), "name: TFDS rejects 'no set!'"),
         (("../one", "--channels", "2"), "channels must be 1 (gray), 3 (RGB) or None"),
         (("../one", "--size", "0"), "size must be an integer of at least 1, got 0"),
         (("../one", "--table", "t.csv", "--by-folder"), "either a table or"),

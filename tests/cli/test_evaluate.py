@@ -182,7 +182,9 @@ def test_some_images_of_a_folder_are_chosen_by_the_seed(folders):
     assert some[2] == sorted({*some[2]})
     assert some[2] != files.names[:5]
     assert choose_files(files, None, 0) == files
-    whole, part = (seen_files(each, pixels()) for each in (files, files.only(some[2])))
+    whole, part = (
+        seen_files(each, pixels()) for each in (files, files.select(some[2]))
+    )
     assert whole.name != part.name
     rows = [files.names.index(name) for name in some[2]]
     np.testing.assert_array_equal(part.features.features, whole.features.features[rows])

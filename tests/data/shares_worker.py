@@ -61,8 +61,10 @@ def sources(asked):
         "memory": shuffled(pictures(), ROWS),
         "device": shuffled(pictures(), ROWS, on_device=True),
         "lazy": lazy,
-        "augmented": random_transform(shuffled(pictures(), ROWS), random_flip, noisy),
-        "unpaired": zip_sources(
+        "random_transform": random_transform(
+            shuffled(pictures(), ROWS), random_flip, noisy
+        ),
+        "zip_sources": zip_sources(
             shuffled(pictures(), ROWS), shuffled(computed([]), ROWS)
         ),
     }
@@ -112,7 +114,7 @@ def main(port, number, processes, out):
     for path, leaf in batches(whole).items():
         assert not leaf.is_fully_addressable
         assert len(leaf.sharding.device_set) == processes * DEVICES
-        found[f"placed{path}"] = multihost_utils.process_allgather(leaf, tiled=True)
+        found[f"on_devices{path}"] = multihost_utils.process_allgather(leaf, tiled=True)
     for path, leaf in trained(whole, jax.devices()).items():
         found[f"trained{path}"] = leaf
     try:

@@ -142,12 +142,12 @@ def write(path, save, *arrays, **named):
         (
             (np.save, ONE),
             {"real": "images"},
-            "holds a single array without a name; leave `real` and `condition` out",
+            "holds a single array without a name; leave out `real` and `condition`",
         ),
         (
             (np.save, ONE),
             {"condition": ("labels",)},
-            "holds a single array without a name; leave `real` and `condition` out",
+            "holds a single array without a name; leave out `real` and `condition`",
         ),
         ((np.savez, ONE, ONE), {}, r"holds \['arr_0', 'arr_1'\]; name one array"),
         ((np.savez, ONE), {"real": "b"}, r"holds no array 'b', only \['arr_0'\]"),
@@ -246,8 +246,8 @@ def test_a_lazy_set_too_large_for_memory_says_what_it_needs(monkeypatch):
     with pytest.raises(InputError) as refused:
         in_memory(lazy)
     assert str(refused.value) == (
-        "data: 3,072 examples need 3.0 GiB, and 5.0 GiB are free; leave in_memory out, "
-        "and they are computed as they are gathered."
+        "data: 3,072 examples need 3.0 GiB, and 5.0 GiB are free; leave out in_memory "
+        "to compute them when they are gathered."
     )
 
 
@@ -258,7 +258,7 @@ MADE = {
     "concatenate": lambda some: concatenate(some, pictures(3, 1), some),
     "map": lambda some: data.map(some, lambda x: x._replace(real=255 - x.real)),
     "paired": lambda some: paired(some, pictures(10, 2)),
-    "tuples": lambda some: sample_tuples(some, 3, 20),
+    "sample_tuples": lambda some: sample_tuples(some, 3, 20),
     "several": lambda some: sample_tuples(
         concatenate(*split(take(some, 8), 0.5)), 2, 9
     ),
@@ -334,7 +334,7 @@ def test_a_part_without_examples_is_refused(share):
         split(pictures(), share)
 
 
-def test_splits_and_tuples_need_a_seed():
+def test_split_and_sample_tuples_need_a_seed():
     with pytest.raises(InputError, match="split: seed must be an integer from 0 to"):
         split(pictures(), 0.5, seed=-1)
     with pytest.raises(
@@ -397,22 +397,22 @@ def test_classes_that_are_alike_stay_when_sets_are_joined():
     assert one.classes == CLASSES
 
 
-def test_examples_are_changed_when_they_are_gathered():
+def test_map_transforms_examples_when_they_are_gathered():
     seen = []
 
-    def change(batch):
+    def transform(batch):
         seen.append(batch.real.tolist())
         return Batch(batch.real + 1, (batch.real,))
 
-    changed = data.map(numbers(5, 6, 7), change)
+    mapped = data.map(numbers(5, 6, 7), transform)
     assert seen == [[5]]
-    found = changed.gather(np.array([2, 0]))
+    found = mapped.gather(np.array([2, 0]))
     assert seen == [[5], [7, 5]]
     assert found.real.tolist() == [8, 6] and found.condition[0].tolist() == [7, 5]
 
 
 @pytest.mark.parametrize(
-    ("change", "made"),
+    ("transform", "made"),
     [
         (lambda batch: batch.real, r"ndarray of lengths \[1\]"),
         (lambda batch: Batch(np.zeros(2)), r"Batch of lengths \[2\]"),
@@ -420,9 +420,9 @@ def test_examples_are_changed_when_they_are_gathered():
         (lambda batch: None, r"NoneType of lengths \[\]"),
     ],
 )
-def test_a_change_gives_a_batch_of_as_many_examples(change, made):
-    with pytest.raises(InputError, match=f"map: .* of 1 it made {made}"):
-        data.map(numbers(5, 6, 7), change)
+def test_map_needs_a_batch_of_as_many_examples(transform, made):
+    with pytest.raises(InputError, match=f"map: .* for 1 it returned {made}"):
+        data.map(numbers(5, 6, 7), transform)
 
 
 def test_pairs_belong_together():
@@ -446,9 +446,9 @@ def test_one_of_a_pair_may_have_weights(weighted):
     assert paired(*sides).gather(np.array([2, 1])).weight.tolist() == [2, 1]
 
 
-def test_only_one_of_those_together_may_have_weights():
+def test_only_one_of_the_zipped_sets_may_have_weights():
     weighted = Batch(np.zeros(3), (), np.ones(3))
-    message = "weight: of examples that go together only one may have it"
+    message = "weight: at most one of the zipped batches may have weights"
     with pytest.raises(InputError, match=message):
         everything(paired(weighted, weighted))
     with pytest.raises(InputError, match=message):
@@ -468,14 +468,14 @@ def test_classes_of_a_pair_are_those_of_the_side_that_has_them():
     assert paired(pictures(), named).classes == CLASSES
 
 
-def test_members_of_a_tuple_are_drawn_with_replacement():
+def test_sample_tuples_draws_with_replacement():
     members = everything(sample_tuples(numbers(1, 2, 3), 2, 200)).real
     drawn = list(zip(*(side.tolist() for side in members), strict=True))
     assert len(drawn) == 200
     assert set(drawn) == {(a, b) for a in (1, 2, 3) for b in (1, 2, 3)}
 
 
-def test_tuples_are_drawn_once():
+def test_sample_tuples_draws_once():
     def drawn(**seed):
         return sample_tuples(pictures(), 3, 20, **seed)
 
@@ -486,7 +486,7 @@ def test_tuples_are_drawn_once():
     assert bits(everything(some)) != bits(everything(drawn(seed=1)))
 
 
-def test_the_condition_of_a_tuple_is_that_of_each_member_in_turn():
+def test_sample_tuples_concatenates_the_conditions():
     values = np.arange(50)
     data = Batch(values, (values + 100, values + 200))
     found = everything(sample_tuples(data, 3, 20))
@@ -498,7 +498,7 @@ def test_the_condition_of_a_tuple_is_that_of_each_member_in_turn():
 
 
 @pytest.mark.parametrize(("k", "n", "name"), [(0, 1, "k"), (1, 0, "n")])
-def test_tuples_need_counts(k, n, name):
+def test_sample_tuples_checks_its_counts(k, n, name):
     with pytest.raises(
         InputError, match=f"sample_tuples: {name} must be an integer of at le"
     ):

@@ -79,10 +79,10 @@ def test_a_process_gathers_its_own_rows_alone(parts):
         assert asked <= set(own)
 
 
-def test_placed_batches_are_the_global_ones(parts):
+def test_on_devices_makes_the_global_batches(parts):
     whole = batches(sources([])["memory"])
     for part in parts:
-        found = under("placed", part)
+        found = under("on_devices", part)
         assert set(found) == set(whole)
         for path, leaf in whole.items():
             np.testing.assert_array_equal(found[path], leaf)

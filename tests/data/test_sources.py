@@ -25,7 +25,7 @@ from jaxgan.data import (
     in_memory,
     random_flip,
 )
-from jaxgan.data.sources import DECODERS, as_float
+from jaxgan.data.sources import PREFETCH_THREADS, as_float
 from tests.builders import bits
 
 NUMBERS = Batch(np.arange(12.0))
@@ -209,7 +209,7 @@ def test_what_is_no_number_is_refused_with_the_cure(held, kind):
     with pytest.raises(InputError) as refused:
         shuffled(held(Batch(np.zeros(4), (values,))), 2)
     assert str(refused.value) == (
-        f"data.condition[0] holds {values.dtype}, which no network takes; encode it as "
+        f"data.condition[0] holds {values.dtype}, which is not numeric; encode it as "
         "numbers with data.map."
     )
 
@@ -232,7 +232,7 @@ def test_seeds_are_refused_by_the_source(seed):
 
 
 @pytest.mark.parametrize(("threads", "depth"), [(1, None), (1, 1), (3, None), (2, 7)])
-def test_steps_read_ahead_may_be_asked_for_in_any_order(threads, depth):
+def test_prefetched_steps_may_be_requested_in_any_order(threads, depth):
     ahead = prefetch(steps_made, threads, depth)
     rng = np.random.default_rng(0)
     jumps = rng.integers((3, 9), size=(20, 2)).tolist()
@@ -242,7 +242,7 @@ def test_steps_read_ahead_may_be_asked_for_in_any_order(threads, depth):
 
 
 @pytest.mark.parametrize(("threads", "depth"), [(1, 1), (1, 3), (4, 2)])
-def test_as_many_steps_are_made_ahead_as_asked_for(threads, depth):
+def test_prefetch_makes_depth_steps_ahead(threads, depth):
     made = []
 
     def source(seed, step):
@@ -317,7 +317,7 @@ def test_an_example_that_cannot_be_read_is_an_error_of_its_own_step():
 @pytest.mark.parametrize(
     ("threads", "depth", "name"), [(0, 1, "threads"), (1, 0, "depth")]
 )
-def test_reading_ahead_needs_counts(threads, depth, name):
+def test_prefetch_checks_its_counts(threads, depth, name):
     with pytest.raises(InputError, match=f"{name} must be an integer of at least 1"):
         prefetch(steps_made, threads, depth)
 
@@ -325,7 +325,7 @@ def test_reading_ahead_needs_counts(threads, depth, name):
 @pytest.mark.parametrize(
     "make",
     [lambda: prefetch(steps_made, 3), lambda: shuffled(lazy(NUMBERS), 4)],
-    ids=["read_ahead", "shuffled"],
+    ids=["prefetch", "shuffled"],
 )
 def test_threads_end_when_the_source_is_dropped(make):
     before = set(threading.enumerate())
@@ -346,7 +346,7 @@ def test_threads_end_when_another_step_than_the_next_is_asked_for():
     assert eventually(lambda: len(set(threading.enumerate()) - before) <= 2)
 
 
-def test_sources_side_by_side_are_each_shuffled_on_their_own():
+def test_zip_sources_shuffles_each_source_independently():
     small, large = Batch(np.arange(12)), Batch(np.arange(100, 124))
     source = zip_sources(shuffled(small, 4, 1), shuffled(large, 4, 1))
     sides = [source(0, step)[0].real for step in range(6)]
@@ -355,7 +355,7 @@ def test_sources_side_by_side_are_each_shuffled_on_their_own():
     assert sorted(many) == list(range(100, 124))
 
 
-def test_the_same_source_several_times_gives_different_orders():
+def test_zip_sources_gives_one_source_several_orders():
     one = shuffled(NUMBERS, 12, substeps=1)
     threefold = zip_sources(one, one, one)
     for step in range(3):
@@ -366,7 +366,7 @@ def test_the_same_source_several_times_gives_different_orders():
     assert len(orders) == 20
 
 
-def test_conditions_side_by_side_come_in_turn():
+def test_zip_sources_concatenates_conditions():
     first = Batch(np.arange(8), (np.arange(8) + 10, np.arange(8) + 20))
     second = Batch(np.arange(8) + 100, (np.arange(8) + 110,), np.arange(8) + 120)
     for batch in zip_sources(shuffled(first, 4), shuffled(second, 4))(0, 0):
@@ -383,7 +383,7 @@ def test_conditions_side_by_side_come_in_turn():
         (shuffled(NUMBERS, 4, substeps=1), r"\[\[4, 4\], \[4\]\]"),
     ],
 )
-def test_sources_side_by_side_need_batches_alike(other, sizes):
+def test_zip_sources_needs_equal_batch_sizes(other, sizes):
     source = zip_sources(shuffled(NUMBERS, 4), other)
     message = (
         f"zip_sources: the sources make batches of {sizes}; give all the same batch"
@@ -392,14 +392,14 @@ def test_sources_side_by_side_need_batches_alike(other, sizes):
         source(0, 0)
 
 
-def test_no_source_is_refused():
+def test_zip_sources_needs_a_source():
     with pytest.raises(InputError, match="zip_sources: give at least one source"):
         zip_sources()
 
 
-def test_weights_of_two_sources_are_refused():
+def test_zip_sources_refuses_two_weights():
     weighted = shuffled(NUMBERS._replace(weight=np.ones(12)), 4)
-    with pytest.raises(InputError, match="weight: of examples that go together only"):
+    with pytest.raises(InputError, match="weight: at most one of the zipped batches"):
         zip_sources(weighted, weighted)(0, 0)
 
 
@@ -413,7 +413,7 @@ def drawn(key, example):
     return example._replace(condition=(*example.condition, jax.random.uniform(key)))
 
 
-def test_a_change_is_drawn_anew_for_every_example():
+def test_random_transform_draws_anew_for_every_example():
     source = random_transform(shuffled(Batch(np.zeros(8)), 4, substeps=3), drawn)
     found = [
         value
@@ -426,7 +426,7 @@ def test_a_change_is_drawn_anew_for_every_example():
     assert min(found) >= 0 and max(found) < 1
 
 
-def test_a_change_is_a_function_of_seed_and_step_alone():
+def test_random_transform_is_a_function_of_seed_and_step_alone():
     source, fresh = (random_transform(shuffled(PICTURES, 5), noisy) for _ in range(2))
     walked = [bits(source(3, step)) for step in range(6)]
     for step in (5, 0, 3):
@@ -434,7 +434,7 @@ def test_a_change_is_a_function_of_seed_and_step_alone():
     assert bits(fresh(4, 0)) != walked[0]
 
 
-def test_a_change_depends_on_its_row_and_not_on_the_example_or_the_batch():
+def test_random_transform_depends_on_the_row_not_on_example_or_batch():
     # So that several processes draw, each for its rows, what one would draw.
     large = random_transform(shuffled(NUMBERS, 12), drawn)
     small = random_transform(shuffled(Batch(np.arange(30.0)), 5), drawn)
@@ -443,7 +443,7 @@ def test_a_change_depends_on_its_row_and_not_on_the_example_or_the_batch():
     assert first.condition[0][:5].tolist() == second.condition[0].tolist()
 
 
-def test_changes_of_one_call_are_independent_and_in_order():
+def test_transforms_of_one_call_are_independent_and_in_order():
     def coin(key, example):
         tossed = jax.random.bernoulli(key)
         return example._replace(condition=(*example.condition, tossed))
@@ -466,14 +466,14 @@ def test_changes_of_one_call_are_independent_and_in_order():
     assert sorted(source(0, 0)[0].real.tolist()) == [2 * x + 1 for x in range(12)]
 
 
-def test_changes_see_images_as_floats_and_single_examples():
-    def change(key, example):
+def test_transforms_see_images_as_floats_and_single_examples():
+    def transform(key, example):
         assert example.real.shape == (4, 4, 1) and example.real.dtype == jnp.float32
         label, other = example.condition
         assert label.shape == () and other.dtype == jnp.float32
         return example
 
-    assert bits(random_transform(shuffled(PICTURES, 5), change)(0, 1)) == bits(
+    assert bits(random_transform(shuffled(PICTURES, 5), transform)(0, 1)) == bits(
         shuffled(PICTURES, 5)(0, 1)
     )
 
@@ -488,17 +488,17 @@ SOURCES = {
     "device": lambda folder: shuffled(PICTURES, 5, on_device=True),
     "lazy": lambda folder: shuffled(lazy(PICTURES), 5),
     "file": lambda folder: shuffled(from_file(folder), 5),
-    "read ahead": lambda folder: prefetch(shuffled(PICTURES, 5), 3),
-    "unpaired": lambda folder: zip_sources(
+    "prefetch": lambda folder: prefetch(shuffled(PICTURES, 5), 3),
+    "zip_sources": lambda folder: zip_sources(
         shuffled(PICTURES, 5), shuffled(lazy(pictures(15)), 5)
     ),
-    "augmented": lambda folder: random_transform(
+    "random_transform": lambda folder: random_transform(
         shuffled(PICTURES, 5), random_flip, noisy
     ),
-    "augmented, lazy": lambda folder: random_transform(
+    "random_transform, lazy": lambda folder: random_transform(
         shuffled(lazy(PICTURES), 5), noisy
     ),
-    "fixed": lambda folder: shuffled(draw_once(PICTURES, bernoulli_binarize), 5),
+    "draw_once": lambda folder: shuffled(draw_once(PICTURES, bernoulli_binarize), 5),
     "all": lambda folder: prefetch(
         random_transform(
             zip_sources(
@@ -519,7 +519,7 @@ def test_a_source_built_anew_goes_on_where_another_stopped(make, tmp_path):
     assert [bits(fresh(3, step)) for step in (3, 4, 5)] == walked[3:]
 
 
-def test_a_lazy_source_dealt_out_twice_is_read_ahead_in_both_orders():
+def test_a_lazy_source_used_twice_is_prefetched_in_both_orders():
     made = []
 
     def gather(indices):
@@ -530,13 +530,13 @@ def test_a_lazy_source_dealt_out_twice_is_read_ahead_in_both_orders():
     source, made[:] = zip_sources(lazy, lazy), []
     for step in range(30):
         source(0, step)
-    ahead = 2 * (DECODERS + 2)  # steps of two orders
+    ahead = 2 * (PREFETCH_THREADS + 2)  # steps of two orders
     assert 60 <= len(made) <= 60 + ahead
 
 
 def test_integers_that_jax_would_cut_are_refused():
     data = Batch(np.zeros((3, 2)), (np.array([0, 1, 2**40]),))
-    message = r"data\.condition\[0\] holds integers that int32 cannot"
+    message = r"data\.condition\[0\] holds integers that do not fit in int32"
     with pytest.raises(InputError, match=message):
         shuffled(data, 2)
     with jax.enable_x64(True):

@@ -1,4 +1,4 @@
-"""Arrays in NumPy's files."""
+"""Reader of NumPy's `.npy` and `.npz` files."""
 
 import zlib
 from pathlib import Path
@@ -15,19 +15,20 @@ from jaxgan.types import Batch
 def array_file(
     path: Path | str, real: str | None = None, condition: tuple[str, ...] = ()
 ) -> Dataset:
-    """The arrays of a `.npy` or `.npz` file, examples along the first axis.
+    """Read a data set from a `.npy` or `.npz` file, examples along the first axis.
 
-    A `.npy` file stays on the disk and is read as its examples are gathered.
+    A `.npy` file is memory-mapped: it stays on disk, and examples are read when they
+    are gathered.
 
     Args:
-        path: of the file.
-        real: which array of an `.npz` file holds the examples; needless where there is
-            only one.
-        condition: which hold what goes with each example: labels, captions.
+        path: path of the file.
+        real: name of the array of an `.npz` file that holds the examples; optional if
+            there is only one array.
+        condition: names of the arrays of conditions, such as labels or captions.
 
     Raises:
-        InputError: if the file is missing or no such file, lacks an array that is
-            named, or holds several and none is named.
+        InputError: if the file is missing or not in this format, lacks a named array,
+            or holds several arrays and none is named.
     """
     path = Path(path)
     check_names("condition", condition)
@@ -43,25 +44,25 @@ def array_file(
     if isinstance(stored, np.ndarray):
         if real is not None or condition:
             raise InputError(
-                f"{path} holds a single array without a name; leave `real` and "
-                "`condition` out, or save several with numpy.savez."
+                f"{path} holds a single array without a name; leave out `real` and "
+                "`condition`, or save several arrays with numpy.savez."
             )
-        return as_dataset(Batch(_native(stored)))
+        return as_dataset(Batch(_native_byte_order(stored)))
     with stored:
-        there = sorted(stored.files)
-        if real is None and len(there) != 1:
-            raise InputError(f"real: {path} holds {there}; name one array.")
-        names = (there[0] if real is None else real, *condition)
+        present = sorted(stored.files)
+        if real is None and len(present) != 1:
+            raise InputError(f"real: {path} holds {present}; name one array.")
+        names = (present[0] if real is None else real, *condition)
         for name in names:
-            if name not in there:
-                raise InputError(f"{path} holds no array {name!r}, only {there}.")
+            if name not in present:
+                raise InputError(f"{path} holds no array {name!r}, only {present}.")
         try:
-            images, *rest = (_native(stored[name]) for name in names)
-        except (ValueError, BadZipFile, zlib.error) as error:  # objects, wrong bytes
+            images, *rest = (_native_byte_order(stored[name]) for name in names)
+        except (ValueError, BadZipFile, zlib.error) as error:  # objects, bad bytes
             raise InputError(f"path: {path} cannot be read: {error}") from error
     return as_dataset(Batch(images, tuple(rest)))
 
 
-def _native(array: NDArray) -> NDArray:
-    """In the order of bytes that JAX takes; a memory-mapped array stays one."""
+def _native_byte_order(array: NDArray) -> NDArray:
+    """Convert to native byte order, as JAX requires; keep a memory-mapped array."""
     return np.asarray(array, array.dtype.newbyteorder("="))

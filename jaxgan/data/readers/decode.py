@@ -1,4 +1,4 @@
-"""One image file, whatever it is, as an array of the size and the colors wanted."""
+"""Decoding of an image file to an array of a given size and number of channels."""
 
 from io import BytesIO
 from pathlib import Path
@@ -18,27 +18,28 @@ GRAY_MODES = ("1", "L", "LA", "La", *DEEP_MODES)
 
 
 class Resize(NamedTuple):
-    """How images of any size and kind become alike.
+    """Options that bring images of any size and mode to one shape.
 
-    An image is turned as its EXIF data say, laid over the background where it is
-    transparent, given its colors, and resized with a filter that does not alias.
+    An image is rotated according to its EXIF orientation, composited over the
+    background where it is transparent, converted to gray or RGB, and resized with an
+    antialiasing filter.
 
     >>> from jaxgan.data import Resize
     >>> Resize(64, shape="pad", background="black").filter
     'lanczos'
     """
 
-    size: int  # of the square that comes out, in pixels
-    shape: Shape = "crop"  # what does not fit a square is cut off, padded or stretched
-    filter: Filter = "lanczos"  # Pillow's, widened by the factor of reduction
-    channels: int | None = None  # 1, gray, or 3, RGB; None: as the images are
-    background: str = "white"  # of transparent images and of padding
+    size: int  # side of the square output, in pixels
+    shape: Shape = "crop"  # crop, pad or stretch an image that is not square
+    filter: Filter = "lanczos"  # Pillow's, widened by the scale when shrinking
+    channels: int | None = None  # 1 for gray, 3 for RGB; None keeps that of the images
+    background: str = "white"  # color behind transparent images and of the padding
 
     def check(self) -> None:
-        """Refuse what no image can be fitted to.
+        """Validate the options.
 
         Raises:
-            InputError: if a field is none of its values.
+            InputError: if a field has an invalid value.
         """
         check_positive_int("size", self.size)
         for name, allowed in (("shape", Shape), ("filter", Filter)):
@@ -62,64 +63,69 @@ class Resize(NamedTuple):
 
 
 def is_gray(file: Path) -> bool:
-    """Read from the head of the file; a palette counts as color.
+    """Check the file's header for a grayscale mode; a palette counts as color.
 
     Raises:
-        OSError: if it is not an image.
+        OSError: if the file is not an image.
     """
     with Image.open(file) as image:
         return image.mode in GRAY_MODES
 
 
-def fitted(file: Path | str | BytesIO, fit: Resize) -> UInt8[np.ndarray, "s s c"]:
-    """Read an image file and fit it.
+def load_resized(
+    file: Path | str | BytesIO, resize: Resize
+) -> UInt8[np.ndarray, "s s c"]:
+    """Load an image file and resize it to a square.
 
     Raises:
-        Exception: of Pillow's choice, if it is not an image or is damaged.
+        Exception: any exception of Pillow, if the file is not an image or is damaged.
     """
-    image = upright(file, fit.channels or 3, fit.background)
-    return np.asarray(_square(image, fit)).reshape(fit.size, fit.size, -1)
+    image = load_image(file, resize.channels or 3, resize.background)
+    return np.asarray(_to_square(image, resize)).reshape(resize.size, resize.size, -1)
 
 
 def read_image(file: Path, channels: int | None = None) -> UInt8[np.ndarray, "h w c"]:
-    """Read an image file in its own size: upright and opaque.
+    """Read an image file in its original size, as `load_image`, to an array.
 
     Args:
-        file: any that Pillow reads.
-        channels: 1, gray, or 3, RGB; by default as the image is.
+        file: path of any image that Pillow reads.
+        channels: 1 for gray, 3 for RGB; by default as the image.
 
     Raises:
-        InputError: if it is not an image or is damaged.
+        InputError: if the file is not an image or is damaged.
     """
     try:
         channels = channels or (1 if is_gray(file) else 3)
-        image = np.asarray(upright(file, channels))
-    except Exception as error:  # whatever a decoder says of damaged bytes
+        image = np.asarray(load_image(file, channels))
+    except Exception as error:  # decoders raise various exceptions
         raise InputError(
-            f"{file} cannot be read as an image; mend or remove it: {error}"
+            f"{file} cannot be read as an image; repair or remove it: {error}"
         ) from error
     return image.reshape(*image.shape[:2], channels)
 
 
-def upright(
+def load_image(
     file: Path | str | BytesIO, channels: int, background: str = "white"
 ) -> Image.Image:
-    """Read an image file in its own size: upright, opaque, with the colors wanted.
+    """Load an image file in its original size, as gray or RGB.
+
+    Its EXIF orientation is applied, and it is composited over the background where it
+    is transparent.
 
     Raises:
-        Exception: of Pillow's choice, if it is not an image or is damaged.
+        Exception: any exception of Pillow, if the file is not an image or is damaged.
     """
     with Image.open(file) as image:
         image.load()
     if ExifTags.Base.Orientation in image.getexif():
         ImageOps.exif_transpose(image, in_place=True)
-    flat = _opaque(_eight_bit(image), background)
-    colors = "L" if channels == 1 else "RGB"
-    return flat if flat.mode == colors else flat.convert(colors)
+    opaque = _composite(_to_eight_bits(image), background)
+    mode = "L" if channels == 1 else "RGB"
+    return opaque if opaque.mode == mode else opaque.convert(mode)
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Pillow clips deeper grays at 255; they are scaled instead, rounded."""
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Scale and round 16-bit grays to 8 bits; Pillow would clip them at 255."""
     if image.mode not in DEEP_MODES:
         return image
     return Image.fromarray(
@@ -129,20 +135,23 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     )
 
 
-def _opaque(image: Image.Image, background: str) -> Image.Image:
+def _composite(image: Image.Image, background: str) -> Image.Image:
+    """Composite a transparent image over a background color."""
     if not image.has_transparency_data:
         return image
     layer = image if image.mode == "RGBA" else image.convert("RGBA")
-    flat = Image.new("RGB", layer.size, background)
-    flat.paste(layer, mask=layer)
-    return flat
+    opaque = Image.new("RGB", layer.size, background)
+    opaque.paste(layer, mask=layer)
+    return opaque
 
 
-def _square(image: Image.Image, fit: Resize) -> Image.Image:
-    size, how = (fit.size, fit.size), Image.Resampling[fit.filter.upper()]
-    if fit.shape == "crop":
-        return ImageOps.fit(image, size, how)
-    if fit.shape == "pad":
-        color = ImageColor.getcolor(fit.background, image.mode)
-        return ImageOps.pad(image, size, how, color)
-    return image.resize(size, how)
+def _to_square(image: Image.Image, resize: Resize) -> Image.Image:
+    """Crop, pad or stretch an image to a square of the given size."""
+    size = (resize.size, resize.size)
+    resample = Image.Resampling[resize.filter.upper()]
+    if resize.shape == "crop":
+        return ImageOps.fit(image, size, resample)
+    if resize.shape == "pad":
+        color = ImageColor.getcolor(resize.background, image.mode)
+        return ImageOps.pad(image, size, resample, color)
+    return image.resize(size, resample)

@@ -1,4 +1,4 @@
-"""A folder of images, of any sizes and kinds, made alike."""
+"""Readers of image folders: single folders and paired ones."""
 
 from pathlib import Path
 
@@ -7,43 +7,48 @@ from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.data.readers.decode import Resize
-from jaxgan.data.readers.image_files import Files, OnError, check_trouble, decoded
+from jaxgan.data.readers.image_files import (
+    Files,
+    OnError,
+    check_on_error,
+    decode_files,
+)
 from jaxgan.data.readers.labels import Labeling, Labels
-from jaxgan.data.transforms.combine import chosen, paired
+from jaxgan.data.transforms.combine import paired, select
 from jaxgan.errors import InputError
 from jaxgan.types import Batch
 
 
 def folder(
     path: Path | str,
-    fit: Resize,
+    resize: Resize,
     *,
     labels: Labeling | None = None,
-    corrupt: OnError = "raise",
+    on_error: OnError = "raise",
     cache: Path | str | None = None,
     stream: bool = False,
 ) -> Dataset:
-    """All PNG, JPEG and WebP images of a folder and its sub-folders, by name.
+    """Read all PNG, JPEG and WebP images of a folder and its sub-folders, by name.
 
-    real is uint8 (b, size, size, c), memory-mapped from the cache; the condition is
-    what `labels` gives.
+    `real` is uint8 (b, size, size, c), memory-mapped from the cache. The condition
+    consists of the columns of `labels`.
 
     Args:
-        path: of the folder.
-        fit: how the images become alike.
-        labels: `by_folder`, `by_table(…)`, or a function of your own from the names
-            of all images, in order, to `Labels`.
-        corrupt: what to do about images that cannot be read: stop and name them, or
-            leave them out and name them: the first five, and a file that lists all.
-            Streamed ones stop when they are gathered.
-        cache: where decoded images are kept; by default in $JAXGAN_CACHE or, without
-            it, the user's folder for caches.
-        stream: decode images each time they are gathered, and keep nothing.
+        path: path of the folder.
+        resize: size, shape and channels of the images.
+        labels: `by_folder`, `by_table(…)`, or your own function from the names of all
+            images, in order, to `Labels`.
+        on_error: what to do about images that cannot be read: `"raise"` an error or
+            `"skip"` them with a warning. Both name the first five and a file that lists
+            all. A streamed image that cannot be read always raises, when gathered.
+        cache: folder for decoded images; by default $JAXGAN_CACHE or, if it is unset,
+            the user's cache folder.
+        stream: decode images each time they are gathered, without a cache.
 
     Raises:
         InputError: if there is no folder or no image in it, an image cannot be read,
-            gray and color are mixed and `fit.channels` does not say what to make of
-            them, the labels do not fit, or the cache cannot be written.
+            gray and color images are mixed and `resize.channels` is None, the labels do
+            not match the images, or the cache cannot be written.
 
         >>> import tempfile
         >>> from pathlib import Path
@@ -56,16 +61,16 @@ def folder(
         ((1, 16, 16, 3), [255, 0, 0])
     """
     files = Files.of(Path(path))
-    # Of all, so that no skipped image lacks its file; and before they are decoded.
+    # Before decoding, and for all files: a skipped image has its row in a table too.
     found = None if labels is None else labels(files.names)
     if found is not None:
         _check_labels(found, len(files.names))
-    kept, data = decoded(files, fit, corrupt, cache, stream)
+    kept, data = decode_files(files, resize, on_error, cache, stream)
     if found is None:
         return data
-    place = {name: i for i, name in enumerate(files.names)}
-    rows = np.array([place[name] for name in kept])
-    return _with_condition(
+    positions = {name: i for i, name in enumerate(files.names)}
+    rows = np.array([positions[name] for name in kept])
+    return _add_condition(
         data, tuple(column[rows] for column in found.columns), found.classes
     )
 
@@ -73,48 +78,54 @@ def folder(
 def paired_folders(
     first: Path | str,
     second: Path | str,
-    fit: Resize,
+    resize: Resize,
     *,
     unmatched: OnError = "raise",
-    corrupt: OnError = "raise",
+    on_error: OnError = "raise",
     cache: Path | str | None = None,
     stream: bool = False,
 ) -> Dataset:
-    """Images of two folders that have the same name, but for the ending.
+    """Pair the images of two folders by name, without the ending.
 
-    real = (of the first folder, of the second); other arguments as of `folder`. For
-    folders that do not belong together, image by image, there is `zip_sources`.
+    `real` is (images of the first folder, images of the second). Other arguments are as
+    in `folder`. Use `zip_sources` for unpaired folders.
 
     Args:
-        unmatched: what to do about images without a partner.
+        unmatched: what to do about images without a partner: `"raise"` or `"skip"`.
 
     Raises:
-        InputError: as `folder`, and if an image has no partner, several of a folder
-            could be its partner, or no pair can be read.
+        InputError: as `folder`, and if an image has no partner, several images of a
+            folder could be its partner, or there is no pair of readable images.
     """
-    check_trouble("unmatched", unmatched)
+    check_on_error("unmatched", unmatched)
     sides = [Files.of(Path(first)), Files.of(Path(second))]
-    stems = [_by_stem(side) for side in sides]
+    stems = [_index_by_stem(side) for side in sides]
     common = sorted(set(stems[0]) & set(stems[1]))
     for side, own, other in zip(sides, stems, reversed(sides), strict=True):
         alone = sorted(set(own) - set(common))
         if alone and (unmatched == "raise" or not common):
             raise InputError(
                 f"{side.root / own[alone[0]]} has no partner in {other.root} "
-                f"({len(alone):,} such images); add or remove them, or say "
+                f"({len(alone):,} such images); add or remove them, or set "
                 "unmatched='skip'."
             )
     parts = [
-        decoded(side.only([own[stem] for stem in common]), fit, corrupt, cache, stream)
+        decode_files(
+            side.select([own[stem] for stem in common]),
+            resize,
+            on_error,
+            cache,
+            stream,
+        )
         for side, own in zip(sides, stems, strict=True)
     ]
-    whole = set.intersection(*({_stem(name) for name in kept} for kept, _ in parts))
-    if not whole:
+    complete = set.intersection(*({_stem(name) for name in kept} for kept, _ in parts))
+    if not complete:
         raise InputError(
-            f"{first} and {second}: there is no pair of which both images can be read; "
-            "mend or replace them."
+            f"{first} and {second}: there is no pair whose images can both be read; "
+            "repair or replace them."
         )
-    return paired(*(_only(kept, data, whole) for kept, data in parts))
+    return paired(*(_select_stems(kept, data, complete) for kept, data in parts))
 
 
 def _check_labels(found: object, count: int) -> None:
@@ -129,10 +140,10 @@ def _check_labels(found: object, count: int) -> None:
             )
 
 
-def _with_condition(
+def _add_condition(
     data: Dataset, columns: tuple[NDArray, ...], classes: tuple[str, ...]
 ) -> Dataset:
-    """A set of bare images with what goes with each."""
+    """Add a condition to a data set of images."""
     if data.arrays is not None:
         return as_dataset(Batch(data.arrays.real, columns), classes)
     return Dataset(
@@ -146,21 +157,22 @@ def _stem(name: str) -> str:
     return name.rsplit(".", 1)[0]
 
 
-def _by_stem(files: Files) -> dict[str, str]:
+def _index_by_stem(files: Files) -> dict[str, str]:
+    """Map the names without their endings to the names."""
     found: dict[str, str] = {}
     for name in files.names:
         other = found.setdefault(_stem(name), name)
         if other != name:
             raise InputError(
-                f"{files.root} holds {other} and {name}, of which either could be a "
-                "partner; remove one."
+                f"{files.root} holds {other} and {name}; either could be the partner, "
+                "so remove one."
             )
     return found
 
 
-def _only(kept: list[str], data: Dataset, stems: set[str]) -> Dataset:
-    """The images of some stems; as it is, if those are all."""
+def _select_stems(kept: list[str], data: Dataset, stems: set[str]) -> Dataset:
+    """Select images by stem; return `data` itself if all are selected."""
     rows = np.array([i for i, name in enumerate(kept) if _stem(name) in stems])
     if len(rows) == len(kept):
         return data
-    return chosen(data, rows)
+    return select(data, rows)

@@ -1,4 +1,4 @@
-"""What goes with each image of a folder: its class, or a row of a table."""
+"""Labels for the images of a folder: classes by sub-folder, or columns of a table."""
 
 import csv
 import json
@@ -15,20 +15,20 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 class Labels(NamedTuple):
-    """The conditions of some files, in their order."""
+    """Condition arrays for a list of files, in the same order."""
 
     columns: tuple[NDArray, ...]
-    classes: tuple[str, ...] = ()  # what the integers of the first column count
+    classes: tuple[str, ...] = ()  # names of the integers of the first column
 
 
 Labeling = Callable[[Sequence[str]], Labels]
-"""`(names of files) -> Labels`; a name is the path inside the folder, with slashes."""
+"""`(file names) -> Labels`; a name is the path relative to the folder, with slashes."""
 
 
 def by_folder(names: Sequence[str]) -> Labels:
-    """A class for each sub-folder: int32, 0, 1, … in the order of the folders' names.
+    """Label images by sub-folder: int32, 0, 1, … in the order of the folders' names.
 
-    Names that are all integers are in the order of the integers.
+    Names that are all integers are sorted as integers.
 
     Raises:
         InputError: if a file lies in no sub-folder.
@@ -41,11 +41,11 @@ def by_folder(names: Sequence[str]) -> Labels:
     for name in names:
         if "/" not in name:
             raise InputError(
-                f"labels: {name} lies in no sub-folder; give every class a folder of "
-                "its own."
+                f"labels: {name} is not in a sub-folder; put every class in a "
+                "sub-folder of its own."
             )
     folders = [name.split("/")[0] for name in names]
-    return _counted(folders, key=int if all(map(_is_integer, folders)) else None)
+    return _encode_classes(folders, key=int if all(map(_is_integer, folders)) else None)
 
 
 def by_table(
@@ -54,31 +54,31 @@ def by_table(
     caption: str | None = None,
     file: str = "file",
 ) -> Labeling:
-    """A row for each file, in a `.csv`, `.tsv` or `.jsonl` file.
+    """Label images by a `.csv`, `.tsv` or `.jsonl` table with a row for each file.
 
-    The first line of a `.csv` or `.tsv` file names the columns; each line of a `.jsonl`
-    file is an object. A row names its file by the path inside the folder, with or
+    The first line of a `.csv` or `.tsv` file names the columns. Each line of a `.jsonl`
+    file is an object. A row names its file by the path relative to the folder, with or
     without the ending.
 
     Args:
-        path: of the table.
-        label: the column of classes: int32, either integers, which are kept, or names,
-            which are counted in alphabetical order.
-        caption: the column of texts; they come out as NumPy strings, which `map` must
-            encode before they are trained on.
-        file: the column of the files' names.
+        path: path of the table.
+        label: column of classes, as int32. Integers are kept; names are numbered in
+            alphabetical order.
+        caption: column of texts. They become NumPy strings, which `map` must encode
+            before training.
+        file: column of the file names.
 
     Raises:
         InputError: if the table is missing, empty or cannot be read, lacks a column,
             a row has more or fewer values than there are columns, labels are blank or
-            mix integers and names, or neither label nor caption is asked for; when the
-            folder is read, if a row has no file or a file no row.
+            mix integers and names, or neither `label` nor `caption` is given. When the
+            folder is read, it is raised if a row has no file or a file has no row.
     """
     path = Path(path)
     wanted = [name for name in (label, caption) if name is not None]
     if not wanted:
         raise InputError("by_table: name a column as label, as caption, or both.")
-    rows = _rows(path)
+    rows = _read_rows(path)
     for column in (file, *wanted):
         for number, row in rows:
             if row.get(column) is None:
@@ -90,11 +90,15 @@ def by_table(
         _check_labels(path, [(number, row[label]) for number, row in rows])
 
     def labeling(names: Sequence[str]) -> Labels:
-        found = _by_file(path, file, rows, names)
+        found = _match_rows(path, file, rows, names)
         made = Labels(())
         if label is not None:
             values = [str(found[name][label]) for name in names]
-            made = _integers(values) if _is_integer(values[0]) else _counted(values)
+            made = (
+                _integer_labels(values)
+                if _is_integer(values[0])
+                else _encode_classes(values)
+            )
         if caption is not None:
             texts = np.array([str(found[name][caption]) for name in names])
             made = made._replace(columns=(*made.columns, texts))
@@ -103,8 +107,8 @@ def by_table(
     return labeling
 
 
-def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    """Every row with the line where it ends."""
+def _read_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Read all rows, each with the number of its last line."""
     if not path.is_file():
         raise InputError(f"by_table: {path} is not a file.")
     try:
@@ -115,7 +119,9 @@ def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
                 _check_columns(path, reader.fieldnames or (), rows)
             elif path.suffix == ".jsonl":
                 numbered = enumerate(lines, start=1)
-                rows = [_json_row(path, *item) for item in numbered if item[1].strip()]
+                rows = [
+                    _parse_json(path, *item) for item in numbered if item[1].strip()
+                ]
             else:
                 raise InputError(f"by_table: {path} must end in .csv, .tsv or .jsonl.")
     except (csv.Error, UnicodeDecodeError) as error:
@@ -125,7 +131,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     return rows
 
 
-def _json_row(path: Path, number: int, line: str) -> tuple[int, dict[str, Any]]:
+def _parse_json(path: Path, number: int, line: str) -> tuple[int, dict[str, Any]]:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
@@ -135,13 +141,17 @@ def _json_row(path: Path, number: int, line: str) -> tuple[int, dict[str, Any]]:
     return number, row
 
 
-def _by_file(
+def _match_rows(
     path: Path,
     file: str,
     rows: Iterable[tuple[int, dict[str, Any]]],
     names: Sequence[str],
 ) -> dict[str, dict[str, Any]]:
-    """The row of every file, and no row or file left over."""
+    """Map every file name to its row.
+
+    Raises:
+        InputError: if a row has no file, or a file has no row or several.
+    """
     whole = {name: name for name in names}
     bare = {str(PurePosixPath(name).with_suffix("")): name for name in names}
     found: dict[str, dict[str, Any]] = {}
@@ -173,7 +183,7 @@ def _check_columns(
     if twice:
         raise InputError(f"{path}: two columns are named {min(twice)!r}.")
     for number, row in rows:
-        if None in row:  # where DictReader puts what is left over
+        if None in row:  # DictReader puts extra values under None
             raise InputError(
                 f"{path}, line {number}: there are more values than the "
                 f"{len(columns)} columns; put texts that hold a delimiter in quotes."
@@ -196,24 +206,27 @@ def _check_labels(path: Path, values: Sequence[tuple[int, Any]]) -> None:
 
 
 def _is_integer(value: Any) -> bool:
-    """As it is written by Python: 01 and 1_0 are names."""
+    """Check for an integer as Python prints it; 01 and 1_0 are names."""
     try:
         return str(int(value)) == str(value)
     except ValueError:
         return False
 
 
-def _integers(values: Sequence[str]) -> Labels:
+def _integer_labels(values: Sequence[str]) -> Labels:
     try:
         return Labels((np.array([int(value) for value in values], np.int32),))
     except OverflowError as error:
         raise InputError(
-            f"labels: {error}; give classes smaller numbers, or names."
+            f"labels: {error}; use smaller numbers or names for the classes."
         ) from error
 
 
-def _counted(values: Sequence[str], key: Callable[[str], int] | None = None) -> Labels:
+def _encode_classes(
+    values: Sequence[str], key: Callable[[str], int] | None = None
+) -> Labels:
+    """Number the classes 0, 1, … in sorted order."""
     classes = sorted(set(values), key=key)
-    places = {name: place for place, name in enumerate(classes)}
-    counted = np.array([places[value] for value in values], np.int32)
-    return Labels((counted,), tuple(classes))
+    numbers = {name: number for number, name in enumerate(classes)}
+    encoded = np.array([numbers[value] for value in values], np.int32)
+    return Labels((encoded,), tuple(classes))

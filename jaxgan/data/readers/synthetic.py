@@ -1,9 +1,9 @@
-"""Distributions in the plane whose modes and densities are known.
+"""Synthetic 2-D distributions with known modes: ring, grid and Swiss roll.
 
-The ring and the grid are those of PacGAN (Lin et al. 2018, arXiv:1712.04086), the
-benchmark by which mode collapse is usually counted. The ring's modes are at angles
-2πi/8: code that takes them from a closed `linspace(0, 2π, 8)` has seven modes, one of
-them doubled.
+The ring and the grid follow PacGAN (Lin et al. 2018, arXiv:1712.04086), the usual
+benchmark for mode collapse. The modes of the ring are at the angles 2πi/8. Code that
+takes the angles from a closed `linspace(0, 2π, 8)` has seven modes, one of them
+doubled.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from jaxgan.errors import check_non_negative, check_positive_int, check_seed
 
 
 class Mixture(NamedTuple):
-    """An equal mixture of round Gaussians.
+    """Mixture of isotropic Gaussians with equal weights.
 
     >>> from jaxgan.data import synthetic
     >>> synthetic.ring().sample(1000, seed=0).shape
@@ -24,14 +24,14 @@ class Mixture(NamedTuple):
     """
 
     means: NDArray[np.float64]  # (modes, d)
-    sigma: float  # the standard deviation of every mode, along each axis
+    sigma: float  # standard deviation of every mode, along each axis
 
     def sample(self, n: int, seed: int) -> NDArray[np.float32]:
-        """`n` points, (n, d).
+        """Sample `n` points, (n, d).
 
         Raises:
-            InputError: if `n` is not an integer of at least 1 or the seed not one from
-                0 to 2³² - 1.
+            InputError: if `n` is not an integer of at least 1, or the seed is not an
+                integer from 0 to 2³² - 1.
         """
         check_positive_int("n, the number of points,", n)
         check_seed("seed", seed)
@@ -42,7 +42,7 @@ class Mixture(NamedTuple):
 
 
 def ring(modes: int = 8, radius: float = 1.0, sigma: float = 0.01) -> Mixture:
-    """Modes at equal angles on a circle.
+    """Place modes at equal angles on a circle.
 
     Raises:
         InputError: if `modes` is not an integer of at least 1, or `sigma` is negative.
@@ -54,7 +54,7 @@ def ring(modes: int = 8, radius: float = 1.0, sigma: float = 0.01) -> Mixture:
 
 
 def grid(side: int = 5, spacing: float = 2.0, sigma: float = 0.05) -> Mixture:
-    """Modes on a square grid around the origin; by default {-4, -2, 0, 2, 4}².
+    """Place modes on a square grid around the origin; by default {-4, -2, 0, 2, 4}².
 
     Raises:
         InputError: if `side` is not an integer of at least 1, or `sigma` is negative.
@@ -66,13 +66,14 @@ def grid(side: int = 5, spacing: float = 2.0, sigma: float = 0.05) -> Mixture:
 
 
 def swiss_roll(n: int, seed: int, noise: float = 0.02) -> NDArray[np.float32]:
-    """A spiral in about [-1, 1]², with Gaussian noise.
+    """Sample a Swiss roll: a spiral in about [-1, 1]², with Gaussian noise.
 
     A point is t·(cos t, sin t) / (4.5 π) + noise, with t uniform in [1.5 π, 4.5 π].
 
     Args:
-        n: how many points.
-        noise: the standard deviation of what is added to each coordinate.
+        n: number of points.
+        seed: seed of the random numbers.
+        noise: standard deviation of the noise on each coordinate.
 
     Raises:
         InputError: if `n` is not an integer of at least 1, or `noise` is negative.

@@ -1,8 +1,8 @@
-"""The data sets of TFDS, read without TensorFlow.
+"""Reader of TFDS (TensorFlow Datasets) data sets that does not need TensorFlow.
 
-TFDS (TensorFlow Datasets) knows where hundreds of data sets are, checks what it
-downloads, and prepares it on the disk; reading an `array_record` preparation needs
-neither TensorFlow nor a network. Most sets need TensorFlow once, to be prepared.
+TFDS downloads hundreds of data sets, verifies them and prepares them on disk. Reading a
+set that is prepared as `array_record` needs neither TensorFlow nor a network. Most sets
+need TensorFlow once, for the preparation.
 """
 
 import importlib.util
@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jaxgan.data.datasets import Dataset, fits_in_memory, in_memory
-from jaxgan.data.readers.decode import Resize, fitted
+from jaxgan.data.readers.decode import Resize, load_resized
 from jaxgan.errors import InputError, check_names
 from jaxgan.types import Batch
 
-ANSWERS_WITHIN = 5
-"""Seconds in which a server must answer for the network to be there."""
+TIMEOUT = 5
+"""Seconds to wait for a server before the network counts as unavailable."""
 
 
 def tfds(
@@ -34,36 +34,36 @@ def tfds(
     real: str = "image",
     condition: tuple[str, ...] = (),
     data_dir: Path | str | None = None,
-    fit: Resize | None = None,
+    resize: Resize | None = None,
     stream: bool | None = None,
 ) -> Dataset:
-    """A split of a TFDS data set.
+    """Read a split of a TFDS data set.
 
-    A set that is not prepared is prepared first, where TensorFlow is installed.
+    A set that is not prepared is prepared first, if TensorFlow is installed.
 
     Args:
-        name: `"mnist"`, or with a configuration and a version, `"mnist:3.0.1"`.
-        split: `"train"`, or in TFDS's language, `"train[:10%]+test"`.
-        real: the feature that is the example.
-        condition: the features that go with it, `("label",)`.
-        data_dir: where sets are prepared; by default $TFDS_DATA_DIR or, without it,
+        name: `"mnist"`, or with a configuration or version, `"mnist:3.0.1"`.
+        split: `"train"`, or in the syntax of TFDS, `"train[:10%]+test"`.
+        real: name of the feature that is the example.
+        condition: names of the features that are the condition, such as `("label",)`.
+        data_dir: folder of prepared sets; by default $TFDS_DATA_DIR or, if it is unset,
             `~/tensorflow_datasets`.
-        fit: how images become alike; needed where their sizes differ.
+        resize: size, shape and channels of the images; required if their sizes differ.
         stream: decode examples each time they are gathered, instead of once into
-            memory; by default where they need more than half of what is free.
+            memory. By default True if they need more than half of the free memory.
 
     Raises:
-        InputError: if there is no such set, split or feature, the set is neither
-            prepared nor can be, or its images differ in size and `fit` is not given.
+        InputError: if there is no such set, split or feature, the set is not prepared
+            and cannot be, or its images differ in size and `resize` is not given.
 
     Reference: www.tensorflow.org/datasets/catalog/overview
     """
-    import tensorflow_datasets  # half a second
+    import tensorflow_datasets  # takes 0.5 s to import
 
     check_names("condition", condition)
-    if fit is not None:
-        fit.check()
-    builder = _builder(name, data_dir)
+    if resize is not None:
+        resize.check()
+    builder = _prepared_builder(name, data_dir)
     features = builder.info.features
     _check_names(builder, name, split, (real, *condition))
     images = {
@@ -71,32 +71,33 @@ def tfds(
         for feature in features
         if isinstance(features[feature], tensorflow_datasets.features.Image)
     }
-    if fit is None and real in images and None in features[real].shape:
+    if resize is None and real in images and None in features[real].shape:
         raise InputError(
-            f"fit: the images of {name} differ in size; say which, as in fit=Fit(64)."
+            f"resize: the images of {name} differ in size; choose one, as in "
+            "resize=Resize(64)."
         )
-    # Images are decoded here: without OpenCV, and only those that are wanted.
-    bare = real in images and features[real].np_dtype == np.uint8
-    left = images - set(condition) - (set() if bare else {real})
-    skip = dict.fromkeys(left, tensorflow_datasets.decode.SkipDecoding())
-    if fit is not None and not bare:
+    # TFDS would need OpenCV to decode images, and would decode unused ones too.
+    encoded = real in images and features[real].np_dtype == np.uint8
+    undecoded = images - set(condition) - (set() if encoded else {real})
+    skip = dict.fromkeys(undecoded, tensorflow_datasets.decode.SkipDecoding())
+    if resize is not None and not encoded:
         raise InputError(
-            f"fit: feature {real!r} of {name} is {features[real]}; only images of "
-            "bytes are fitted."
+            f"resize: feature {real!r} of {name} is {features[real]}; only uint8 "
+            "images can be resized."
         )
     ragged = [c for c in condition if None in features[c].shape]
     if ragged:
         raise InputError(
-            f"condition: {ragged} of {name} have no fixed shape, so no batch can be "
-            "made of them."
+            f"condition: {ragged} of {name} have no fixed shape, so they cannot be "
+            "stacked to a batch."
         )
-    if fit is not None and fit.channels is None:
-        fit = fit._replace(channels=1 if features[real].shape[-1] == 1 else 3)
+    if resize is not None and resize.channels is None:
+        resize = resize._replace(channels=1 if features[real].shape[-1] == 1 else 3)
     records = builder.as_data_source(split, decoders=skip)
 
     def gather(indices: NDArray[np.int64]) -> Batch:
         examples = records.__getitems__(indices.tolist())
-        reals = [_image(e[real], fit) if bare else e[real] for e in examples]
+        reals = [_decode(e[real], resize) if encoded else e[real] for e in examples]
         others = (np.stack([e[column] for e in examples]) for column in condition)
         return Batch(np.stack(reals), tuple(others))
 
@@ -108,96 +109,107 @@ def tfds(
 
 
 def feature_names(name: str, data_dir: Path | str | None = None) -> tuple[str, ...]:
-    """What an example of a TFDS data set consists of.
+    """List the features of an example of a TFDS data set.
 
     Raises:
         InputError: as `tfds`.
     """
-    return tuple(_builder(name, data_dir).info.features)
+    return tuple(_prepared_builder(name, data_dir).info.features)
 
 
-def _image(encoded: bytes, fit: Resize | None) -> NDArray[np.uint8]:
-    if fit is not None:
-        return fitted(io.BytesIO(encoded), fit)
+def _decode(encoded: bytes, resize: Resize | None) -> NDArray[np.uint8]:
+    if resize is not None:
+        return load_resized(io.BytesIO(encoded), resize)
     with Image.open(io.BytesIO(encoded)) as image:
         pixels = np.asarray(image)
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
-def _builder(name: str, data_dir: Path | str | None) -> Any:
-    """The builder of a set that is prepared, if need be by preparing it."""
-    where = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    where = Path(where).expanduser()
-    builder = _known(name, where)
+def _prepared_builder(name: str, data_dir: Path | str | None) -> Any:
+    """Find the builder of a set, and prepare the set if necessary."""
+    root = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    root = Path(root).expanduser()
+    builder = _find_builder(name, root)
     if not builder.is_prepared():
-        builder = _known(name, where, file_format="array_record")
-        _check_preparable(builder, name, where)
+        builder = _find_builder(name, root, file_format="array_record")
+        _check_preparable(builder, name, root)
         builder.download_and_prepare()
     elif builder.info.file_format.value != "array_record":
         raise InputError(
             f"data_dir: {builder.data_path} is prepared as "
-            f"{builder.info.file_format.value}, whose examples cannot be read in any "
-            "order; name another folder, where it is prepared as array_record."
+            f"{builder.info.file_format.value}, which has no random access; name "
+            "another folder, where it is prepared as array_record."
         )
     return builder
 
 
-def _known(name: str, where: Path, **options: str) -> Any:
+def _find_builder(name: str, root: Path, **options: str) -> Any:
+    """Find the builder of a data set by name.
+
+    Raises:
+        InputError: if TFDS has no such data set.
+    """
     import tensorflow_datasets
 
-    told = logging.getLogger("absl")  # that a set is not prepared is told below
-    level = told.level
-    told.setLevel(logging.ERROR)
+    logger = logging.getLogger("absl")  # TFDS warns of a set that is not prepared
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
-        return tensorflow_datasets.builder(name, data_dir=where, **options)
+        return tensorflow_datasets.builder(name, data_dir=root, **options)
     except tensorflow_datasets.core.DatasetNotFoundError as error:
         raise InputError(
-            f"name: TFDS knows no data set {name!r}, and none is prepared in {where}."
+            f"name: TFDS knows no data set {name!r}, and none is prepared in {root}."
         ) from error
     except (ValueError, TypeError, AssertionError, ImportError) as error:
         reason = str(error).strip().splitlines()[0].rsplit('": ', 1)[-1]
         reason = reason.split(" Here are ")[0]
-        raise InputError(f"name: TFDS refuses {name!r}: {reason}") from error
+        raise InputError(f"name: TFDS rejects {name!r}: {reason}") from error
     finally:
-        told.setLevel(level)
+        logger.setLevel(level)
 
 
-def _check_preparable(builder: Any, name: str, where: Path) -> None:
-    """TFDS would fail late, and without a network try for minutes."""
+def _check_preparable(builder: Any, name: str, root: Path) -> None:
+    """Check that a set can be prepared: TensorFlow is installed and the server answers.
+
+    TFDS itself would fail late, or retry for minutes without a network.
+
+    Raises:
+        InputError: if TensorFlow or the network is missing.
+    """
     import requests
 
     its_own = type(builder).__module__.startswith("tensorflow_datasets.")
     if its_own and importlib.util.find_spec("tensorflow") is None:
         raise InputError(
-            f"{name} is not prepared in {where}, and preparing it needs TensorFlow, "
+            f"{name} is not prepared in {root}, and preparing it needs TensorFlow, "
             f"once: pip install 'jaxgan[tensorflow]' && jaxgan data {name} "
-            f"--data-dir {shlex.quote(str(where))}"
+            f"--data-dir {shlex.quote(str(root))}"
         )
     urls = [urlsplit(url) for url in builder.url_infos or ()]
-    manual = where / "downloads" / "manual"
+    manual = root / "downloads" / "manual"
     if any((manual / Path(url.path).name).is_file() for url in urls):
-        return  # files laid out by hand need no network
+        return  # manually downloaded files need no network
     for scheme, host in sorted({(url.scheme, url.netloc) for url in urls}):
         try:
-            requests.head(f"{scheme}://{host}", timeout=ANSWERS_WITHIN)
+            requests.head(f"{scheme}://{host}", timeout=TIMEOUT)
         except requests.exceptions.SSLError:
-            continue  # somebody answered
+            continue  # a server answered
         except requests.exceptions.RequestException as error:
             raise InputError(
-                f"{name} is not prepared in {where}, and {host}, where it is to be "
-                "had, does not answer; connect to a network, or lay the files that "
-                f"would be downloaded in {manual}."
+                f"{name} is not prepared in {root}, and {host}, where it is "
+                "downloaded, does not answer; connect to a network, or put the files "
+                f"in {manual}."
             ) from error
 
 
 def _check_names(
     builder: Any, name: str, split: str, features: tuple[str, ...]
 ) -> None:
-    there = builder.info.features
+    present = builder.info.features
     for feature in features:
-        if feature not in there:
+        if feature not in present:
             raise InputError(
-                f"{name} has no feature {feature!r}, only {', '.join(sorted(there))}."
+                f"{name} has no feature {feature!r}, only {', '.join(sorted(present))}."
             )
     try:
         size = builder.info.splits[split].num_examples

@@ -1,17 +1,18 @@
-"""Pedestrians seen from above: the ETH and UCY recordings, cut into windows.
+"""Reader of the ETH and UCY pedestrian trajectories, cut into sliding windows.
 
 A recording is a text file of lines `frame pedestrian x y`, in meters, with 0.4 s from
 one listed frame to the next (ETH: Pellegrini et al. 2009; UCY: Lerner et al. 2007).
-Given everyone's first steps, a network is to predict the rest. What counts as an
-example is the protocol of Social GAN (Gupta et al. 2018, arXiv:1803.10892), on which
-most published numbers rest:
+Given the first steps of all pedestrians, a network predicts the rest. Windows follow
+the protocol of Social GAN (Gupta et al. 2018, arXiv:1803.10892), on which most
+published numbers rest:
 
-- The frames of a file are those it lists, in order, and a window is a run of them,
-  whatever their numbers: where a recording pauses, a window spans the pause.
-- A pedestrian belongs to a window who has a line in every one of its frames. Whoever
-  comes late, leaves early or is missing in between is left out of that window alone.
-- A window with fewer pedestrians than `at_least` is dropped.
-- No window joins two files; the same number in two files is two people.
+- A window is a run of consecutive frames listed in the file, in order. The frame
+  numbers do not matter: if a recording pauses, a window spans the pause.
+- A pedestrian belongs to a window if the file has a line for them in each of its
+  frames. Pedestrians who enter late, leave early or are missing in between are left out
+  of that window only.
+- A window with fewer than `at_least` pedestrians is dropped.
+- No window spans two files. The same number in two files stands for two people.
 - Coordinates are rounded to 4 decimals.
 """
 
@@ -28,11 +29,11 @@ from jaxgan.types import Batch
 
 
 class Scenes(NamedTuple):
-    """Every pedestrian of every window; the same person is there once a window."""
+    """Trajectories of all pedestrians in all windows, one row per person and window."""
 
     positions: NDArray[np.float32]  # (n, observed + predicted, 2), meters
-    window: NDArray[np.int64]  # (n,), which window: 0, 1, …, ascending
-    observed: int  # the first steps, which are given; the rest is to be predicted
+    window: NDArray[np.int64]  # (n,), index of the window: 0, 1, …, ascending
+    observed: int  # number of observed steps; the rest is to be predicted
 
 
 def trajectories(
@@ -42,16 +43,16 @@ def trajectories(
     at_least: int = 2,
     stride: int = 1,
 ) -> Scenes:
-    """The windows of a recording in time order, each with its pedestrians by number.
+    """Read all windows of a recording, sorted by time and then by pedestrian number.
 
-    Of several lines for one pedestrian in one frame the last counts; blank lines are
-    skipped. `at_least=2` is Social GAN's `min_ped=1`, which it compares with `>`.
+    If a frame has several lines for one pedestrian, the last one counts. Blank lines
+    are skipped. `at_least=2` is `min_ped=1` of Social GAN, which compares with `>`.
 
     Args:
         path: a file, or a folder whose .txt files are all read, in sorted order.
-        observed: how many steps of 0.4 s are given.
-        predicted: how many follow, to be predicted.
-        at_least: how many pedestrians a window needs.
+        observed: number of observed steps of 0.4 s.
+        predicted: number of steps to predict, which follow them.
+        at_least: minimum number of pedestrians in a window.
         stride: a window starts at every `stride`-th listed frame of each file.
 
     Raises:
@@ -76,8 +77,8 @@ def trajectories(
     check_positive_int("trajectories: at_least", at_least)
     check_positive_int("trajectories: stride", stride)
     length = observed + predicted
-    tables = [_table(file) for file in _files(Path(path))]
-    found = [_walks(table, length, at_least, stride) for table in tables]
+    tables = [_read_table(file) for file in _find_files(Path(path))]
+    found = [_windows(table, length, at_least, stride) for table in tables]
     positions, sizes = map(np.concatenate, zip(*found, strict=True))
     if not len(sizes):
         most = max(len(np.unique(table[:, 0])) for table in tables)
@@ -90,7 +91,7 @@ def trajectories(
 
 
 def pedestrians(scenes: Scenes) -> Batch:
-    """One example a pedestrian, whose neighbors are not seen.
+    """Make one example for each pedestrian, without the neighbors.
 
     `real` is the future (n, predicted, 2) and `condition` the past (n, observed, 2),
     absolute positions in meters.
@@ -100,11 +101,11 @@ def pedestrians(scenes: Scenes) -> Batch:
 
 
 def crowds(scenes: Scenes) -> Batch:
-    """One example a window: its pedestrians, then zeros up to the fullest window.
+    """Make one example for each window: its pedestrians, padded with zeros.
 
-    With w windows, of at most p pedestrians, `real` is the future (w, p, predicted, 2)
-    and `condition` the past (w, p, observed, 2), absolute positions in meters, and
-    a bool (w, p), true where there is a pedestrian.
+    With w windows of at most p pedestrians, `real` is the future (w, p, predicted, 2).
+    `condition` is the past (w, p, observed, 2) and a bool mask (w, p), True where there
+    is a pedestrian. Positions are absolute, in meters.
 
     Raises:
         InputError: if `scenes.window` does not ascend.
@@ -118,8 +119,8 @@ def crowds(scenes: Scenes) -> Batch:
     """
     if (np.diff(scenes.window) < 0).any():
         raise InputError(
-            "crowds: scenes.window must ascend, but falls; where scenes are joined, "
-            "number the windows of the later ones on."
+            "crowds: scenes.window must ascend, but falls; if you join scenes, number "
+            "the later windows onwards."
         )
     sizes = np.unique(scenes.window, return_counts=True)[1]
     present = np.arange(sizes.max()) < sizes[:, None]
@@ -132,10 +133,10 @@ def crowds(scenes: Scenes) -> Batch:
 def displacements(
     positions: Float[np.ndarray | Array, "*scene time 2"],
 ) -> Float[np.ndarray | Array, "*scene time 2"]:
-    """What each step adds, meters: d₀ = 0 and d_t = x_t - x_{t-1}.
+    """Compute the displacements between steps, in meters: d₀ = 0, d_t = x_t - x_{t-1}.
 
-    Social GAN's networks read and write these, which do not depend on where a scene
-    has its origin.
+    They are the inputs and outputs of Social GAN's networks, and do not depend on the
+    origin of a scene.
     """
     before = np.maximum(np.arange(positions.shape[-2]) - 1, 0)
     return positions - positions[..., before, :]
@@ -145,10 +146,10 @@ def from_displacements(
     displacements: Float[np.ndarray | Array, "*scene time 2"],
     start: Float[np.ndarray | Array, "*scene 2"],
 ) -> Float[np.ndarray | Array, "*scene time 2"]:
-    """Positions from where someone stood before the first step: start + d₀ + … + d_t.
+    """Compute positions from displacements: start + d₀ + … + d_t.
 
-    For a past, whose d₀ is 0, `start` is its first position; for a future, whose d₀
-    is its first step, the last position observed.
+    For a past, d₀ is 0 and `start` is the first position. For a future, d₀ is the first
+    step and `start` is the last observed position.
 
         >>> import numpy as np
         >>> from jaxgan.data.readers.trajectories import (
@@ -162,58 +163,58 @@ def from_displacements(
     return start[..., None, :] + displacements.cumsum(axis=-2)
 
 
-def _walks(
+def _windows(
     table: NDArray[np.float64], length: int, at_least: int, stride: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The positions (n, length, 2) in one file and the sizes (w,) of its windows.
+    """Cut one file into windows: positions (n, length, 2) and window sizes (w,).
 
-    Person p in frame f is at place p·(frames + 1) + f. So sorted places that rise by
-    one at every step are a walk without a gap, and never of two people.
+    Person p in frame f has the key p·(frames + 1) + f. So sorted keys that increase by
+    one at every step are a trajectory of one person without a gap.
     """
-    table = table[::-1]  # of equal places np.unique takes the first: the last line
+    table = table[::-1]  # np.unique keeps the first of equal keys: now the last line
     frames, frame = np.unique(table[:, 0], return_inverse=True)
     person = np.unique(table[:, 1], return_inverse=True)[1]
-    apart = len(frames) + 1
-    place, line = np.unique(person * apart + frame, return_index=True)
-    first = np.arange(len(place) - length + 1)
-    first = first[place[first + length - 1] - place[first] == length - 1]
-    start = place[first] % apart
+    period = len(frames) + 1
+    key, line = np.unique(person * period + frame, return_index=True)
+    first = np.arange(len(key) - length + 1)
+    first = first[key[first + length - 1] - key[first] == length - 1]
+    start = key[first] % period
     sizes = np.bincount(start)
     sizes[(sizes < at_least) | (np.arange(len(sizes)) % stride > 0)] = 0
-    chosen = first[sizes[start] > 0]
-    # By window, and still by person within it.
-    chosen = chosen[np.argsort(place[chosen] % apart, kind="stable")]
-    positions = table[line[chosen[:, None] + np.arange(length)], 2:]
+    kept = first[sizes[start] > 0]
+    # Sorted by window; a stable sort keeps the order of the persons within it.
+    kept = kept[np.argsort(key[kept] % period, kind="stable")]
+    positions = table[line[kept[:, None] + np.arange(length)], 2:]
     return np.round(positions, 4).astype(np.float32), sizes[sizes > 0]
 
 
-def _files(path: Path) -> list[Path]:
+def _find_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     files = sorted(file for file in path.glob("*.txt") if file.is_file())
     if not files:
         wrong = "is a folder without .txt files" if path.is_dir() else "does not exist"
         raise InputError(
-            f"trajectories: path {path} {wrong}; it must be a text file, or the folder "
-            "in which .txt files lie, such as eth/test."
+            f"trajectories: path {path} {wrong}; it must be a text file, or a folder "
+            "with .txt files, such as eth/test."
         )
     return files
 
 
-def _table(file: Path) -> NDArray[np.float64]:
-    """The lines of a file that are not blank, (lines, 4): frame, pedestrian, x, y."""
+def _read_table(file: Path) -> NDArray[np.float64]:
+    """Read the non-blank lines of a file, (lines, 4): frame, pedestrian, x, y."""
     numbers: list[float] = []
     text = file.read_text(encoding="utf-8", errors="replace")
-    for place, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         try:
             row = [float(word) for word in line.split()]
         except ValueError:
             row = [np.nan]
-        # From 2⁵³ on, float64 no longer tells whole numbers apart.
-        if len(row) not in (0, 4) or not all(abs(number) < 2**53 for number in row):
+        # From 2⁵³ on, float64 cannot represent all integers.
+        if len(row) not in (0, 4) or not all(abs(value) < 2**53 for value in row):
             raise InputError(
-                f"trajectories: path: {file}, line {place} must be four finite numbers "
-                f"below 2⁵³, frame pedestrian x y, got {line.strip()[:60]!r}."
+                f"trajectories: path: {file}, line {number} must be four finite "
+                f"numbers below 2⁵³, frame pedestrian x y, got {line.strip()[:60]!r}."
             )
         numbers += row
     return np.array(numbers).reshape(-1, 4)

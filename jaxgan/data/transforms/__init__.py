@@ -1,1 +1,1 @@
-"""Transforms of data sets and of their examples."""
+"""Transforms of data sets and of single examples."""

@@ -1,7 +1,7 @@
-"""Data sets made of data sets, without chance.
+"""Deterministic operations on data sets: take, split, concatenate, map, pair.
 
-All are lazy, but for `take` of arrays: `in_memory` computes them once, and lets them
-be held on a device.
+All are lazy except `take` of arrays. `in_memory` computes the result once, so that it
+can be held on a device.
 """
 
 import dataclasses
@@ -17,10 +17,10 @@ from jaxgan.types import Batch
 
 
 def take(data: Dataset | Batch, n: int) -> Dataset:
-    """The first n examples.
+    """Take the first n examples.
 
     Raises:
-        InputError: if `n` is not an integer of at least 1, or there are not so many.
+        InputError: if `n` is not an integer of at least 1, or exceeds the size.
     """
     data = as_dataset(data)
     check_positive_int("take: n", n)
@@ -34,7 +34,7 @@ def take(data: Dataset | Batch, n: int) -> Dataset:
 def split(
     data: Dataset | Batch, share: float, seed: int = 0
 ) -> tuple[Dataset, Dataset]:
-    """Two parts, drawn at random: a share of the examples, and all others.
+    """Split examples at random into two parts: a share of them, and the rest.
 
         >>> import numpy as np
         >>> from jaxgan import Batch
@@ -56,11 +56,11 @@ def split(
             "give a share between 0 and 1."
         )
     order = np.random.default_rng(seed).permutation(len(data))
-    return chosen(data, order[:first]), chosen(data, order[first:])
+    return select(data, order[:first]), select(data, order[first:])
 
 
 def concatenate(*parts: Dataset | Batch) -> Dataset:
-    """The examples of all parts, one part after the other.
+    """Concatenate data sets, one after the other.
 
     Raises:
         InputError: if there is no part, or their examples differ in shape, type or
@@ -69,17 +69,17 @@ def concatenate(*parts: Dataset | Batch) -> Dataset:
     if not parts:
         raise InputError("concatenate: give at least one data set.")
     sets = [as_dataset(part) for part in parts]
-    first = _kind(sets[0])
+    first = _describe_example(sets[0])
     for number, part in enumerate(sets[1:], start=1):
-        if (kind := _kind(part)) != first:
+        if (other := _describe_example(part)) != first:
             raise InputError(
-                f"concatenate: examples of part {number} are {kind}, those of part 0 "
-                f"{first}; make them alike with `map`."
+                f"concatenate: examples of part {number} are {other}, but those of "
+                f"part 0 are {first}; convert them to one format with `map`."
             )
         if part.classes != sets[0].classes:
             raise InputError(
-                f"concatenate: part {number} has the classes {part.classes}, part 0 "
-                f"{sets[0].classes}; labels would mean two things."
+                f"concatenate: part {number} has the classes {part.classes}, but part "
+                f"0 has {sets[0].classes}; the same label would mean two classes."
             )
     ends = np.cumsum([len(part) for part in sets])
 
@@ -96,12 +96,12 @@ def concatenate(*parts: Dataset | Batch) -> Dataset:
     return Dataset(int(ends[-1]), gather, classes=sets[0].classes)
 
 
-def map(data: Dataset | Batch, change: Callable[[Batch], Batch]) -> Dataset:
-    """Change examples as they are gathered.
+def map(data: Dataset | Batch, transform: Callable[[Batch], Batch]) -> Dataset:
+    """Apply a deterministic function to examples when they are gathered.
 
-    The change is of NumPy arrays with b in front, and without chance, so that an
-    example is the same each time; for chance there is `random_transform`. Images are
-    as they are held, often uint8.
+    `transform` takes a batch of NumPy arrays, with the batch axis first, and must not
+    be random, so that an example is the same each time; use `random_transform` for
+    random transforms. Images have the type they are stored in, often uint8.
 
         >>> import numpy as np
         >>> from jaxgan import Batch, data
@@ -111,18 +111,17 @@ def map(data: Dataset | Batch, change: Callable[[Batch], Batch]) -> Dataset:
         (2, 784)
 
     Raises:
-        InputError: if the change gives something else than a `Batch` of as many
-            examples.
+        InputError: if `transform` does not return a `Batch` of as many examples.
     """
     data = as_dataset(data)
 
     def gather(indices: NDArray[np.int64]) -> Batch:
-        made = change(data.gather(indices))
+        made = transform(data.gather(indices))
         if not isinstance(made, Batch) or lengths(made) != [len(indices)]:
             raise InputError(
-                "map: change must give a Batch of as many examples as it is given; of "
-                f"{len(indices)} it made {type(made).__name__} of lengths "
-                f"{lengths(made)}."
+                "map: transform must return a Batch of as many examples as it is "
+                f"given; for {len(indices)} it returned {type(made).__name__} of "
+                f"lengths {lengths(made)}."
             )
         return made
 
@@ -132,11 +131,11 @@ def map(data: Dataset | Batch, change: Callable[[Batch], Batch]) -> Dataset:
 
 
 def paired(first: Dataset | Batch, second: Dataset | Batch) -> Dataset:
-    """Examples of two sets that belong together: real = (of the first, of the second).
+    """Pair the examples of two data sets by index: real = (first, second).
 
-    The condition is that of the first, then that of the second. For a game that draws
-    the second under the first, such as pix2pix, `map` makes the one the condition:
-    `map(paired(a, b), lambda x: Batch(x.real[1], (x.real[0],)))`.
+    The conditions of the first set precede those of the second. For a conditional game
+    such as pix2pix, which generates the second from the first, `map` turns the first
+    into the condition: `map(paired(a, b), lambda x: Batch(x.real[1], (x.real[0],)))`.
 
     Raises:
         InputError: if the sets differ in size, or both have weights.
@@ -145,19 +144,20 @@ def paired(first: Dataset | Batch, second: Dataset | Batch) -> Dataset:
     if len(first) != len(second):
         raise InputError(
             f"paired: the sets have {len(first):,} and {len(second):,} examples; pairs "
-            "need as many of both; unrelated sets go to `zip_sources`."
+            "need as many of both; use `zip_sources` for unpaired sets."
         )
-    return _lazy(
+    return _checked_dataset(
         len(first),
-        lambda indices: together([first.gather(indices), second.gather(indices)]),
+        lambda indices: zip_batches([first.gather(indices), second.gather(indices)]),
         first.classes or second.classes,
     )
 
 
 def sample_tuples(data: Dataset | Batch, k: int, n: int, seed: int = 0) -> Dataset:
-    """n tuples of k examples each, drawn once and with replacement.
+    """Sample n tuples of k examples each, once and with replacement.
 
-    real = (k reals), and the condition is that of the first, the second, …
+    `real` is a tuple of k arrays. The conditions of the k examples follow each other in
+    the same order.
 
     Raises:
         InputError: if a count is not an integer of at least 1, or the set has weights.
@@ -167,22 +167,22 @@ def sample_tuples(data: Dataset | Batch, k: int, n: int, seed: int = 0) -> Datas
     check_positive_int("sample_tuples: n", n)
     check_seed("sample_tuples: seed", seed)
     members = np.random.default_rng(seed).integers(len(data), size=(n, k))
-    return _lazy(
+    return _checked_dataset(
         n,
-        lambda indices: together([data.gather(i) for i in members[indices].T]),
+        lambda indices: zip_batches([data.gather(i) for i in members[indices].T]),
         data.classes,
     )
 
 
-def together(batches: list[Batch]) -> Batch:
-    """One batch of several: a tuple of their reals, the conditions in turn.
+def zip_batches(batches: list[Batch]) -> Batch:
+    """Zip batches into one: a tuple of their reals, and their conditions in order.
 
     Raises:
         InputError: if more than one has weights.
     """
     weights = [batch.weight for batch in batches if batch.weight is not None]
     if len(weights) > 1:
-        raise InputError("weight: of examples that go together only one may have it.")
+        raise InputError("weight: at most one of the zipped batches may have weights.")
     return Batch(
         tuple(batch.real for batch in batches),
         sum((batch.condition for batch in batches), ()),
@@ -190,21 +190,21 @@ def together(batches: list[Batch]) -> Batch:
     )
 
 
-def chosen(data: Dataset, rows: NDArray[np.int64]) -> Dataset:
-    """Some examples, in the order given."""
+def select(data: Dataset, rows: NDArray[np.int64]) -> Dataset:
+    """Select examples by index, in the order given."""
     return Dataset(len(rows), lambda i: data.gather(rows[i]), classes=data.classes)
 
 
-def _lazy(
+def _checked_dataset(
     size: int, gather: Callable[[NDArray[np.int64]], Batch], classes: tuple[str, ...]
 ) -> Dataset:
-    """What does not fit together is refused now, and not when it is gathered."""
+    """Gather one example now, so that incompatible sets fail at construction."""
     gather(np.zeros(1, np.int64))
     return Dataset(size, gather, classes=classes)
 
 
-def _kind(data: Dataset) -> str:
-    """Names, types and shapes of an example's arrays, to be compared and read."""
+def _describe_example(data: Dataset) -> str:
+    """Describe the names, dtypes and shapes of an example's arrays, as text."""
     one = jax.tree_util.tree_leaves_with_path(data.gather(np.zeros(1, np.int64)))
     return ", ".join(
         f"{jax.tree_util.keystr(path).lstrip('.')} {leaf.dtype} {leaf.shape[1:]}"

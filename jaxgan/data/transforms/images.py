@@ -1,7 +1,7 @@
-"""What is made of images without chance, for tasks from image to image.
+"""Deterministic image transforms for image-to-image translation tasks.
 
-Each takes a data set of images (b, h, w, c), uint8 or floats in [-1, 1], and gives one
-of uint8: `paired(edges(photos), photos)` is a task for pix2pix,
+Each takes a data set of images (b, h, w, c), uint8 or floats in [-1, 1], and returns a
+data set of uint8 images. `paired(edge_map(photos), photos)` is a task for pix2pix,
 `paired(downscaled(photos, 4), photos)` one for super-resolution.
 """
 
@@ -18,48 +18,49 @@ from jaxgan.errors import InputError, check_positive, check_positive_int
 from jaxgan.types import Batch, Tree
 
 LUMA = np.array([0.299, 0.587, 0.114])
-"""Of red, green and blue in gray: ITU-R BT.601, as in Pillow."""
+"""Weights of red, green and blue in the luma: ITU-R BT.601, as in Pillow."""
 
 
 def grayscale(data: Dataset | Batch) -> Dataset:
-    """RGB as one channel, 0.299 R + 0.587 G + 0.114 B; gray as it is."""
-    return _each(data, _gray)
+    """Convert RGB to grayscale, 0.299 R + 0.587 G + 0.114 B; keep gray images."""
+    return _map_images(data, _to_gray)
 
 
 def edge_map(data: Dataset | Batch, sigma: float = 1.0) -> Dataset:
-    """Where an image changes: white lines on black, one channel.
+    """Detect edges: the gradient magnitude as white lines on black, one channel.
 
-    The length of the gradient of the gray image under a Gaussian of `sigma` pixels,
-    scaled so that each image's steepest edge is white.
+    The gradient is that of the gray image, blurred by a Gaussian of `sigma` pixels. It
+    is scaled so that the steepest edge of each image is white.
 
     Raises:
         InputError: if sigma is not positive.
     """
-    from scipy import ndimage  # as long to import as a third of jaxgan
+    from scipy import ndimage  # takes a third as long to import as jaxgan
 
     check_positive("edge_map: sigma", sigma)
 
-    def outlined(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w 1"]:
-        brightness = _gray(images).astype(np.float32)
+    def edges(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w 1"]:
+        gray = _to_gray(images).astype(np.float32)
         blur = (0, sigma, sigma, 0)
-        down = ndimage.gaussian_filter(brightness, blur, order=(0, 1, 0, 0))
-        right = ndimage.gaussian_filter(brightness, blur, order=(0, 0, 1, 0))
-        slope = np.hypot(down, right)
-        steepest = np.maximum(slope.max(axis=(1, 2, 3), keepdims=True), 1e-6)
-        return np.rint(255 * slope / steepest).astype(np.uint8)
+        down = ndimage.gaussian_filter(gray, blur, order=(0, 1, 0, 0))
+        right = ndimage.gaussian_filter(gray, blur, order=(0, 0, 1, 0))
+        gradient = np.hypot(down, right)
+        steepest = np.maximum(gradient.max(axis=(1, 2, 3), keepdims=True), 1e-6)
+        return np.rint(255 * gradient / steepest).astype(np.uint8)
 
-    return _each(data, outlined)
+    return _map_images(data, edges)
 
 
 def downscaled(data: Dataset | Batch, factor: int) -> Dataset:
-    """Each pixel the mean of a square of factor×factor.
+    """Downscale images: each pixel is the mean of a factor×factor square.
 
     Raises:
-        InputError: if the factor is not a positive integer that divides the size.
+        InputError: if the factor is not a positive integer that divides height and
+            width.
     """
     check_positive_int("downscaled: factor", factor)
 
-    def averaged(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b y x c"]:
+    def mean_pool(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b y x c"]:
         count, height, width, channels = images.shape
         if height % factor or width % factor:
             raise InputError(
@@ -71,14 +72,17 @@ def downscaled(data: Dataset | Batch, factor: int) -> Dataset:
         )
         return np.rint(squares.mean(axis=(2, 4))).astype(np.uint8)
 
-    return _each(data, averaged)
+    return _map_images(data, mean_pool)
 
 
 def pad_to(data: Dataset | Batch, size: int, value: int = 0) -> Dataset:
-    """Each image in the middle of a square of one value: 28 pixels as 32, say.
+    """Pad images to a square with a constant value, from 28 to 32 pixels for example.
+
+    The image lies in the middle of the square.
 
     Raises:
-        InputError: if the images are larger than `size`, or the value is no byte.
+        InputError: if the images are larger than `size`, or the value is not an integer
+            from 0 to 255.
     """
     check_positive_int("pad_to: size", size)
     if value not in range(256):
@@ -94,20 +98,24 @@ def pad_to(data: Dataset | Batch, size: int, value: int = 0) -> Dataset:
         margins = (top, size - height - top), (left, size - width - left)
         return np.pad(images, ((0, 0), *margins, (0, 0)), constant_values=value)
 
-    return _each(data, padded)
+    return _map_images(data, padded)
 
 
-def _each(data: Dataset | Batch, change: Callable[[NDArray], NDArray]) -> Dataset:
-    def changed(batch: Batch) -> Batch:
+def _map_images(
+    data: Dataset | Batch, transform: Callable[[NDArray], NDArray]
+) -> Dataset:
+    """Apply a function of uint8 images (b, h, w, 1 or 3) to a data set."""
+
+    def transformed(batch: Batch) -> Batch:
         if not _are_images(batch.real):
             found = jax.tree.map(lambda x: f"{x.dtype} {x.shape}", batch.real)
             raise InputError(
                 "data: real must be images (b, h, w, 1 or 3), uint8 or floats in "
-                f"[-1, 1], got {found}; make them so with `map`."
+                f"[-1, 1], got {found}; convert them with `map`."
             )
-        return batch._replace(real=change(_as_bytes(batch.real)))
+        return batch._replace(real=transform(_to_uint8(batch.real)))
 
-    return map(as_dataset(data), changed)
+    return map(as_dataset(data), transformed)
 
 
 def _are_images(real: Tree) -> bool:
@@ -119,13 +127,13 @@ def _are_images(real: Tree) -> bool:
     )
 
 
-def _as_bytes(images: NDArray) -> NDArray[np.uint8]:
+def _to_uint8(images: NDArray) -> NDArray[np.uint8]:
     if images.dtype == np.uint8:
         return images
     return np.rint((images.clip(-1, 1) + 1) * 127.5).astype(np.uint8)
 
 
-def _gray(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w 1"]:
+def _to_gray(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b h w 1"]:
     if images.shape[-1] == 1:
         return images
     return np.rint(images @ LUMA).astype(np.uint8)[..., None]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from jaxgan import InputError
 from jaxgan.data import Resize
-from jaxgan.data.readers.decode import fitted, is_gray
+from jaxgan.data.readers.decode import is_gray, load_resized
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 NOISE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
@@ -47,16 +47,18 @@ def over(colors, alpha, background):
 
 @pytest.mark.parametrize("ending", LOSSLESS)
 def test_colors_are_kept(file, ending):
-    found = fitted(file(NOISE, ending), Resize(16, channels=3))
+    found = load_resized(file(NOISE, ending), Resize(16, channels=3))
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, NOISE)
 
 
 def test_grays_are_kept_and_repeated_where_color_is_wanted(file):
     path = file(RAMP)
-    np.testing.assert_array_equal(fitted(path, Resize(16, channels=1)), RAMP[..., None])
     np.testing.assert_array_equal(
-        fitted(path, Resize(16, channels=3)), np.stack([RAMP] * 3, axis=-1)
+        load_resized(path, Resize(16, channels=1)), RAMP[..., None]
+    )
+    np.testing.assert_array_equal(
+        load_resized(path, Resize(16, channels=3)), np.stack([RAMP] * 3, axis=-1)
     )
 
 
@@ -65,7 +67,7 @@ def test_grays_are_kept_and_repeated_where_color_is_wanted(file):
 )
 def test_color_becomes_gray_by_its_brightness(file, color, gray):
     path = file(Image.new("RGB", (4, 4), color))
-    np.testing.assert_array_equal(fitted(path, Resize(4, channels=1)), gray)
+    np.testing.assert_array_equal(load_resized(path, Resize(4, channels=1)), gray)
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("L", 1), ("L", 3)])
@@ -74,7 +76,7 @@ def test_a_jpeg_is_what_its_decoder_makes_of_it(file, mode, channels):
     with Image.open(path) as image:
         pixels = np.asarray(image).reshape(16, 16, -1)
     np.testing.assert_array_equal(
-        fitted(path, Resize(16, channels=channels)),
+        load_resized(path, Resize(16, channels=channels)),
         np.broadcast_to(pixels, (16, 16, channels)),
     )
 
@@ -90,7 +92,7 @@ def test_transparent_colors_lie_over_the_background(
 ):
     path = file(with_alpha(NOISE, alpha), ending)
     np.testing.assert_array_equal(
-        fitted(path, Resize(16, background=background)), over(NOISE, alpha, rgb)
+        load_resized(path, Resize(16, background=background)), over(NOISE, alpha, rgb)
     )
 
 
@@ -100,7 +102,7 @@ def test_transparent_grays_lie_over_the_background(file, alpha, background, valu
     path = file(with_alpha(RAMP[..., None], alpha))
     expected = over(RAMP[..., None], alpha, value)
     np.testing.assert_array_equal(
-        fitted(path, Resize(16, channels=1, background=background)), expected
+        load_resized(path, Resize(16, channels=1, background=background)), expected
     )
 
 
@@ -110,7 +112,7 @@ def test_colors_that_nothing_shows_do_not_bleed_into_what_is_seen(file):
     white = np.full_like(red, 255)
     seen = np.where(alpha[:, None] == 255, white, red)
     path = file(np.concatenate([seen, np.broadcast_to(alpha[:, None], (16, 16, 1))], 2))
-    np.testing.assert_array_equal(fitted(path, Resize(5)), 255)
+    np.testing.assert_array_equal(load_resized(path, Resize(5)), 255)
 
 
 def paletted():
@@ -121,28 +123,28 @@ def paletted():
 
 
 def test_a_palette_is_looked_up(file):
-    found = fitted(file(paletted()), Resize(16)).reshape(-1, 3)
+    found = load_resized(file(paletted()), Resize(16)).reshape(-1, 3)
     colors = [[255, 136, 0], [0, 128, 0], [0, 0, 255]]
     np.testing.assert_array_equal(found, np.resize(colors, (256, 3)))
 
 
 def test_a_transparent_entry_of_a_palette_shows_the_background(file):
     path = file(paletted(), transparency=1)
-    found = fitted(path, Resize(16, background="#102030")).reshape(-1, 3)
+    found = load_resized(path, Resize(16, background="#102030")).reshape(-1, 3)
     colors = [[255, 136, 0], [16, 32, 48], [0, 0, 255]]
     np.testing.assert_array_equal(found, np.resize(colors, (256, 3)))
 
 
 def test_the_transparencies_of_a_palette_may_be_in_between(file):
     path = file(paletted(), transparency=bytes([255, 128, 0]))
-    found = fitted(path, Resize(16, background="white")).reshape(-1, 3)
+    found = load_resized(path, Resize(16, background="white")).reshape(-1, 3)
     colors = [[255, 136, 0], [127, 191, 127], [255, 255, 255]]
     np.testing.assert_array_equal(found, np.resize(colors, (256, 3)))
 
 
 def test_single_bits_are_black_and_white(file):
     path = file(Image.fromarray(RAMP > 99))
-    found = fitted(path, Resize(16, channels=1))[..., 0]
+    found = load_resized(path, Resize(16, channels=1))[..., 0]
     np.testing.assert_array_equal(found, np.where(RAMP > 99, 255, 0))
 
 
@@ -151,7 +153,7 @@ def test_sixteen_bits_are_scaled_to_eight_and_rounded(file):
     path = file(deep)
     with Image.open(path) as image:
         assert image.mode == "I;16"
-    found = fitted(path, Resize(256, channels=1)).ravel()
+    found = load_resized(path, Resize(256, channels=1)).ravel()
     assert [found[v] for v in (0, 128, 129, 32896, 65535)] == [0, 0, 1, 128, 255]
     np.testing.assert_array_equal(found[::257], np.arange(256))
     np.testing.assert_array_equal(found, np.rint(np.arange(65536) / 257))
@@ -168,7 +170,7 @@ def test_sixteen_bits_are_scaled_to_eight_and_rounded(file):
 )
 def test_inks_are_not_taken_for_lights(file, ink, color):
     path = file(Image.new("CMYK", (8, 8), ink), ".jpg", quality=100)
-    found = fitted(path, Resize(8))
+    found = load_resized(path, Resize(8))
     np.testing.assert_array_equal(found, np.broadcast_to(color, (8, 8, 3)))
 
 
@@ -212,7 +214,7 @@ def test_images_are_turned_upright(file, orientation, ending):
     with Image.open(path) as image:
         stored = np.asarray(image)
     np.testing.assert_array_equal(
-        fitted(path, Resize(16)), UPRIGHT[orientation](stored)
+        load_resized(path, Resize(16)), UPRIGHT[orientation](stored)
     )
 
 
@@ -222,15 +224,17 @@ def test_an_image_is_cut_after_it_is_turned(file):
     wide = NOISE[:8]
     path = file(wide, exif=exif)
     upright = UPRIGHT[6](wide)
-    np.testing.assert_array_equal(fitted(path, Resize(8)), upright[4:12])
+    np.testing.assert_array_equal(load_resized(path, Resize(8)), upright[4:12])
 
 
 def test_cropping_keeps_the_middle(file):
     landscape, portrait = NOISE[:8], NOISE[:, :8]
     np.testing.assert_array_equal(
-        fitted(file(landscape), Resize(8)), landscape[:, 4:12]
+        load_resized(file(landscape), Resize(8)), landscape[:, 4:12]
     )
-    np.testing.assert_array_equal(fitted(file(portrait), Resize(8)), portrait[4:12])
+    np.testing.assert_array_equal(
+        load_resized(file(portrait), Resize(8)), portrait[4:12]
+    )
 
 
 @pytest.mark.parametrize("portrait", [False, True])
@@ -239,13 +243,15 @@ def test_padding_keeps_everything_and_puts_background_around(file, portrait):
     place = (slice(None), slice(4, 12)) if portrait else (slice(4, 12),)
     expected = np.broadcast_to(np.array([255, 136, 0], np.uint8), (16, 16, 3)).copy()
     expected[place] = NOISE[part]
-    found = fitted(file(NOISE[part]), Resize(16, shape="pad", background="#ff8800"))
+    found = load_resized(
+        file(NOISE[part]), Resize(16, shape="pad", background="#ff8800")
+    )
     np.testing.assert_array_equal(found, expected)
 
 
 def test_gray_images_are_padded_with_the_gray_of_the_background(file):
-    fit = Resize(16, shape="pad", background="red", channels=1)
-    found = fitted(file(RAMP[:8]), fit)[..., 0]
+    resize = Resize(16, shape="pad", background="red", channels=1)
+    found = load_resized(file(RAMP[:8]), resize)[..., 0]
     np.testing.assert_array_equal(found[4:12], RAMP[:8])
     np.testing.assert_array_equal(found[[0, 3, 12, 15]], 76)
 
@@ -253,15 +259,15 @@ def test_gray_images_are_padded_with_the_gray_of_the_background(file):
 @pytest.mark.parametrize("axis", [0, 1])
 def test_stretching_keeps_everything_and_changes_the_aspect(file, axis):
     twice = NOISE[:8, :8].repeat(2, axis)
-    fit = Resize(8, shape="stretch", filter="box")
-    np.testing.assert_array_equal(fitted(file(twice), fit), NOISE[:8, :8])
+    resize = Resize(8, shape="stretch", filter="box")
+    np.testing.assert_array_equal(load_resized(file(twice), resize), NOISE[:8, :8])
 
 
 @pytest.mark.parametrize("shape", ["crop", "pad", "stretch"])
 @pytest.mark.parametrize("size", [5, 23])
 @pytest.mark.parametrize("name", ["box", "bilinear", "hamming", "bicubic", "lanczos"])
 def test_a_filter_is_pillows_of_that_name(file, name, size, shape):
-    found = fitted(file(NOISE), Resize(size, shape=shape, filter=name))
+    found = load_resized(file(NOISE), Resize(size, shape=shape, filter=name))
     own = Image.fromarray(NOISE).resize((size, size), Image.Resampling[name.upper()])
     np.testing.assert_array_equal(found, np.asarray(own))
 
@@ -269,7 +275,9 @@ def test_a_filter_is_pillows_of_that_name(file, name, size, shape):
 def test_no_two_filters_are_the_same(file):
     path = file(NOISE)
     names = ["box", "bilinear", "hamming", "bicubic", "lanczos"]
-    made = sorted(fitted(path, Resize(5, filter=name)).tobytes() for name in names)
+    made = sorted(
+        load_resized(path, Resize(5, filter=name)).tobytes() for name in names
+    )
     assert all(one != other for one, other in pairwise(made))
 
 
@@ -277,7 +285,7 @@ def test_no_two_filters_are_the_same(file):
 @pytest.mark.parametrize("name", ["box", "bilinear", "hamming", "bicubic", "lanczos"])
 def test_a_fine_checkerboard_becomes_gray(file, name, channels):
     board = (255 * (np.indices((64, 64)).sum(0) % 2)).astype(np.uint8)
-    found = fitted(file(board), Resize(8, filter=name, channels=channels))
+    found = load_resized(file(board), Resize(8, filter=name, channels=channels))
     assert found.shape == (8, 8, channels)
     assert np.abs(found - 127.5).max() <= 2
 
@@ -285,7 +293,8 @@ def test_a_fine_checkerboard_becomes_gray(file, name, channels):
 def test_an_open_file_will_do(file):
     path = file(NOISE)
     np.testing.assert_array_equal(
-        fitted(io.BytesIO(path.read_bytes()), Resize(7)), fitted(path, Resize(7))
+        load_resized(io.BytesIO(path.read_bytes()), Resize(7)),
+        load_resized(path, Resize(7)),
     )
 
 
@@ -314,7 +323,7 @@ def test_an_open_file_will_do(file):
         ),
     ],
 )
-def test_what_no_image_can_be_fitted_to_is_refused(given, message):
+def test_invalid_options_are_refused(given, message):
     with pytest.raises(InputError) as refused:
         Resize(**{"size": 8, **given}).check()
     assert str(refused.value) == f"{message}."
@@ -322,5 +331,5 @@ def test_what_no_image_can_be_fitted_to_is_refused(given, message):
 
 @pytest.mark.parametrize("background", ["white", "#fff", "rgb(1, 2, 3)"])
 @pytest.mark.parametrize("channels", [None, 1, 3])
-def test_what_can_be_fitted_to_is_not_refused(background, channels):
+def test_valid_options_are_not_refused(background, channels):
     Resize(1, channels=channels, background=background).check()

@@ -1,7 +1,7 @@
-"""Folders of images: which, in what order, with what labels, and kept where.
+"""Tests of image folders: selection, order, labels and cache.
 
-An image of one gray tells which it is by its value, so orders and pairs can be read
-off the arrays.
+Every image has one gray value that identifies it, so orders and pairs can be read off
+the arrays.
 """
 
 import json
@@ -21,7 +21,7 @@ from jaxgan import InputError, shuffled
 from jaxgan.data import Labels, Resize, by_folder, by_table, folder, paired_folders
 
 MODULE = import_module("jaxgan.data.readers.image_files")
-FIT = Resize(4)
+RESIZE = Resize(4)
 
 
 @pytest.fixture(autouse=True)
@@ -60,11 +60,11 @@ def decodes(monkeypatch):
     """The names of all images that are decoded."""
     names = []
 
-    def counted(file, fit, own=MODULE.fitted):
+    def counted(file, resize, own=MODULE.load_resized):
         names.append(Path(file).name)
-        return own(file, fit)
+        return own(file, resize)
 
-    monkeypatch.setattr(MODULE, "fitted", counted)
+    monkeypatch.setattr(MODULE, "load_resized", counted)
     return names
 
 
@@ -82,7 +82,7 @@ def test_images_of_all_sub_folders_come_in_the_order_of_their_paths(tmp_path):
     paint(tmp_path / "a/b/c/3.Jpeg", 30, quality=100)
     paint(tmp_path / "a-c/4.JPG", 40, quality=100)
     (tmp_path / "empty").mkdir()
-    data = folder(tmp_path, FIT)
+    data = folder(tmp_path, RESIZE)
     # "-" is before "/", and both are before letters.
     assert numbers(data) == [40, 10, 20, 30, 50]
     assert data.arrays.real.shape == (5, 4, 4, 3)
@@ -98,7 +98,7 @@ def test_hidden_and_other_files_are_left_out(tmp_path, images):
     (root / "a.png.bak").write_text("no image")
     (root / "d.png").mkdir()
     paint(root / "d.png/e.png", 5)
-    assert numbers(folder(str(root), FIT)) == [1, 2, 5]
+    assert numbers(folder(str(root), RESIZE)) == [1, 2, 5]
 
 
 def test_what_a_link_leads_to_is_an_image_too(tmp_path, images):
@@ -106,23 +106,23 @@ def test_what_a_link_leads_to_is_an_image_too(tmp_path, images):
     elsewhere = images(root="elsewhere", a=1, c=3)
     (root / "a.png").symlink_to(elsewhere / "a.png")
     (root / "more").symlink_to(elsewhere)
-    assert numbers(folder(root, FIT)) == [1, 2, 1, 3]
+    assert numbers(folder(root, RESIZE)) == [1, 2, 1, 3]
 
 
 def test_gray_images_have_one_channel_and_colored_three(images):
-    assert folder(images("gray", "L", a=1), FIT).arrays.real.shape == (1, 4, 4, 1)
-    assert folder(images("color", "RGB", a=1), FIT).arrays.real.shape == (1, 4, 4, 3)
+    assert folder(images("gray", "L", a=1), RESIZE).arrays.real.shape == (1, 4, 4, 1)
+    assert folder(images("color", "RGB", a=1), RESIZE).arrays.real.shape == (1, 4, 4, 3)
     for channels in (1, 3):
-        made = folder(images("gray"), FIT._replace(channels=channels))
+        made = folder(images("gray"), RESIZE._replace(channels=channels))
         assert made.arrays.real.shape == (1, 4, 4, channels)
         assert numbers(made) == [1]
 
 
-def test_what_is_fitted_is_what_comes_out(images):
+def test_images_are_resized_as_the_options_say(images):
     root = images(a=1, b=2)
-    fit = Resize(6, shape="pad", background="#0a0b0c", channels=3)
+    resize = Resize(6, shape="pad", background="#0a0b0c", channels=3)
     Image.new("RGB", (6, 2), "red").save(root / "a.png")
-    found = folder(root, fit).arrays.real[0]
+    found = folder(root, resize).arrays.real[0]
     assert (
         found[:, 0].tolist()
         == [[10, 11, 12]] * 2 + [[255, 0, 0]] * 2 + [[10, 11, 12]] * 2
@@ -133,14 +133,14 @@ def test_no_folder_is_refused(tmp_path, images):
     images(a=1)
     for path in (tmp_path / "nowhere", tmp_path / "images" / "a.png"):
         with pytest.raises(InputError) as refused:
-            folder(path, FIT)
+            folder(path, RESIZE)
         assert str(refused.value) == f"path: {path} is not a folder."
 
 
 def test_a_folder_without_images_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("no image")
     with pytest.raises(InputError) as refused:
-        folder(tmp_path, FIT)
+        folder(tmp_path, RESIZE)
     assert str(refused.value) == (
         f"path: {tmp_path} holds no images; they must end in .png, .jpg, .jpeg, .webp."
     )
@@ -151,17 +151,17 @@ def test_gray_and_color_are_not_mixed_unasked(images, stream, decodes):
     root = images(a=1, b=2)
     images(mode="L", c=3, d=4)
     with pytest.raises(InputError) as refused:
-        folder(root, FIT, stream=stream)
+        folder(root, RESIZE, stream=stream)
     assert str(refused.value) == (
-        f"channels: {root} mixes gray images (c.png) and color (a.png); say "
+        f"channels: {root} mixes gray images (c.png) and color (a.png); set "
         "channels=1 or channels=3."
     )
     assert not decodes
-    mixed = folder(root, FIT._replace(channels=1), stream=stream)
+    mixed = folder(root, RESIZE._replace(channels=1), stream=stream)
     assert numbers(mixed) == [1, 2, 3, 4]
 
 
-def test_an_impossible_fit_is_refused(images):
+def test_an_invalid_resize_is_refused(images):
     with pytest.raises(InputError, match="size must be an integer of at least 1"):
         folder(images(a=1), Resize(0))
 
@@ -171,7 +171,7 @@ def test_an_impossible_fit_is_refused(images):
 
 def test_sub_folders_are_classes_by_name(images):
     root = images(**{"dog/1": 1, "cat/2": 2, "dog/big/3": 3, "ant/4": 4})
-    data = folder(root, FIT, labels=by_folder)
+    data = folder(root, RESIZE, labels=by_folder)
     [label] = data.arrays.condition
     assert data.classes == ("ant", "cat", "dog")
     assert numbers(data) == [4, 2, 1, 3]
@@ -179,7 +179,7 @@ def test_sub_folders_are_classes_by_name(images):
 
 
 def test_sub_folders_named_by_integers_are_in_their_order(images):
-    data = folder(images(**{"7/a": 1, "10/b": 2}), FIT, labels=by_folder)
+    data = folder(images(**{"7/a": 1, "10/b": 2}), RESIZE, labels=by_folder)
     assert data.arrays.condition[0].tolist() == [1, 0]
     assert data.classes == ("7", "10")
     assert numbers(data) == [2, 1]
@@ -187,7 +187,7 @@ def test_sub_folders_named_by_integers_are_in_their_order(images):
 
 def test_names_that_only_look_like_one_integer_are_classes_of_their_own(images):
     root = images(**{"1/a": 1, "01/b": 2})
-    data = folder(root, FIT, labels=by_folder)
+    data = folder(root, RESIZE, labels=by_folder)
     assert data.classes == ("01", "1") and data.arrays.condition[0].tolist() == [0, 1]
 
 
@@ -219,41 +219,42 @@ def test_own_labels_are_as_many_as_the_images(images):
     root = images(a=1, b=2)
     for labels in (lambda names: np.arange(2), lambda names: Labels((np.arange(3),))):
         with pytest.raises(InputError, match=r"^labels (must )?return"):
-            folder(root, FIT, labels=labels)
+            folder(root, RESIZE, labels=labels)
 
 
 def test_a_passing_error_is_not_remembered(images, monkeypatch):
-    root, own = images(a=1, b=2), MODULE.fitted
+    root, own = images(a=1, b=2), MODULE.load_resized
 
-    def unlucky(file, fit):
+    def unlucky(file, resize):
         if "b" in Path(file).name:
             raise MemoryError
-        return own(file, fit)
+        return own(file, resize)
 
     with monkeypatch.context() as patched:
-        patched.setattr(MODULE, "fitted", unlucky)
+        patched.setattr(MODULE, "load_resized", unlucky)
         with pytest.raises(MemoryError):
-            folder(root, FIT)
-    assert len(folder(root, FIT)) == 2
+            folder(root, RESIZE)
+    assert len(folder(root, RESIZE)) == 2
 
 
 def test_a_damaged_cache_says_so_or_is_made_anew(images, tmp_path):
     root, cache = images(a=1, b=2), tmp_path / "kept"
-    folder(root, FIT, cache=cache)
+    folder(root, RESIZE, cache=cache)
     [listed], [entry] = cache.glob("*.json"), cache.glob("*.npy")
     listed.unlink()
-    assert numbers(folder(root, FIT, cache=str(cache))) == [1, 2]
+    assert numbers(folder(root, RESIZE, cache=str(cache))) == [1, 2]
     entry.write_bytes(entry.read_bytes()[:80])
     with pytest.raises(InputError, match=r"^cache: .*npy is damaged; remove it"):
-        folder(root, FIT, cache=cache)
+        folder(root, RESIZE, cache=cache)
 
 
 def test_a_file_in_no_sub_folder_has_no_class(images, decodes):
     root = images(**{"a/1": 1, "stray": 2})
     with pytest.raises(InputError) as refused:
-        folder(root, FIT, labels=by_folder)
+        folder(root, RESIZE, labels=by_folder)
     assert str(refused.value) == (
-        "labels: stray.png lies in no sub-folder; give every class a folder of its own."
+        "labels: stray.png is not in a sub-folder; put every class in a sub-folder of "
+        "its own."
     )
     assert not decodes
 
@@ -292,22 +293,22 @@ def test_rows_of_a_table_go_with_their_files(images, table, ending, suffix):
         {"file": f"c{suffix}", "kind": "ant", "text": "drei", "n": "30"},
         {"file": f"a{suffix}", "kind": "zebra", "text": "eins", "n": "1"},
     )
-    named = folder(root, FIT, labels=by_table(path, "kind"))
+    named = folder(root, RESIZE, labels=by_table(path, "kind"))
     assert numbers(named) == [1, 3, 2]
     assert named.classes == ("ant", "zebra")
     assert named.arrays.condition[0].tolist() == [1, 0, 1]
     assert named.arrays.condition[0].dtype == np.int32
 
-    counted = folder(root, FIT, labels=by_table(path, "n"))
+    counted = folder(root, RESIZE, labels=by_table(path, "n"))
     assert counted.classes == ()
     assert counted.arrays.condition[0].tolist() == [1, 30, -2]
 
-    told = folder(root, FIT, labels=by_table(str(path), caption="text"))
+    told = folder(root, RESIZE, labels=by_table(str(path), caption="text"))
     assert told.classes == ()
     assert told.arrays.condition[0].tolist() == ["eins", "drei", "zwei é"]
     assert told.arrays.condition[0].dtype.kind == "U"
 
-    both = folder(root, FIT, labels=by_table(path, "kind", "text"))
+    both = folder(root, RESIZE, labels=by_table(path, "kind", "text"))
     assert both.classes == ("ant", "zebra")
     assert [c.tolist() for c in both.arrays.condition] == [
         [1, 0, 1],
@@ -317,13 +318,13 @@ def test_rows_of_a_table_go_with_their_files(images, table, ending, suffix):
 
 def test_integers_of_a_json_table_are_integers(images, table):
     path = table(".jsonl", {"file": "a", "n": 7}, {"file": "b", "n": 3})
-    data = folder(images(a=1, b=2), FIT, labels=by_table(path, "n"))
+    data = folder(images(a=1, b=2), RESIZE, labels=by_table(path, "n"))
     assert data.arrays.condition[0].tolist() == [7, 3] and data.classes == ()
 
 
 def test_another_column_may_name_the_files(images, table):
     path = table(".csv", {"name": "b", "file": 5}, {"name": "a", "file": 6})
-    data = folder(images(a=1, b=2), FIT, labels=by_table(path, "file", file="name"))
+    data = folder(images(a=1, b=2), RESIZE, labels=by_table(path, "file", file="name"))
     assert data.arrays.condition[0].tolist() == [6, 5]
 
 
@@ -331,7 +332,7 @@ def test_tables_as_spreadsheets_write_them_are_read(images, tmp_path):
     path = tmp_path / "table.csv"
     text = '\ufefffile,text\r\na.png,"one, ""two""\nthree"\r\nb.png, \r\n\r\n'
     path.write_bytes(text.encode())
-    data = folder(images(a=1, b=2), FIT, labels=by_table(path, caption="text"))
+    data = folder(images(a=1, b=2), RESIZE, labels=by_table(path, caption="text"))
     assert data.arrays.condition[0].tolist() == ['one, "two"\nthree', " "]
 
 
@@ -342,7 +343,7 @@ def test_of_two_files_that_differ_by_their_ending_each_has_its_row(
     root = images(a=1)
     paint(root / other, 2, lossless=True)
     path = table(".csv", {"file": other, "n": 5}, {"file": "a.png", "n": 6})
-    data = folder(root, FIT, labels=by_table(path, "n"))
+    data = folder(root, RESIZE, labels=by_table(path, "n"))
     assert numbers(data) == [1, 2] and data.arrays.condition[0].tolist() == [6, 5]
 
 
@@ -367,7 +368,7 @@ def test_files_and_rows_match_one_to_one(images, table, ending, rows, message, d
     if ending == ".jsonl":  # which has no line of names
         message = message.replace("line 4", "line 3")
     with pytest.raises(InputError) as refused:
-        folder(root, FIT, labels=by_table(path, "n"))
+        folder(root, RESIZE, labels=by_table(path, "n"))
     separator = " " if message.startswith("has") else ", "
     assert str(refused.value) == f"{path}{separator}{message}"
     assert not decodes
@@ -376,7 +377,7 @@ def test_files_and_rows_match_one_to_one(images, table, ending, rows, message, d
 def test_files_without_a_row_are_counted(images, table):
     path = table(".csv", ROWS[0])
     with pytest.raises(InputError, match=r"for b\.png and 2 other images; add one"):
-        folder(images(a=1, b=2, c=3, d=4), FIT, labels=by_table(path, "n"))
+        folder(images(a=1, b=2, c=3, d=4), RESIZE, labels=by_table(path, "n"))
 
 
 @pytest.mark.parametrize("ending", TABLES)
@@ -442,8 +443,8 @@ def test_a_table_must_be_there_and_a_column_asked_for(tmp_path, table):
 
 def test_integers_that_are_too_large_are_refused(images, table):
     path = table(".csv", {"file": "a", "n": 2**31}, {"file": "b", "n": 0})
-    with pytest.raises(InputError, match="2147483648 out of bounds for int32; give"):
-        folder(images(a=1, b=2), FIT, labels=by_table(path, "n"))
+    with pytest.raises(InputError, match="2147483648 out of bounds for int32; use"):
+        folder(images(a=1, b=2), RESIZE, labels=by_table(path, "n"))
 
 
 # Images that cannot be read.
@@ -484,11 +485,11 @@ def test_an_image_that_cannot_be_read_is_named(
     root = images(a=1, z=2)
     damage(root / name)
     with pytest.raises(InputError) as refused:
-        folder(root, FIT)
+        folder(root, RESIZE)
     message = str(refused.value)
     assert message.startswith(f"{root}: 1 of 3 images cannot be read: {name} (")
     assert reason in message
-    assert message.endswith("). Mend or remove them, or say corrupt='skip'.")
+    assert message.endswith("). Repair or remove them, or set on_error='skip'.")
 
 
 @pytest.mark.parametrize(("damage", "name", "reason"), DAMAGES)
@@ -499,7 +500,7 @@ def test_an_image_that_cannot_be_read_is_left_out_and_logged(
     damage(root / name)
     for _ in range(2):  # the second time from the cache
         caplog.clear()
-        assert numbers(folder(root, FIT, corrupt="skip")) == [1, 2]
+        assert numbers(folder(root, RESIZE, on_error="skip")) == [1, 2]
         [record] = caplog.records
         assert (record.name, record.levelname) == (MODULE.__name__, "WARNING")
         assert record.getMessage().startswith(
@@ -514,14 +515,14 @@ def test_all_that_cannot_be_read_are_named_up_to_five(images):
     for i in range(5):
         scribble(root / f"{i}.png")
     with pytest.raises(InputError) as refused:
-        folder(root, FIT)
+        folder(root, RESIZE)
     names = [f"{i}.png" for i in range(5)]
     told = "; ".join(f"{name} (cannot identify image file '{name}')" for name in names)
-    assert f": 5 of 6 images cannot be read: {told}. Mend" in str(refused.value)
+    assert f": 5 of 6 images cannot be read: {told}. Repair" in str(refused.value)
     scribble(root / "5.png")
     scribble(root / "6.png")
     with pytest.raises(InputError) as refused:
-        folder(root, FIT)
+        folder(root, RESIZE)
     assert f": 7 of 8 images cannot be read: {told}; all of them are listed in" in str(
         refused.value
     )
@@ -534,22 +535,22 @@ def test_labels_stay_with_their_images_when_some_are_left_out(images, table):
     rows = [{"file": f"{'aaaabbbcc'[i]}/{i}", "n": i} for i in (0, 1, 2, 3, 4, 5, 7, 8)]
     labels = by_table(table(".csv", *rows), "n", caption="file")
     for _ in range(2):
-        data = folder(root, FIT, labels=labels, corrupt="skip")
+        data = folder(root, RESIZE, labels=labels, on_error="skip")
         assert numbers(data) == [1, 3, 5, 7]
         label, caption = data.arrays.condition
         assert label.tolist() == [1, 3, 5, 7]
         assert caption.tolist() == ["a/1", "a/3", "b/5", "c/7"]
-        data = folder(root, FIT, labels=by_folder, corrupt="skip")
+        data = folder(root, RESIZE, labels=by_folder, on_error="skip")
         assert data.arrays.condition[0].tolist() == [0, 0, 1, 2]
 
 
 def test_what_was_left_out_once_is_still_refused_where_it_should_be(images, decodes):
     root = images(a=1, z=2)
     scribble(root / "x.png")
-    folder(root, FIT, corrupt="skip")
+    folder(root, RESIZE, on_error="skip")
     decodes.clear()
     with pytest.raises(InputError, match=r"1 of 3 images cannot be read: x\.png"):
-        folder(root, FIT)
+        folder(root, RESIZE)
     assert not decodes
 
 
@@ -559,15 +560,15 @@ def test_a_folder_of_which_nothing_can_be_read_is_refused(images):
         scribble(root / name)
     for _ in range(2):
         with pytest.raises(InputError, match="2 of 2 images cannot be read"):
-            folder(root, FIT, corrupt="skip")
+            folder(root, RESIZE, on_error="skip")
 
 
-def test_an_image_that_was_mended_is_back(images):
+def test_an_image_that_was_repaired_is_back(images):
     root = images(a=1, z=2)
     scribble(root / "x.png")
-    assert numbers(folder(root, FIT, corrupt="skip")) == [1, 2]
+    assert numbers(folder(root, RESIZE, on_error="skip")) == [1, 2]
     paint(root / "x.png", 9)
-    assert numbers(folder(root, FIT)) == [1, 9, 2]
+    assert numbers(folder(root, RESIZE)) == [1, 9, 2]
 
 
 # The cache.
@@ -575,15 +576,15 @@ def test_an_image_that_was_mended_is_back(images):
 
 def test_images_are_decoded_once(images, decodes):
     root = images(a=1, b=2)
-    first = folder(root, FIT)
+    first = folder(root, RESIZE)
     assert sorted(decodes) == ["a.png", "b.png"]
-    again = folder(root, FIT)
+    again = folder(root, RESIZE)
     assert len(decodes) == 2
     np.testing.assert_array_equal(again.arrays.real, first.arrays.real)
 
 
 def test_images_are_mapped_from_the_cache_and_cannot_be_changed(images, own_entries):
-    real = folder(images(a=1, b=2), FIT).arrays.real
+    real = folder(images(a=1, b=2), RESIZE).arrays.real
     owner = real
     while not isinstance(owner, np.memmap):
         owner = owner.base
@@ -594,7 +595,7 @@ def test_images_are_mapped_from_the_cache_and_cannot_be_changed(images, own_entr
 
 def test_a_cache_may_be_named(images, tmp_path, own_entries):
     root, named = images(a=1), tmp_path / "some" / "where"
-    folder(root, FIT, cache=named)
+    folder(root, RESIZE, cache=named)
     assert len(entries(named)) == 1
     assert not own_entries.exists()
 
@@ -603,36 +604,36 @@ def test_files_that_were_touched_or_copied_are_known_by_their_contents(
     images, decodes, tmp_path, own_entries
 ):
     root = images(a=1, b=2)
-    folder(root, FIT)
+    folder(root, RESIZE)
     decodes.clear()
     os.utime(root / "a.png", (1, 1))
-    assert numbers(folder(root, FIT)) == [1, 2]
+    assert numbers(folder(root, RESIZE)) == [1, 2]
     shutil.copytree(root, tmp_path / "copy")
-    assert numbers(folder(tmp_path / "copy", FIT)) == [1, 2]
+    assert numbers(folder(tmp_path / "copy", RESIZE)) == [1, 2]
     assert not decodes and len(entries(own_entries)) == 1
 
 
 def test_contents_that_changed_are_noticed_at_the_same_size_and_time(images, decodes):
     root = images(a=1, b=2)
-    folder(root, FIT)
+    folder(root, RESIZE)
     before = (root / "b.png").stat()
     time.sleep(0.02)  # a tick of the clock of the file system
     paint(root / "b.png", 9)
     os.utime(root / "b.png", ns=(before.st_atime_ns, before.st_mtime_ns))
     after = (root / "b.png").stat()
     assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
-    assert numbers(folder(root, FIT)) == [1, 9]
+    assert numbers(folder(root, RESIZE)) == [1, 9]
 
 
 def test_files_that_come_and_go_are_noticed(images):
     root = images(a=1, b=2)
-    assert numbers(folder(root, FIT)) == [1, 2]
+    assert numbers(folder(root, RESIZE)) == [1, 2]
     paint(root / "c.png", 3)
-    assert numbers(folder(root, FIT)) == [1, 2, 3]
+    assert numbers(folder(root, RESIZE)) == [1, 2, 3]
     (root / "a.png").rename(root / "d.png")
-    assert numbers(folder(root, FIT)) == [2, 3, 1]
+    assert numbers(folder(root, RESIZE)) == [2, 3, 1]
     (root / "b.png").unlink()
-    assert numbers(folder(root, FIT)) == [3, 1]
+    assert numbers(folder(root, RESIZE)) == [3, 1]
 
 
 @pytest.mark.parametrize(
@@ -646,13 +647,13 @@ def test_files_that_come_and_go_are_noticed(images):
     ],
     ids=str,
 )
-def test_another_fit_is_another_entry(images, other, own_entries, decodes):
+def test_another_resize_is_another_entry(images, other, own_entries, decodes):
     root = images(a=1)
-    folder(root, FIT)
+    folder(root, RESIZE)
     folder(root, other)
     assert len(entries(own_entries)) == 2 and len(decodes) == 2
     assert folder(root, other).arrays.real.shape[1:3] == (other.size, other.size)
-    assert folder(root, FIT).arrays.real.shape == (1, 4, 4, 3)
+    assert folder(root, RESIZE).arrays.real.shape == (1, 4, 4, 3)
     assert len(decodes) == 2
 
 
@@ -660,24 +661,24 @@ def test_colors_that_are_found_and_asked_for_are_one_entry(
     images, own_entries, decodes
 ):
     root = images(a=1)
-    folder(root, FIT)
-    folder(root, FIT._replace(channels=3))
+    folder(root, RESIZE)
+    folder(root, RESIZE._replace(channels=3))
     assert len(entries(own_entries)) == 1 and len(decodes) == 1
 
 
 def test_several_at_once_make_one_entry(images, monkeypatch, decodes, own_entries):
     root = images(**{f"x{i}": i for i in range(8)})
 
-    def slow(file, fit, own=MODULE.fitted):
+    def slow(file, resize, own=MODULE.load_resized):
         time.sleep(0.01)
-        return own(file, fit)
+        return own(file, resize)
 
-    monkeypatch.setattr(MODULE, "fitted", slow)
+    monkeypatch.setattr(MODULE, "load_resized", slow)
     start, found = threading.Barrier(4), []
 
     def build():
         start.wait()
-        found.append(numbers(folder(root, FIT)))
+        found.append(numbers(folder(root, RESIZE)))
 
     threads = [threading.Thread(target=build) for _ in range(4)]
     for thread in threads:
@@ -693,17 +694,17 @@ def test_a_decoding_that_is_interrupted_leaves_nothing_half_done(
 ):
     root = images(**{f"x{i}": i for i in range(8)})
 
-    def interrupted(file, fit, own=MODULE.fitted):
+    def interrupted(file, resize, own=MODULE.load_resized):
         if file.name == "x5.png":
             raise KeyboardInterrupt
-        return own(file, fit)
+        return own(file, resize)
 
     with monkeypatch.context() as patched:
-        patched.setattr(MODULE, "fitted", interrupted)
+        patched.setattr(MODULE, "load_resized", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            folder(root, FIT)
+            folder(root, RESIZE)
     assert {path.suffix for path in own_entries.iterdir()} <= {".lock"}
-    assert numbers(folder(root, FIT)) == list(range(8))
+    assert numbers(folder(root, RESIZE)) == list(range(8))
 
 
 @pytest.mark.parametrize("below", ["", "sub"])
@@ -713,7 +714,7 @@ def test_a_cache_that_cannot_be_written_is_refused_first(
     (tmp_path / "file").write_text("a file")
     place = tmp_path / "file" / below
     with pytest.raises(InputError) as refused:
-        folder(images(a=1), FIT, cache=place)
+        folder(images(a=1), RESIZE, cache=place)
     reason = "Not a directory" if below else "File exists"
     assert str(refused.value) == (
         f"cache: {place} cannot be written ({reason}); name another folder, there or "
@@ -731,16 +732,16 @@ def test_a_disk_without_room_is_refused_before_anything_is_decoded(
     root, needed = images(a=1, b=2), 2 * 4 * 4 * 3
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(99, 99, needed - 1))
     with pytest.raises(InputError) as refused:
-        folder(root, FIT)
+        folder(root, RESIZE)
     assert str(refused.value) == (
         f"cache: 0.0 GiB of images do not fit in {own_entries}, where 0.0 GiB are "
         "free; name another folder, there or in JAXGAN_CACHE, or stream the images."
     )
     assert not decodes
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(99, 99, needed))
-    assert numbers(folder(root, FIT)) == [1, 2]
+    assert numbers(folder(root, RESIZE)) == [1, 2]
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(99, 99, 0))
-    assert numbers(folder(root, FIT)) == [1, 2]
+    assert numbers(folder(root, RESIZE)) == [1, 2]
 
 
 # Streams.
@@ -762,9 +763,9 @@ def untidy(tmp_path):
 @pytest.mark.parametrize("shape", ["crop", "pad", "stretch"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_stream_is_what_the_cache_would_hold(untidy, shape, channels):
-    fit = Resize(8, shape, channels=channels, background="teal")
-    held = folder(untidy, fit, labels=by_folder)
-    streamed = folder(untidy, fit, labels=by_folder, stream=True)
+    resize = Resize(8, shape, channels=channels, background="teal")
+    held = folder(untidy, resize, labels=by_folder)
+    streamed = folder(untidy, resize, labels=by_folder, stream=True)
     assert streamed.arrays is None and len(streamed) == len(held) == 12
     assert streamed.classes == held.classes == ("a", "b")
     for indices in (np.arange(12), np.array([11, 3, 3, 0]), np.array([5])):
@@ -775,12 +776,12 @@ def test_a_stream_is_what_the_cache_would_hold(untidy, shape, channels):
 
 
 def test_a_stream_keeps_nothing(images, own_entries):
-    assert numbers(folder(images(a=1), FIT, stream=True)) == [1]
+    assert numbers(folder(images(a=1), RESIZE, stream=True)) == [1]
     assert not own_entries.exists()
 
 
 def test_a_stream_finds_out_whether_images_are_gray(images):
-    assert folder(images(mode="L", a=1), FIT, stream=True).gather(
+    assert folder(images(mode="L", a=1), RESIZE, stream=True).gather(
         np.array([0])
     ).real.shape == (1, 4, 4, 1)
 
@@ -789,11 +790,11 @@ def test_a_stream_finds_out_whether_images_are_gray(images):
 def test_a_stream_names_what_it_cannot_read(images, damage, name, reason):
     root = images(a=1, z=2)
     damage(root / name)
-    data = folder(root, FIT, stream=True)
+    data = folder(root, RESIZE, stream=True)
     assert data.gather(np.array([0, 2])).real[:, 0, 0, 0].tolist() == [1, 2]
     with pytest.raises(InputError) as refused:
         data.gather(np.array([0, 1]))
-    said = f"{root / name} cannot be read; mend or remove it: "
+    said = f"{root / name} cannot be read; repair or remove it: "
     assert str(refused.value).startswith(said)
 
 
@@ -812,9 +813,9 @@ def test_a_folder_as_a_source_goes_on_where_it_was(untidy, stream):
 
 
 def test_a_source_of_a_stream_is_that_of_the_cache(untidy):
-    fit = Resize(8, channels=3)
+    resize = Resize(8, channels=3)
     held, streamed = (
-        shuffled(folder(untidy, fit, stream=stream), 5) for stream in (False, True)
+        shuffled(folder(untidy, resize, stream=stream), 5) for stream in (False, True)
     )
     for step in (0, 1, 5):
         for one, other in zip(held(3, step), streamed(3, step), strict=True):
@@ -825,7 +826,7 @@ def test_a_source_of_a_stream_names_what_it_cannot_read(images):
     root = images(a=1)
     scribble(root / "x.png")
     with pytest.raises(InputError, match=r"x\.png cannot be read"):
-        shuffled(folder(root, FIT, stream=True), 2)(0, 0)
+        shuffled(folder(root, RESIZE, stream=True), 2)(0, 0)
 
 
 # Pairs.
@@ -841,37 +842,37 @@ def test_images_of_the_same_name_are_pairs(images, stream):
     first = images("first", **{"b": 2, "a": 1, "sub/c": 3})
     second = images("second", **{"b": 20, "sub/c": 30})
     paint(second / "a.webp", 10, lossless=True)
-    data = paired_folders(first, str(second), FIT, stream=stream)
+    data = paired_folders(first, str(second), RESIZE, stream=stream)
     assert pairs(data) == [(1, 10), (2, 20), (3, 30)]
     assert [x.shape for x in data.gather(np.array([2])).real] == [(1, 4, 4, 3)] * 2
-    assert pairs(paired_folders(second, first, FIT)) == [(10, 1), (20, 2), (30, 3)]
+    assert pairs(paired_folders(second, first, RESIZE)) == [(10, 1), (20, 2), (30, 3)]
 
 
 def test_images_that_sort_otherwise_with_their_endings_are_still_pairs(images):
     # "a" is before "a b", but "a.png" after "a b.png".
     first = images("first", **{"a": 1, "a b": 2})
     second = images("second", **{"a": 10, "a b": 20})
-    found = pairs(paired_folders(first, second, FIT))
+    found = pairs(paired_folders(first, second, RESIZE))
     assert sorted(found) == [(1, 10), (2, 20)]
     (second / "a b.png").rename(second / "a b.PNG")
-    assert pairs(paired_folders(first, second, FIT)) == found
+    assert pairs(paired_folders(first, second, RESIZE)) == found
 
 
 def test_images_without_a_partner_are_refused_or_left_out(images):
     first = images("first", a=1, b=2, c=3, d=4)
     second = images("second", b=20, d=40, e=50)
     with pytest.raises(InputError) as refused:
-        paired_folders(first, second, FIT)
+        paired_folders(first, second, RESIZE)
     assert str(refused.value) == (
         f"{first / 'a.png'} has no partner in {second} (2 such images); add or remove "
-        "them, or say unmatched='skip'."
+        "them, or set unmatched='skip'."
     )
-    found = paired_folders(first, second, FIT, unmatched="skip")
+    found = paired_folders(first, second, RESIZE, unmatched="skip")
     assert pairs(found) == [(2, 20), (4, 40)]
     for name in ("a.png", "c.png"):
         (first / name).unlink()
     with pytest.raises(InputError) as refused:
-        paired_folders(first, second, FIT)
+        paired_folders(first, second, RESIZE)
     assert str(refused.value).startswith(
         f"{second / 'e.png'} has no partner in {first} (1 such images)"
     )
@@ -880,17 +881,16 @@ def test_images_without_a_partner_are_refused_or_left_out(images):
 def test_folders_without_a_pair_are_refused(images):
     first, second = images("first", a=1), images("second", b=2)
     with pytest.raises(InputError, match=r"a\.png has no partner"):
-        paired_folders(first, second, FIT, unmatched="skip")
+        paired_folders(first, second, RESIZE, unmatched="skip")
 
 
 def test_two_images_that_could_be_the_same_partner_are_refused(images):
     first, second = images("first", a=1), images("second", a=10)
     paint(second / "a.webp", 11, lossless=True)
     with pytest.raises(InputError) as refused:
-        paired_folders(first, second, FIT)
+        paired_folders(first, second, RESIZE)
     assert str(refused.value) == (
-        f"{second} holds a.png and a.webp, of which either could be a partner; remove "
-        "one."
+        f"{second} holds a.png and a.webp; either could be the partner, so remove one."
     )
 
 
@@ -900,10 +900,10 @@ def test_a_pair_of_which_one_cannot_be_read_is_left_out(images, caplog):
     scribble(first / "b.png")
     scribble(second / "c.png")
     with pytest.raises(InputError, match=r"1 of 4 images cannot be read: b\.png"):
-        paired_folders(first, second, FIT)
+        paired_folders(first, second, RESIZE)
     for _ in range(2):
         caplog.clear()
-        data = paired_folders(first, second, FIT, corrupt="skip")
+        data = paired_folders(first, second, RESIZE, on_error="skip")
         assert pairs(data) == [(1, 10), (4, 40)]
         told = [record.getMessage() for record in caplog.records]
         assert [str(first) in told[0], str(second) in told[1]] == [True, True]
@@ -914,13 +914,13 @@ def test_pairs_of_which_none_can_be_read_are_refused(images):
     first, second = images("first", a=1, b=2), images("second", a=10, b=20)
     scribble(first / "b.png")
     scribble(second / "a.png")
-    with pytest.raises(InputError, match="no pair of which both images can be read"):
-        paired_folders(first, second, FIT, corrupt="skip")
+    with pytest.raises(InputError, match="no pair whose images can both be read"):
+        paired_folders(first, second, RESIZE, on_error="skip")
 
 
 def test_pairs_of_gray_and_color_keep_their_channels(images):
     first, second = images("first", "L", a=1), images("second", a=10)
-    real = paired_folders(first, second, FIT).gather(np.array([0])).real
+    real = paired_folders(first, second, RESIZE).gather(np.array([0])).real
     assert [x.shape[-1] for x in real] == [1, 3]
 
 
@@ -985,14 +985,14 @@ def test_drawings_by_different_hands_are_pairs_by_name(real_data, emoji_cache):
 def test_a_link_to_the_folder_itself_is_not_followed(images):
     root = images(a=1)
     (root / "again").symlink_to(root, target_is_directory=True)
-    assert len(folder(root, FIT)) == 1
+    assert len(folder(root, RESIZE)) == 1
 
 
 def test_streamed_images_cannot_be_left_out(images):
-    with pytest.raises(InputError, match="corrupt: only decoding says which images"):
-        folder(images(a=1), FIT, corrupt="skip", stream=True)
+    with pytest.raises(InputError, match="on_error: streamed images cannot be skipp"):
+        folder(images(a=1), RESIZE, on_error="skip", stream=True)
 
 
-def test_trouble_is_dealt_with_in_ways_that_there_are():
+def test_on_error_is_raise_or_skip():
     with pytest.raises(InputError, match=r"^unmatched must be 'raise' or 'skip', got"):
-        MODULE.check_trouble("unmatched", "ignore")
+        MODULE.check_on_error("unmatched", "ignore")

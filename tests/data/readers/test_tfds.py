@@ -28,7 +28,7 @@ def nothing_of_the_user(monkeypatch, tmp_path):
 
 
 def grays(data):
-    """What tells the tiny set's examples apart."""
+    """The gray values that identify the examples of the tiny set."""
     return data.gather(np.arange(len(data))).real[:, 0, 0, 0].tolist()
 
 
@@ -80,7 +80,7 @@ def test_any_features_may_be_examples_and_conditions(prepared):
 
 FEATURES = [
     {"condition": ("label", "text", "grid")},
-    {"real": "photo", "fit": Resize(5, shape="pad")},
+    {"real": "photo", "resize": Resize(5, shape="pad")},
     {"real": "grid", "condition": ("image",)},
 ]
 
@@ -119,22 +119,21 @@ def test_what_does_not_fit_in_memory_is_streamed(prepared, monkeypatch):
     assert data.arrays is None and grays(data) == TRAIN
 
 
-def test_images_of_many_sizes_need_a_fit(prepared):
+def test_images_of_many_sizes_need_resize(prepared):
     with pytest.raises(InputError) as refused:
         tfds("tiny_set", real="photo", data_dir=prepared)
     assert str(refused.value) == (
-        "fit: the images of tiny_set differ in size; say which, as in fit=Fit(64)."
+        "resize: the images of tiny_set differ in size; choose one, as in "
+        "resize=Resize(64)."
     )
-    data = tfds("tiny_set", real="photo", data_dir=prepared, fit=Resize(6))
+    data = tfds("tiny_set", real="photo", data_dir=prepared, resize=Resize(6))
     assert data.arrays.real.shape == (10, 6, 6, 3)
     assert data.arrays.real[:, 2, 2].tolist() == [[gray, 0, 0] for gray in TRAIN]
 
 
 @pytest.mark.parametrize(("channels", "expected"), [(None, 1), (1, 1), (3, 3)])
-def test_a_fit_leaves_images_gray_unless_it_says_otherwise(
-    prepared, channels, expected
-):
-    data = tfds("tiny_set", data_dir=prepared, fit=Resize(5, channels=channels))
+def test_resize_keeps_images_gray_by_default(prepared, channels, expected):
+    data = tfds("tiny_set", data_dir=prepared, resize=Resize(5, channels=channels))
     assert data.arrays.real.shape == (10, 5, 5, expected)
     assert grays(data) == TRAIN
 
@@ -210,7 +209,7 @@ def test_other_formats_than_array_record_are_refused(elsewhere):
             {"condition": ("label", "class")},
             "tiny_set has no feature 'class', only grid, image, label, photo, text.",
         ),
-        ({"fit": Resize(0)}, "size must be an integer of at least 1, got 0."),
+        ({"resize": Resize(0)}, "size must be an integer of at least 1, got 0."),
     ],
 )
 def test_what_a_set_does_not_have_is_refused(prepared, given, message):
@@ -230,7 +229,7 @@ def test_a_set_that_nobody_knows_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "no set!", "mnist/no_such_config"])
 def test_a_name_that_is_none_is_refused(tmp_path, name):
-    with pytest.raises(InputError, match=f"name: TFDS refuses '{name}': "):
+    with pytest.raises(InputError, match=f"name: TFDS rejects '{name}': "):
         tfds(name, data_dir=tmp_path)
 
 
@@ -306,8 +305,8 @@ def test_without_a_network_nothing_is_tried(machine, tmp_path, answer):
     assert timeout <= 5
     assert str(refused.value) == (
         f"mnist is not prepared in {tmp_path}, and {url.removeprefix('https://')}, "
-        "where it is to be had, does not answer; connect to a network, or lay the "
-        f"files that would be downloaded in {tmp_path / 'downloads' / 'manual'}."
+        "where it is downloaded, does not answer; connect to a network, or put the "
+        f"files in {tmp_path / 'downloads' / 'manual'}."
     )
 
 

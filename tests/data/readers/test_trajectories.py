@@ -252,7 +252,7 @@ def test_a_path_that_does_not_exist_is_refused(tmp_path):
         trajectories(tmp_path / "nowhere")
     assert str(refused.value) == (
         f"trajectories: path {tmp_path / 'nowhere'} does not exist; it must be a text "
-        "file, or the folder in which .txt files lie, such as eth/test."
+        "file, or a folder with .txt files, such as eth/test."
     )
 
 

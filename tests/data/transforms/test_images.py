@@ -26,10 +26,10 @@ def steps(*heights, at=8, size=16):
 
 
 MADE = {
-    "gray": (grayscale, (12, 16, 1)),
-    "edges": (edge_map, (12, 16, 1)),
+    "grayscale": (grayscale, (12, 16, 1)),
+    "edge_map": (edge_map, (12, 16, 1)),
     "downscaled": (lambda some: downscaled(some, 4), (3, 4, 3)),
-    "framed": (lambda some: pad_to(some, 20), (20, 20, 3)),
+    "pad_to": (lambda some: pad_to(some, 20), (20, 20, 3)),
 }
 
 
@@ -55,12 +55,12 @@ def test_images_become_images_that_do_not_depend_on_each_other(make, shape):
 @pytest.mark.parametrize(
     "make", [make for make, _ in MADE.values()], ids=[name for name in MADE]
 )
-def test_what_is_no_image_of_bytes_is_refused(make, images, shown):
+def test_what_is_no_image_is_refused(make, images, shown):
     with pytest.raises(InputError) as refused:
         make(Batch(images))
     assert str(refused.value) == (
         "data: real must be images (b, h, w, 1 or 3), uint8 or floats in [-1, 1], got "
-        f"{shown}; make them so with `map`."
+        f"{shown}; convert them with `map`."
     )
 
 
@@ -74,7 +74,7 @@ def test_floats_between_minus_one_and_one_are_images_too(make):
     np.testing.assert_array_equal(*found)
 
 
-def test_gray_is_as_pillow_has_it():
+def test_grayscale_agrees_with_pillow():
     batch = photos(20)
     expected = [np.asarray(Image.fromarray(x).convert("L")) for x in batch.real]
     found = images_of(grayscale(batch))[..., 0].astype(int)
@@ -83,21 +83,21 @@ def test_gray_is_as_pillow_has_it():
     assert images_of(grayscale(Batch(ends))).ravel().tolist() == [0, 255]
 
 
-def test_gray_images_stay_as_they_are():
+def test_grayscale_keeps_gray_images():
     batch = photos(channels=1)
     np.testing.assert_array_equal(images_of(grayscale(batch)), batch.real)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("value", [0, 93, 255])
-def test_a_flat_image_has_no_edges(channels, value):
+def test_edge_map_of_a_flat_image_is_black(channels, value):
     flat = Batch(np.full((2, 9, 11, channels), value, np.uint8))
     found = images_of(edge_map(flat))
     assert found.shape == (2, 9, 11, 1) and not found.any()
 
 
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0])
-def test_a_step_has_one_line_along_it(sigma):
+def test_edge_map_of_a_step_is_one_line(sigma):
     [found] = images_of(edge_map(Batch(steps(100)), sigma))[..., 0].astype(int)
     [line, *others] = found
     assert all(row.tolist() == line.tolist() for row in others)
@@ -107,7 +107,7 @@ def test_a_step_has_one_line_along_it(sigma):
     assert not line[8 + int(4 * sigma) + 1 :].any()
 
 
-def test_edges_are_the_same_in_both_directions():
+def test_edge_map_is_the_same_in_both_directions():
     batch = photos(3, 16, 16, 1)
     turned = Batch(batch.real.swapaxes(1, 2))
     np.testing.assert_array_equal(
@@ -115,7 +115,7 @@ def test_edges_are_the_same_in_both_directions():
     )
 
 
-def test_a_wider_blur_makes_a_wider_line():
+def test_edge_map_with_a_wider_blur_has_a_wider_line():
     photo = Batch(steps(99))
     narrow, middle, wide = (
         images_of(edge_map(photo, sigma)).astype(int).sum() for sigma in (0.5, 1.0, 2.0)
@@ -123,20 +123,20 @@ def test_a_wider_blur_makes_a_wider_line():
     assert narrow < middle < wide
 
 
-def test_the_steepest_edge_of_every_image_is_white():
+def test_edge_map_makes_the_steepest_edge_of_every_image_white():
     faint, strong = images_of(edge_map(Batch(steps(16, 128))))
     np.testing.assert_array_equal(faint, strong)
     assert (images_of(edge_map(photos())).max(axis=(1, 2, 3)) == 255).all()
 
 
 @pytest.mark.parametrize("sigma", [0.0, -1.0, float("nan")])
-def test_a_blur_without_width_is_refused(sigma):
+def test_edge_map_needs_a_positive_sigma(sigma):
     with pytest.raises(InputError, match="edge_map: sigma must be "):
         edge_map(photos(), sigma)
 
 
 @pytest.mark.parametrize("factor", [1, 2, 4])
-def test_a_pixel_is_the_mean_of_its_square(factor):
+def test_downscaled_pixels_are_the_means_of_squares(factor):
     batch = photos()
     found = images_of(downscaled(batch, factor))
     assert found.shape == (5, 12 // factor, 16 // factor, 3)
@@ -147,7 +147,7 @@ def test_a_pixel_is_the_mean_of_its_square(factor):
 
 
 @pytest.mark.parametrize("factor", [3, 5, 8, 32])
-def test_a_factor_divides_height_and_width(factor):
+def test_downscaled_needs_a_factor_that_divides_height_and_width(factor):
     message = f"downscaled: a factor of {factor} does not divide images of 12×16"
     with pytest.raises(InputError, match=message):
         downscaled(photos(), factor)
@@ -169,14 +169,14 @@ def test_counts_are_at_least_one(make, message):
     ("size", "top", "left"), [(16, 2, 0), (17, 2, 0), (20, 4, 2), (21, 4, 2)]
 )
 @pytest.mark.parametrize("value", [0, 200])
-def test_a_frame_has_the_image_in_its_middle(size, top, left, value):
+def test_pad_to_centers_the_image(size, top, left, value):
     batch = photos()
     expected = np.full((5, size, size, 3), value, np.uint8)
     expected[:, top : top + 12, left : left + 16] = batch.real
     np.testing.assert_array_equal(images_of(pad_to(batch, size, value)), expected)
 
 
-def test_a_frame_is_not_smaller_than_its_image():
+def test_pad_to_needs_a_size_of_at_least_the_image():
     with pytest.raises(InputError, match="pad_to: images of 12×16 do not fit in a squ"):
         pad_to(photos(), 15)
 
@@ -195,6 +195,6 @@ def test_lazy_images_are_read_when_they_are_gathered():
 
 
 @pytest.mark.parametrize("value", [-1, 256])
-def test_a_frame_is_of_bytes(value):
+def test_pad_to_needs_a_value_from_0_to_255(value):
     with pytest.raises(InputError, match="pad_to: value must be from 0 to 255, got"):
         pad_to(Batch(np.zeros((1, 4, 4, 1), np.uint8)), 8, value)

@@ -32,16 +32,17 @@ def gradient_balanced(
     ∇ is the gradient with respect to the generated images, through the discriminator
     too. The norm is over the whole batch. If ∇ b is 0, so is s.
 
-    VQGAN takes the gradient at the generator's last layer; TF-GAN takes it at all
-    generator variables, and its `gradient_ratio` is that of the main loss to the
-    adversarial one. The gradient at the images does not depend on the architecture and
-    costs one more discriminator pass. Therefore both losses must depend on the fakes or
-    their scores; `path_length`, `mode_seeking` and penalties on weights do not.
+    VQGAN takes the gradient at the generator's last layer. TF-GAN takes it at all
+    generator variables; its `gradient_ratio` is the main loss's gradient norm over that
+    of the adversarial loss. The gradient at the images does not depend on the
+    architecture and costs one more discriminator pass. Both losses must depend on the
+    fakes or their scores; `path_length`, `mode_seeking` and penalties on weights do
+    not.
 
     Args:
         a: the loss that is added unscaled.
         b: the loss that is scaled.
-        ratio: ≥ 0, the norm of b's scaled gradient over that of a's; may be traced.
+        ratio: ≥ 0, the norm of ∇ (s · b) over the norm of ∇ a; may be traced.
         player: the player whose losses are balanced.
         name: name of the resulting term, the only one; both states advance together.
 

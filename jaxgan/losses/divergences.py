@@ -6,7 +6,7 @@ domain of f*,
 
     D_f(P‖Q) ≥ E_P g(D(x)) - E_Q f*(g(D(y))),  equal where g(D) = f'(p/q).
 
-A `Divergence` is the triple (f, f*, g). The names are those of Nowozin et al. 2016,
+A `Divergence` is the triple (f, f*, g). The names follow Nowozin et al. 2016,
 arXiv:1606.00709, tables 1, 2 and 6. Logits are large for reals in each.
 
 Where a formula grows like eᵗ, its logit grows only logarithmically beyond 30, so no

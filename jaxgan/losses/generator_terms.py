@@ -187,7 +187,7 @@ def path_length(weight: float | Array = 2.0, *, decay: float | Array = 0.99) -> 
     term's state, a moving average of l. It starts at 0, includes the present batch and
     is treated as a constant (in NVlabs' code a hundredth of its gradient flows). The
     Jacobian is with respect to the latents that the prior draws; StyleGAN uses the
-    output of its mapping network, where each layer's copy of w counts once in a mean.
+    output of its mapping network and averages over the layers' copies of w.
     The loss is usually lazy, `every(path_length(2.0), n=4)`.
 
     Args:

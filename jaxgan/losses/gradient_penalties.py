@@ -163,7 +163,7 @@ def gradient_penalty(
         discriminator pays λ · E (‖∇ D(x̂)‖ - t)²,  x̂ = ε x + (1 - ε) G(z),
         or, one-sided, λ · E max(0, ‖∇ D(x̂)‖ - t)²
 
-    The one-sided penalty is that of WGAN-LP, which does not penalize slopes below t.
+    The one-sided penalty (WGAN-LP) does not penalize gradient norms below t.
     The norm is computed for each example, and its gradient at zero is zero. In a
     conditional game, each interpolate uses the condition of its pair.
 

@@ -1,9 +1,9 @@
 """Kernel losses: maximum mean discrepancy (MMD) and the Cramér (energy) distance.
 
-The discriminator is an embedding. It maximizes the distance between the embedded batch
-of reals and that of fakes; the generator minimizes it. The default embedding is the
-logit, one number for each example. To use features instead, return them from the
-discriminator and select them:
+The discriminator is an embedding. It maximizes the distance between the embedded reals
+and the embedded fakes; the generator minimizes it. The default embedding is the logit,
+one number for each example. To use features instead, return them from the discriminator
+and select them:
 
     def embed(score):
         return score.features
@@ -36,7 +36,7 @@ from jaxgan.types import Loss, Payments, Round, Score
 Kernel = Callable[[Float[Array, "n d"], Float[Array, "m d"]], Float[Array, "n m"]]
 """Function from two sets of examples to their kernel matrix k(x, y).
 
-The sum of two kernels is a kernel.
+The sum of two kernels is a kernel too.
 """
 
 Embedding = Callable[[Score], Float[Array, "b ..."]]

@@ -118,10 +118,8 @@ def pointwise(
 
     def evaluate(record: Round, key: jax.Array) -> Payments:
         real_key, fake_key = jax.random.split(key)
-        reals, fakes = (
-            at_least_float32(record.real_score.logits),
-            at_least_float32(record.fake_score.logits),
-        )
+        reals = at_least_float32(record.real_score.logits)
+        fakes = at_least_float32(record.fake_score.logits)
 
         def discriminator_loss(
             target: Target, key: jax.Array, logits: Float[Array, "b *patch"]

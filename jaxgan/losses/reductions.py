@@ -40,9 +40,9 @@ def relative_patch_weights(weight: Array, values: Float[Array, "b *patch"]) -> A
 
     The result broadcasts with `values`. It is 0 for examples of weight zero.
     """
-    fitted = _align_weight(weight, values)
-    mean = fitted.mean(axis=tuple(range(1, fitted.ndim)), keepdims=True)
-    return jnp.where(mean > 0, fitted / jnp.where(mean > 0, mean, 1), 0)
+    aligned = _align_weight(weight, values)
+    mean = aligned.mean(axis=tuple(range(1, aligned.ndim)), keepdims=True)
+    return jnp.where(mean > 0, aligned / jnp.where(mean > 0, mean, 1), 0)
 
 
 def example_weights(weight: Weight) -> Float[Array, " b"] | None:
@@ -104,9 +104,8 @@ def weighted_mean(
         InputError: if the patches of the weight are not those of the values.
     """
     if weight is not None and not isinstance(weight, float) and weight.ndim > 1:
-        return record.mean(
-            per_example(_align_weight(weight, values) * at_least_float32(values))
-        )
+        weighted = _align_weight(weight, values) * at_least_float32(values)
+        return record.mean(per_example(weighted))
     values = per_example(values)
     return record.mean(values if weight is None else weight * values)
 

@@ -51,9 +51,9 @@ def relativistic(base: Loss) -> Loss:
 
     def differences(record: Round) -> Round:
         count_pairs("relativistic", record)
-        margin = at_least_float32(record.real_score.logits) - at_least_float32(
-            record.fake_score.logits
-        )
+        reals = at_least_float32(record.real_score.logits)
+        fakes = at_least_float32(record.fake_score.logits)
+        margin = reals - fakes
         weight = pair_weight(record)
         return _restrict_to_logits(record, margin, -margin, weight, weight)
 
@@ -88,10 +88,8 @@ def relativistic_average(base: Loss) -> Loss:
     """
 
     def differences(record: Round) -> Round:
-        reals, fakes = (
-            at_least_float32(record.real_score.logits),
-            at_least_float32(record.fake_score.logits),
-        )
+        reals = at_least_float32(record.real_score.logits)
+        fakes = at_least_float32(record.fake_score.logits)
         return _restrict_to_logits(
             record,
             reals - normalized_mean(record, fakes, record.fake_weight),

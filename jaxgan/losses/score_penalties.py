@@ -80,10 +80,8 @@ def lecam(weight: float | Array = 0.3, *, decay: float | Array = 0.99) -> Loss:
         record: Round, before: LogitAverages, key: Array
     ) -> tuple[Payments, LogitAverages]:
         del key
-        reals, fakes = (
-            at_least_float32(record.real_score.logits),
-            at_least_float32(record.fake_score.logits),
-        )
+        reals = at_least_float32(record.real_score.logits)
+        fakes = at_least_float32(record.fake_score.logits)
         real = normalized_mean(record, reals, record.weight)
         fake = normalized_mean(record, fakes, record.fake_weight)
         state = LogitAverages(

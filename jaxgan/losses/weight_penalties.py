@@ -22,7 +22,7 @@ from jaxgan.types import Loss, NetworkName, Payments, Round, Term, Tree, Variabl
 def orthogonal_penalty(
     network: NetworkName = "generator", *, weight: float | Array = 1e-4
 ) -> Loss:
-    """Create BigGAN's orthogonal regularization, which does not limit filter norms.
+    """Create BigGAN's orthogonal regularization, which leaves filter norms free.
 
         the network's player pays β · Σ over kernels of ‖WᵀW ⊙ (1 - I)‖²
 

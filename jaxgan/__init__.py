@@ -70,7 +70,7 @@ from jaxgan.losses.kernels import mmd as mmd
 from jaxgan.losses.kernels import rational_quadratic as rational_quadratic
 from jaxgan.losses.lenses import multi_scale as multi_scale
 from jaxgan.losses.lenses import top_k as top_k
-from jaxgan.losses.pointwise import Labels as Labels
+from jaxgan.losses.pointwise import Targets as Targets
 from jaxgan.losses.pointwise import pointwise as pointwise
 from jaxgan.losses.pointwise import uniform_targets as uniform_targets
 from jaxgan.losses.relativistic import relativistic as relativistic

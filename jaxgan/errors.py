@@ -1,4 +1,4 @@
-"""What jaxgan says when it refuses: one sentence, as early as possible."""
+"""Exceptions, and checks of arguments that raise them before anything compiles."""
 
 import math
 from numbers import Integral, Real
@@ -9,15 +9,15 @@ import numpy as np
 
 
 class InputError(ValueError):
-    """Something given by the caller is wrong; the message names it and the cure."""
+    """Error for an invalid argument; the message names it and says how to fix it."""
 
 
 class RunError(RuntimeError):
-    """A run had to stop; the message says where, why and what is safe."""
+    """Error that stopped a run; the message says where, why and what is intact."""
 
 
 class Interrupted(RunError):
-    """A signal stopped a run, which was saved first."""
+    """Error for a run that a signal stopped, after it was saved."""
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
@@ -25,12 +25,12 @@ class Interrupted(RunError):
 
 
 def is_concrete(value: Any) -> bool:
-    """False inside a `jit` or `vmap` trace, where a number has no value to check."""
+    """Return False for a tracer of `jit` or `vmap`, which has no value to check."""
     return not isinstance(value, jax.core.Tracer)
 
 
 def check_finite(name: str, value: Any) -> None:
-    """Refuse a hyperparameter that is not a finite number.
+    """Check that a hyperparameter is a finite number.
 
     Raises:
         InputError: if `value` is concrete and not finite.
@@ -40,7 +40,7 @@ def check_finite(name: str, value: Any) -> None:
 
 
 def check_non_negative(name: str, value: Any) -> None:
-    """Refuse a hyperparameter that is not a finite number of at least 0.
+    """Check that a hyperparameter is a finite number of at least 0.
 
     Raises:
         InputError: if `value` is concrete and negative or not finite.
@@ -51,7 +51,7 @@ def check_non_negative(name: str, value: Any) -> None:
 
 
 def check_positive(name: str, value: Any) -> None:
-    """Refuse a hyperparameter that is not a finite number above 0.
+    """Check that a hyperparameter is a finite number above 0.
 
     Raises:
         InputError: if `value` is concrete and not positive or not finite.
@@ -61,8 +61,8 @@ def check_positive(name: str, value: Any) -> None:
         raise InputError(f"{name} must be above 0, got {value!r}.")
 
 
-def check_share(name: str, value: Any) -> None:
-    """Refuse a hyperparameter that is not a number from 0 to 1, both included.
+def check_fraction(name: str, value: Any) -> None:
+    """Check that a hyperparameter is a number from 0 to 1, both included.
 
     Raises:
         InputError: if `value` is concrete and below 0, above 1 or not a number.
@@ -73,7 +73,7 @@ def check_share(name: str, value: Any) -> None:
 
 
 def check_decay(name: str, value: Any) -> None:
-    """Refuse a decay of a moving average that is not in [0, 1).
+    """Check that the decay of a moving average is in [0, 1).
 
     Raises:
         InputError: if `value` is concrete and negative, 1 or more, or not a number.
@@ -83,7 +83,7 @@ def check_decay(name: str, value: Any) -> None:
 
 
 def check_positive_int(name: str, value: Any) -> None:
-    """Refuse a count that is not an integer of at least 1.
+    """Check that a count is an integer of at least 1.
 
     Raises:
         InputError: if `value` is not an int or is below 1.
@@ -93,10 +93,10 @@ def check_positive_int(name: str, value: Any) -> None:
 
 
 def check_function(name: str, value: Any, example: str) -> None:
-    """Refuse what cannot be called.
+    """Check that a value is callable.
 
     Raises:
-        InputError: if `value` is not a function.
+        InputError: if `value` is not callable.
     """
     if not callable(value):
         raise InputError(
@@ -105,7 +105,7 @@ def check_function(name: str, value: Any, example: str) -> None:
 
 
 def check_names(name: str, value: Any) -> None:
-    """Refuse a single name where a tuple of them is wanted.
+    """Check that a value is a tuple of names, not a single name.
 
     Raises:
         InputError: if `value` is a string.
@@ -115,7 +115,7 @@ def check_names(name: str, value: Any) -> None:
 
 
 def check_weights(name: str, values: Any) -> None:
-    """Refuse example weights that are not finite numbers of at least 0.
+    """Check that example weights are finite numbers of at least 0.
 
     Raises:
         InputError: if `values` are concrete and one of them is not.
@@ -132,7 +132,7 @@ def check_weights(name: str, values: Any) -> None:
 
 
 def check_seed(name: str, value: Any) -> None:
-    """Refuse a seed that NumPy or JAX could not take.
+    """Check that a seed is valid for NumPy and JAX.
 
     Raises:
         InputError: if `value` is not an integer from 0 to 2³² - 1.

@@ -1,7 +1,7 @@
-"""Optimizers that keep weights inside a set, as optax transformations.
+"""Optax transformations for weight clipping and orthogonal weights.
 
-Each goes last in an `optax.chain`: it changes the update so that the parameters land on
-the nearest point of the set.
+Each must be the last in an `optax.chain`. It changes the update such that the updated
+parameters are projected onto the constraint set.
 
     optax.chain(optax.rmsprop(5e-5), clip_weights(0.01))
 """
@@ -14,17 +14,18 @@ import optax
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError, check_positive
-from jaxgan.precision import wide
+from jaxgan.precision import at_least_float32
 from jaxgan.types import Tree
 
 
 def clip_weights(limit: float | Array = 0.01) -> optax.GradientTransformation:
-    """The weight clipping of the first WGAN: every parameter stays in [-c, c].
+    """Clip all parameters to [-c, c] after each update, as in the original WGAN.
 
         θ ← clip(θ + update, -c, c)
 
-    All parameters, biases and scales included, as in the paper's code; `optax.masked`
-    spares some. The bound holds to the rounding of one addition.
+    It applies to all parameters, including biases and scales, as in the paper's code.
+    Use `optax.masked` to exclude some. The bound holds up to the rounding of one
+    addition.
 
     Args:
         limit: c > 0; may be traced.
@@ -47,14 +48,15 @@ def clip_weights(limit: float | Array = 0.01) -> optax.GradientTransformation:
 
 
 def project_orthogonal() -> optax.GradientTransformation:
-    """Every kernel stays a matrix with orthonormal columns (or rows, if it is wide).
+    """Project each kernel to the nearest orthogonal matrix after each update.
 
         W ← U Vᵀ,  where W + update = U Σ Vᵀ
 
-    the nearest such matrix. Kernels are the parameters of two or more dimensions, as
-    matrices with one column an output; all else is updated as usual. Every singular
-    value is then one, so a dense layer is 1-Lipschitz, a convolution up to the overlap
-    of its windows.
+    Kernels are the parameters with two or more axes, reshaped to matrices with one
+    column for each output. Their columns become orthonormal, or their rows if there are
+    fewer rows than columns. Other parameters are updated as usual. All singular values
+    are then one, so a dense layer is 1-Lipschitz, and a convolution is so up to the
+    overlap of its windows.
 
     Reference: Müller et al. 2019, arXiv:1911.13060; the nearest matrix:
     Higham 1986, doi:10.1137/0907079.
@@ -72,10 +74,10 @@ def project_orthogonal() -> optax.GradientTransformation:
         if kernel.ndim < 2:
             return kernel
         matrix = kernel.reshape(-1, kernel.shape[-1])
-        left, _, right = jnp.linalg.svd(wide(matrix), full_matrices=False)
+        left, _, right = jnp.linalg.svd(at_least_float32(matrix), full_matrices=False)
         return (left @ right).astype(kernel.dtype).reshape(kernel.shape)
 
-    return _projected("orthogonal_weights", nearest)
+    return _projected("project_orthogonal", nearest)
 
 
 def _projected(

@@ -1,8 +1,8 @@
-"""Widths of floating-point numbers, and arithmetic between numbers of two widths.
+"""Mixed precision: floating-point dtypes and explicit type promotion.
 
-Networks may compute in bfloat16 or float16; what is paid is float32 at least. Nothing
-here is left to JAX's implicit promotion, so all of jaxgan runs under
-`jax.numpy_dtype_promotion("strict")` too.
+Networks may compute in bfloat16 or float16; losses are computed in at least float32. No
+code relies on JAX's implicit promotion, so jaxgan also runs under
+`jax.numpy_dtype_promotion("strict")`.
 """
 
 from contextlib import AbstractContextManager
@@ -15,22 +15,22 @@ from numpy.typing import DTypeLike
 from jaxgan.errors import InputError
 
 
-def wider(one: DTypeLike, other: DTypeLike) -> jnp.dtype:
-    """The type to which JAX promotes two types by default.
+def promote_types(one: DTypeLike, other: DTypeLike) -> jnp.dtype:
+    """Return the dtype to which JAX promotes two dtypes by default.
 
-    >>> from jaxgan.precision import wider
-    >>> wider("bfloat16", "float16")
+    >>> from jaxgan.precision import promote_types
+    >>> promote_types("bfloat16", "float16")
     dtype('float32')
     """
     with standard_promotion():
         return jnp.promote_types(one, other)
 
 
-def wide(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """The same numbers in at least float32.
+def at_least_float32(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Convert numbers to float32, or keep them if their dtype is wider.
 
     Raises:
-        InputError: if they are the several logits of a multi-scale discriminator.
+        InputError: if `x` is the tuple of logits of a multi-scale discriminator.
     """
     if isinstance(x, tuple):
         raise InputError(
@@ -38,9 +38,12 @@ def wide(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
             f"loss reads one; wrap the loss, and each penalty, in multi_scale(…, "
             f"scales={len(x)})."
         )
-    return x.astype(wider(x.dtype, jnp.float32))
+    return x.astype(promote_types(x.dtype, jnp.float32))
 
 
 def standard_promotion() -> AbstractContextManager[None]:
-    """A context for code that is not ours: optax multiplies counts by rates."""
+    """Return a context with JAX's standard promotion, for code of other libraries.
+
+    For instance, optax schedules multiply integer counts by floats.
+    """
     return jax.numpy_dtype_promotion("standard")

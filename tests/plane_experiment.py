@@ -58,7 +58,7 @@ def experiment(config: Config) -> Experiment:
 
     loss = chain(non_saturating(), r1(config.gamma))
     if config.nan_at:
-        loss = chain(loss, stateless(explode, "x"))
+        loss = chain(loss, stateless(explode, name="x"))
     game = gan(
         generator._replace(apply=louder),
         mlp((), (config.width,)),

@@ -49,7 +49,7 @@ def difference(name, pair, weights, error=jnp.abs):
         paid = record.mean(error(one - other))
         return {player: weight * paid for player, weight in weights.items()}
 
-    return stateless(evaluate, name)
+    return stateless(evaluate, name=name)
 
 
 def kl(weights):
@@ -61,7 +61,7 @@ def kl(weights):
         paid = record.mean(square.sum(axis=-1)) / 2
         return {player: weight * paid for player, weight in weights.items()}
 
-    return stateless(evaluate, "kl")
+    return stateless(evaluate, name="kl")
 
 
 def gaussian(network):

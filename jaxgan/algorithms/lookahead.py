@@ -5,7 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import check_positive_int, check_share
+from jaxgan.errors import check_fraction, check_positive_int
 from jaxgan.types import Algorithm, Batch, Info, State
 
 
@@ -37,7 +37,7 @@ def lookahead(
         >>> lookahead(algorithm, period=10)  # doctest: +SKIP
     """
     check_positive_int("lookahead: period", period)
-    check_share("lookahead: rate", rate)
+    check_fraction("lookahead: rate", rate)
 
     def init(key: jax.Array) -> State:
         state = algorithm.init(key)

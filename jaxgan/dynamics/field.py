@@ -24,8 +24,8 @@ from jaxtyping import Array
 from jaxgan.dynamics.lazy import add_lazy, prompt
 from jaxgan.dynamics.microbatches import WHOLE, Share, accumulate, share_of
 from jaxgan.games.calls import bind
-from jaxgan.losses.combine import total
-from jaxgan.losses.reductions import hidden
+from jaxgan.losses.combine import sum_terms
+from jaxgan.losses.reductions import mask_unweighted
 from jaxgan.precision import standard_promotion
 from jaxgan.types import (
     Algorithm,
@@ -178,7 +178,7 @@ def turn_of(
     What weighs nothing is hidden from everyone, in the conditions too.
     """
     batch = share_of(batch, share)
-    real, condition = hidden(batch.weight, (batch.real, batch.condition))
+    real, condition = mask_unweighted(batch.weight, (batch.real, batch.condition))
     return Turn(
         batch=batch._replace(real=real, condition=condition),
         latent=share_of(latent, share),
@@ -224,7 +224,7 @@ def field_of(
             setting, there, movers, batch, key, loss=loss, share=share
         )
         own = _of_movers(setting, state, movers, outcome)
-        return {player: total(own.paid[player]) for player in movers}, own
+        return {player: sum_terms(own.paid[player]) for player in movers}, own
 
     def differentiate(loss: Loss, params: Params) -> tuple[Params, Outcome]:
         def once(share: Share) -> tuple[Params, Outcome]:

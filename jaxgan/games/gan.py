@@ -17,7 +17,7 @@ from jaxgan.games.calls import probe
 from jaxgan.games.pairing import Pairing, separate
 from jaxgan.games.priors import Prior
 from jaxgan.games.rounds import check_count, round_keys, score_round
-from jaxgan.losses.reductions import fair_mean
+from jaxgan.losses.reductions import normalized_mean
 from jaxgan.types import (
     Batch,
     Calls,
@@ -143,7 +143,7 @@ def _mean(
     def mean(logits: Array) -> Array:
         values = function(logits)
         if masked:
-            return fair_mean(record, values.astype(logits.dtype), weight)
+            return normalized_mean(record, values.astype(logits.dtype), weight)
         return record.mean(values)
 
     means = [mean(logits) for logits in jax.tree.leaves(score.logits)]

@@ -15,8 +15,8 @@ from jaxtyping import Array
 from jaxgan.errors import InputError
 from jaxgan.games.calls import probe
 from jaxgan.games.pairing import Pairing, separate
-from jaxgan.losses.reductions import hidden
-from jaxgan.precision import wide
+from jaxgan.losses.reductions import mask_unweighted
+from jaxgan.precision import at_least_float32
 from jaxgan.types import Call, Round, Score, Tree, Turn, View, no_pool
 
 
@@ -65,7 +65,7 @@ def score_round(
     fake, view_state = _pooled(view, view_state, turn, fake, pool_key)
     fake_weight = batch.weight if batch.condition else None
     real = view.group(batch.real)  # hidden already, with the rest of the turn
-    fake = view.group(hidden(fake_weight, fake))
+    fake = view.group(mask_unweighted(fake_weight, fake))
     critic = Partial(_BehindView(view), discriminator, view_state, turn.step)
 
     def scorer(
@@ -108,7 +108,7 @@ def as_score(output: Score | Tree) -> Score:
     """
 
     def logits_of(x: Array) -> Array:
-        return wide(x[..., 0] if x.ndim > 1 and x.shape[-1] == 1 else x)
+        return at_least_float32(x[..., 0] if x.ndim > 1 and x.shape[-1] == 1 else x)
 
     score = output if isinstance(output, Score) else Score(output)
     if isinstance(score.logits, list):
@@ -164,7 +164,8 @@ def _pooled(
 def _masked(weight: Array | None, score: Score) -> Score:
     """A score whose logits and features are 0 at patches that weigh nothing."""
     return score._replace(
-        logits=hidden(weight, score.logits), features=hidden(weight, score.features)
+        logits=mask_unweighted(weight, score.logits),
+        features=mask_unweighted(weight, score.features),
     )
 
 

@@ -1,1 +1,1 @@
-"""Losses: what each player pays for a round of play."""
+"""GAN losses, penalties and regularizers, and functions that combine them."""

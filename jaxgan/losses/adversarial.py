@@ -1,33 +1,34 @@
-r"""What the two players of a GAN pay for the discriminator's logits.
+r"""Standard adversarial losses: minimax, non-saturating, hinge, LSGAN, Wasserstein.
 
-With logits D(x), sigmoid σ and softplus ζ(t) = log(1 + eᵗ), so that
--log σ(t) = ζ(-t) and -log(1 - σ(t)) = ζ(t): the logistic losses are written in ζ, which
-neither overflows nor loses its gradient at any finite logit.
+D(x) are logits, σ is the sigmoid and ζ(t) = log(1 + eᵗ) the softplus. Then
+-log σ(t) = ζ(-t) and -log(1 - σ(t)) = ζ(t). The logistic losses are computed with ζ,
+which neither overflows nor loses its gradient at any finite logit.
 """
 
 import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import check_finite
-from jaxgan.losses.pointwise import Labels, pointwise
+from jaxgan.losses.pointwise import Targets, pointwise
 from jaxgan.types import Loss
 
 
-def minimax(labels: Labels = Labels()) -> Loss:
-    """The zero-sum game of the first paper, whose value measures the JS divergence.
+def minimax(targets: Targets = Targets()) -> Loss:
+    """Create the original zero-sum (saturating) GAN loss.
 
         V = E log σ(D(x)) + E log(1 - σ(D(G(z))))
         discriminator pays -V,  generator pays E log(1 - σ(D(G(z))))
 
-    At the optimal discriminator V = 2·JSD - log 4. The generator's gradient vanishes
-    where the discriminator is sure ("saturating"); see `non_saturating`. What mimicry
-    calls minimax, and StudioGAN and pytorch-CycleGAN vanilla, is `non_saturating`.
+    At the optimal discriminator V = 2·JSD - log 4, with JSD the Jensen-Shannon
+    divergence. The generator's gradient vanishes where the discriminator is confident
+    ("saturating"); `non_saturating` avoids this. mimicry's "minimax" and the "vanilla"
+    loss of StudioGAN and pytorch-CycleGAN are `non_saturating` here.
 
     Args:
-        labels: see `Labels`.
+        targets: soft targets of the discriminator, see `Targets`.
 
     Raises:
-        InputError: if a label is a concrete number outside 0 to 1.
+        InputError: if a target is a concrete number outside 0 to 1.
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, equation 1.
 
@@ -40,25 +41,25 @@ def minimax(labels: Labels = Labels()) -> Loss:
         real=lambda t: jax.nn.softplus(-t),
         fake=jax.nn.softplus,
         generator=lambda t: -jax.nn.softplus(t),
-        labels=labels,
+        targets=targets,
     )
 
 
-def non_saturating(labels: Labels = Labels()) -> Loss:
-    """The logistic GAN as it is trained in practice.
+def non_saturating(targets: Targets = Targets()) -> Loss:
+    """Create the non-saturating logistic GAN loss, the usual choice in practice.
 
         discriminator pays -E log σ(D(x)) - E log(1 - σ(D(G(z))))
         generator pays     -E log σ(D(G(z)))
 
-    The same equilibrium as `minimax`, with a generator gradient that stays large while
-    the discriminator is winning. mimicry's "ns" takes log(σ + 1e-8) instead, whose
-    gradient is lost below a logit of about -18.
+    It has the same equilibrium as `minimax`, and its generator gradient stays large
+    when the discriminator wins. mimicry's "ns" uses log(σ + 1e-8) instead, whose
+    gradient vanishes below a logit of about -18.
 
     Args:
-        labels: see `Labels`.
+        targets: soft targets of the discriminator, see `Targets`.
 
     Raises:
-        InputError: if a label is a concrete number outside 0 to 1.
+        InputError: if a target is a concrete number outside 0 to 1.
 
     Reference: Goodfellow et al. 2014, arXiv:1406.2661, section 3.
 
@@ -71,25 +72,25 @@ def non_saturating(labels: Labels = Labels()) -> Loss:
         real=lambda t: jax.nn.softplus(-t),
         fake=jax.nn.softplus,
         generator=lambda t: jax.nn.softplus(-t),
-        labels=labels,
+        targets=targets,
     )
 
 
-def hinge(labels: Labels = Labels()) -> Loss:
-    """A discriminator that asks for a margin of one and no more.
+def hinge(targets: Targets = Targets()) -> Loss:
+    """Create the hinge loss: a margin of one for the discriminator.
 
         discriminator pays E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))
         generator pays     -E D(G(z))
 
-    The margin is the discriminator's alone: the generator's payment is linear, as in
-    SNGAN, SAGAN, BigGAN and every framework that has the loss. `relativistic` takes the
-    discriminator's side for both players, as its paper does.
+    Only the discriminator has a margin. The generator's loss is linear, as in SNGAN,
+    SAGAN, BigGAN and every framework that has this loss. `relativistic(hinge())` uses
+    the discriminator's loss for both players, as its paper does.
 
     Args:
-        labels: see `Labels`.
+        targets: soft targets of the discriminator, see `Targets`.
 
     Raises:
-        InputError: if a label is a concrete number outside 0 to 1.
+        InputError: if a target is a concrete number outside 0 to 1.
 
     Reference: Lim & Ye 2017, arXiv:1705.02894; Tran et al. 2017, arXiv:1702.08896.
 
@@ -101,34 +102,36 @@ def hinge(labels: Labels = Labels()) -> Loss:
         real=lambda t: jax.nn.relu(1 - t),
         fake=lambda t: jax.nn.relu(1 + t),
         generator=lambda t: -t,
-        labels=labels,
+        targets=targets,
     )
 
 
 def least_squares(
     a: float | jax.Array = 0.0,
+    *,
     b: float | jax.Array = 1.0,
     c: float | jax.Array = 1.0,
-    labels: Labels = Labels(),
+    targets: Targets = Targets(),
 ) -> Loss:
-    """Regression of the logits on one target for reals and one for fakes.
+    """Create the least-squares GAN (LSGAN) loss.
 
         discriminator pays ½ E (D(x) - b)² + ½ E (D(G(z)) - a)²
         generator pays     ½ E (D(G(z)) - c)²
 
-    With b - c = 1 and b - a = 2 the generator descends a Pearson divergence, that
-    between p + q and 2q; a = -1, b = 1, c = 0 is such a choice. The halves are the
-    paper's, as in TF-GAN and StudioGAN; pytorch-CycleGAN's lsgan is twice as much for
-    the generator.
+    If b - c = 1 and b - a = 2, the generator minimizes the Pearson divergence between
+    p + q and 2q; a = -1, b = 1, c = 0 is such a choice. The factors ½ are the paper's,
+    as in TF-GAN and StudioGAN. The generator's loss of pytorch-CycleGAN's lsgan is
+    twice as large.
 
     Args:
-        a: the target of fakes.
-        b: the target of reals.
-        c: what the generator wants its fakes' logits to be.
-        labels: see `Labels`.
+        a: the discriminator's target for the logits of fakes.
+        b: the discriminator's target for the logits of reals.
+        c: the generator's target for the logits of fakes.
+        targets: soft targets of the discriminator, see `Targets`.
 
     Raises:
-        InputError: if a concrete target is not finite, or a label outside 0 to 1.
+        InputError: if a concrete a, b or c is not finite, or a concrete number in
+            `targets` is outside 0 to 1.
 
     Reference: Mao et al. 2016, arXiv:1611.04076, equations 2 and 9.
 
@@ -142,18 +145,18 @@ def least_squares(
         real=lambda t: 0.5 * jnp.square(t - b),
         fake=lambda t: 0.5 * jnp.square(t - a),
         generator=lambda t: 0.5 * jnp.square(t - c),
-        labels=labels,
+        targets=targets,
     )
 
 
 def wasserstein() -> Loss:
-    """The critic's estimate of the Wasserstein-1 distance.
+    """Create the Wasserstein (WGAN) loss.
 
         discriminator pays E D(G(z)) - E D(x),  generator pays -E D(G(z))
 
-    It means a distance only for a Lipschitz critic: add `gradient_penalty`, or clip
-    the weights, or normalize them. No such penalty is implied by the name, as none is
-    by pytorch-CycleGAN's `--gan_mode wgangp`.
+    It estimates the Wasserstein-1 distance only if the critic is Lipschitz: add
+    `gradient_penalty`, clip the weights with `clip_weights`, or normalize them. No
+    penalty is included, as in pytorch-CycleGAN's `--gan_mode wgangp`.
 
     Reference: Arjovsky et al. 2017, arXiv:1701.07875, equations 2 and 3.
 

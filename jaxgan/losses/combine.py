@@ -1,12 +1,12 @@
-"""The algebra of losses: every function here returns a `Loss`.
+"""Functions that combine, scale, schedule and rename losses.
 
-A loss is a sum of terms with unique names, and all of the algebra is on the terms:
+A loss is a sum of terms with unique names. Each function acts on the terms:
 
-- `chain(a, b)` is the union of the terms. It is commutative and associative, and the
-  empty `chain()` is its identity, bit for bit, random terms included: a term draws
-  from the step's key folded with its own name, not with its position.
-- `weighted`, `every` and `focus` act on each term alone, and `rename` on the names, so
-  all of them distribute over `chain`.
+- `chain(a, b)` is the union of the terms. It is commutative and associative, with the
+  empty `chain()` as its identity. This holds bit for bit, also for random terms: a
+  term folds the step's key with its name, not with its position.
+- `weighted`, `every` and `focus` act on each term separately, and `rename` on the
+  names. So all of them distribute over `chain`.
 
     >>> from jaxgan import chain, every, non_saturating, r1
     >>> loss = chain(non_saturating(), every(r1(gamma=10.0), n=16))
@@ -35,14 +35,15 @@ from jaxgan.types import Loss, Payments, PlayerName, Term, Tree
 
 def stateless(
     evaluate: Callable[[Any, jax.Array], Payments],
+    *,
     name: str,
     advances: PlayerName | None = None,
 ) -> Loss:
-    """Lift `(record, key) -> {player: scalar}` to a loss of one term.
+    """Create a one-term loss from a function `(record, key) -> {player: scalar}`.
 
     Args:
-        evaluate: what each charged player pays, scalars of at least float32.
-        name: of the term, as it will stand in the log.
+        evaluate: returns the losses by player, scalars of at least float32.
+        name: name of the term, also in the log.
         advances: see `Term`.
 
         >>> from jaxgan import stateless
@@ -61,7 +62,7 @@ def stateless(
 
 
 def chain(*losses: Loss) -> Loss:
-    """The sum of losses, `a + b + …`: the union of their terms.
+    """Add losses, `a + b + …`: the result has the terms of all.
 
     Raises:
         InputError: if two terms have the same name; `rename` one of them.
@@ -72,7 +73,7 @@ def chain(*losses: Loss) -> Loss:
 
 
 def weighted(loss: Loss, *, by: float | jax.Array | optax.Schedule) -> Loss:
-    """Multiply what everyone pays by a number, or by `by(step)` if it is callable.
+    """Multiply a loss by a constant, or by a schedule `by(step)`.
 
     Raises:
         InputError: if a concrete weight is negative or not finite.
@@ -87,21 +88,21 @@ def weighted(loss: Loss, *, by: float | jax.Array | optax.Schedule) -> Loss:
 
     def scale(term: Term) -> Term:
         def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
-            now = at_step(by, record.step)
+            now = schedule_value(by, record.step)
             paid, state = term.evaluate(record, state, key)
             return {player: now * amount for player, amount in paid.items()}, state
 
         return dataclasses.replace(term, evaluate=evaluate)
 
-    return _on_parts(scale, loss)
+    return _map_terms(scale, loss)
 
 
 def every(loss: Loss, *, n: int) -> Loss:
-    """Lazy regularization: pay n times as much, once in n iterations.
+    """Apply lazy regularization: evaluate a loss every n iterations, times n.
 
-    In the other iterations the loss is not computed and its state rests. Dynamics
-    compile the substeps with and without it, so that those without cost what they would
-    if it were not there. Iterations count, not substeps, and `every` multiplies:
+    In the other iterations the loss is not computed and its state does not change.
+    Dynamics compile substeps with and without it, so skipped iterations have no extra
+    cost. n counts iterations, not substeps. Intervals multiply:
     `every(every(loss, n=3), n=2)` is `every(loss, n=6)`.
 
     Raises:
@@ -121,7 +122,7 @@ def every(loss: Loss, *, n: int) -> Loss:
 
         return dataclasses.replace(term, evaluate=evaluate, interval=n * term.interval)
 
-    return _on_parts(lazy, loss)
+    return _map_terms(lazy, loss)
 
 
 def focus(
@@ -130,14 +131,15 @@ def focus(
     on: str | Callable[[Any], Any],
     player: PlayerName | None = None,
 ) -> Loss:
-    """Apply a loss to `on(record)`: a part or a restriction of a bigger record.
+    """Apply a loss to `on(record)`, a part or a restriction of the record.
 
-    A name stands for the field of that name, and then begins the terms' names: the two
-    directions of CycleGAN are `focus(least_squares(), on="forth")`, whose term is
-    `forth_least_squares`, and `focus(least_squares(), on="back")`. With `player`, only
-    what that player pays is seen through the lens, as in `focus(non_saturating(),
-    on=top_k(0.5), player="generator")`. What others pay, and the state, come from the
-    record as it is.
+    If `on` is a string, it selects the field of that name and prefixes the terms'
+    names. The two directions of CycleGAN are `focus(least_squares(), on="forth")`,
+    whose term is `forth_least_squares`, and `focus(least_squares(), on="back")`.
+
+    With `player`, only that player's loss is computed on `on(record)`, as in
+    `focus(non_saturating(), on=top_k(0.5), player="generator")`. The other players'
+    losses and the state are computed on the whole record.
 
     Raises:
         InputError: if `on` is neither a name nor a function, or, when the game is
@@ -161,22 +163,22 @@ def focus(
 
         return dataclasses.replace(term, evaluate=evaluate)
 
-    return _on_parts(through, loss)
+    return _map_terms(through, loss)
 
 
 def field(name: str) -> Callable[[Any], Any]:
-    """The lens that sees one field of a record.
+    """Create a lens that selects one field of a record.
 
     Raises:
-        InputError: by the lens, if the record has no such field.
+        InputError: when the lens is applied, if the record has no such field.
     """
 
     def lens(record: Any) -> Any:
         if not hasattr(record, name):
-            there = [each.name for each in dataclasses.fields(record)]
+            names = [each.name for each in dataclasses.fields(record)]
             raise InputError(
                 f"focus: the records of this game have no field {name!r}; they have "
-                f"{there}."
+                f"{names}."
             )
         return getattr(record, name)
 
@@ -184,16 +186,16 @@ def field(name: str) -> Callable[[Any], Any]:
 
 
 def rename(loss: Loss, *, names: Mapping[str, str]) -> Loss:
-    """Give players and terms other names: `{"discriminator": "d_x", "r1": "r1_x"}`.
+    """Rename players and terms, as in `{"discriminator": "d_x", "r1": "r1_x"}`.
 
-    Names that the loss does not use are ignored, so one mapping serves many losses.
+    Names that the loss does not use are ignored, so one mapping works for many losses.
 
     Raises:
         InputError: if two terms end up with one name.
     """
     check_loss("rename: loss", loss)
 
-    def moved(term: Term) -> Term:
+    def with_new_players(term: Term) -> Term:
         def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
             paid, state = term.evaluate(record, state, key)
             renamed: Payments = {}
@@ -208,34 +210,34 @@ def rename(loss: Loss, *, names: Mapping[str, str]) -> Loss:
     return chain(
         *(
             Loss({names.get(name, name): term})
-            for name, term in _on_parts(moved, loss).terms.items()
+            for name, term in _map_terms(with_new_players, loss).terms.items()
         )
     )
 
 
-def at_step(value: float | Array | optax.Schedule, step: Array) -> float | Array:
-    """A number as it is, or what a schedule makes of the iteration's."""
+def schedule_value(value: float | Array | optax.Schedule, step: Array) -> float | Array:
+    """Return a constant unchanged, or evaluate a schedule at the step."""
     if not callable(value):
         return value
     with standard_promotion():  # schedules multiply integer steps by rates
         return value(step)
 
 
-def total(terms: Mapping[str, jax.Array]) -> Float[Array, ""]:
-    """What a player pays: the sum of the terms, in name order."""
+def sum_terms(terms: Mapping[str, jax.Array]) -> Float[Array, ""]:
+    """Sum a player's terms, in the order of their names."""
     first, *others = [terms[name] for name in sorted(terms)] or [jnp.float32(0)]
     return sum(others, start=first)
 
 
 def check_loss(name: str, value: Any) -> None:
-    """Refuse what is not a `Loss`.
+    """Check that a value is a `Loss`.
 
     Raises:
-        InputError: if so.
+        InputError: if the value is not a `Loss`.
     """
     if not isinstance(value, Loss):
         raise InputError(f"{name} must be a Loss, such as hinge(), got {value!r}.")
 
 
-def _on_parts(change: Callable[[Term], Term], loss: Loss) -> Loss:
+def _map_terms(change: Callable[[Term], Term], loss: Loss) -> Loss:
     return Loss({name: change(term) for name, term in loss.terms.items()})

@@ -1,8 +1,10 @@
-"""What the players pay where a change that should not matter changes the logits.
+"""Consistency regularization of the logits: CR, bCR and zCR.
 
-A `transform` is written for one image, `(key, image) -> image`, such as a flip or a
-shift; each image of the global batch gets its own key. Logits are compared after their
-average over patches, since a transform may move what a patch sees.
+The losses penalize changes of the logits under augmentations or latent perturbations.
+
+A `transform` acts on one image, `(key, image) -> image`, such as a flip or a shift.
+Each image of the global batch gets its own key. Patch logits are averaged before they
+are compared, since a transform may move content from one patch to another.
 """
 
 from collections.abc import Callable
@@ -15,28 +17,28 @@ from jaxgan.errors import check_function, check_non_negative
 from jaxgan.losses.combine import stateless
 from jaxgan.losses.reductions import (
     Weight,
-    hidden,
+    image_weights,
+    mask_unweighted,
+    mean_over_fakes,
+    mean_over_reals,
     noise_like,
-    of_images,
-    over,
-    over_fakes,
-    over_reals,
     per_example,
-    probe,
+    require_callable,
+    weighted_mean,
 )
-from jaxgan.precision import wide
+from jaxgan.precision import at_least_float32
 from jaxgan.types import Loss, Payments, Round, Score, Tree
 
 Transform = Callable[[Array, Tree], Tree]
 
 
-def consistency(transform: Transform, weight: float | Array = 10.0) -> Loss:
-    """CR: the discriminator takes a changed real for what it took the real for.
+def consistency(transform: Transform, *, weight: float | Array = 10.0) -> Loss:
+    """Create consistency regularization (CR) of the logits of reals.
 
         discriminator pays λ · E (D(x) - D(T(x)))²
 
     Args:
-        transform: T, `(key, image) -> image`.
+        transform: augmentation T of one image, `(key, image) -> image`.
         weight: λ ≥ 0; may be traced.
 
     Raises:
@@ -55,26 +57,29 @@ def consistency(transform: Transform, weight: float | Array = 10.0) -> Loss:
 
     def evaluate(record: Round, key: Array) -> Payments:
         of = ("consistency", record, transform)
-        square = _after_transform(
+        square = _squared_logit_change(
             *of, key, record.real, record.real_score, record.weight
         )
-        return {"discriminator": weight * over_reals(record, square)}
+        return {"discriminator": weight * mean_over_reals(record, square)}
 
-    return stateless(evaluate, "consistency")
+    return stateless(evaluate, name="consistency")
 
 
 def balanced_consistency(
     transform: Transform,
+    *,
     real_weight: float | Array = 10.0,
     fake_weight: float | Array = 10.0,
 ) -> Loss:
-    """bCR: consistency on reals and on fakes, so that the artifacts of T stay out.
+    """Create balanced consistency regularization (bCR), on reals and fakes.
 
         discriminator pays λ_real · E (D(x) - D(T(x)))²
                          + λ_fake · E (D(G(z)) - D(T(G(z))))²
 
+    Including the fakes keeps the artifacts of T out of the generated images.
+
     Args:
-        transform: T, `(key, image) -> image`.
+        transform: augmentation T of one image, `(key, image) -> image`.
         real_weight: λ_real ≥ 0; may be traced.
         fake_weight: λ_fake ≥ 0; may be traced.
 
@@ -97,36 +102,38 @@ def balanced_consistency(
     def evaluate(record: Round, key: Array) -> Payments:
         of = ("balanced_consistency", record, transform)
         real_key, fake_key = jax.random.split(key)
-        real = _after_transform(
+        real = _squared_logit_change(
             *of, real_key, record.real, record.real_score, record.weight
         )
-        fake = _after_transform(
+        fake = _squared_logit_change(
             *of, fake_key, record.fake, record.fake_score, record.fake_weight
         )
-        reals, fakes = over_reals(record, real), over_fakes(record, fake)
+        reals, fakes = mean_over_reals(record, real), mean_over_fakes(record, fake)
         return {"discriminator": real_weight * reals + fake_weight * fakes}
 
-    return stateless(evaluate, "balanced_consistency")
+    return stateless(evaluate, name="balanced_consistency")
 
 
 def latent_consistency(
     discriminator_weight: float | Array = 5.0,
+    *,
     generator_weight: float | Array = 0.5,
     noise: float | Array = 0.03,
 ) -> Loss:
-    """zCR: a nudge of the latent moves the image, and does not move the logit.
+    """Create latent consistency regularization (zCR).
 
         z' = z + σ n,  n ~ N(0, I)
         discriminator pays λ_D · E (D(G(z)) - D(G(z')))²
         generator pays    -λ_G · E (G(z) - G(z'))²
 
-    The images' squares are averaged over pixels, as in StudioGAN, so that λ_G does not
-    depend on their size.
+    A small latent perturbation should change the image but not the logit. The squared
+    differences of images are averaged over pixels, as in StudioGAN, so that λ_G does
+    not depend on the image size.
 
     Args:
         discriminator_weight: λ_D ≥ 0; may be traced.
         generator_weight: λ_G ≥ 0; may be traced.
-        noise: σ ≥ 0; may be traced.
+        noise: σ ≥ 0, the standard deviation of the perturbation; may be traced.
 
     Raises:
         InputError: if a concrete argument is negative or not finite, or, when the game
@@ -145,39 +152,41 @@ def latent_consistency(
         check_non_negative(f"latent_consistency: {name}", value)
 
     def evaluate(record: Round, key: Array) -> Payments:
-        critic = probe("latent_consistency", record, "critic")
-        generate = probe("latent_consistency", record, "generate")
-        nudged = jax.tree.map(
+        critic = require_callable("latent_consistency", record, "critic")
+        generate = require_callable("latent_consistency", record, "generate")
+        perturbed = jax.tree.map(
             lambda latent, step: latent + jnp.asarray(noise, latent.dtype) * step,
             record.latent,
             noise_like(record, key, record.latent),
         )
-        image, moved = (
-            hidden(record.fake_weight, generate(latent, record.condition))
-            for latent in (record.latent, nudged)
+        image, changed_image = (
+            mask_unweighted(record.fake_weight, generate(latent, record.condition))
+            for latent in (record.latent, perturbed)
         )
-        logits = _squared_change(
+        logits = _squared_difference(
             critic(image, record.condition),
-            critic(moved, record.condition),
+            critic(changed_image, record.condition),
             record.fake_weight,
         )
         pixels = [
-            over(
+            weighted_mean(
                 record,
-                jnp.square(wide(x) - wide(y)),
-                of_images(record.fake_weight, x),
+                jnp.square(at_least_float32(x) - at_least_float32(y)),
+                image_weights(record.fake_weight, x),
             )
-            for x, y in zip(jax.tree.leaves(image), jax.tree.leaves(moved), strict=True)
+            for x, y in zip(
+                jax.tree.leaves(image), jax.tree.leaves(changed_image), strict=True
+            )
         ]
         return {
-            "discriminator": discriminator_weight * over_fakes(record, logits),
+            "discriminator": discriminator_weight * mean_over_fakes(record, logits),
             "generator": -generator_weight * jnp.stack(pixels).mean(),
         }
 
-    return stateless(evaluate, "latent_consistency")
+    return stateless(evaluate, name="latent_consistency")
 
 
-def _after_transform(
+def _squared_logit_change(
     term: str,
     record: Round,
     transform: Transform,
@@ -186,14 +195,14 @@ def _after_transform(
     score: Score,
     weight: Weight,
 ) -> Float[Array, " b"]:
-    """The squared change of each image's logit by its own transform."""
-    critic = probe(term, record, "critic")
+    """Compute (D(x) - D(T(x)))² for each image, with a separate key for each."""
+    critic = require_callable(term, record, "critic")
     count = len(jax.tree.leaves(image)[0])
     keys = record.draw(jax.random.split, key, (count,))
     changed = critic(jax.vmap(transform)(keys, image), record.condition)
-    return _squared_change(score, changed, weight)
+    return _squared_difference(score, changed, weight)
 
 
-def _squared_change(one: Score, other: Score, weight: Weight) -> Float[Array, " b"]:
+def _squared_difference(one: Score, other: Score, weight: Weight) -> Float[Array, " b"]:
     before, after = (per_example(score.logits, weight) for score in (one, other))
     return jnp.square(before - after)

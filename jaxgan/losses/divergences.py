@@ -1,4 +1,4 @@
-"""The f-divergences, each as the game whose value at the optimum it is.
+"""Losses of f-GAN: variational bounds on f-divergences.
 
 For a convex f with f(1) = 0, D_f(P‖Q) = E_Q f(p/q). With the conjugate
 f*(t) = sup over u of ut - f(u), and an increasing g that maps all logits into the
@@ -6,11 +6,12 @@ domain of f*,
 
     D_f(P‖Q) ≥ E_P g(D(x)) - E_Q f*(g(D(y))),  equal where g(D) = f'(p/q).
 
-A `Divergence` is that triple. Divergences here are called by the names of Nowozin et
-al. 2016, arXiv:1606.00709, tables 1, 2 and 6, and logits are large for reals in each.
+A `Divergence` is the triple (f, f*, g). The names follow Nowozin et al. 2016,
+arXiv:1606.00709, tables 1, 2 and 6. Logits are large for reals in each.
 
-Where a formula grows like eᵗ its logit is bent beyond 30, so that no finite logit
-overflows. That only is another increasing g, so all of the above stays exact.
+Where a formula grows like eᵗ, its logit grows only logarithmically beyond 30, so no
+finite logit overflows. This is only a different increasing g, so the bound above and
+its equality stay exact.
 """
 
 import math
@@ -29,14 +30,14 @@ LOG2 = math.log(2)
 
 
 class Divergence(NamedTuple):
-    """An f-divergence, in the terms of its game.
+    """An f-divergence with its convex conjugate and output activation.
 
-    name:       of the part of the loss.
-    function:   f(u), of a density ratio u > 0.
-    conjugate:  f*(t).
-    activation: g(v), of a logit v.
-    conjugate_of_activation: f*(g(v)) in one formula, where the two in turn would lose
-        digits or overflow; None to apply them in turn.
+    name:       name of the loss term.
+    function:   f(u) of a density ratio u > 0.
+    conjugate:  the convex conjugate f*(t).
+    activation: the output activation g(v) of a logit v.
+    conjugate_of_activation: f*(g(v)) as one formula, where the composition would lose
+        digits or overflow; None to use the composition.
     """
 
     name: str
@@ -47,19 +48,20 @@ class Divergence(NamedTuple):
 
 
 def f_divergence(divergence: Divergence, *, saturating: bool = True) -> Loss:
-    """The game whose value at the optimal discriminator is D_f(real‖fake).
+    """Create the f-GAN loss, which estimates D_f(real‖fake).
 
         discriminator pays -E g(D(x)) + E f*(g(D(G(z))))
         generator pays     -E f*(g(D(G(z)))),  or, not saturating, -E g(D(G(z)))
 
-    Non-saturating is the paper's practical choice for the generator (section 3.2); it
-    has the same equilibrium. `minimax` is this loss over `gan`, and `jensen_shannon`
-    is `minimax` with both sides log 2 higher, so its divergence is 2·JSD, twice the
-    usual.
+    At the optimal discriminator, D_f is minus the discriminator's loss. The
+    non-saturating generator loss is the paper's practical choice (section 3.2) and has
+    the same equilibrium. With `divergences.gan` this loss is `minimax`. With
+    `divergences.jensen_shannon` it is `minimax` with both expectations of V raised by
+    log 2, so its divergence is 2·JSD, twice the usual.
 
     Args:
         divergence: one of `jaxgan.divergences`, or your own.
-        saturating: whether the game is zero-sum.
+        saturating: True for the zero-sum game, False for the non-saturating one.
 
     Raises:
         InputError: if `divergence` is not a `Divergence`.
@@ -75,21 +77,22 @@ def f_divergence(divergence: Divergence, *, saturating: bool = True) -> Loss:
             "f_divergence: divergence must be a Divergence, such as "
             f"jaxgan.divergences.kl, got {divergence!r}."
         )
-    of_fake = divergence.conjugate_of_activation or (
+    fake_loss = divergence.conjugate_of_activation or (
         lambda v: divergence.conjugate(divergence.activation(v))
     )
     return pointwise(
         divergence.name,
         real=lambda v: -divergence.activation(v),
-        fake=of_fake,
-        generator=lambda v: -(of_fake if saturating else divergence.activation)(v),
+        fake=fake_loss,
+        generator=lambda v: -(fake_loss if saturating else divergence.activation)(v),
     )
 
 
-def _bent(t: Array) -> Array:
-    """t itself up to ±30, and from there on ±(30 + log(1 + |t| - 30)).
+def _log_beyond_30(t: Array) -> Array:
+    """Return t, but ±(30 + log(1 + |t| - 30)) beyond ±30.
 
-    It maps all numbers onto all numbers, and its exponential grows along a tangent.
+    It is an increasing map of the reals onto the reals. Above 30 its exponential
+    follows the tangent of eᵗ at 30.
     """
     beyond = jnp.log1p(jnp.maximum(jnp.abs(t) - 30, 0))
     return jnp.clip(t, -30, 30) + jnp.sign(t) * beyond
@@ -99,8 +102,8 @@ kl = Divergence(
     "kl",
     function=lambda u: u * jnp.log(u),
     conjugate=lambda t: jnp.exp(t - 1),
-    activation=lambda v: 1 + _bent(v - 1),
-    conjugate_of_activation=lambda v: jnp.exp(_bent(v - 1)),
+    activation=lambda v: 1 + _log_beyond_30(v - 1),
+    conjugate_of_activation=lambda v: jnp.exp(_log_beyond_30(v - 1)),
 )
 """Kullback–Leibler, KL(real‖fake) = E_P log(p/q)."""
 
@@ -108,8 +111,8 @@ reverse_kl = Divergence(
     "reverse_kl",
     function=lambda u: -jnp.log(u),
     conjugate=lambda t: -1 - jnp.log(-t),
-    activation=lambda v: -jnp.exp(-_bent(v)),
-    conjugate_of_activation=lambda v: _bent(v) - 1,
+    activation=lambda v: -jnp.exp(-_log_beyond_30(v)),
+    conjugate_of_activation=lambda v: _log_beyond_30(v) - 1,
 )
 """KL(fake‖real) = E_Q log(q/p)."""
 
@@ -125,8 +128,8 @@ neyman = Divergence(
     "neyman",
     function=lambda u: jnp.square(1 - u) / u,
     conjugate=lambda t: 2 - 2 * jnp.sqrt(1 - t),
-    activation=lambda v: 1 - jnp.exp(-_bent(v)),
-    conjugate_of_activation=lambda v: 2 - 2 * jnp.exp(-_bent(v) / 2),
+    activation=lambda v: 1 - jnp.exp(-_log_beyond_30(v)),
+    conjugate_of_activation=lambda v: 2 - 2 * jnp.exp(-_log_beyond_30(v) / 2),
 )
 """Neyman's χ², E_P (q/p - 1)²."""
 
@@ -134,10 +137,10 @@ squared_hellinger = Divergence(
     "squared_hellinger",
     function=lambda u: jnp.square(jnp.sqrt(u) - 1),
     conjugate=lambda t: t / (1 - t),
-    activation=lambda v: 1 - jnp.exp(-_bent(v)),
-    conjugate_of_activation=lambda v: jnp.exp(_bent(v)) - 1,
+    activation=lambda v: 1 - jnp.exp(-_log_beyond_30(v)),
+    conjugate_of_activation=lambda v: jnp.exp(_log_beyond_30(v)) - 1,
 )
-"""∫ (√p - √q)², from 0 to 2; others halve it."""
+"""∫ (√p - √q)², from 0 to 2; other definitions halve it."""
 
 jensen_shannon = Divergence(
     "jensen_shannon",
@@ -163,4 +166,4 @@ total_variation = Divergence(
     conjugate=lambda t: t,
     activation=lambda v: 0.5 * jnp.tanh(v),
 )
-"""½ ∫ |p - q|, from 0 to 1. It is reached only in the limit of infinite logits."""
+"""½ ∫ |p - q|, from 0 to 1; the bound is tight only for infinite logits."""

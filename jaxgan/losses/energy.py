@@ -1,31 +1,31 @@
-"""Energy-based GANs: the discriminator gives low energy to what it takes for real.
+"""Energy-based GAN losses: EBGAN and BEGAN.
 
-The energy is minus the logit, so that logits are large for reals here as everywhere,
-and every penalty and every other loss means the same beside these. The usual
-discriminator is an autoencoder whose energy is its reconstruction error: `autoencoding`
-in `jaxgan.networks` makes one of any network that maps images to images.
+The discriminator assigns low energy to reals. The energy is minus the logit, so logits
+are large for reals as in all other losses, and these losses can be combined with any
+penalty. The usual discriminator is an autoencoder whose energy is its reconstruction
+error: `jaxgan.autoencoding` makes one of any network that maps images to images.
 """
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import check_non_negative, check_share
+from jaxgan.errors import check_fraction, check_non_negative
 from jaxgan.losses.pointwise import pointwise
-from jaxgan.losses.reductions import over_fakes, over_reals
-from jaxgan.precision import wide
+from jaxgan.losses.reductions import mean_over_fakes, mean_over_reals
+from jaxgan.precision import at_least_float32
 from jaxgan.types import Loss, Payments, Round, Term, Tree
 
 
 def energy_based(margin: float | Array = 10.0) -> Loss:
-    """EBGAN: reals get low energy, fakes any energy above the margin.
+    """Create the EBGAN loss: low energy for reals, above a margin for fakes.
 
         e = -D
         discriminator pays E e(x) + E max(0, m - e(G(z))),  generator pays E e(G(z))
 
-    The margin is in the units of the energy, and what is best depends on them: the
-    paper takes 10 for MNIST. PyTorch-GAN takes the margin of the batch's mean,
-    max(0, m - E e(G(z))), which is another loss.
+    The margin has the units of the energy, so its best value depends on them; the
+    paper uses 10 for MNIST. PyTorch-GAN applies the margin to the mean over the batch,
+    max(0, m - E e(G(z))), which is a different loss.
 
     Args:
         margin: m ≥ 0; may be traced.
@@ -48,21 +48,21 @@ def energy_based(margin: float | Array = 10.0) -> Loss:
 
 
 def boundary_equilibrium(
-    diversity: float | Array = 0.5, gain: float | Array = 1e-3
+    diversity: float | Array = 0.5, *, gain: float | Array = 1e-3
 ) -> Loss:
-    """BEGAN: two energies kept in a fixed ratio by a controller.
+    """Create the BEGAN loss, whose controller balances reals against fakes.
 
         e = -D
         discriminator pays E e(x) - k E e(G(z)),  generator pays E e(G(z))
         k ← clip(k + λ (γ E e(x) - E e(G(z))), 0, 1),  from k = 0
 
-    k is the term's state. It moves once in each of the discriminator's substeps, by the
-    batch that the discriminator sees; the paper's algorithm takes the generator's fakes
-    of the same iteration.
+    k is the term's state. It is updated once in each of the discriminator's substeps,
+    from the batch of that substep. The paper's algorithm uses the fakes of the
+    generator's update in the same iteration.
 
     Args:
-        diversity: γ from 0 to 1, the ratio of the fakes' energy to the reals'.
-        gain: λ ≥ 0 of the controller.
+        diversity: γ from 0 to 1, the target ratio of the fakes' energy to the reals'.
+        gain: λ ≥ 0, the controller's step size.
 
     Raises:
         InputError: if a concrete γ is not from 0 to 1, or λ negative or not finite.
@@ -73,19 +73,19 @@ def boundary_equilibrium(
         >>> list(boundary_equilibrium(diversity=0.7).terms)
         ['boundary_equilibrium']
     """
-    check_share("boundary_equilibrium: diversity", diversity)
+    check_fraction("boundary_equilibrium: diversity", diversity)
     check_non_negative("boundary_equilibrium: gain", gain)
 
     def evaluate(
         record: Round, k: Float[Array, ""], key: Array
     ) -> tuple[Payments, Float[Array, ""]]:
         del key
-        real = over_reals(record, -wide(record.real_score.logits))
-        fake = over_fakes(record, -wide(record.fake_score.logits))
-        share = k.astype(real.dtype)
-        moved = jnp.clip(share + gain * (diversity * real - fake), 0, 1)
-        paid = {"discriminator": real - share * fake, "generator": fake}
-        return paid, jax.lax.stop_gradient(moved).astype(k.dtype)
+        real = mean_over_reals(record, -at_least_float32(record.real_score.logits))
+        fake = mean_over_fakes(record, -at_least_float32(record.fake_score.logits))
+        balance = k.astype(real.dtype)
+        updated = jnp.clip(balance + gain * (diversity * real - fake), 0, 1)
+        paid = {"discriminator": real - balance * fake, "generator": fake}
+        return paid, jax.lax.stop_gradient(updated).astype(k.dtype)
 
     def init(variables: Tree) -> Float[Array, ""]:
         del variables

@@ -1,4 +1,4 @@
-"""What the generator pays besides what the discriminator thinks of single fakes."""
+"""Generator losses: feature matching, pulling-away, mode seeking, path length."""
 
 import math
 
@@ -6,35 +6,36 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import InputError, check_non_negative, check_positive, check_share
+from jaxgan.errors import InputError, check_fraction, check_non_negative, check_positive
 from jaxgan.losses.combine import stateless
 from jaxgan.losses.reductions import (
     Weight,
-    fair_mean,
-    features,
-    gathered,
-    hidden,
-    mean_of_others,
+    gather_weights,
+    image_weights,
+    is_per_position,
+    mask_unweighted,
+    mean_over_distinct_pairs,
+    mean_over_fakes,
     noise_like,
-    of_images,
-    of_places,
-    over,
-    over_fakes,
-    probe,
+    normalized_mean,
+    require_callable,
+    require_features,
     safe_norm,
+    weighted_mean,
 )
-from jaxgan.precision import wide
+from jaxgan.precision import at_least_float32
 from jaxgan.types import Loss, Payments, Round, Term, Tree
 
 
 def feature_matching(weight: float | Array = 1.0) -> Loss:
-    """Fakes whose average features are those of the reals.
+    """Create the feature matching loss of the generator.
 
         generator pays λ · Σ over layers of ‖E f(x) - E f(G(z))‖²
 
-    f are the features that the discriminator returns; the averages are over the global
-    batch, the squares summed over all else. pix2pixHD and GauGAN mean another thing by
-    the name: the mean absolute difference between one real and the fake made for it.
+    f are the features that the discriminator returns. Expectations are over the global
+    batch; squares are summed over all other axes. pix2pixHD and GauGAN use the name for
+    a different loss: the mean absolute difference between the features of a real and of
+    its paired fake.
 
     Args:
         weight: λ ≥ 0; may be traced.
@@ -54,14 +55,14 @@ def feature_matching(weight: float | Array = 1.0) -> Loss:
         del key
 
         def average(layer: Array, weight: Weight) -> Array:
-            if of_places(weight, layer):
-                return _average_of_places(record, layer, weight)
-            each = gathered(record, weight, layer)
+            if is_per_position(weight, layer):
+                return _mean_per_position(record, layer, weight)
+            each = gather_weights(record, weight, layer)
             each = each.reshape(-1, *(1,) * (layer.ndim - 1))
             return (each * record.gather(layer)).mean(axis=0)
 
         reals, fakes = (
-            features("feature_matching", score)
+            require_features("feature_matching", score)
             for score in (record.real_score, record.fake_score)
         )
         distances = [
@@ -72,18 +73,18 @@ def feature_matching(weight: float | Array = 1.0) -> Loss:
         ]
         return {"generator": weight * sum(distances[1:], start=distances[0])}
 
-    return stateless(evaluate, "feature_matching")
+    return stateless(evaluate, name="feature_matching")
 
 
 def pulling_away(weight: float | Array = 0.1) -> Loss:
-    """The pulling-away term: fakes whose features point in different directions.
+    """Create the pulling-away term (PT), which diversifies the fakes' features.
 
         generator pays λ · E over pairs i ≠ j of fakes of cos²(fᵢ, fⱼ)
 
-    f is the last of the discriminator's features, flattened; for an autoencoder that
-    is its code. A zero vector is at a right angle to all others. All pairs of the
-    global batch are compared, a pair by the product of its weights, whose mean is made
-    one. PyTorch-GAN does not square the cosines.
+    f is the last of the discriminator's features, flattened; for an autoencoder it is
+    the code. The cosine with a zero vector is 0. All pairs of the global batch are
+    compared. A pair's weight is the product of its examples' weights, normalized to
+    mean one. PyTorch-GAN does not square the cosines.
 
     Args:
         weight: λ ≥ 0; may be traced.
@@ -102,33 +103,36 @@ def pulling_away(weight: float | Array = 0.1) -> Loss:
 
     def evaluate(record: Round, key: Array) -> Payments:
         del key
-        layer = features("pulling_away", record.fake_score)[-1]
+        layer = require_features("pulling_away", record.fake_score)[-1]
         code = record.gather(layer)
         n = len(code)
         if n < 2:
             raise InputError(
                 "pulling_away compares the fakes of a batch with each other, so it "
-                "needs at least 2, got 1."
+                "needs at least 2 fakes, got 1."
             )
         code = code.reshape(n, -1)
         length = safe_norm(code)[:, None]
         unit = code / jnp.where(length > 0, length, 1.0)
-        each = gathered(record, record.fake_weight, layer)
-        return {"generator": weight * mean_of_others(jnp.square(unit @ unit.T), each)}
+        each = gather_weights(record, record.fake_weight, layer)
+        return {
+            "generator": weight
+            * mean_over_distinct_pairs(jnp.square(unit @ unit.T), each)
+        }
 
-    return stateless(evaluate, "pulling_away")
+    return stateless(evaluate, name="pulling_away")
 
 
-def mode_seeking(weight: float | Array = 1.0, epsilon: float | Array = 1e-5) -> Loss:
-    """Different latents should make different images, under one condition.
+def mode_seeking(weight: float | Array = 1.0, *, epsilon: float | Array = 1e-5) -> Loss:
+    """Create the mode seeking loss (MSGAN) for diverse conditional samples.
 
         r = E |G(z, c) - G(z', c)| / E |z - z'|
         generator pays λ / (r + ε)
 
-    z' is the neighbor of z in the batch: the second of the first, the fourth of the
-    third, and the other way round, each under the condition of z. The averages are over
-    the batch, by the weight of z, and over everything else, as in the authors' code;
-    their paper maximizes r.
+    Latents are paired within the batch: z' is the second latent for the first and the
+    first for the second, the fourth for the third, and so on. Both images use the
+    condition of z. Expectations are over the batch, weighted by the weight of z, and
+    over all other axes. This is the authors' code; their paper maximizes r.
 
     Args:
         weight: λ ≥ 0; may be traced.
@@ -147,7 +151,7 @@ def mode_seeking(weight: float | Array = 1.0, epsilon: float | Array = 1e-5) -> 
     check_non_negative("mode_seeking: weight", weight)
     check_positive("mode_seeking: epsilon", epsilon)
 
-    def neighbor(latent: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
+    def swap_pairs(latent: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
         if len(latent) % 2:
             raise InputError(
                 "mode_seeking pairs latents with their neighbors, so it needs an even "
@@ -158,39 +162,40 @@ def mode_seeking(weight: float | Array = 1.0, epsilon: float | Array = 1e-5) -> 
 
     def evaluate(record: Round, key: Array) -> Payments:
         del key
-        generate = probe("mode_seeking", record, "generate")
-        other = jax.tree.map(neighbor, record.latent)
-        images = _distance(
+        generate = require_callable("mode_seeking", record, "generate")
+        other = jax.tree.map(swap_pairs, record.latent)
+        images = _mean_absolute_difference(
             record,
             generate(record.latent, record.condition),
             generate(other, record.condition),
         )
-        latents = _distance(record, record.latent, other)
-        # Where all latents are alike, so are the images.
+        latents = _mean_absolute_difference(record, record.latent, other)
+        # If all latents are equal, so are the images.
         ratio = images / jnp.where(latents > 0, latents, 1)
         return {"generator": weight / (ratio + epsilon)}
 
-    return stateless(evaluate, "mode_seeking")
+    return stateless(evaluate, name="mode_seeking")
 
 
-def path_length(weight: float | Array = 2.0, rate: float | Array = 0.01) -> Loss:
-    """Steps in latent space should move images equally far, wherever they start.
+def path_length(weight: float | Array = 2.0, *, decay: float | Array = 0.99) -> Loss:
+    """Create StyleGAN2's path length regularization of the generator.
 
         l = ‖J_zᵀ y‖,  J the generator's Jacobian at z,  y ~ N(0, I) / √(h w)
-        generator pays λ · E (l - a)²,  a ← a + rate · (E l - a)
+        generator pays λ · E (l - a)²,  a ← a + (1 - decay) · (E l - a)
 
-    a is the term's state; it starts at 0, includes the present batch and counts as a
-    constant (in NVlabs' code a hundredth of its gradient flows). The Jacobian is with
-    respect to the latents that the prior draws; StyleGAN takes it at the output of its
-    mapping network, where each layer's copy of w counts once in a mean. It is usually
-    lazy, `every(path_length(2.0), n=4)`.
+    It makes steps in latent space change images by similar amounts everywhere. a is the
+    term's state, a moving average of l. It starts at 0, includes the present batch and
+    is treated as a constant (in NVlabs' code a hundredth of its gradient flows). The
+    Jacobian is with respect to the latents that the prior draws; StyleGAN uses the
+    output of its mapping network and averages over the layers' copies of w.
+    The loss is usually lazy, `every(path_length(2.0), n=4)`.
 
     Args:
         weight: λ ≥ 0; may be traced.
-        rate: from 0 to 1: how fast a follows.
+        decay: decay of the moving average, from 0 to 1; may be traced.
 
     Raises:
-        InputError: if a concrete `weight` is negative or not finite, `rate` is not
+        InputError: if a concrete `weight` is negative or not finite, `decay` is not
             from 0 to 1, or, when the game is built, if the rounds have no `generate`.
 
     Reference: Karras et al. 2019, arXiv:1912.04958, equation 4.
@@ -199,23 +204,25 @@ def path_length(weight: float | Array = 2.0, rate: float | Array = 0.01) -> Loss
         >>> loss = chain(non_saturating(), every(path_length(2.0), n=4))
     """
     check_non_negative("path_length: weight", weight)
-    check_share("path_length: rate", rate)
+    check_fraction("path_length: decay", decay)
 
     def evaluate(
         record: Round, average: Float[Array, ""], key: Array
     ) -> tuple[Payments, Float[Array, ""]]:
-        generate = probe("path_length", record, "generate")
+        generate = require_callable("path_length", record, "generate")
         image, pull = jax.vjp(lambda z: generate(z, record.condition), record.latent)
         direction = jax.tree.map(
             lambda noise: noise / math.sqrt(math.prod(noise.shape[1:-1])),
-            hidden(record.fake_weight, noise_like(record, key, image)),
+            mask_unweighted(record.fake_weight, noise_like(record, key, image)),
         )
         length = safe_norm(pull(direction)[0])
-        mean = fair_mean(record, length, record.fake_weight)
+        mean = normalized_mean(record, length, record.fake_weight)
         mean = jax.lax.stop_gradient(mean)
-        moved = average + rate * (mean.astype(average.dtype) - average)
-        penalty = over_fakes(record, jnp.square(length - moved.astype(length.dtype)))
-        return {"generator": weight * penalty}, moved
+        updated = average + (1 - decay) * (mean.astype(average.dtype) - average)
+        penalty = mean_over_fakes(
+            record, jnp.square(length - updated.astype(length.dtype))
+        )
+        return {"generator": weight * penalty}, updated
 
     def init(variables: Tree) -> Float[Array, ""]:
         del variables
@@ -224,21 +231,27 @@ def path_length(weight: float | Array = 2.0, rate: float | Array = 0.01) -> Loss
     return Loss({"path_length": Term(init, evaluate, advances="generator")})
 
 
-def _average_of_places(record: Round, layer: Array, weight: Weight) -> Array:
-    """The average over the batch at each place, by what the place weighs."""
+def _mean_per_position(record: Round, layer: Array, weight: Weight) -> Array:
+    """Average over the batch at each position, by the weight of the position."""
     assert weight is not None
     each = record.gather(weight)
     each = each.reshape(*each.shape, *(1,) * (layer.ndim - each.ndim))
-    there = each.sum(axis=0)
+    mass = each.sum(axis=0)
     total = (each * record.gather(layer)).sum(axis=0)
-    return jnp.where(there > 0, total / jnp.where(there > 0, there, 1), 0)
+    return jnp.where(mass > 0, total / jnp.where(mass > 0, mass, 1), 0)
 
 
-def _distance(record: Round, one: Tree, other: Tree) -> Float[Array, ""]:
-    """The mean absolute difference, over the fakes and everything else."""
+def _mean_absolute_difference(
+    record: Round, one: Tree, other: Tree
+) -> Float[Array, ""]:
+    """Compute the mean absolute difference over the fakes and all other axes."""
     leaves = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
     each = [
-        over(record, jnp.abs(wide(x) - wide(y)), of_images(record.fake_weight, x))
+        weighted_mean(
+            record,
+            jnp.abs(at_least_float32(x) - at_least_float32(y)),
+            image_weights(record.fake_weight, x),
+        )
         for x, y in leaves
     ]
     return jnp.stack(each).mean()

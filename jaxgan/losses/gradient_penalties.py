@@ -1,13 +1,13 @@
-"""What the discriminator pays for being steep.
+"""Gradient penalties of the discriminator: R1, R2, WGAN-GP, DRAGAN and others.
 
-Gradients are with respect to the image before the view shows it. Their squares are
-summed over pixels and channels, then averaged over the batch; patch logits are averaged
+Gradients are with respect to the image before the view's augmentation. Squares are
+summed over pixels and channels, then averaged over the batch. Patch logits are averaged
 over patches, by their weights, before they are differentiated.
 
-Where the discriminator has BatchNorm, one example's logit depends on the others: the
-gradient at an image is then that of the sum of the batch's logits, and contains how the
-image moves the others' logits through the mean and the variance. It is defined, and
-every penalty here may be used so, but it is no longer the slope at one point.
+With BatchNorm in the discriminator, an example's logit depends on the other examples.
+The penalties then differentiate the sum of the batch's logits, so the gradient at an
+image includes its effect on the other logits through the batch statistics. All
+penalties are still defined, but they no longer measure the slope at a single point.
 """
 
 from collections.abc import Callable
@@ -22,33 +22,33 @@ from jaxgan.losses.combine import stateless
 from jaxgan.losses.reductions import (
     Weight,
     count_pairs,
-    hidden,
+    mask_unweighted,
+    mean_over_fakes,
+    mean_over_reals,
     noise_like,
-    over,
-    over_fakes,
-    over_reals,
     pair_weight,
-    patch_shares,
     per_example,
-    probe,
+    relative_patch_weights,
+    require_callable,
     safe_norm,
     squared_norm,
+    weighted_mean,
 )
-from jaxgan.precision import wide
+from jaxgan.precision import at_least_float32
 from jaxgan.types import Loss, Payments, Round, Score, Tree
 
 Points = Callable[[str, Round, Array], tuple[Tree, Weight]]
-"""`(term, record, key) -> (images, weight)`: where a slope is measured."""
+"""Point sampler of a gradient penalty, `(term, record, key) -> (images, weight)`."""
 
 
 def r1(gamma: float | Array) -> Loss:
-    """Zero-centered gradient penalty on the real images.
+    """Create the R1 penalty: a zero-centered gradient penalty on reals.
 
         discriminator pays γ/2 · E ‖∇ₓ D(x)‖²
 
-    The gradient comes from the round's own forward pass (`real_pullback`). The factor
-    1/2 is part of the convention, as in StyleGAN and R3GAN; StudioGAN's generic λ is
-    the same γ, and its StyleGAN variant multiplies by the interval, as `every` does.
+    The gradient reuses the forward pass of the round (`real_pullback`). The factor 1/2
+    is part of the convention, as in StyleGAN and R3GAN. StudioGAN's generic λ is the
+    same γ; its StyleGAN variant multiplies by the interval, as `every` does.
 
     Args:
         gamma: γ ≥ 0; may be traced.
@@ -65,15 +65,17 @@ def r1(gamma: float | Array) -> Loss:
 
     def evaluate(record: Round, key: Array) -> Payments:
         del key
-        slope = record.real_pullback(_one_each(record.real_score, record.weight))
-        square = squared_norm(hidden(record.weight, slope))
-        return {"discriminator": 0.5 * gamma * over_reals(record, square)}
+        gradient = record.real_pullback(
+            _mean_logit_cotangent(record.real_score, record.weight)
+        )
+        square = squared_norm(mask_unweighted(record.weight, gradient))
+        return {"discriminator": 0.5 * gamma * mean_over_reals(record, square)}
 
-    return stateless(evaluate, "r1")
+    return stateless(evaluate, name="r1")
 
 
 def r2(gamma: float | Array) -> Loss:
-    """Zero-centered gradient penalty on the fakes.
+    """Create the R2 penalty: a zero-centered gradient penalty on fakes.
 
         discriminator pays γ/2 · E ‖∇ₓ D(G(z))‖²
 
@@ -92,32 +94,35 @@ def r2(gamma: float | Array) -> Loss:
 
     def evaluate(record: Round, key: Array) -> Payments:
         del key
-        slope = record.fake_pullback(_one_each(record.fake_score, record.fake_weight))
-        square = squared_norm(hidden(record.fake_weight, slope))
-        return {"discriminator": 0.5 * gamma * over_fakes(record, square)}
+        gradient = record.fake_pullback(
+            _mean_logit_cotangent(record.fake_score, record.fake_weight)
+        )
+        square = squared_norm(mask_unweighted(record.fake_weight, gradient))
+        return {"discriminator": 0.5 * gamma * mean_over_fakes(record, square)}
 
-    return stateless(evaluate, "r2")
+    return stateless(evaluate, name="r2")
 
 
 def interpolates(term: str, record: Round, key: Array) -> tuple[Tree, Weight]:
-    """The points of WGAN-GP: x̂ = ε x + (1 - ε) G(z), one ε ~ U(0, 1) for each pair.
+    """Sample the points of WGAN-GP on lines between reals and fakes.
 
-    A pair counts by the product of its weights.
+    x̂ = ε x + (1 - ε) G(z), with one ε ~ U(0, 1) for each pair. A pair's weight is the
+    product of the weights of its real and its fake.
     """
-    share = record.draw(jax.random.uniform, key, (count_pairs(term, record),))
+    epsilon = record.draw(jax.random.uniform, key, (count_pairs(term, record),))
 
     def mix(real: Float[Array, "b ..."], fake: Float[Array, "b ..."]) -> Array:
-        each = share.reshape(-1, *(1,) * (real.ndim - 1)).astype(real.dtype)
+        each = epsilon.reshape(-1, *(1,) * (real.ndim - 1)).astype(real.dtype)
         return each * real + (1 - each) * fake
 
     return jax.tree.map(mix, record.real, record.fake), pair_weight(record)
 
 
 def perturbed_reals(scale: float | Array = 0.5) -> Points:
-    """The points of DRAGAN: x̂ = x + scale · s · n, n ~ N(0, I).
+    """Create the point sampler of DRAGAN: reals with added Gaussian noise.
 
-    s is the standard deviation of all pixels of the batch's reals, whatever their
-    weights.
+    x̂ = x + scale · s · n, with n ~ N(0, I) and s the standard deviation of all pixels
+    of the batch's reals, without weights.
 
     Raises:
         InputError: if a concrete `scale` is negative or not finite.
@@ -133,8 +138,12 @@ def perturbed_reals(scale: float | Array = 0.5) -> Points:
         def disturb(
             real: Float[Array, "b ..."], noise: Float[Array, "b ..."]
         ) -> Float[Array, "b ..."]:
-            variance = record.mean(jnp.square(wide(real) - record.mean(wide(real))))
-            return real + (scale * jnp.sqrt(variance) * wide(noise)).astype(real.dtype)
+            variance = record.mean(
+                jnp.square(at_least_float32(real) - record.mean(at_least_float32(real)))
+            )
+            return real + (scale * jnp.sqrt(variance) * at_least_float32(noise)).astype(
+                real.dtype
+            )
 
         noise = noise_like(record, key, record.real)
         return jax.tree.map(disturb, record.real, noise), record.weight
@@ -144,27 +153,29 @@ def perturbed_reals(scale: float | Array = 0.5) -> Points:
 
 def gradient_penalty(
     weight: float | Array = 10.0,
-    target: float | Array = 1.0,
     *,
+    target: float | Array = 1.0,
     one_sided: bool = False,
     points: Points = interpolates,
 ) -> Loss:
-    """The penalty of WGAN-GP: unit slope between real and fake images.
+    """Create the WGAN-GP gradient penalty, between real and fake images.
 
         discriminator pays λ · E (‖∇ D(x̂)‖ - t)²,  x̂ = ε x + (1 - ε) G(z),
         or, one-sided, λ · E max(0, ‖∇ D(x̂)‖ - t)²
 
-    One-sided is WGAN-LP, which lets the critic be flatter than a Lipschitz bound asks.
-    The norm is each example's own, and its gradient at zero is zero. torchgan draws one
-    ε for the whole batch and the Keras example a normal one: those are other penalties,
-    as is TF-GAN's (‖∇‖ / t - 1)² where t is not one.
-    Under a condition each interpolate is judged by that of its pair.
+    The one-sided penalty (WGAN-LP) does not penalize gradient norms below t.
+    The norm is computed for each example, and its gradient at zero is zero. In a
+    conditional game, each interpolate uses the condition of its pair.
+
+    Other implementations differ: torchgan draws one ε for the whole batch, the Keras
+    example draws ε from a normal distribution, and TF-GAN uses (‖∇‖ / t - 1)², which
+    differs if t ≠ 1.
 
     Args:
         weight: λ ≥ 0; may be traced.
-        target: t ≥ 0, the slope asked for; may be traced.
-        one_sided: whether only too steep is charged.
-        points: where the slope is measured: `interpolates`, `perturbed_reals(…)`, or
+        target: t ≥ 0, the target gradient norm; may be traced.
+        one_sided: if True, penalize only norms above the target.
+        points: where gradients are taken: `interpolates`, `perturbed_reals(…)`, or
             your own `(term, record, key) -> (images, weight)`.
 
     Raises:
@@ -177,20 +188,20 @@ def gradient_penalty(
         >>> from jaxgan import chain, gradient_penalty, wasserstein
         >>> wgan_gp = chain(wasserstein(), gradient_penalty(10.0))
     """
-    return _slope_penalty("gradient_penalty", weight, target, one_sided, points)
+    return _gradient_norm_penalty("gradient_penalty", weight, target, one_sided, points)
 
 
 def zero_centered_penalty(
     weight: float | Array = 10.0, *, points: Points = interpolates
 ) -> Loss:
-    """Zero-centered gradient penalty between real and fake images.
+    """Create a zero-centered gradient penalty between real and fake images.
 
         discriminator pays λ · E ‖∇ D(x̂)‖²,  x̂ = ε x + (1 - ε) G(z)
 
-    Without the 1/2 of `r1` and `r2`, as in its paper.
+    It has no factor 1/2, unlike `r1` and `r2`, as in its paper.
 
     Args:
-        weight: λ ≥ 0; may be traced. The paper takes 100.
+        weight: λ ≥ 0; may be traced. The paper uses 100.
         points: see `gradient_penalty`.
 
     Raises:
@@ -206,31 +217,37 @@ def zero_centered_penalty(
     _check_points("zero_centered_penalty", points)
 
     def evaluate(record: Round, key: Array) -> Payments:
-        slope, weights = _slope("zero_centered_penalty", record, points, key)
-        return {"discriminator": weight * over(record, squared_norm(slope), weights)}
+        gradient, weights = _input_gradients(
+            "zero_centered_penalty", record, points, key
+        )
+        return {
+            "discriminator": weight
+            * weighted_mean(record, squared_norm(gradient), weights)
+        }
 
-    return stateless(evaluate, "zero_centered_penalty")
+    return stateless(evaluate, name="zero_centered_penalty")
 
 
 def dragan(
     weight: float | Array = 10.0,
+    *,
     target: float | Array = 1.0,
     scale: float | Array = 0.5,
 ) -> Loss:
-    """The penalty of DRAGAN: unit slope in a neighborhood of the reals.
+    """Create the DRAGAN gradient penalty, around the reals.
 
         discriminator pays λ · E (‖∇ D(x + δ)‖ - t)²,  δ = scale · s · n,  n ~ N(0, I)
 
-    s is the standard deviation of all pixels of the batch's reals, over the global
-    batch. Normal noise is the paper's formula (with a constant for scale · s). Codes
-    draw it uniformly: of mean zero in compare_gan (s · U(-½, ½), then clipped), of
-    positive mean in StudioGAN, torchgan and PyTorch-GAN, which moves all images the
-    same way.
+    s is the standard deviation of all pixels of the reals in the global batch. Gaussian
+    noise is the paper's formula (with a constant for scale · s). Implementations use
+    uniform noise: with mean zero in compare_gan (s · U(-½, ½), then clipped), and with
+    positive mean in StudioGAN, torchgan and PyTorch-GAN, which shifts all images in the
+    same direction.
 
     Args:
         weight: λ ≥ 0; may be traced.
-        target: t ≥ 0; may be traced.
-        scale: ≥ 0, of the noise, in standard deviations of the data; may be traced.
+        target: t ≥ 0, the target gradient norm; may be traced.
+        scale: noise scale ≥ 0, in standard deviations of the data; may be traced.
 
     Raises:
         InputError: if a concrete argument is negative or not finite.
@@ -240,18 +257,20 @@ def dragan(
         >>> from jaxgan import chain, dragan, non_saturating
         >>> loss = chain(non_saturating(), dragan(10.0))
     """
-    return _slope_penalty("dragan", weight, target, False, perturbed_reals(scale))
+    return _gradient_norm_penalty(
+        "dragan", weight, target, False, perturbed_reals(scale)
+    )
 
 
 def max_gradient_penalty(
     weight: float | Array = 1.0, *, points: Points = interpolates
 ) -> Loss:
-    """The penalty of LGAN: the steepest point of the batch alone.
+    """Create the maximum gradient penalty of Lipschitz GANs (LGAN).
 
         discriminator pays λ · max ‖∇ D(x̂)‖²,  over the global batch,
         x̂ = ε x + (1 - ε) G(z)
 
-    The maximum has no example weights.
+    Only the steepest point of the batch is penalized. Example weights are ignored.
 
     Args:
         weight: λ ≥ 0; may be traced.
@@ -270,13 +289,13 @@ def max_gradient_penalty(
     _check_points("max_gradient_penalty", points)
 
     def evaluate(record: Round, key: Array) -> Payments:
-        slope, _ = _slope("max_gradient_penalty", record, points, key)
-        return {"discriminator": weight * record.gather(squared_norm(slope)).max()}
+        gradient, _ = _input_gradients("max_gradient_penalty", record, points, key)
+        return {"discriminator": weight * record.gather(squared_norm(gradient)).max()}
 
-    return stateless(evaluate, "max_gradient_penalty")
+    return stateless(evaluate, name="max_gradient_penalty")
 
 
-def _slope_penalty(
+def _gradient_norm_penalty(
     name: str, weight: Any, target: Any, one_sided: bool, points: Points
 ) -> Loss:
     check_non_negative(f"{name}: weight", weight)
@@ -284,35 +303,39 @@ def _slope_penalty(
     _check_points(name, points)
 
     def evaluate(record: Round, key: Array) -> Payments:
-        slope, weights = _slope(name, record, points, key)
-        excess = safe_norm(slope) - target
+        gradient, weights = _input_gradients(name, record, points, key)
+        excess = safe_norm(gradient) - target
         if one_sided:
             excess = jax.nn.relu(excess)
-        return {"discriminator": weight * over(record, jnp.square(excess), weights)}
+        return {
+            "discriminator": weight * weighted_mean(record, jnp.square(excess), weights)
+        }
 
-    return stateless(evaluate, name)
+    return stateless(evaluate, name=name)
 
 
 def _check_points(name: str, points: Points) -> None:
-    check_function(f"{name}: points", points, "between")
+    check_function(f"{name}: points", points, "interpolates")
 
 
-def _slope(term: str, record: Round, points: Points, key: Array) -> tuple[Tree, Weight]:
-    """The gradient of each point's logit with respect to the point, and its weight."""
-    critic = probe(term, record, "critic")
+def _input_gradients(
+    term: str, record: Round, points: Points, key: Array
+) -> tuple[Tree, Weight]:
+    """Compute the gradient of the logits at each point; return it with the weights."""
+    critic = require_callable(term, record, "critic")
 
     images, weights = points(term, record, key)
 
     def total(image: Tree) -> Float[Array, ""]:
         return per_example(critic(image, record.condition).logits, weights).sum()
 
-    return hidden(weights, jax.grad(total)(images)), weights
+    return mask_unweighted(weights, jax.grad(total)(images)), weights
 
 
-def _one_each(score: Score, weight: Weight) -> Float[Array, "b *patch"]:
-    """The cotangent of the sum over the batch of each example's mean logit."""
+def _mean_logit_cotangent(score: Score, weight: Weight) -> Float[Array, "b *patch"]:
+    """Return the cotangent of the sum of the examples' mean logits."""
     logits = score.logits
     ones = jnp.full_like(logits, logits.shape[0] / logits.size)
     if weight is None or weight.ndim == 1 or logits.ndim == 1:
         return ones
-    return ones * patch_shares(weight, logits).astype(ones.dtype)
+    return ones * relative_patch_weights(weight, logits).astype(ones.dtype)

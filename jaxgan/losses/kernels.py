@@ -1,15 +1,17 @@
-"""Distances between the two batches as a whole, by comparing each pair of examples.
+"""Kernel losses: maximum mean discrepancy (MMD) and the Cramér (energy) distance.
 
-The discriminator is an embedding: it makes the distance between the embedded reals and
-the embedded fakes large, and the generator makes it small. By default the embedding is
-the logit, one number an example; for more, return them as features and say which:
+The discriminator is an embedding. It maximizes the distance between the embedded reals
+and the embedded fakes; the generator minimizes it. The default embedding is the logit,
+one number for each example. To use features instead, return them from the discriminator
+and select them:
 
     def embed(score):
         return score.features
 
     loss = mmd(embed=embed)
 
-All pairs of the global batch are compared, so on many devices each gathers the batch.
+All pairs of the global batch are compared. On several devices each device gathers the
+whole batch.
 """
 
 from collections.abc import Callable
@@ -22,27 +24,31 @@ from jaxgan.errors import InputError, check_function, check_positive
 from jaxgan.losses.combine import stateless
 from jaxgan.losses.reductions import (
     Weight,
-    gathered,
-    mean_of_others,
+    gather_weights,
+    mean_over_distinct_pairs,
     per_example,
-    safe_root,
+    safe_sqrt,
     squared_distances,
 )
-from jaxgan.precision import wide
+from jaxgan.precision import at_least_float32
 from jaxgan.types import Loss, Payments, Round, Score
 
 Kernel = Callable[[Float[Array, "n d"], Float[Array, "m d"]], Float[Array, "n m"]]
-"""k(x, y) for every x of the first and every y of the second; a sum of two is one."""
+"""Function from two sets of examples to their kernel matrix k(x, y).
+
+The sum of two kernels is a kernel too.
+"""
 
 Embedding = Callable[[Score], Float[Array, "b ..."]]
+"""Function from the discriminator's output to an embedding of each example."""
 
 
 def logit(score: Score) -> Float[Array, "b 1"]:
-    """The embedding on a line: each example's logit, averaged over patches."""
+    """Embed each example as its logit, averaged over patches."""
     return per_example(score.logits)[:, None]
 
 
-def _check_numbers(name: str, values: tuple[float, ...]) -> None:
+def _check_positive_tuple(name: str, values: tuple[float, ...]) -> None:
     if not isinstance(values, tuple | list) or not values:
         raise InputError(
             f"{name}s must be a tuple of at least one number, got {values!r}."
@@ -54,7 +60,9 @@ def _check_numbers(name: str, values: tuple[float, ...]) -> None:
 def rational_quadratic(
     scales: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0),
 ) -> Kernel:
-    """k(x, y) = Σ over α of (1 + ‖x - y‖² / 2α)^-α, whose tails never vanish.
+    """Create a sum of rational quadratic kernels, Σ over α of (1 + ‖x - y‖² / 2α)^-α.
+
+    Unlike those of a Gaussian kernel, its tails decay polynomially.
 
     Raises:
         InputError: if a concrete scale is not positive.
@@ -64,7 +72,7 @@ def rational_quadratic(
         >>> from jaxgan import mmd, rational_quadratic
         >>> loss = mmd(rational_quadratic((1.0,)))
     """
-    _check_numbers("rational_quadratic: scale", scales)
+    _check_positive_tuple("rational_quadratic: scale", scales)
 
     def kernel(x: Array, y: Array) -> Array:
         square = squared_distances(x, y)
@@ -75,7 +83,7 @@ def rational_quadratic(
 
 
 def gaussian(bandwidths: tuple[float, ...] = (1.0,)) -> Kernel:
-    """k(x, y) = Σ over s of exp(-‖x - y‖² / 2s²).
+    """Create a sum of Gaussian (RBF) kernels, Σ over s of exp(-‖x - y‖² / 2s²).
 
     Raises:
         InputError: if a concrete bandwidth is not positive.
@@ -85,7 +93,7 @@ def gaussian(bandwidths: tuple[float, ...] = (1.0,)) -> Kernel:
         >>> from jaxgan import gaussian, mmd
         >>> loss = mmd(gaussian((1.0, 2.0, 4.0, 8.0, 16.0)))
     """
-    _check_numbers("gaussian: bandwidth", bandwidths)
+    _check_positive_tuple("gaussian: bandwidth", bandwidths)
 
     def kernel(x: Array, y: Array) -> Array:
         square = squared_distances(x, y)
@@ -95,25 +103,25 @@ def gaussian(bandwidths: tuple[float, ...] = (1.0,)) -> Kernel:
     return kernel
 
 
-def minus_distance(x: Array, y: Array) -> Array:
-    """k(x, y) = -‖x - y‖, the kernel of the energy distance."""
-    return -safe_root(squared_distances(x, y))
+def negative_distance(x: Array, y: Array) -> Array:
+    """Evaluate the kernel of the energy distance, k(x, y) = -‖x - y‖."""
+    return -safe_sqrt(squared_distances(x, y))
 
 
-def mmd(kernel: Kernel = rational_quadratic(), embed: Embedding = logit) -> Loss:
-    """The squared maximum mean discrepancy, without bias.
+def mmd(kernel: Kernel = rational_quadratic(), *, embed: Embedding = logit) -> Loss:
+    """Create the MMD loss: the unbiased squared maximum mean discrepancy.
 
         MMD² = E k(x, x') + E k(y, y') - 2 E k(x, y),  x ≠ x' reals, y ≠ y' fakes,
         embedded
         discriminator pays -MMD²,  generator pays MMD²
 
-    An unbiased estimate of a square may be negative. The discriminator could stretch
-    the embedding without end, so it usually needs a gradient penalty beside it; Li et
-    al. make it an autoencoder instead.
+    An unbiased estimate of a square may be negative. The discriminator can scale the
+    embedding without bound, so the loss usually needs a gradient penalty; Li et al.
+    use an autoencoder instead.
 
     Args:
-        kernel: of embedded examples.
-        embed: from a `Score` to `(b, …)`.
+        kernel: kernel between embedded examples.
+        embed: embedding, from a `Score` to `(b, …)`.
 
     Raises:
         InputError: when the game is built, if a batch holds fewer than two examples.
@@ -128,18 +136,19 @@ def mmd(kernel: Kernel = rational_quadratic(), embed: Embedding = logit) -> Loss
 
 
 def cramer(embed: Embedding = logit) -> Loss:
-    """The energy distance, which Bellemare et al. call the Cramér distance.
+    """Create the Cramér GAN loss: the energy distance of the two batches.
 
         𝓔 = 2 E‖x - y‖ - E‖x - x'‖ - E‖y - y'‖,  x ≠ x' reals, y ≠ y' fakes, embedded
         discriminator pays -𝓔,  generator pays 𝓔
 
-    On a line it is twice the squared L² distance of the distribution functions. It is
-    `mmd` of the kernel -‖x - y‖. The paper's critic descends a surrogate in which the
-    reals' own term is replaced, for want of a second real; here the batch gives it.
-    Their penalty on the critic's slope is `gradient_penalty`, beside it.
+    It is `mmd` with the kernel -‖x - y‖. In one dimension it is twice the squared L²
+    distance of the distribution functions. Bellemare et al. call it the Cramér
+    distance. Their critic uses a surrogate for the term between two reals, as it has
+    no second real; here the batch provides one. To add their penalty of the critic's
+    gradient, chain `gradient_penalty`.
 
     Args:
-        embed: from a `Score` to `(b, …)`.
+        embed: embedding, from a `Score` to `(b, …)`.
 
     Raises:
         InputError: when the game is built, if a batch holds fewer than two examples.
@@ -149,13 +158,13 @@ def cramer(embed: Embedding = logit) -> Loss:
         >>> from jaxgan import chain, cramer, gradient_penalty
         >>> loss = chain(cramer(), gradient_penalty(10.0))
     """
-    return _discrepancy("cramer", minus_distance, embed)
+    return _discrepancy("cramer", negative_distance, embed)
 
 
-def embedded(
+def embed_batches(
     term: str, record: Round, embed: Embedding
 ) -> tuple[Float[Array, "n d"], Float[Array, "m d"], Float[Array, " n"], Array]:
-    """All reals and all fakes of the global batch, embedded, and their fair weights.
+    """Embed the global batch; return reals, fakes and their normalized weights.
 
     Raises:
         InputError: if there are fewer than two of either.
@@ -163,16 +172,16 @@ def embedded(
 
     def side(score: Score, weight: Weight) -> tuple[Array, Array]:
         own = embed(score)
-        if embed is logit:  # which does not know what a patch weighs
+        if embed is logit:  # `logit` has no access to the patch weights
             own = per_example(score.logits, weight)[:, None]
-        own = wide(own.reshape(len(own), -1))
+        own = at_least_float32(own.reshape(len(own), -1))
         points = record.gather(own)
         if len(points) < 2:
             raise InputError(
                 f"{term} compares the examples of a batch with each other, so it needs "
                 "at least 2 reals and 2 fakes, got a batch of 1."
             )
-        return points, gathered(record, weight, own)
+        return points, gather_weights(record, weight, own)
 
     reals, real_weight = side(record.real_score, record.weight)
     fakes, fake_weight = side(record.fake_score, record.fake_weight)
@@ -185,12 +194,12 @@ def _discrepancy(name: str, kernel: Kernel, embed: Embedding) -> Loss:
 
     def evaluate(record: Round, key: jax.Array) -> Payments:
         del key
-        reals, fakes, v, w = embedded(name, record, embed)
+        reals, fakes, v, w = embed_batches(name, record, embed)
         square = (
-            mean_of_others(kernel(reals, reals), v)
-            + mean_of_others(kernel(fakes, fakes), w)
+            mean_over_distinct_pairs(kernel(reals, reals), v)
+            + mean_over_distinct_pairs(kernel(fakes, fakes), w)
             - 2 * (kernel(reals, fakes) * v[:, None] * w[None, :]).mean()
         )
         return {"discriminator": -square, "generator": square}
 
-    return stateless(evaluate, name)
+    return stateless(evaluate, name=name)

@@ -1,9 +1,9 @@
-"""Losses that are sums of functions of single logits, and what the labels say.
+"""Losses that are functions of single logits, and soft targets (label smoothing).
 
-Most adversarial losses are three functions of a logit t: what the discriminator pays
-for a real's, what it pays for a fake's, and what the generator pays for a fake's.
-`pointwise` makes a loss of them; `adversarial.py` and `divergences.py` hold the known
-ones.
+Most adversarial losses are three functions of a logit: the discriminator's loss for a
+real example, its loss for a fake, and the generator's loss for a fake. `pointwise`
+builds a `Loss` from the three; `adversarial.py` and `divergences.py` define the
+standard ones.
 
 Patch logits `(b, h, w)` are averaged over patches, then over the batch.
 """
@@ -16,122 +16,143 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import InputError, check_share
+from jaxgan.errors import InputError, check_fraction
 from jaxgan.losses.combine import stateless
-from jaxgan.losses.reductions import over_fakes, over_reals
-from jaxgan.precision import wide
+from jaxgan.losses.reductions import mean_over_fakes, mean_over_reals
+from jaxgan.precision import at_least_float32
 from jaxgan.types import Loss, Payments, Round
 
-OfLogit = Callable[[Array], Array]
-"""What is paid for logits, elementwise."""
+LogitFunction = Callable[[Array], Array]
+"""Elementwise function from logits to losses."""
 
-Label = float | Array | Callable[[Array, tuple[int, ...]], Array]
-"""A number from 0, fake, to 1, real; or `(key, shape) -> labels`."""
+Target = float | Array | Callable[[Array, tuple[int, ...]], Array]
+"""A number from 0 (fake) to 1 (real), or `(key, shape) -> targets`."""
 
 
-class Labels(NamedTuple):
-    """What the discriminator is told of the reals and of the fakes: 1 is real, 0 fake.
+class Targets(NamedTuple):
+    """Soft targets of the discriminator for reals and fakes: 1 is real, 0 is fake.
 
-    For a logit labeled y it pays y times what it would pay for a real's and 1 - y
-    times what it would for a fake's; for the logistic losses that is the cross-entropy,
-    and for least squares it has the gradient of the target moved by as much. So
+    At a target y, the discriminator pays y times its loss for a real plus 1 - y times
+    its loss for a fake. For the logistic losses this is the cross-entropy. For least
+    squares it has the gradient of a regression on y·b + (1 - y)·a. Examples:
 
-    - `Labels(real=0.9)` is one-sided smoothing, which makes the optimal discriminator
-      0.9·p / (p + q); `Labels(0.9, 0.1)` is two-sided: (0.9·p + 0.1·q) / (p + q);
-    - `Labels(real=noisy(0.7, 1.0))` draws each example's label anew;
-    - `Labels(real=lambda key, shape: jax.random.bernoulli(key, 0.95, shape))` lies of
-      one real in twenty.
+    - `Targets(real=0.9)` is one-sided label smoothing; the optimal discriminator is
+      then 0.9·p / (p + q). `Targets(0.9, 0.1)` is two-sided label smoothing, with
+      (0.9·p + 0.1·q) / (p + q).
+    - `Targets(real=uniform_targets(0.7, 1.0))` draws a new target for each example.
+    - `Targets(real=lambda key, shape: jax.random.bernoulli(key, 0.95, shape))` flips
+      the label of one real in twenty.
 
-    Labels are the discriminator's alone; what the generator pays does not change. They
-    are plain unless asked for; TF-GAN's discriminators smooth by 0.25 by default.
+    Targets change only the discriminator's loss, not the generator's. The default is
+    hard targets; TF-GAN's discriminators smooth by 0.25 by default.
 
     Reference: Salimans et al. 2016, arXiv:1606.03498, section 3.4.
 
-        >>> from jaxgan import Labels, non_saturating
-        >>> loss = non_saturating(Labels(real=0.9))
+        >>> from jaxgan import Targets, non_saturating
+        >>> loss = non_saturating(Targets(real=0.9))
     """
 
-    real: Label = 1.0
-    fake: Label = 0.0
+    real: Target = 1.0
+    fake: Target = 0.0
 
 
 def uniform_targets(
     low: float, high: float
 ) -> Callable[[Array, tuple[int, ...]], Array]:
-    """Labels drawn from U(low, high), one for each example.
+    """Create random soft targets: one draw from U(low, high) for each example.
 
     Raises:
         InputError: if not 0 ≤ low ≤ high ≤ 1.
 
-        >>> from jaxgan import Labels, hinge, uniform_targets
-        >>> loss = hinge(Labels(uniform_targets(0.7, 1.0), uniform_targets(0.0, 0.3)))
+        >>> from jaxgan import Targets, hinge, uniform_targets
+        >>> loss = hinge(Targets(uniform_targets(0.7, 1.0), uniform_targets(0.0, 0.3)))
     """
-    check_share("uniform_targets: low", low)
-    check_share("uniform_targets: high", high)
+    check_fraction("uniform_targets: low", low)
+    check_fraction("uniform_targets: high", high)
     if low > high:
         raise InputError(
             f"uniform_targets: low must be at most high, got {low} and {high}."
         )
-    return partial(_uniform, low, high)
+    return partial(_sample_uniform, low, high)
 
 
 def pointwise(
     name: str,
-    real: OfLogit,
-    fake: OfLogit,
-    generator: OfLogit,
-    labels: Labels = Labels(),
+    *,
+    real: LogitFunction,
+    fake: LogitFunction,
+    generator: LogitFunction,
+    targets: Targets = Targets(),
 ) -> Loss:
-    """The loss of one term that is made of functions of a logit.
+    """Create a loss from three elementwise functions of the logits.
 
         discriminator pays E real(D(x)) + E fake(D(G(z)))
         generator pays     E generator(D(G(z)))
 
     Args:
-        name: of the term.
-        real, fake, generator: elementwise, finite at every finite logit.
-        labels: see `Labels`.
+        name: name of the loss's only term.
+        real: the discriminator's loss at the logit of a real.
+        fake: the discriminator's loss at the logit of a fake.
+        generator: the generator's loss at the logit of a fake. All three must be
+            finite at every finite logit.
+        targets: soft targets of the discriminator, see `Targets`.
 
     Raises:
-        InputError: if a label is a concrete number outside 0 to 1.
+        InputError: if a target is a concrete number outside 0 to 1.
 
         >>> from jaxgan import pointwise
-        >>> linear = pointwise("linear", lambda t: -t, lambda t: t, lambda t: -t)
+        >>> linear = pointwise(
+        ...     "linear",
+        ...     real=lambda t: -t,
+        ...     fake=lambda t: t,
+        ...     generator=lambda t: -t,
+        ... )
     """
-    if not isinstance(labels, Labels):
-        raise InputError(f"{name}: labels must be Labels(real, fake), got {labels!r}.")
-    for field, label in labels._asdict().items():
-        if not callable(label):
-            check_share(f"{name}: labels.{field}", label)
+    if not isinstance(targets, Targets):
+        raise InputError(
+            f"{name}: targets must be Targets(real, fake), got {targets!r}."
+        )
+    for field, target in targets._asdict().items():
+        if not callable(target):
+            check_fraction(f"{name}: targets.{field}", target)
 
     def evaluate(record: Round, key: jax.Array) -> Payments:
         real_key, fake_key = jax.random.split(key)
-        reals, fakes = wide(record.real_score.logits), wide(record.fake_score.logits)
+        reals = at_least_float32(record.real_score.logits)
+        fakes = at_least_float32(record.fake_score.logits)
 
-        def told(
-            label: Label, key: jax.Array, logits: Float[Array, "b *patch"]
+        def discriminator_loss(
+            target: Target, key: jax.Array, logits: Float[Array, "b *patch"]
         ) -> Float[Array, "b *patch"]:
-            if isinstance(label, int | float) and label in (0, 1):
-                return real(logits) if label else fake(logits)
-            y = _drawn(record, label, key, logits)
+            if isinstance(target, int | float) and target in (0, 1):
+                return real(logits) if target else fake(logits)
+            y = _sample_target(record, target, key, logits)
             return y * real(logits) + (1 - y) * fake(logits)
 
         return {
-            "discriminator": over_reals(record, told(labels.real, real_key, reals))
-            + over_fakes(record, told(labels.fake, fake_key, fakes)),
-            "generator": over_fakes(record, generator(fakes)),
+            "discriminator": mean_over_reals(
+                record, discriminator_loss(targets.real, real_key, reals)
+            )
+            + mean_over_fakes(
+                record, discriminator_loss(targets.fake, fake_key, fakes)
+            ),
+            "generator": mean_over_fakes(record, generator(fakes)),
         }
 
-    return stateless(evaluate, name)
+    return stateless(evaluate, name=name)
 
 
-def _drawn(record: Round, label: Label, key: Array, logits: Array) -> float | Array:
-    """The label itself, or one drawn for each example."""
-    if not callable(label):
-        return label
+def _sample_target(
+    record: Round, target: Target, key: Array, logits: Array
+) -> float | Array:
+    """Return a fixed target, or draw one for each example."""
+    if not callable(target):
+        return target
     each = (logits.shape[0],) + (1,) * (logits.ndim - 1)
-    return jnp.asarray(record.draw(label, key, each), logits.dtype)
+    return jnp.asarray(record.draw(target, key, each), logits.dtype)
 
 
-def _uniform(low: float, high: float, key: Array, shape: tuple[int, ...]) -> Array:
+def _sample_uniform(
+    low: float, high: float, key: Array, shape: tuple[int, ...]
+) -> Array:
     return jax.random.uniform(key, shape, minval=low, maxval=high)

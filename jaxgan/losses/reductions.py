@@ -1,13 +1,14 @@
-"""How a loss averages: over patches, by example weight, over the global batch.
+"""Weighted means over patches, examples and the global batch, and safe norms.
 
-Everything is averaged in float32 at least, whatever the networks compute in. A payment
-of an example counts by its weight, so payments are linear in the weights. An average
-that is compared with something, on the way to a payment, is one of weights whose mean
-is one; see `fair`.
+Means are computed in at least float32, whatever the networks' precision. Each example's
+loss is multiplied by its weight, so losses are linear in the weights. Means that are
+used inside a loss, for instance as a baseline, use weights normalized to mean one; see
+`normalize_weights`.
 
-A weight may be of an example's patches, persons or frames. Its mean over them is then
-the example's, and what is averaged over patches before it is compared, squared or
-differentiated is averaged by their shares of it.
+A weight may have further axes, for an example's patches, persons or frames. The
+example's weight is then the mean over these axes. Values that are averaged over patches
+before they are compared, squared or differentiated use the patch weights divided by
+that mean; see `relative_patch_weights`.
 """
 
 from typing import Any
@@ -17,57 +18,57 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError
-from jaxgan.precision import wide
+from jaxgan.precision import at_least_float32
 from jaxgan.types import Round, Score, Tree
 
 Weight = Float[Array, "b ..."] | None
-"""Of each example, or of each of its patches; None where all count alike."""
+"""Weights of examples or of their patches; None if all are equal."""
 
 
 def per_example(
     values: Float[Array, "b *patch"], weight: Weight = None
 ) -> Float[Array, " b"]:
-    """Average everything but the batch: patch logits count as one, by their shares."""
-    values = wide(values)
+    """Average each example's values, weighted by the relative patch weights."""
+    values = at_least_float32(values)
     if weight is not None and weight.ndim > 1 and values.ndim > 1:
-        values = patch_shares(weight, values) * values
+        values = relative_patch_weights(weight, values) * values
     return values.mean(axis=tuple(range(1, values.ndim)))
 
 
-def patch_shares(weight: Array, values: Float[Array, "b *patch"]) -> Array:
-    """Weights of patches over the mean of their example's, in the axes of `values`.
+def relative_patch_weights(weight: Array, values: Float[Array, "b *patch"]) -> Array:
+    """Divide patch weights by their mean within each example.
 
-    Where an example weighs nothing they are 0.
+    The result broadcasts with `values`. It is 0 for examples of weight zero.
     """
-    fitted = _fitted(weight, values)
-    mean = fitted.mean(axis=tuple(range(1, fitted.ndim)), keepdims=True)
-    return jnp.where(mean > 0, fitted / jnp.where(mean > 0, mean, 1), 0)
+    aligned = _align_weight(weight, values)
+    mean = aligned.mean(axis=tuple(range(1, aligned.ndim)), keepdims=True)
+    return jnp.where(mean > 0, aligned / jnp.where(mean > 0, mean, 1), 0)
 
 
-def of_examples(weight: Weight) -> Float[Array, " b"] | None:
-    """The weight of each example: the mean of its patches'."""
+def example_weights(weight: Weight) -> Float[Array, " b"] | None:
+    """Return the weight of each example, the mean over its patches."""
     return weight if weight is None or weight.ndim == 1 else per_example(weight)
 
 
-def hidden(weight: Weight, images: Tree) -> Tree:
-    """Images with zeros at places that weigh nothing, where a weight is of places.
+def mask_unweighted(weight: Weight, images: Tree) -> Tree:
+    """Zero the positions of images whose weight is zero, such as persons or frames.
 
-    Places are the image's where its axes begin with the weight's: persons or frames.
+    This applies only to arrays whose leading axes are those of the weight.
     """
     if weight is None:
         return images
 
-    def hide(x: Array) -> Array:
-        if not of_places(weight, x):
+    def mask(x: Array) -> Array:
+        if not is_per_position(weight, x):
             return x
-        seen = (weight != 0).reshape(*weight.shape, *(1,) * (x.ndim - weight.ndim))
-        return jnp.where(seen, x, jnp.zeros((), x.dtype))
+        present = (weight != 0).reshape(*weight.shape, *(1,) * (x.ndim - weight.ndim))
+        return jnp.where(present, x, jnp.zeros((), x.dtype))
 
-    return jax.tree.map(hide, images)
+    return jax.tree.map(mask, images)
 
 
-def of_places(weight: Weight, x: Array) -> bool:
-    """Whether a weight is of places that an array has: its axes begin with them."""
+def is_per_position(weight: Weight, x: Array) -> bool:
+    """Return True if the weight has patch axes and the axes of `x` begin with them."""
     return (
         weight is not None
         and weight.ndim > 1
@@ -75,85 +76,90 @@ def of_places(weight: Weight, x: Array) -> bool:
     )
 
 
-def of_images(weight: Weight, image: Float[Array, "b ..."]) -> Weight:
-    """A weight for values at each pixel: by place, if its places are the image's."""
-    return weight if of_places(weight, image) else of_examples(weight)
+def image_weights(weight: Weight, image: Float[Array, "b ..."]) -> Weight:
+    """Return a weight for pixel values: per position if it fits, else per example."""
+    return weight if is_per_position(weight, image) else example_weights(weight)
 
 
-def over_reals(record: Round, values: Float[Array, "b *patch"]) -> Float[Array, ""]:
-    """The batch average of a value of each real example, `Round.weight` included."""
-    return over(record, values, record.weight)
+def mean_over_reals(
+    record: Round, values: Float[Array, "b *patch"]
+) -> Float[Array, ""]:
+    """Average over the batch of reals, weighted by `Round.weight`."""
+    return weighted_mean(record, values, record.weight)
 
 
-def over_fakes(record: Round, values: Float[Array, "b *patch"]) -> Float[Array, ""]:
-    """The batch average of a value of each fake, `Round.fake_weight` included."""
-    return over(record, values, record.fake_weight)
+def mean_over_fakes(
+    record: Round, values: Float[Array, "b *patch"]
+) -> Float[Array, ""]:
+    """Average over the batch of fakes, weighted by `Round.fake_weight`."""
+    return weighted_mean(record, values, record.fake_weight)
 
 
-def over(
+def weighted_mean(
     record: Round, values: Float[Array, "b *patch"], weight: Weight | float
 ) -> Float[Array, ""]:
-    """The batch average of each value times its weight.
+    """Average values times weights over the batch, without normalizing the weights.
 
     Raises:
-        InputError: if the weight is of other patches than the values.
+        InputError: if the patches of the weight are not those of the values.
     """
     if weight is not None and not isinstance(weight, float) and weight.ndim > 1:
-        return record.mean(per_example(_fitted(weight, values) * wide(values)))
+        weighted = _align_weight(weight, values) * at_least_float32(values)
+        return record.mean(per_example(weighted))
     values = per_example(values)
     return record.mean(values if weight is None else weight * values)
 
 
-def fair(record: Round, weight: Weight) -> Array | float:
-    """Weights scaled to a mean of one; all one if there are none, or all are zero."""
+def normalize_weights(record: Round, weight: Weight) -> Array | float:
+    """Scale weights to mean one; return ones if there are none or all are zero."""
     if weight is None:
         return 1.0
-    mean = record.mean(wide(weight))
+    mean = record.mean(at_least_float32(weight))
     return jnp.where(mean > 0, weight / jnp.where(mean > 0, mean, 1), 1.0)
 
 
-def fair_mean(
+def normalized_mean(
     record: Round, values: Float[Array, "b *patch"], weight: Weight
 ) -> Float[Array, ""]:
-    """The batch average under fair weights, to compare something with."""
-    return over(record, values, fair(record, weight))
+    """Average values over the batch with weights normalized to mean one."""
+    return weighted_mean(record, values, normalize_weights(record, weight))
 
 
-def gathered(record: Round, weight: Weight, like: Float[Array, "b ..."]) -> Array:
-    """The fair weight of each example of the global batch, as many as `like` holds."""
-    each = fair(record, of_examples(weight))
+def gather_weights(record: Round, weight: Weight, like: Float[Array, "b ..."]) -> Array:
+    """Gather the normalized example weights of the global batch."""
+    each = normalize_weights(record, example_weights(weight))
     return record.gather(jnp.ones(len(like), like.dtype) * each)
 
 
-def mean_of_others(
+def mean_over_distinct_pairs(
     values: Float[Array, "n n"], weight: Float[Array, " n"]
 ) -> Float[Array, ""]:
-    """The mean over pairs of two different examples, weighed by both."""
+    """Average over pairs of distinct examples, weighted by the product of weights."""
     n = len(weight)
-    weighed = values * weight[:, None] * weight[None, :]
-    return jnp.where(jnp.eye(n, dtype=bool), 0.0, weighed).sum() / (n * (n - 1))
+    weighted = values * weight[:, None] * weight[None, :]
+    return jnp.where(jnp.eye(n, dtype=bool), 0.0, weighted).sum() / (n * (n - 1))
 
 
 def pair_weight(record: Round) -> Weight:
-    """Of each real with its fake: the product of their weights.
+    """Return the weight of each pair of a real and a fake: the product of theirs.
 
-    Under a condition the two belong together, and their one weight counts once.
+    In a conditional game a real and its fake share one weight, which counts once.
     """
     if record.condition and record.fake_weight is not None:
         return record.fake_weight
-    return product(record.weight, record.fake_weight)
+    return multiply_weights(record.weight, record.fake_weight)
 
 
-def product(one: Weight, other: Weight) -> Weight:
-    """The product of two weights, of which one may be of examples, one of patches."""
+def multiply_weights(one: Weight, other: Weight) -> Weight:
+    """Multiply two weights, each per example or per patch."""
     if one is None or other is None:
         return other if one is None else one
     few, many = sorted((one, other), key=jnp.ndim)
     return few.reshape(*few.shape, *(1,) * (many.ndim - few.ndim)) * many
 
 
-def _fitted(weight: Array, values: Float[Array, "b *patch"]) -> Array:
-    """A weight in the axes of values: averaged over those that they do not have."""
+def _align_weight(weight: Array, values: Float[Array, "b *patch"]) -> Array:
+    """Average a weight over the axes that `values` lack, and broadcast it to them."""
     weight = weight.mean(axis=tuple(range(values.ndim, weight.ndim)))
     if weight.shape != values.shape[: weight.ndim]:
         raise InputError(
@@ -164,10 +170,10 @@ def _fitted(weight: Array, values: Float[Array, "b *patch"]) -> Array:
 
 
 def count_pairs(term: str, record: Round) -> int:
-    """How many reals there are, each with its fake.
+    """Return the number of pairs of a real and a fake.
 
     Raises:
-        InputError: if there are not as many fakes.
+        InputError: if the numbers of reals and fakes differ.
     """
     reals, fakes = (
         jax.tree.leaves(score.logits)[0].shape[0]
@@ -184,13 +190,13 @@ def count_pairs(term: str, record: Round) -> int:
 def squared_distances(
     x: Float[Array, "n d"], y: Float[Array, "m d"]
 ) -> Float[Array, "n m"]:
-    """‖x - y‖² for every pair."""
-    # Of differences, not by the binomial formula, which loses the small distances.
+    """Compute ‖x - y‖² for every pair."""
+    # The expansion ‖x‖² - 2x·y + ‖y‖² would lose digits of small distances.
     return jnp.square(x[:, None, :] - y[None, :, :]).sum(axis=-1)
 
 
 def noise_like(record: Round, key: Array, tree: Tree) -> Tree:
-    """Standard normal numbers of the global batch, in the shapes of a tree."""
+    """Draw standard normal noise in the shapes of a tree, for the global batch."""
     leaves, structure = jax.tree.flatten(tree)
     keys = jax.random.split(key, len(leaves))
     noise = [
@@ -200,26 +206,26 @@ def noise_like(record: Round, key: Array, tree: Tree) -> Tree:
     return jax.tree.unflatten(structure, noise)
 
 
-def probe(term: str, record: Any, name: str) -> Any:
-    """The probe `name` of a round: `critic` or `generate`.
+def require_callable(term: str, record: Any, name: str) -> Any:
+    """Return the function `name` of a round, `critic` or `generate`.
 
     Raises:
-        InputError: if the game's rounds have no such probe.
+        InputError: if the rounds of the game have no such function.
     """
     function = getattr(record, name, None)
     if function is None:
         raise InputError(
             f"{term} needs `{name}`, which the rounds of this game do not have; use it "
-            "in a game that has one, or focus it on a part of the record that does."
+            "in a game that has it, or focus it on a part of the record that has it."
         )
     return function
 
 
-def features(term: str, score: Score) -> list[Array]:
-    """The hidden layers that a discriminator returned, as a list.
+def require_features(term: str, score: Score) -> list[Array]:
+    """Return the features of a discriminator as a list of layers.
 
     Raises:
-        InputError: if it returned none.
+        InputError: if the discriminator returned no features.
     """
     layers = jax.tree.leaves(score.features)
     if not layers:
@@ -227,24 +233,24 @@ def features(term: str, score: Score) -> list[Array]:
             f"{term} needs the discriminator's features, but it returns none: let it "
             "return Score(logits, features=…)."
         )
-    return [wide(layer) for layer in layers]
+    return [at_least_float32(layer) for layer in layers]
 
 
 def safe_norm(x: Tree) -> Float[Array, " b"]:
-    """The Euclidean norm of each example, whose gradient at zero is zero, not NaN."""
-    return safe_root(squared_norm(x))
+    """Compute the Euclidean norm of each example, with gradient zero (not NaN) at 0."""
+    return safe_sqrt(squared_norm(x))
 
 
-def safe_root(square: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """√t, whose gradient at zero is zero, not infinite."""
+def safe_sqrt(square: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Compute √t, with gradient zero (not infinite) at 0."""
     positive = square > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1.0)), 0.0)
 
 
 def squared_norm(x: Tree) -> Float[Array, " b"]:
-    """The sum of squares of each example, over all leaves."""
+    """Sum the squares of each example over all leaves."""
     squares = [
-        jnp.square(wide(leaf)).sum(axis=tuple(range(1, leaf.ndim)))
+        jnp.square(at_least_float32(leaf)).sum(axis=tuple(range(1, leaf.ndim)))
         for leaf in jax.tree.leaves(x)
     ]
     return sum(squares[1:], start=squares[0])

@@ -1,13 +1,12 @@
-"""Is this real more real than that fake? Losses of differences of logits.
+"""Relativistic GAN losses, on differences between logits of reals and fakes.
 
-A relativistic loss is another loss played with differences: the discriminator pays what
-the base charges it when each logit is replaced by its lead over the other side's, and
-the generator pays the same with reals and fakes exchanged. So a base is any loss that
-charges the discriminator for logits alone; what it charges the generator is not used.
-All logits may be shifted by one number without changing anything.
+A relativistic loss applies a base loss to differences. For the discriminator it is the
+base's discriminator loss, with each logit replaced by its difference from the logits of
+the other side. For the generator it is the same with reals and fakes exchanged. The
+base's generator loss is not used. Adding a constant to all logits changes nothing.
 
-A base with probes, gradients, features or weights has no such meaning and is refused;
-`chain` those beside it.
+The base must depend on logits only. One that reads gradients, features, parameters or
+`critic` and `generate` is rejected; add such terms with `chain`.
 """
 
 from collections.abc import Callable
@@ -18,25 +17,26 @@ from jax.tree_util import Partial
 
 from jaxgan.errors import InputError
 from jaxgan.losses.combine import check_loss
-from jaxgan.losses.reductions import Weight, count_pairs, fair_mean, pair_weight
-from jaxgan.precision import wide
+from jaxgan.losses.reductions import Weight, count_pairs, normalized_mean, pair_weight
+from jaxgan.precision import at_least_float32
 from jaxgan.types import Loss, Payments, Round, Score, Term, Tree
 
 
 def relativistic(base: Loss) -> Loss:
-    """Each real against one fake.
+    """Create a relativistic pairing loss (RpGAN): each real against one fake.
 
         m = D(x) - D(G(z)), with r and f what the base charges for a real's logit and
         for a fake's:
         discriminator pays ½ E [r(m) + f(-m)],  generator pays ½ E [r(-m) + f(m)]
 
-    Half, since each pair is seen from both sides: a base with f(t) = r(-t) then costs
-    E r(m) and E r(-m), which over `non_saturating` are E ζ(-m) and E ζ(m), the loss of
-    RSGAN and R3GAN. Over `wasserstein` it is that loss itself, up to what the generator
-    cannot change. A pair counts by the product of its weights.
+    The factor ½ is there because each pair appears twice. For a base with f(t) = r(-t)
+    the losses are E r(m) and E r(-m). With `non_saturating` they are E ζ(-m) and
+    E ζ(m), the loss of RSGAN and R3GAN. With `wasserstein` the result is `wasserstein`,
+    up to terms that the generator cannot change. A pair's weight is the product of the
+    weights of its real and its fake.
 
     Args:
-        base: a loss of the logits; its terms become `relativistic_…`.
+        base: loss that depends on logits only; its terms become `relativistic_…`.
 
     Raises:
         InputError: when the game is built, if there are not as many fakes as reals, or
@@ -49,28 +49,32 @@ def relativistic(base: Loss) -> Loss:
         >>> r3gan = chain(relativistic(non_saturating()), r1(0.05), r2(0.05))
     """
 
-    def lead(record: Round) -> Round:
+    def differences(record: Round) -> Round:
         count_pairs("relativistic", record)
-        margin = wide(record.real_score.logits) - wide(record.fake_score.logits)
+        reals = at_least_float32(record.real_score.logits)
+        fakes = at_least_float32(record.fake_score.logits)
+        margin = reals - fakes
         weight = pair_weight(record)
-        return _only_logits(record, margin, -margin, weight, weight)
+        return _restrict_to_logits(record, margin, -margin, weight, weight)
 
-    return _compared("relativistic", lead, base, scale=0.5)
+    return _relativistic("relativistic", differences, base, scale=0.5)
 
 
 def relativistic_average(base: Loss) -> Loss:
-    """Each real against the average fake, and each fake against the average real.
+    """Create a relativistic average loss (RaGAN): each logit against a mean.
 
         r' = D(x) - E D(G(z)),  f' = D(G(z)) - E D(x), with r and f what the base
         charges for a real's logit and for a fake's:
         discriminator pays E r(r') + E f(f'),  generator pays E r(f') + E f(r')
 
-    Over `non_saturating` RaSGAN, over `least_squares(-1, 1)` RaLSGAN, over `hinge`
-    RaHingeGAN. The averages are over the global batch, weights included, and over
-    patches; the batches may differ in size. ESRGAN's code pays half as much.
+    With `non_saturating` this is RaSGAN, with `least_squares(-1, b=1)` RaLSGAN and with
+    `hinge` RaHingeGAN. The means are over the global batch, weights included, and over
+    patches. Reals and fakes may differ in number. The losses of ESRGAN's code are half
+    of these.
 
     Args:
-        base: a loss of the logits; its terms become `relativistic_average_…`.
+        base: loss that depends on logits only; its terms become
+            `relativistic_average_…`.
 
     Raises:
         InputError: when the game is built, if the base reads more than logits or does
@@ -83,31 +87,34 @@ def relativistic_average(base: Loss) -> Loss:
         ['relativistic_average_hinge']
     """
 
-    def lead(record: Round) -> Round:
-        reals, fakes = wide(record.real_score.logits), wide(record.fake_score.logits)
-        return _only_logits(
+    def differences(record: Round) -> Round:
+        reals = at_least_float32(record.real_score.logits)
+        fakes = at_least_float32(record.fake_score.logits)
+        return _restrict_to_logits(
             record,
-            reals - fair_mean(record, fakes, record.fake_weight),
-            fakes - fair_mean(record, reals, record.weight),
+            reals - normalized_mean(record, fakes, record.fake_weight),
+            fakes - normalized_mean(record, reals, record.weight),
             record.weight,
             record.fake_weight,
         )
 
-    return _compared("relativistic_average", lead, base, scale=1.0)
+    return _relativistic("relativistic_average", differences, base, scale=1.0)
 
 
-def _compared(
-    prefix: str, lead: Callable[[Round], Round], base: Loss, scale: float
+def _relativistic(
+    prefix: str, differences: Callable[[Round], Round], base: Loss, scale: float
 ) -> Loss:
-    def versus(name: str, term: Term) -> Term:
-        def charge(record: Round, state: Tree, key: jax.Array) -> tuple[Tree, Tree]:
+    def relativistic_term(name: str, term: Term) -> Term:
+        def discriminator_loss(
+            record: Round, state: Tree, key: jax.Array
+        ) -> tuple[Tree, Tree]:
             try:
                 paid, state = term.evaluate(record, state, key)
-            except Exception as error:  # whatever comes of reading what is not there
+            except Exception as error:  # any error from reading the removed fields
                 raise InputError(
-                    f"{prefix}: the base term {name!r} reads more than logits; give it "
-                    "a loss of the logits, like non_saturating(), and chain the rest "
-                    "beside it."
+                    f"{prefix}: the base term {name!r} reads more than logits; use a "
+                    "loss of the logits, such as non_saturating(), and add the other "
+                    "terms with chain."
                 ) from error
             if "discriminator" not in paid:
                 raise InputError(
@@ -119,20 +126,25 @@ def _compared(
         def evaluate(
             record: Round, state: Tree, key: jax.Array
         ) -> tuple[Payments, Tree]:
-            straight = lead(record)
-            ours, after = charge(straight, state, key)
-            theirs, _ = charge(_exchanged(straight), state, key)
-            return {"discriminator": ours, "generator": theirs}, after
+            compared = differences(record)
+            discriminator, after = discriminator_loss(compared, state, key)
+            generator, _ = discriminator_loss(
+                _swap_reals_and_fakes(compared), state, key
+            )
+            return {"discriminator": discriminator, "generator": generator}, after
 
         return replace(term, evaluate=evaluate)
 
     check_loss(f"{prefix}: base", base)
     return Loss(
-        {f"{prefix}_{name}": versus(name, term) for name, term in base.terms.items()}
+        {
+            f"{prefix}_{name}": relativistic_term(name, term)
+            for name, term in base.terms.items()
+        }
     )
 
 
-def _exchanged(record: Round) -> Round:
+def _swap_reals_and_fakes(record: Round) -> Round:
     return replace(
         record,
         real_score=record.fake_score,
@@ -142,14 +154,14 @@ def _exchanged(record: Round) -> Round:
     )
 
 
-def _only_logits(
+def _restrict_to_logits(
     record: Round,
     reals: jax.Array,
     fakes: jax.Array,
     weight: Weight,
     fake_weight: Weight,
 ) -> Round:
-    nothing = Partial(_refuse)
+    unavailable = Partial(_raise_logits_only)
     return replace(
         record,
         real=(),
@@ -159,14 +171,14 @@ def _only_logits(
         fake_score=Score(fakes),
         weight=weight,
         fake_weight=fake_weight,
-        real_pullback=nothing,
-        fake_pullback=nothing,
-        critic=nothing,
-        generate=nothing,
+        real_pullback=unavailable,
+        fake_pullback=unavailable,
+        critic=unavailable,
+        generate=unavailable,
         params={},
     )
 
 
-def _refuse(*args: Tree, **kwargs: Tree) -> Tree:
+def _raise_logits_only(*args: Tree, **kwargs: Tree) -> Tree:
     del args, kwargs
-    raise InputError("the round is seen through its logits alone.")
+    raise InputError("a relativistic base may read only the logits of a round.")

@@ -1,4 +1,4 @@
-"""What the discriminator pays for where its logits are, whatever their slope."""
+"""Penalties on the discriminator's logits: drift and LeCam."""
 
 from typing import NamedTuple
 
@@ -8,15 +8,17 @@ from jaxtyping import Array, Float, Int
 
 from jaxgan.errors import check_decay, check_non_negative
 from jaxgan.losses.combine import stateless
-from jaxgan.losses.reductions import fair_mean, over_fakes, over_reals
-from jaxgan.precision import wide
+from jaxgan.losses.reductions import mean_over_fakes, mean_over_reals, normalized_mean
+from jaxgan.precision import at_least_float32
 from jaxgan.types import Loss, Payments, Round, Term, Tree
 
 
 def drift_penalty(weight: float | Array = 1e-3) -> Loss:
-    """Keeps a critic's logits from wandering off, where only differences count.
+    """Create the drift penalty of Progressive GAN: the mean squared logit of reals.
 
         discriminator pays ε · E D(x)²
+
+    It keeps the critic's logits near zero where a loss depends only on differences.
 
     Args:
         weight: ε ≥ 0; may be traced.
@@ -33,34 +35,34 @@ def drift_penalty(weight: float | Array = 1e-3) -> Loss:
 
     def evaluate(record: Round, key: Array) -> Payments:
         del key
-        square = jnp.square(wide(record.real_score.logits))
-        return {"discriminator": weight * over_reals(record, square)}
+        square = jnp.square(at_least_float32(record.real_score.logits))
+        return {"discriminator": weight * mean_over_reals(record, square)}
 
-    return stateless(evaluate, "drift_penalty")
+    return stateless(evaluate, name="drift_penalty")
 
 
-class Averages(NamedTuple):
-    """Moving averages of the logits; `moves` corrects their start at zero."""
+class LogitAverages(NamedTuple):
+    """Moving averages of the logits, and the number of updates for bias correction."""
 
     real: Float[Array, ""]
     fake: Float[Array, ""]
     moves: Int[Array, ""]
 
 
-def lecam(weight: float | Array = 0.3, decay: float | Array = 0.99) -> Loss:
-    """The LeCam regularizer: logits not far from what the other side averaged lately.
+def lecam(weight: float | Array = 0.3, *, decay: float | Array = 0.99) -> Loss:
+    """Create the LeCam regularizer: logits close to the other side's average.
 
         discriminator pays λ · (E (D(x) - a_fake)² + E (D(G(z)) - a_real)²)
         a ← decay · a + (1 - decay) · E D, for reals and for fakes
 
-    The averages are the term's state; they include the present batch, are corrected
-    for their start at zero as Adam's are, and count as constants. This is the paper's
-    formula; its code, and StudioGAN's, charge only logits on the far side of the
-    averages (a relu inside both squares) and begin after some thousand steps.
+    The moving averages are the term's state. They include the present batch, are bias
+    corrected like Adam's and are treated as constants. This is the paper's formula. Its
+    code and StudioGAN's penalize only logits beyond the averages (a relu inside both
+    squares) and start after some thousand steps.
 
     Args:
         weight: λ ≥ 0; may be traced.
-        decay: from 0 to below 1.
+        decay: decay of the moving averages, from 0 to below 1.
 
     Raises:
         InputError: if a concrete `weight` is negative or not finite, or `decay` is not
@@ -75,32 +77,33 @@ def lecam(weight: float | Array = 0.3, decay: float | Array = 0.99) -> Loss:
     check_decay("lecam: decay", decay)
 
     def evaluate(
-        record: Round, before: Averages, key: Array
-    ) -> tuple[Payments, Averages]:
+        record: Round, before: LogitAverages, key: Array
+    ) -> tuple[Payments, LogitAverages]:
         del key
-        reals, fakes = wide(record.real_score.logits), wide(record.fake_score.logits)
-        real = fair_mean(record, reals, record.weight)
-        fake = fair_mean(record, fakes, record.fake_weight)
-        state = Averages(
-            real=_follow(before.real, real, decay),
-            fake=_follow(before.fake, fake, decay),
+        reals = at_least_float32(record.real_score.logits)
+        fakes = at_least_float32(record.fake_score.logits)
+        real = normalized_mean(record, reals, record.weight)
+        fake = normalized_mean(record, fakes, record.fake_weight)
+        state = LogitAverages(
+            real=_update_average(before.real, real, decay),
+            fake=_update_average(before.fake, fake, decay),
             moves=before.moves + 1,
         )
-        whole = 1 - jnp.power(decay, state.moves.astype(state.real.dtype))
-        penalty = over_reals(
-            record, jnp.square(reals - (state.fake / whole).astype(reals.dtype))
-        ) + over_fakes(
-            record, jnp.square(fakes - (state.real / whole).astype(fakes.dtype))
+        correction = 1 - jnp.power(decay, state.moves.astype(state.real.dtype))
+        penalty = mean_over_reals(
+            record, jnp.square(reals - (state.fake / correction).astype(reals.dtype))
+        ) + mean_over_fakes(
+            record, jnp.square(fakes - (state.real / correction).astype(fakes.dtype))
         )
         return {"discriminator": weight * penalty}, state
 
-    def init(variables: Tree) -> Averages:
+    def init(variables: Tree) -> LogitAverages:
         del variables
-        return Averages(jnp.float32(0), jnp.float32(0), jnp.int32(0))
+        return LogitAverages(jnp.float32(0), jnp.float32(0), jnp.int32(0))
 
     return Loss({"lecam": Term(init, evaluate, advances="discriminator")})
 
 
-def _follow(average: Array, value: Array, decay: float | Array) -> Array:
+def _update_average(average: Array, value: Array, decay: float | Array) -> Array:
     value = jax.lax.stop_gradient(value).astype(average.dtype)
     return decay * average + (1 - decay) * value

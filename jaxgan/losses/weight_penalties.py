@@ -1,9 +1,9 @@
-"""What a player pays for the weights of a network, whatever the round was.
+"""Penalties on parameters: orthogonal regularization, weight decay, history.
 
-`network` names the network, and its player is the one who owns it: in a game where the
-two have different names, `rename(orthogonal("generator"), names={…})`
-renames the player. Kernels are the parameters of two or more dimensions, embeddings
-among them, as matrices with one column an output.
+`network` is the name of the network. Its player pays, and is assumed to have the same
+name; if it has another, `rename(orthogonal_penalty("generator"), names={…})` renames
+the player. Kernels are all parameters with two or more axes, including embeddings. They
+are reshaped to matrices with one column for each output.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,22 +15,22 @@ from jaxtyping import Array, Float, Int
 
 from jaxgan.errors import InputError, check_non_negative
 from jaxgan.losses.combine import stateless
-from jaxgan.precision import wide
+from jaxgan.precision import at_least_float32
 from jaxgan.types import Loss, NetworkName, Payments, Round, Term, Tree, Variables
 
 
 def orthogonal_penalty(
-    network: NetworkName = "generator", weight: float | Array = 1e-4
+    network: NetworkName = "generator", *, weight: float | Array = 1e-4
 ) -> Loss:
-    """BigGAN's orthogonal regularization: filters at right angles, of any length.
+    """Create BigGAN's orthogonal regularization, which leaves filter norms free.
 
         the network's player pays β · Σ over kernels of ‖WᵀW ⊙ (1 - I)‖²
 
-    W has a column for each output channel. The diagonal is left out, unlike in the
-    older ‖WᵀW - I‖²; BigGAN's official code spares the shared embedding.
+    W has one column for each output channel. The diagonal is excluded, unlike in the
+    older ‖WᵀW - I‖². BigGAN's official code does not penalize the shared embedding.
 
     Args:
-        network: whose kernels, and who pays.
+        network: the network whose kernels are penalized; its player pays.
         weight: β ≥ 0; may be traced.
 
     Raises:
@@ -40,7 +40,7 @@ def orthogonal_penalty(
     Reference: Brock et al. 2018, arXiv:1809.11096, equation 3.
 
         >>> from jaxgan import chain, hinge, orthogonal_penalty
-        >>> loss = chain(hinge(), orthogonal_penalty("generator", 1e-4))
+        >>> loss = chain(hinge(), orthogonal_penalty("generator", weight=1e-4))
     """
 
     def penalty(kernel: Float[Array, "n m"]) -> Float[Array, ""]:
@@ -48,21 +48,21 @@ def orthogonal_penalty(
         off = jnp.where(jnp.eye(len(product), dtype=bool), 0.0, product)
         return jnp.square(off).sum()
 
-    return _on_kernels("orthogonal_penalty", network, weight, penalty)
+    return _kernel_penalty("orthogonal_penalty", network, weight, penalty)
 
 
 def weight_decay_penalty(
-    network: NetworkName = "discriminator", weight: float | Array = 1e-4
+    network: NetworkName = "discriminator", *, weight: float | Array = 1e-4
 ) -> Loss:
-    """L2 regularization of the kernels; biases and scales are spared.
+    """Create L2 regularization (weight decay) of the kernels, not of biases or scales.
 
         the network's player pays λ/2 · Σ over kernels of ‖W‖²
 
-    Its gradient is λW, coupled with the optimizer's moments; `optax.adamw` decays
-    decoupled from them. compare_gan's l2_penalty averages over variables instead.
+    Its gradient is λW and enters the optimizer's moments. For decoupled weight decay
+    use `optax.adamw`. compare_gan's l2_penalty averages over variables instead.
 
     Args:
-        network: whose kernels, and who pays.
+        network: the network whose kernels are penalized; its player pays.
         weight: λ ≥ 0; may be traced.
 
     Raises:
@@ -72,34 +72,35 @@ def weight_decay_penalty(
     Reference: Kurach et al. 2018, arXiv:1807.04720.
 
         >>> from jaxgan import chain, weight_decay_penalty, non_saturating
-        >>> loss = chain(non_saturating(), weight_decay_penalty("discriminator", 1e-4))
+        >>> decay = weight_decay_penalty("discriminator", weight=1e-4)
+        >>> loss = chain(non_saturating(), decay)
     """
 
     def penalty(kernel: Float[Array, "n m"]) -> Float[Array, ""]:
         return 0.5 * jnp.square(kernel).sum()
 
-    return _on_kernels("weight_decay_penalty", network, weight, penalty)
+    return _kernel_penalty("weight_decay_penalty", network, weight, penalty)
 
 
 class History(NamedTuple):
-    """The mean of all parameters so far."""
+    """Mean of all past parameters, and the number of updates."""
 
     mean: Tree
     moves: Int[Array, ""]
 
 
 def historical_averaging(
-    network: NetworkName = "generator", weight: float | Array = 1.0
+    network: NetworkName = "generator", *, weight: float | Array = 1.0
 ) -> Loss:
-    """A pull towards the mean of all the parameters that there have been.
+    """Create historical averaging: a penalty on the distance from past parameters.
 
         the network's player pays λ · ‖θ - (θ₀ + … + θₜ₋₁) / t‖²
 
-    The mean is the term's state, begins with the initial parameters and moves once in
-    each of the player's substeps.
+    The mean of the past parameters is the term's state. It starts at the initial
+    parameters and is updated once in each of the player's substeps.
 
     Args:
-        network: whose parameters, and who pays.
+        network: the network whose parameters are penalized; its player pays.
         weight: λ ≥ 0; may be traced.
 
     Raises:
@@ -109,37 +110,40 @@ def historical_averaging(
     Reference: Salimans et al. 2016, arXiv:1606.03498, section 3.3.
 
         >>> from jaxgan import chain, historical_averaging, non_saturating
-        >>> loss = chain(non_saturating(), historical_averaging("generator", 0.1))
+        >>> pull = historical_averaging("generator", weight=0.1)
+        >>> loss = chain(non_saturating(), pull)
     """
     name = "historical_averaging"
     check_non_negative(f"{name}: weight", weight)
 
     def init(variables: Mapping[NetworkName, Variables]) -> History:
-        params = _of(name, network, variables).params
-        return History(jax.tree.map(_copy, params), jnp.int32(0))
+        params = _require_network(name, network, variables).params
+        return History(jax.tree.map(_copy_at_least_float32, params), jnp.int32(0))
 
     def evaluate(
         record: Round, history: History, key: Array
     ) -> tuple[Payments, History]:
         del key
-        params = _of(name, network, record.params)
+        params = _require_network(name, network, record.params)
         squares = jax.tree.map(
-            lambda new, mean: jnp.square(wide(new) - mean).sum(),
+            lambda new, mean: jnp.square(at_least_float32(new) - mean).sum(),
             params,
             history.mean,
         )
         moves = history.moves + 1
         mean = jax.tree.map(
-            lambda mean, new: mean + (wide(new) - mean) / moves.astype(mean.dtype),
+            lambda mean, new: (
+                mean + (at_least_float32(new) - mean) / moves.astype(mean.dtype)
+            ),
             history.mean,
             jax.lax.stop_gradient(params),
         )
-        return {network: weight * _sum(squares)}, History(mean, moves)
+        return {network: weight * _sum_leaves(squares)}, History(mean, moves)
 
     return Loss({name: Term(init, evaluate, advances=network)})
 
 
-def _on_kernels(
+def _kernel_penalty(
     name: str,
     network: NetworkName,
     weight: float | Array,
@@ -150,20 +154,24 @@ def _on_kernels(
     def evaluate(record: Round, key: Array) -> Payments:
         del key
         kernels = [
-            wide(leaf).reshape(-1, leaf.shape[-1])
-            for leaf in jax.tree.leaves(_of(name, network, record.params))
+            at_least_float32(leaf).reshape(-1, leaf.shape[-1])
+            for leaf in jax.tree.leaves(_require_network(name, network, record.params))
             if leaf.ndim > 1
         ]
-        return {network: weight * _sum([penalty(kernel) for kernel in kernels])}
+        return {network: weight * _sum_leaves([penalty(kernel) for kernel in kernels])}
 
-    return stateless(evaluate, name)
-
-
-def _copy(x: Array) -> Array:
-    return jnp.copy(wide(x))  # in bfloat16 a long mean would stop moving
+    return stateless(evaluate, name=name)
 
 
-def _of(term: str, network: NetworkName, networks: Mapping[NetworkName, Tree]) -> Tree:
+def _copy_at_least_float32(x: Array) -> Array:
+    return jnp.copy(
+        at_least_float32(x)
+    )  # in bfloat16 a mean over many steps would stop changing
+
+
+def _require_network(
+    term: str, network: NetworkName, networks: Mapping[NetworkName, Tree]
+) -> Tree:
     if network not in networks:
         raise InputError(
             f"{term}: network {network!r} is not in the game; its networks are "
@@ -172,6 +180,6 @@ def _of(term: str, network: NetworkName, networks: Mapping[NetworkName, Tree]) -
     return networks[network]
 
 
-def _sum(terms: Tree) -> Float[Array, ""]:
+def _sum_leaves(terms: Tree) -> Float[Array, ""]:
     leaves: list[Array] = jax.tree.leaves(terms) or [jnp.float32(0)]
     return sum(leaves[1:], start=leaves[0])

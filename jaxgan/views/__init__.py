@@ -1,1 +1,1 @@
-"""Views: what the discriminator is shown, in every use of it."""
+"""Views: transformations of the images before the discriminator reads them."""

@@ -1,9 +1,9 @@
-"""Differentiable augmentation: the discriminator never sees the same image twice.
+"""Differentiable augmentation (DiffAugment) for small data sets.
 
-With few images a discriminator learns them by heart, and the generator with it. If it
-sees reals and fakes through the same random changes, it cannot; and because gradients
-pass through the changes, the generator learns to make images as they are without them.
-The changes are drawn anew for each image and each use, penalties included.
+With few images, a discriminator memorizes them. Augmenting reals and fakes prevents
+this. The augmentations are differentiable, so the generator is trained through them and
+learns to make images without augmentation. They are drawn independently for each image
+and each use of the discriminator, penalties included.
 
 Reference: Zhao et al. 2020, arXiv:2006.10738 (DiffAugment).
 """
@@ -14,24 +14,25 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxgan.errors import InputError, check_function, check_non_negative, check_share
+from jaxgan.errors import InputError, check_fraction, check_function, check_non_negative
 from jaxgan.types import Tree, View
 
 Augmentation = Callable[
     [Key[Array, ""], Float[Array, "b h w c"]], Float[Array, "b h w c"]
 ]
-"""`(key, images) -> images`, differentiable in the images."""
+"""Random function `(key, images) -> images`, differentiable in the images."""
 
 
-def diff_augment(*changes: Augmentation) -> View:
-    """Show every image through these changes, one after the other.
+def diff_augment(*augmentations: Augmentation) -> View:
+    """Create a view that applies augmentations, in the given order.
 
     Args:
-        changes: `translation(…)`, `cutout(…)`, `brightness(…)`, or your own function.
+        augmentations: `translation(…)`, `cutout(…)`, `brightness(…)`, or your own
+            functions.
 
     Raises:
-        InputError: if a change is not a function, or, when the game is built, if the
-            data are not images (b, h, w, c).
+        InputError: if an augmentation is not a function, or, when the game is built, if
+            the data are not images (b, h, w, c).
 
         >>> from jaxgan import gan, mlp, non_saturating, priors
         >>> from jaxgan.views.augmentation import diff_augment, cutout, translation
@@ -39,8 +40,8 @@ def diff_augment(*changes: Augmentation) -> View:
         >>> game = gan(mlp((8, 8, 1)), mlp(()), non_saturating(), priors.normal(4),
         ...     view=view)
     """
-    for change in changes:
-        check_function("changes", change, "shifted()")
+    for augmentation in augmentations:
+        check_function("diff_augment: every argument", augmentation, "translation()")
 
     def show(state: Tree, key: Array, images: Tree, step: Array) -> Tree:
         if not isinstance(images, jax.Array) or images.ndim != 4:
@@ -48,54 +49,60 @@ def diff_augment(*changes: Augmentation) -> View:
             raise InputError(
                 f"diff_augment: the data must be images (b, h, w, c), got {shapes}."
             )
-        for i, change in enumerate(changes):
-            images = change(jax.random.fold_in(key, i), images)
+        for i, augmentation in enumerate(augmentations):
+            images = augmentation(jax.random.fold_in(key, i), images)
         return images
 
     return View(show=show)
 
 
-def translation(share: float = 1 / 8) -> Augmentation:
-    """Move each image by up to this share of its sides, to any whole pixel.
+def translation(fraction: float = 1 / 8) -> Augmentation:
+    """Create a random translation by whole pixels, with zero padding.
 
-    What comes in from outside is 0, the gray between -1 and 1.
+    In images from -1 to 1, zero is gray.
+
+    Args:
+        fraction: largest shift, as a fraction of the image's sides.
 
     Raises:
-        InputError: if `share` is not from 0 to 1.
+        InputError: if `fraction` is not from 0 to 1.
     """
-    check_share("translation: share", share)
+    check_fraction("translation: fraction", fraction)
 
     def shift(
         key: Key[Array, ""], images: Float[Array, "b h w c"]
     ) -> Float[Array, "b h w c"]:
-        # By products with matrices of 0 and 1: for a GPU's and a CPU's fast paths, and
-        # for those of both derivatives.
+        # Products with 0-1 matrices are fast on GPUs and CPUs, and so are their first
+        # and second derivatives.
         count, height, width, _ = images.shape
         down, right = jax.random.split(key)
-        rows = _moves(down, count, height, share).astype(images.dtype)
-        columns = _moves(right, count, width, share).astype(images.dtype)
+        rows = _shift_matrices(down, count, height, fraction).astype(images.dtype)
+        columns = _shift_matrices(right, count, width, fraction).astype(images.dtype)
         return jnp.einsum("bij,bkl,bjlc->bikc", rows, columns, images)
 
     return shift
 
 
-def cutout(share: float = 1 / 2) -> Augmentation:
-    """Blank a rectangle in each image, its sides this share of the image's.
+def cutout(fraction: float = 1 / 2) -> Augmentation:
+    """Create a random cutout, which sets one rectangle of each image to zero.
 
-    Its center is anywhere in the image, so it may stick out.
+    The center is uniform over the image, so the rectangle may cross its border.
+
+    Args:
+        fraction: sides of the rectangle, as a fraction of the image's sides.
 
     Raises:
-        InputError: if `share` is not from 0 to 1.
+        InputError: if `fraction` is not from 0 to 1.
     """
-    check_share("cutout: share", share)
+    check_fraction("cutout: fraction", fraction)
 
     def cut(
         key: Key[Array, ""], images: Float[Array, "b h w c"]
     ) -> Float[Array, "b h w c"]:
         count, height, width, _ = images.shape
         down, right = jax.random.split(key)
-        rows = _stretch(down, count, height, share)
-        columns = _stretch(right, count, width, share)
+        rows = _interval_masks(down, count, height, fraction)
+        columns = _interval_masks(right, count, width, fraction)
         hole = rows[:, :, None, None] & columns[:, None, :, None]
         return jnp.where(hole, 0, images)
 
@@ -103,7 +110,7 @@ def cutout(share: float = 1 / 2) -> Augmentation:
 
 
 def brightness(reach: float = 0.5) -> Augmentation:
-    """Add to each image one number, uniform from -reach to reach.
+    """Create a random brightness change: one number from U(-reach, reach) per image.
 
     Raises:
         InputError: if `reach` is negative or not finite.
@@ -119,17 +126,17 @@ def brightness(reach: float = 0.5) -> Augmentation:
     return brighten
 
 
-def _moves(key: Array, count: int, side: int, share: float) -> Array:
-    """For each image a matrix that moves its pixels along a side."""
-    reach = int(side * share)
+def _shift_matrices(key: Array, count: int, side: int, fraction: float) -> Array:
+    """Draw for each image a matrix that shifts its pixels along one side."""
+    reach = int(side * fraction)
     by = jax.random.randint(key, (count, 1, 1), -reach, reach + 1)
-    place = jnp.arange(side)
-    return place[None, :, None] == place[None, None, :] + by
+    position = jnp.arange(side)
+    return position[None, :, None] == position[None, None, :] + by
 
 
-def _stretch(key: Array, count: int, side: int, share: float) -> Array:
-    """For each image which pixels of a side are in a stretch about a random center."""
-    length = int(side * share)
+def _interval_masks(key: Array, count: int, side: int, fraction: float) -> Array:
+    """Draw for each image a mask of an interval along one side."""
+    length = int(side * fraction)
     start = jax.random.randint(key, (count, 1), 0, side) - length // 2
-    place = jnp.arange(side)
-    return (place[None] >= start) & (place[None] < start + length)
+    position = jnp.arange(side)
+    return (position[None] >= start) & (position[None] < start + length)

@@ -1,4 +1,4 @@
-"""Several views as one."""
+"""Composition of several views into one."""
 
 import jax
 from jaxtyping import Array
@@ -8,17 +8,17 @@ from jaxgan.types import PlayerName, Round, Tree, View, no_pool
 
 
 def compose(*views: View) -> View:
-    """Put views one after another: what the first shows, the second is shown.
+    """Compose views: each transforms the output of the one before.
 
-    `compose()` is `View()`, and `compose(a, compose(b, c))` shows what `compose(a, b,
-    c)` does, up to the random numbers.
+    `compose()` is `View()`. `compose(a, compose(b, c))` equals `compose(a, b, c)` up to
+    the random numbers.
 
     Args:
-        views: in the order in which they act.
+        views: the views, in the order in which they are applied.
 
     Raises:
-        InputError: if one is not a `View`, or views whose states advance with
-            different players are put together.
+        InputError: if an argument is not a `View`, or the views' states advance with
+            different players.
 
         >>> from jaxgan.views.augmentation import diff_augment, translation
         >>> from jaxgan.views.compose import compose

@@ -1,8 +1,7 @@
-"""The image pool: a discriminator that is also shown fakes of earlier steps.
+"""Image pool (replay buffer): the discriminator also sees fakes of earlier steps.
 
-A discriminator that sees only the present fakes forgets what earlier ones were like,
-and the generator may return to them. So it is shown half of the time a fake that was
-kept.
+A discriminator that sees only the present fakes forgets earlier ones, and the generator
+may return to them. With a pool, about half of the fakes that it sees are earlier ones.
 """
 
 from typing import NamedTuple
@@ -16,29 +15,29 @@ from jaxgan.types import PlayerName, Tree, View
 
 
 class Pool(NamedTuple):
-    """Earlier fakes, and how many have come in so far, up to as many as are kept."""
+    """Earlier fakes, and the number of pool slots in use."""
 
     fakes: Tree  # (size, …)
     filled: Int[Array, ""]
 
 
 def replayed(size: int = 50, player: PlayerName = "discriminator") -> View:
-    """In some player's substeps, show fakes of earlier ones in place of half the fakes.
+    """Create a view with an image pool (replay buffer) of earlier fakes.
 
-    The rule of CycleGAN's code, one fake after the other: while fewer than `size` fakes
-    are kept, a fake is kept and shown; from then on, with probability ½, it is shown,
-    and otherwise it takes the place of a kept one, chosen at random, which is shown
-    instead. The generator is always paid for what it makes now. Fakes are kept on the
-    device and saved with every checkpoint, so a resumed run shows the same.
+    It follows CycleGAN's code, one fake at a time. While the pool is not full, each
+    fake is stored and shown. Afterwards a fake is shown with probability ½; otherwise
+    it replaces a random fake of the pool, which is shown in its place. The generator's
+    loss always uses its present fakes. The pool is on the device and part of every
+    checkpoint, so a resumed run shows the same fakes.
 
     Args:
-        size: how many fakes are kept.
-        player: whose substeps see and fill the pool.
+        size: number of fakes in the pool.
+        player: the player whose substeps read and fill the pool.
 
     Raises:
         InputError: if `size` is not an integer of at least 1, or, when the game is
-            built, under dynamics in which several players move after one round, or in
-            a conditional game, whose fakes belong to their conditions.
+            built, if the dynamics update several players after one round, or if the
+            game is conditional, since fakes belong to their conditions.
 
     Reference: Shrivastava et al. 2016, arXiv:1612.07828, section 2.3; Zhu et al. 2017
     (CycleGAN), arXiv:1703.10593, section 4.
@@ -58,11 +57,11 @@ def replayed(size: int = 50, player: PlayerName = "discriminator") -> View:
         if mover != player:
             return fake, state
         count = len(jax.tree.leaves(fake)[0])
-        shown, kept, filled = _places(key, size, count, state.filled)
+        shown, kept, filled = _pool_indices(key, size, count, state.filled)
 
-        def take(places: Array) -> Tree:
+        def take(indices: Array) -> Tree:
             return jax.tree.map(
-                lambda x, y: jnp.concatenate([x, y.astype(x.dtype)])[places],
+                lambda x, y: jnp.concatenate([x, y.astype(x.dtype)])[indices],
                 state.fakes,
                 fake,
             )
@@ -73,19 +72,19 @@ def replayed(size: int = 50, player: PlayerName = "discriminator") -> View:
     return View(init=init, pool=pool, advances=player)
 
 
-def _places(
+def _pool_indices(
     key: Array, size: int, count: int, filled: Int[Array, ""]
 ) -> tuple[Array, Array, Array]:
-    """Which fakes are shown and kept, as places in the pool followed by the batch.
+    """Choose the fakes to show and to keep, as indices into pool and batch.
 
-    The rule is one of single fakes, so it is played out on their places, in a loop over
-    integers; the images are moved once.
+    An index below `size` is a slot of the pool; the batch follows. The sequential rule
+    runs in a loop over indices only, so the images are gathered once.
     """
     coin_key, place_key = jax.random.split(key)
     coins = jax.random.bernoulli(coin_key, 0.5, (count,))
     chosen = jax.random.randint(place_key, (count,), 0, size)
 
-    def turn(
+    def visit(
         carried: tuple[Array, Array], new: tuple[Array, Array, Array]
     ) -> tuple[tuple[Array, Array], Array]:
         kept, filled = carried
@@ -96,7 +95,7 @@ def _places(
         kept = jnp.where(full & ~coin, kept, kept.at[slot].set(place))
         return (kept, jnp.minimum(filled + 1, size)), shown
 
-    places = size + jnp.arange(count, dtype=jnp.int32)
+    indices = size + jnp.arange(count, dtype=jnp.int32)
     start = (jnp.arange(size, dtype=jnp.int32), filled)
-    (kept, filled), shown = jax.lax.scan(turn, start, (places, coins, chosen))
+    (kept, filled), shown = jax.lax.scan(visit, start, (indices, coins, chosen))
     return shown, kept, filled

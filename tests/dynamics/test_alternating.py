@@ -318,7 +318,7 @@ def three_player_game():
             lambda record, key: {
                 f"player {n}": paid for n, paid in pay(record, key).items()
             },
-            "chase",
+            name="chase",
         ),
     )
 
@@ -361,7 +361,7 @@ def test_a_player_may_own_several_networks():
                 "pair": record[0]["a"] * record[0]["b"] * record[0]["c"],
                 "third": -record[0]["c"],
             },
-            "product",
+            name="product",
         ),
     )
     algorithm = alternating(

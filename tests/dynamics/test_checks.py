@@ -28,7 +28,9 @@ SGD = optax.sgd(0.1)
 
 def charges(*players, amount=lambda record: record.mean(record.fake), name="toll"):
     """A loss that makes some players pay some amount."""
-    return stateless(lambda record, key: dict.fromkeys(players, amount(record)), name)
+    return stateless(
+        lambda record, key: dict.fromkeys(players, amount(record)), name=name
+    )
 
 
 def refuses(message, game=None, optimizer=None, **options):
@@ -188,7 +190,9 @@ def test_a_part_must_advance_with_a_player():
 
 def test_a_part_that_charges_nobody_must_say_with_whom_it_advances():
     def watching(advances):
-        return chain(wasserstein(), stateless(lambda *_: {}, "watch", advances))
+        return chain(
+            wasserstein(), stateless(lambda *_: {}, name="watch", advances=advances)
+        )
 
     refuses(r"loss terms \['watch'\] charge nobody", small_game(watching(None)))
     algorithm_of(small_game(watching("generator")))
@@ -231,7 +235,7 @@ def test_building_computes_nothing():
         jax.debug.callback(ran.append, record.step)
         return {"generator": record.mean(record.fake)}
 
-    loss = chain(wasserstein(), stateless(toll, "toll"))
+    loss = chain(wasserstein(), stateless(toll, name="toll"))
     algorithm = algorithm_of(small_game(loss), order=("generator",))
     assert ran == []
     algorithm.step(algorithm.init(jax.random.key(0)), batches(1))

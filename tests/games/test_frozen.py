@@ -85,7 +85,7 @@ def test_a_frozen_network_has_no_owner():
 
 
 def test_a_frozen_network_is_charged_nothing():
-    charging = stateless(lambda r, key: {"seer": jnp.float32(1)}, "charge")
+    charging = stateless(lambda r, key: {"seer": jnp.float32(1)}, name="charge")
     game = EXHIBIT.game()
     with pytest.raises(InputError, match=r"\['charge'\] charge 'seer', a frozen netw"):
         begun(game._replace(loss=game.loss + charging))

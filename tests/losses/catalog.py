@@ -1,4 +1,4 @@
-"""One example of every loss and every penalty, for the tests and for the table.
+"""Examples of every loss and penalty, for the tests and for docs/losses.md.
 
     python -m tests.losses.catalog > docs/losses.md
 
@@ -15,8 +15,8 @@ import jax.numpy as jnp
 
 import jaxgan
 from jaxgan import (
-    Labels,
     Loss,
+    Targets,
     balanced_consistency,
     boundary_equilibrium,
     consistency,
@@ -61,7 +61,7 @@ from tests.builders import played, random, theta
 
 
 def turned(key, image):
-    """A transform of one image, however many axes it has: the last is reversed."""
+    """Reverse the last axis of one image at random; a transform of any shape."""
     return jnp.where(jax.random.bernoulli(key), image[..., ::-1], image)
 
 
@@ -109,11 +109,11 @@ PENALTIES = {
 }
 
 VARIATIONS = {
-    "labels: smooth": non_saturating(Labels(0.9, 0.1)),
-    "labels: noisy": hinge(
-        Labels(uniform_targets(0.7, 1.0), uniform_targets(0.0, 0.3))
+    "targets: smooth": non_saturating(Targets(0.9, 0.1)),
+    "targets: random": hinge(
+        Targets(uniform_targets(0.7, 1.0), uniform_targets(0.0, 0.3))
     ),
-    "least_squares: Pearson": least_squares(-1.0, 1.0, 0.0),
+    "least_squares: Pearson": least_squares(-1.0, b=1.0, c=0.0),
     "f_divergence: not saturating": f_divergence(divergences.kl, saturating=False),
     "relativistic: hinge": relativistic(hinge()),
     "relativistic: least squares": relativistic(least_squares()),
@@ -123,7 +123,7 @@ VARIATIONS = {
     "gradient_penalty: one-sided": gradient_penalty(one_sided=True),
     "gradient_penalty: around reals": gradient_penalty(points=perturbed_reals(0.1)),
     "top_k": focus(non_saturating(), on=top_k(0.5), player="generator"),
-    "gradient_balanced": gradient_balanced(non_saturating(), feature_matching()),
+    "gradient_balanced": gradient_balanced(non_saturating(), b=feature_matching()),
     "of another name": rename(r1(1.0), names={"r1": "steepness"}),
 }
 
@@ -144,7 +144,7 @@ ONE_OF_EACH_FAMILY = {
     "top_k",
     "gradient_balanced",
 }
-"""What stands for all in the first tier, where each would take long to compile."""
+"""Representatives for the fast tests, since compiling every loss takes long."""
 
 PUBLIC = {
     name: value
@@ -153,20 +153,21 @@ PUBLIC = {
     and inspect.signature(value).return_annotation is Loss
     and value.__module__ not in ("jaxgan.losses.combine", "jaxgan.losses.pointwise")
 }
-"""Every function of jaxgan that makes a loss of what some paper describes."""
+"""Every public function that creates a loss from a paper."""
 
 HEADER = """\
 # Losses and penalties
 
-Every loss of jaxgan: what each player pays, who is charged, and whether it has a state.
-All of them compose with `chain`, `weighted`, `every`, `focus` and `rename`. Written by
-`python -m tests.losses.catalog > docs/losses.md` from the docstrings, which say more:
-conventions, arguments, and who else means something else by the name.
+Every loss of jaxgan, with what each player pays, which players it charges, and whether
+it has a state. All of them compose with `chain`, `weighted`, `every`, `focus` and
+`rename`. `python -m tests.losses.catalog > docs/losses.md` writes this page from the
+docstrings, which also describe the arguments, the conventions and how other
+implementations differ.
 """
 
 
 def table() -> str:
-    """docs/losses.md."""
+    """Write docs/losses.md as a string."""
     sections = {
         "Adversarial losses": ADVERSARIAL,
         "Penalties and further terms": PENALTIES,
@@ -183,7 +184,7 @@ def table() -> str:
 
 
 def rows(examples):
-    """Of each public loss whose first example is among these, by name."""
+    """Write a row for each public loss whose first example is among these, by name."""
     first = {}
     for key in EVERYTHING:
         first.setdefault(key.split(":")[0], key)
@@ -195,10 +196,10 @@ def rows(examples):
 
 
 def others_table():
-    """What is no loss, by the first line of its docstring."""
+    """Write the table of functions that are not losses, with their first lines."""
     others = (
         jaxgan.top_k,
-        jaxgan.Labels,
+        jaxgan.Targets,
         jaxgan.clip_weights,
         jaxgan.project_orthogonal,
     )
@@ -212,7 +213,7 @@ def others_table():
 
 
 def escaped(text):
-    """As a cell of a table."""
+    """Escape a text for a cell of a table."""
     return text.replace("|", "\\|")
 
 
@@ -222,7 +223,7 @@ def reference_of(text):
 
 
 def divergence_table():
-    """The records for `f_divergence`, by the words below each."""
+    """Write the table of divergences, with the string below each definition."""
     body = ast.parse(inspect.getsource(divergences)).body
     words = {
         record.targets[0].id: text.value.value
@@ -254,7 +255,7 @@ def row(name, function, example):
 
 
 def variables():
-    """Those of the two networks of `played`."""
+    """Return the variables of the two networks of `played`."""
     return {name: jaxgan.Variables(params) for name, params in theta().items()}
 
 

@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from jaxgan import (
     InputError,
-    Labels,
+    Targets,
     hinge,
     least_squares,
     minimax,
@@ -26,7 +26,7 @@ LOSSES = {
     "non_saturating": non_saturating(),
     "wasserstein": wasserstein(),
     "hinge": hinge(),
-    "least_squares": least_squares(-1.0, 2.0, 0.5),
+    "least_squares": least_squares(-1.0, b=2.0, c=0.5),
 }
 
 
@@ -39,7 +39,7 @@ def nothing(t):
 
 
 def logistic(sign, side):
-    """±log σ(±t) and its derivative, in float64, as the papers write them."""
+    """Compute ±log σ(±t) and its derivative in float64, by the papers' formulas."""
     return lambda t: sign * softplus(side * t), lambda t: sign * side * expit(side * t)
 
 
@@ -216,7 +216,7 @@ def test_least_squares_with_pearsons_targets_measures_pearsons_divergence():
     def pay(table, player, fakes=q):
         weights = {"weight": jnp.asarray(5 * p), "fake_weight": jnp.asarray(5 * fakes)}
         record = round_of(table, table, **weights)
-        return play(least_squares(a, b, c), record)[player]["least_squares"]
+        return play(least_squares(a, b=b, c=c), record)[player]["least_squares"]
 
     slope = jax.grad(pay)(best, "discriminator")
     np.testing.assert_allclose(slope, 0, atol=1e-6)
@@ -225,14 +225,14 @@ def test_least_squares_with_pearsons_targets_measures_pearsons_divergence():
     assert float(measured) == pytest.approx(pearson, rel=1e-6)
 
 
-# Labels
+# Soft targets
 
 
-def test_a_smooth_label_is_cross_entropy_with_it():
+def test_a_soft_target_gives_the_cross_entropy():
     # Salimans et al. 2016, section 3.4: -(0.9·log σ + 0.1·log(1 - σ)) on reals.
     real, fake = random(20, 6, scale=3), random(21, 6, scale=3)
-    one_sided = play(non_saturating(Labels(real=0.9)), round_of(real, fake))
-    both = play(non_saturating(Labels(0.9, 0.2)), round_of(real, fake))
+    one_sided = play(non_saturating(Targets(real=0.9)), round_of(real, fake))
+    both = play(non_saturating(Targets(0.9, 0.2)), round_of(real, fake))
     t, u = np.asarray(real, "f8"), np.asarray(fake, "f8")
     of_real = (0.9 * softplus(-t) + 0.1 * softplus(t)).mean()
     of_fake = (0.2 * softplus(-u) + 0.8 * softplus(u)).mean()
@@ -244,7 +244,7 @@ def test_a_smooth_label_is_cross_entropy_with_it():
     assert one_sided["generator"] == both["generator"] == plain["generator"]
 
 
-def test_a_smooth_label_moves_the_target_of_least_squares():
+def test_a_soft_target_moves_the_target_of_least_squares():
     logits = random(22, 6, scale=3)
 
     def slope(loss):
@@ -252,15 +252,17 @@ def test_a_smooth_label_moves_the_target_of_least_squares():
             lambda t: play(loss, round_of(t, t))["discriminator"]["least_squares"]
         )(logits)
 
-    smooth = slope(least_squares(0.0, 1.0, 1.0, Labels(0.9, 0.2)))
-    np.testing.assert_allclose(smooth, slope(least_squares(0.2, 0.9, 1.0)), atol=1e-6)
+    smooth = slope(least_squares(0.0, b=1.0, c=1.0, targets=Targets(0.9, 0.2)))
+    np.testing.assert_allclose(
+        smooth, slope(least_squares(0.2, b=0.9, c=1.0)), atol=1e-6
+    )
 
 
-def test_noisy_labels_are_drawn_for_each_example_and_side():
+def test_random_targets_are_drawn_for_each_example_and_side():
     zeros = jnp.zeros(20_000)
     loss = pointwise(
-        "share", lambda t: 1 + 0 * t, lambda t: 0 * t, lambda t: t,
-        Labels(uniform_targets(0.7, 1.0), uniform_targets(0.0, 0.3)),
+        "share", real=lambda t: 1 + 0 * t, fake=lambda t: 0 * t, generator=lambda t: t,
+        targets=Targets(uniform_targets(0.7, 1.0), uniform_targets(0.0, 0.3)),
     )  # fmt: skip
     # Means 0.85 and 0.15, standard errors 0.0006.
     paid = play(loss, round_of(zeros, zeros))["discriminator"]["share"]
@@ -277,12 +279,12 @@ def test_noisy_labels_are_drawn_for_each_example_and_side():
     assert asked[0][1] != asked[1][1]
 
 
-def test_labels_may_lie():
+def test_targets_may_flip_labels():
     def always_fake(key, shape):
         return jnp.zeros(shape)
 
     real, fake = random(23, 5), random(24, 5)
-    lied = play(hinge(Labels(real=always_fake)), round_of(real, fake))
+    lied = play(hinge(Targets(real=always_fake)), round_of(real, fake))
     expected = np.maximum(0, 1 + np.asarray(real)).mean()
     expected += np.maximum(0, 1 + np.asarray(fake)).mean()
     assert float(lied["discriminator"]["hinge"]) == pytest.approx(expected, rel=1e-5)
@@ -290,14 +292,14 @@ def test_labels_may_lie():
 
 @pytest.mark.parametrize("make", [minimax, non_saturating, hinge, least_squares])
 @pytest.mark.parametrize("wrong", [-0.1, 1.2, float("nan")])
-def test_labels_must_be_from_0_to_1(make, wrong):
+def test_soft_targets_must_be_from_0_to_1(make, wrong):
     for field in ("real", "fake"):
-        message = f"{make.__name__}: labels.{field} must be .* got {wrong}"
+        message = f"{make.__name__}: targets.{field} must be .* got {wrong}"
         with pytest.raises(InputError, match=message):
-            make(labels=Labels(**{field: wrong}))
+            make(targets=Targets(**{field: wrong}))
 
 
-def test_noise_of_labels_must_be_a_range():
+def test_uniform_targets_must_be_a_range():
     for low, high in ((-0.1, 1.0), (0.0, 1.1), (0.8, 0.2), (float("nan"), 1.0)):
         with pytest.raises(InputError, match=r"uniform_targets: (low|high) must be"):
             uniform_targets(low, high)

@@ -29,13 +29,13 @@ def critic(x):
 
 
 def toward(target, weight):
-    """The generator pays weight · E ‖fake - target‖² / 2, the discriminator nothing."""
+    """Create the generator loss weight · E ‖fake - target‖² / 2."""
     return stateless(
         lambda record, key: {
             "generator": weight
             * record.mean(jnp.square(record.fake - target).sum(axis=-1) / 2)
         },
-        "toward",
+        name="toward",
     )
 
 
@@ -54,7 +54,7 @@ def test_b_pulls_as_hard_as_a_whatever_its_own_weight(weight, ratio):
         np.linalg.norm(np.asarray(FAKE, "f8") - 5),
     )
     scale = ratio * norms[0] / (weight * norms[1])
-    both = paid(gradient_balanced(a, b, ratio))
+    both = paid(gradient_balanced(a, b=b, ratio=ratio))
     only_a, only_b = paid(a, term="wasserstein"), paid(b, term="toward")
     expected = float(only_a["generator"]) + scale * float(only_b["generator"])
     assert float(both["generator"]) == pytest.approx(expected, rel=1e-5)
@@ -69,7 +69,7 @@ def test_the_gradients_that_arrive_have_the_ratio_and_the_scale_is_a_constant():
         return np.asarray(jax.grad(pay)(FAKE), "f8")
 
     a, b = wasserstein(), toward(5.0, 7.0)
-    whole = slope(gradient_balanced(a, b, 3.0), "gradient_balanced")
+    whole = slope(gradient_balanced(a, b=b, ratio=3.0), "gradient_balanced")
     of_a, of_b = slope(a, "wasserstein"), slope(b, "toward")
     extra = whole - of_a
     assert np.linalg.norm(extra) == pytest.approx(3 * np.linalg.norm(of_a), rel=1e-5)
@@ -78,10 +78,10 @@ def test_the_gradients_that_arrive_have_the_ratio_and_the_scale_is_a_constant():
 
 
 def test_a_loss_without_gradient_is_left_out():
-    both = paid(gradient_balanced(wasserstein(), toward(FAKE, 1.0)))
+    both = paid(gradient_balanced(wasserstein(), b=toward(FAKE, 1.0)))
     assert both["generator"] == paid(wasserstein(), term="wasserstein")["generator"]
     slope = jax.grad(
-        lambda fake: paid(gradient_balanced(wasserstein(), toward(FAKE, 1.0)), fake)[
+        lambda fake: paid(gradient_balanced(wasserstein(), b=toward(FAKE, 1.0)), fake)[
             "generator"
         ]
     )(FAKE)
@@ -89,7 +89,7 @@ def test_a_loss_without_gradient_is_left_out():
 
 
 def test_both_states_advance():
-    loss = gradient_balanced(chain(hinge(), lecam()), chain(wasserstein(), lecam()))
+    loss = gradient_balanced(chain(hinge(), lecam()), b=chain(wasserstein(), lecam()))
     state = loss.init({})
     record = round_with(critic, REAL, FAKE)
     _, after = loss.evaluate(record, state, jax.random.key(0))
@@ -99,7 +99,7 @@ def test_both_states_advance():
 
 def test_states_of_different_players_are_refused():
     with pytest.raises(InputError, match=r"states of a and b advance with different"):
-        gradient_balanced(chain(wasserstein(), lecam()), path_length())
+        gradient_balanced(chain(wasserstein(), lecam()), b=path_length())
 
 
 def test_a_gradient_through_the_fakes_pullback_counts():
@@ -109,9 +109,9 @@ def test_a_gradient_through_the_fakes_pullback_counts():
 
     same = stateless(
         lambda record, key: {"discriminator": record.mean(record.fake_score.logits)},
-        "same",
+        name="same",
     )
-    loss = gradient_balanced(r2(1.0), weighted(same, by=5.0), player="discriminator")
+    loss = gradient_balanced(r2(1.0), b=weighted(same, by=5.0), player="discriminator")
     both = play(loss, round_with(bowl, REAL, FAKE))["discriminator"]
     half = np.square(np.asarray(FAKE, "f8")).sum(axis=1).mean() / 2
     assert float(both["gradient_balanced"]) == pytest.approx(2 * half, rel=1e-5)
@@ -126,15 +126,15 @@ def test_a_loss_that_does_not_read_the_fakes_is_refused(term):
     record = played(theta(), random(4, 4, 3), random(5, 4, 2))
     message = f"what b charges {player!r} does not depend on the fakes"
     with pytest.raises(InputError, match=message):
-        play(gradient_balanced(wasserstein(), term, player=player), record)
+        play(gradient_balanced(wasserstein(), b=term, player=player), record)
 
 
 def test_a_loss_that_does_not_charge_the_player_is_refused():
     with pytest.raises(InputError, match=r"b charges 'generator' nothing.*\['discrim"):
-        paid(gradient_balanced(wasserstein(), r1(1.0)))
+        paid(gradient_balanced(wasserstein(), b=r1(1.0)))
 
 
 @pytest.mark.parametrize("wrong", [-1.0, float("nan")])
 def test_wrong_ratios_are_refused(wrong):
     with pytest.raises(InputError, match="gradient_balanced: ratio must be"):
-        gradient_balanced(hinge(), hinge(), wrong)
+        gradient_balanced(hinge(), b=hinge(), ratio=wrong)

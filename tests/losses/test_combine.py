@@ -41,7 +41,7 @@ LOSSES = {
     "non_saturating": non_saturating(),
     "wasserstein": wasserstein(),
     "r1": r1(0.7),
-    # Two that draw random numbers, of which one comes last by name.
+    # Two draw random numbers; one of them comes last by name.
     "gradient_penalty": gradient_penalty(10.0),
     "zigzag": rename(gradient_penalty(10.0), names={"gradient_penalty": "zigzag"}),
 }
@@ -52,7 +52,7 @@ several = pytest.mark.parametrize("seed", tiered(range(3), [0]))
 
 
 def round_number(seed, step=0):
-    """A random round, judged by a random critic that is not linear."""
+    """Create a random round, scored by a random nonlinear critic."""
     w, real, fake = (
         random(seed, 3, 4),
         random(seed + 100, 5, 3),
@@ -66,7 +66,7 @@ def round_number(seed, step=0):
 
 
 def counter(name="counter", payer="discriminator", advances=None):
-    """A term that counts its own evaluations, and charges the count."""
+    """Create a term that counts its evaluations and charges the count."""
 
     def evaluate(record, state, key):
         del record, key
@@ -135,7 +135,7 @@ def test_a_weight_may_follow_the_step(seed):
 @several
 @pytest.mark.parametrize("n", [2, 3])
 def test_every_pays_n_times_as_much_and_says_how_seldom(n, seed):
-    """The dynamics evaluate it when it is due; see tests/dynamics/test_lazy.py."""
+    """Check the factor and the interval; for the dynamics see test_lazy.py."""
     loss = chain(*LOSSES.values())
     full = jax.tree.map(lambda x: n * x, paid(loss, seed))
     assert_close(paid(every(loss, n=n), seed), full)
@@ -170,8 +170,8 @@ def test_everything_distributes_over_chain(change, step, seed):
         assert bits(whole) == bits(terms)
 
 
-# The laws for every loss there is: each with a partner that draws random numbers and a
-# partner that does not, none of their names alike.
+# The laws for every loss, each with a partner that draws random numbers and one that
+# does not, under different names.
 
 PARTNERS = (
     rename(gradient_penalty(10.0), names={"gradient_penalty": "a partner"}),
@@ -180,19 +180,19 @@ PARTNERS = (
 
 
 def named(key):
-    """A loss of the catalog with names that no other has."""
+    """Return a loss of the catalog with unique term names."""
     loss = EVERYTHING[key]
     return rename(loss, names={name: f"{key}, {name}" for name in loss.terms})
 
 
 def paid_by_networks(loss, seed, step=0):
-    """What everyone pays for a round of two small networks, and the next state."""
+    """Evaluate a loss on a round of two small networks; return losses and state."""
     record = played(theta(seed), random(seed + 20, 4, 3), random(seed + 21, 4, 2))
     record = dataclasses.replace(record, step=jnp.int32(step))
     return loss.evaluate(record, loss.init(variables()), jax.random.key(seed))
 
 
-# The two left to the second tier cost as much as all the others.
+# The two left to the slow tests cost as much as all the others.
 FIRST = ONE_OF_EACH_FAMILY - {"sinkhorn", "gradient_balanced"}
 
 
@@ -332,7 +332,7 @@ def test_a_function_of_the_round_and_a_key_is_a_loss():
     def drift(record, key):
         return {"critic": record.mean(record.real) + jax.random.normal(key)}
 
-    loss = stateless(drift, "drift_penalty", advances="critic")
+    loss = stateless(drift, name="drift_penalty", advances="critic")
     assert loss.terms["drift_penalty"].advances == "critic"
     one, other = (play(loss, round_number(0), jax.random.key(i)) for i in range(2))
     assert list(one) == ["critic"] and list(one["critic"]) == ["drift_penalty"]

@@ -26,13 +26,13 @@ def double(key, image):
 
 
 def squares(images):
-    """Of D(x) - D(2x) = -D(x)."""
+    """Compute the squares of D(x) - D(2x) = -D(x)."""
     return np.square(np.asarray(images, "f8") @ np.asarray(W, "f8"))
 
 
 def test_the_change_of_a_real_is_charged():
     # Zhang et al. 2019.
-    paid = play(consistency(double, 3.0), round_with(critic, REAL, FAKE))
+    paid = play(consistency(double, weight=3.0), round_with(critic, REAL, FAKE))
     assert list(paid) == ["discriminator"]
     amount = float(paid["discriminator"]["consistency"])
     assert amount == pytest.approx(3 * squares(REAL).mean(), rel=1e-5)
@@ -40,7 +40,7 @@ def test_the_change_of_a_real_is_charged():
 
 def test_the_change_of_a_fake_is_charged_too():
     # Zhao et al. 2020, bCR.
-    loss = balanced_consistency(double, 3.0, 0.5)
+    loss = balanced_consistency(double, real_weight=3.0, fake_weight=0.5)
     paid = play(loss, round_with(critic, REAL, FAKE))
     expected = 3 * squares(REAL).mean() + 0.5 * squares(FAKE).mean()
     amount = float(paid["discriminator"]["balanced_consistency"])
@@ -51,10 +51,10 @@ def test_weights_weigh_both():
     v, w = jnp.array([1.0, 0, 2, 1]), jnp.array([0.0, 1, 1, 1, 2])
     record = round_with(critic, REAL, FAKE, weight=v, fake_weight=w)
     expected = (np.asarray(v) * squares(REAL)).mean()
-    paid = play(consistency(double, 1.0), record)["discriminator"]["consistency"]
+    paid = play(consistency(double, weight=1.0), record)["discriminator"]["consistency"]
     assert float(paid) == pytest.approx(expected, rel=1e-5)
     expected += (np.asarray(w) * squares(FAKE)).mean()
-    paid = play(balanced_consistency(double, 1.0, 1.0), record)
+    paid = play(balanced_consistency(double, real_weight=1.0, fake_weight=1.0), record)
     amount = float(paid["discriminator"]["balanced_consistency"])
     assert amount == pytest.approx(expected, rel=1e-5)
 
@@ -90,7 +90,7 @@ def test_a_nudge_of_the_latent_is_charged_and_paid_for():
         critic=Partial(lambda image, condition=(), train=True: Score(critic(image))),
         draw=Partial(lambda sampler, key, shape: noise),
     )
-    paid = play(latent_consistency(5.0, 0.5, noise=0.1), record)
+    paid = play(latent_consistency(5.0, generator_weight=0.5, noise=0.1), record)
     step = 0.1 * np.asarray(noise, "f8") @ np.asarray(a, "f8")
     discriminator = 5 * np.square(step @ np.asarray(W, "f8")).mean()
     assert float(paid["discriminator"]["latent_consistency"]) == pytest.approx(
@@ -104,12 +104,15 @@ def test_a_nudge_of_the_latent_is_charged_and_paid_for():
 @pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
 def test_wrong_numbers_are_refused(wrong):
     for make, named in (
-        (lambda: consistency(double, wrong), "consistency: weight"),
-        (lambda: balanced_consistency(double, wrong), "real_weight"),
-        (lambda: balanced_consistency(double, 1.0, wrong), "fake_weight"),
+        (lambda: consistency(double, weight=wrong), "consistency: weight"),
+        (lambda: balanced_consistency(double, real_weight=wrong), "real_weight"),
+        (
+            lambda: balanced_consistency(double, real_weight=1.0, fake_weight=wrong),
+            "fake_weight",
+        ),
         (lambda: latent_consistency(wrong), "discriminator_weight"),
-        (lambda: latent_consistency(1.0, wrong), "generator_weight"),
-        (lambda: latent_consistency(1.0, 1.0, wrong), "noise"),
+        (lambda: latent_consistency(1.0, generator_weight=wrong), "generator_weight"),
+        (lambda: latent_consistency(1.0, generator_weight=1.0, noise=wrong), "noise"),
     ):
         with pytest.raises(InputError, match=f"{named} must be .* got {wrong}"):
             make()

@@ -1,4 +1,4 @@
-"""What every loss and every penalty keeps, whatever it computes."""
+"""Properties that every loss and every penalty must have."""
 
 import functools
 import inspect
@@ -17,7 +17,7 @@ from tests.losses.catalog import EVERYTHING, ONE_OF_EACH_FAMILY, PUBLIC, variabl
 
 
 def of_each_family(names):
-    """One loss of each family in the first tier, the others in the second."""
+    """Parametrize by loss: one of each family is a fast test, the others are slow."""
     return pytest.mark.parametrize("name", tiered(names, ONE_OF_EACH_FAMILY))
 
 
@@ -25,7 +25,7 @@ KEY = jax.random.key(7)
 
 
 def start(loss):
-    """The state before the first step, in a game with the networks of `played`."""
+    """Return the initial state in a game with the networks of `played`."""
     return loss.init(variables())
 
 
@@ -34,7 +34,7 @@ def data(n=4, seed=20):
 
 
 def pay(loss, theta, data, state=None, key=KEY, **fields):
-    """What each player pays for everything, and the next state."""
+    """Return each player's total loss and the next state."""
     record = played(theta, **data, **fields)
     state = start(loss) if state is None else state
     paid, state = loss.evaluate(record, state, key)
@@ -42,7 +42,7 @@ def pay(loss, theta, data, state=None, key=KEY, **fields):
 
 
 def with_slopes(paid):
-    """`(*inputs) -> (what is paid, the next state, each payment's slopes)`."""
+    """Return a function `(*inputs) -> (losses, next state, gradients of each loss)`."""
 
     def all_at_once(*inputs):
         amounts, pull, state = jax.vjp(paid, *inputs, has_aux=True)
@@ -124,8 +124,8 @@ def test_one_trace_serves_every_step(name):
     assert finite(state)
 
 
-# The average of these follows the batch and counts as a constant, and so does the scale
-# of the last: finite differences would see it move. Their own tests hold it still.
+# Moving averages of these, and the scale of the last, depend on the batch but count as
+# constants, which finite differences cannot reproduce. Their own tests fix them.
 CONSTANTS_THAT_MOVE = {"lecam", "path_length", "gradient_balanced"}
 
 
@@ -155,7 +155,7 @@ def test_losses_left_out_of_finite_differences_exist():
 
 
 def share(x, axis="data"):
-    """This device's share of the global batch x."""
+    """Return this device's part of the global batch x."""
     size = len(x) // jax.lax.axis_size(axis)
     return jax.lax.dynamic_slice_in_dim(x, jax.lax.axis_index(axis) * size, size)
 

@@ -13,8 +13,8 @@ P, Q = np.array([1, 2, 3, 4, 6]) / 16, np.array([5, 1, 4, 4, 2]) / 16
 M = (P + Q) / 2
 JSD = (P * np.log(P / M)).sum() / 2 + (Q * np.log(Q / M)).sum() / 2
 
-# Of P and Q by their definitions (Nowozin et al. 2016, table 1), and the logit at the
-# optimum, g⁻¹(f'(p/q)) (table 2 and appendix C).
+# Divergences by their definitions (Nowozin et al. 2016, table 1), and optimal logits
+# g⁻¹(f'(p/q)) (table 2 and appendix C).
 EXACT = {
     "kl": ((P * np.log(P / Q)).sum(), np.log(P / Q) + 1),
     "reverse_kl": ((Q * np.log(Q / P)).sum(), np.log(P / Q)),

@@ -10,7 +10,7 @@ REAL_ENERGY, FAKE_ENERGY = jnp.array([1.0, 3.0]), jnp.array([2.0, 4.0, 12.0])
 
 
 def judged(**fields):
-    """A round with these energies, which are minus the logits."""
+    """Create a round with these energies, which are minus the logits."""
     return round_of(-REAL_ENERGY, -FAKE_ENERGY, **fields)
 
 

@@ -26,7 +26,7 @@ def with_features(real, fake, **fields):
 
 
 def generated_by(generate, latent, **fields):
-    """A round in which `generate(latent)` is the whole generator."""
+    """Create a round whose generator is `generate(latent)`."""
     return round_of(
         latent=latent,
         generate=Partial(lambda latent, condition=(), train=True: generate(latent)),
@@ -114,7 +114,7 @@ def test_mode_seeking_is_the_inverse_ratio_of_distances():
     # Mao et al. 2019: of G(z) = 3z the ratio is 3.
     latent = random(5, 6, 2)
     paid = paid_by_the_generator(
-        mode_seeking(2.0, 0.5), generated_by(lambda z: 3 * z, latent)
+        mode_seeking(2.0, epsilon=0.5), generated_by(lambda z: 3 * z, latent)
     )
     assert float(paid) == pytest.approx(2 / 3.5, rel=1e-5)
 
@@ -145,7 +145,7 @@ def test_neighbors_swap_under_the_condition_of_the_first():
 
 def test_equal_latents_are_not_divided_by():
     record = generated_by(lambda z: z, jnp.ones((4, 2)))
-    assert float(paid_by_the_generator(mode_seeking(1.0, 0.5), record)) == 2.0
+    assert float(paid_by_the_generator(mode_seeking(1.0, epsilon=0.5), record)) == 2.0
 
 
 # Path length
@@ -162,7 +162,7 @@ def test_the_length_of_a_path_is_the_norm_of_the_transposed_jacobian():
     )
     y = np.asarray(noise, "f8").reshape(5, 24)
     lengths = np.linalg.norm(y @ np.asarray(a, "f8").T, axis=1) / math.sqrt(12)
-    loss = path_length(2.0, rate=0.25)
+    loss = path_length(2.0, decay=0.75)
     average = jnp.float32(1.0)
     paid, state = loss.evaluate(record, {"path_length": average}, jax.random.key(0))
     moved = 1 + 0.25 * (lengths.mean() - 1)
@@ -173,7 +173,7 @@ def test_the_length_of_a_path_is_the_norm_of_the_transposed_jacobian():
 
 def test_the_lengths_of_a_rotation_are_known():
     # A rotation of n numbers: l² is χ² with n degrees of freedom; E l = 1.2533 for 2.
-    loss = path_length(1.0, rate=1.0)
+    loss = path_length(1.0, decay=0.0)
     record = generated_by(lambda z: z[:, ::-1], random(10, 20_000, 2))
     paid, state = loss.evaluate(record, loss.init({}), jax.random.key(1))
     assert float(state["path_length"]) == pytest.approx(1.2533, abs=0.015)
@@ -184,14 +184,14 @@ def test_the_lengths_of_a_rotation_are_known():
 def test_the_average_length_counts_as_a_constant():
     latent, noise = random(11, 3, 2), random(12, 3, 2)
 
-    def pay(scale, rate, state):
+    def pay(scale, decay, state):
         record = generated_by(
             lambda z: scale * z,
             latent,
             draw=Partial(lambda sampler, key, shape: noise),
         )
         state = {"path_length": jnp.float32(state)}
-        return paid_by_the_generator(path_length(1.0, rate), record, state)
+        return paid_by_the_generator(path_length(1.0, decay=decay), record, state)
 
     lengths = np.linalg.norm(np.asarray(noise, "f8"), axis=1)
     moved = 0.5 * lengths.mean()
@@ -231,7 +231,9 @@ def test_odd_batches_have_no_pairs():
 
 def test_one_fake_has_nobody_to_be_pulled_away_from():
     record = with_features((), jnp.ones((1, 2)))
-    with pytest.raises(InputError, match=r"pulling_away compares .* at least 2, got 1"):
+    with pytest.raises(
+        InputError, match=r"pulling_away compares .* at least 2 fakes, got 1"
+    ):
         play(pulling_away(), record)
 
 
@@ -240,7 +242,7 @@ def test_wrong_weights_are_refused(wrong):
     for make in (feature_matching, pulling_away, mode_seeking, path_length):
         with pytest.raises(InputError, match=f"{make.__name__}: weight must be"):
             make(wrong)
-    with pytest.raises(InputError, match="path_length: rate must be"):
-        path_length(rate=wrong)
+    with pytest.raises(InputError, match="path_length: decay must be"):
+        path_length(decay=wrong)
     with pytest.raises(InputError, match="mode_seeking: epsilon must be"):
         mode_seeking(epsilon=wrong)

@@ -37,22 +37,22 @@ every_penalty = pytest.mark.parametrize("name", PENALTIES)
 
 
 def at_reals(term, record, key):
-    """An interpolation law that stays at the reals, and counts pairs."""
+    """Return the reals as points, with the weights of pairs."""
     return record.real, record.weight * record.fake_weight
 
 
 def linear(w=W):
-    """D(x) = w·x, whose slope is w everywhere."""
+    """Create a critic D(x) = w·x, with gradient w everywhere."""
     return lambda x: jnp.tensordot(x, w, axes=w.ndim)
 
 
 def bowl(x):
-    """D(x) = |x|²/2, whose slope is x."""
+    """Evaluate the critic D(x) = |x|²/2, with gradient x."""
     return 0.5 * jnp.square(x).sum(axis=tuple(range(1, x.ndim)))
 
 
 def penalty(loss, critic, real=REAL, fake=FAKE, key=None, **fields):
-    """What the discriminator pays; nobody else may be charged."""
+    """Return the discriminator's loss, after checking that no other player pays."""
     paid = play(loss, round_with(critic, real, fake, **fields), key)
     assert list(paid) == ["discriminator"]
     [amount] = paid["discriminator"].values()
@@ -69,7 +69,7 @@ def test_zero_centered_penalties_of_a_linear_critic(term, gamma):
 
 @pytest.mark.parametrize(("weight", "target"), [(10.0, 1.0), (1.0, 0.0), (3.0, 2.5)])
 def test_gradient_penalty_of_a_linear_critic(weight, target):
-    paid = penalty(gradient_penalty(weight, target), linear())
+    paid = penalty(gradient_penalty(weight, target=target), linear())
     assert float(paid) == pytest.approx(
         weight * (np.sqrt(SQUARE) - target) ** 2, rel=1e-5
     )
@@ -91,7 +91,7 @@ def test_squares_are_summed_over_pixels_and_averaged_over_the_batch(term, images
             REAL,
             lambda real, fake: real * fake,
         ),
-        (lambda: dragan(1.0, 0.0, 0.0), REAL, lambda real, fake: real),
+        (lambda: dragan(1.0, target=0.0, scale=0.0), REAL, lambda real, fake: real),
     ],
     ids=["r1", "r2", "pairs", "dragan"],
 )
@@ -117,36 +117,36 @@ def test_patch_logits_are_averaged_before_they_are_differentiated(name):
     assert float(by_patch) == pytest.approx(float(of_mean), rel=1e-5)
 
 
-def test_one_uniform_share_for_each_example_mixes_real_and_fake():
-    shares = jnp.array([0.0, 0.25, 0.6, 1.0])
+def test_one_uniform_epsilon_for_each_example_mixes_real_and_fake():
+    epsilons = jnp.array([0.0, 0.25, 0.6, 1.0])
     asked = []
 
     def draw(sampler, key, shape):
         asked.append((sampler, shape))
-        return shares.reshape(shape)
+        return epsilons.reshape(shape)
 
-    paid = penalty(gradient_penalty(10.0, 0.5), bowl, draw=Partial(draw))
-    share = np.asarray(shares, "f8")[:, None, None, None]
-    between = share * np.asarray(REAL, "f8") + (1 - share) * np.asarray(FAKE, "f8")
+    paid = penalty(gradient_penalty(10.0, target=0.5), bowl, draw=Partial(draw))
+    epsilon = np.asarray(epsilons, "f8")[:, None, None, None]
+    between = epsilon * np.asarray(REAL, "f8") + (1 - epsilon) * np.asarray(FAKE, "f8")
     norms = np.sqrt(np.square(between).sum(axis=(1, 2, 3)))
     assert asked == [(jax.random.uniform, (4,))]
     assert float(paid) == pytest.approx(10 * np.square(norms - 0.5).mean(), rel=1e-5)
 
 
-def test_shares_are_uniform():
+def test_epsilons_are_uniform():
     real = jnp.concatenate([jnp.ones((8192, 1)), jnp.zeros((8192, 1))], axis=1)
     record = {"critic": bowl, "real": real, "fake": jnp.zeros_like(real)}
     # The slope at ε·(1, 0) has norm ε: E ε² = 1/3 and E (ε - 1)² = 1/3 only for a
     # mean of 1/2; the standard errors are 0.0033.
-    assert float(penalty(gradient_penalty(1.0, 0.0), **record)) == pytest.approx(
+    assert float(penalty(gradient_penalty(1.0, target=0.0), **record)) == pytest.approx(
         1 / 3, abs=0.014
     )
-    assert float(penalty(gradient_penalty(1.0, 1.0), **record)) == pytest.approx(
+    assert float(penalty(gradient_penalty(1.0, target=1.0), **record)) == pytest.approx(
         1 / 3, abs=0.014
     )
 
 
-def test_another_key_gives_other_shares():
+def test_another_key_gives_other_epsilons():
     one, other = (
         penalty(gradient_penalty(), bowl, key=jax.random.key(i)) for i in range(2)
     )
@@ -224,11 +224,11 @@ def test_the_weight_may_be_traced(name):
         (r1, "r1: gamma"),
         (r2, "r2: gamma"),
         (gradient_penalty, "gradient_penalty: weight"),
-        (lambda x: gradient_penalty(1.0, x), "gradient_penalty: target"),
+        (lambda x: gradient_penalty(1.0, target=x), "gradient_penalty: target"),
         (zero_centered_penalty, "zero_centered_penalty: weight"),
         (dragan, "dragan: weight"),
-        (lambda x: dragan(1.0, x), "dragan: target"),
-        (lambda x: dragan(1.0, 1.0, x), "perturbed_reals: scale"),
+        (lambda x: dragan(1.0, target=x), "dragan: target"),
+        (lambda x: dragan(1.0, target=1.0, scale=x), "perturbed_reals: scale"),
         (max_gradient_penalty, "max_gradient_penalty: weight"),
     ],
 )
@@ -265,7 +265,7 @@ def test_the_zero_centered_penalty_is_that_of_target_zero():
         penalty(rename(loss, names={name: "same"}), bowl)
         for name, loss in (
             ("zero_centered_penalty", zero_centered_penalty(3.0)),
-            ("gradient_penalty", gradient_penalty(3.0, 0.0)),
+            ("gradient_penalty", gradient_penalty(3.0, target=0.0)),
         )
     )
     assert float(zero) == pytest.approx(float(target), rel=1e-6)
@@ -275,8 +275,8 @@ def test_the_greatest_slope_counts_alone():
     def draw(sampler, key, shape):
         return jnp.array([0.0, 0.25, 0.6, 1.0]).reshape(shape)
 
-    share = np.array([0.0, 0.25, 0.6, 1.0])[:, None, None, None]
-    between = share * np.asarray(REAL, "f8") + (1 - share) * np.asarray(FAKE, "f8")
+    epsilon = np.array([0.0, 0.25, 0.6, 1.0])[:, None, None, None]
+    between = epsilon * np.asarray(REAL, "f8") + (1 - epsilon) * np.asarray(FAKE, "f8")
     greatest = np.square(between).sum(axis=(1, 2, 3)).max()
     paid = penalty(max_gradient_penalty(0.5), bowl, draw=Partial(draw))
     assert float(paid) == pytest.approx(0.5 * greatest, rel=1e-5)
@@ -303,5 +303,7 @@ def test_points_may_be_anywhere():
     )
     whole = penalty(zero_centered_penalty(1.0, points=lambda *of: (REAL, None)), bowl)
     assert float(half) == pytest.approx(float(whole) / 4, rel=1e-5)
-    local = penalty(gradient_penalty(1.0, 0.0, points=perturbed_reals(0.0)), bowl)
+    local = penalty(
+        gradient_penalty(1.0, target=0.0, points=perturbed_reals(0.0)), bowl
+    )
     assert float(local) == pytest.approx(float(whole), rel=1e-5)

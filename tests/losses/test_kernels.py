@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import energy_distance
 
 from jaxgan import InputError, Score, cramer, gaussian, mmd, rational_quadratic
-from jaxgan.losses.kernels import minus_distance
+from jaxgan.losses.kernels import negative_distance
 from tests.builders import play, random, round_of
 
 REAL, FAKE = random(0, 5, scale=2), random(1, 7, scale=2) + 1
@@ -17,21 +17,21 @@ R, F = np.asarray(REAL, "f8"), np.asarray(FAKE, "f8")
 
 
 def value(loss, real=REAL, fake=FAKE, **fields):
-    """What the generator pays; the discriminator pays its negative."""
+    """Return the generator's loss, after checking that the game is zero-sum."""
     discriminator, generator = both(loss, real, fake, **fields)
     assert discriminator == -generator
     return float(generator)
 
 
 def both(loss, real, fake, **fields):
-    """What the discriminator pays, and the generator."""
+    """Return the losses of the discriminator and of the generator."""
     [name] = loss.terms
     paid = play(loss, round_of(real, fake, **fields))
     return paid["discriminator"][name], paid["generator"][name]
 
 
 def by_pairs(k, x, y):
-    """MMD² by its definition, pair by pair."""
+    """Compute MMD² by its definition, pair by pair."""
     own = [
         np.mean([k(a, b) for a, b in itertools.permutations(points, 2)])
         for points in (x, y)
@@ -72,7 +72,7 @@ def test_two_pairs_by_hand():
 
 
 def test_the_cramer_distance_is_the_energy_distance():
-    # SciPy's is the square root of the biased one, with i = j among the pairs.
+    # SciPy's is the square root of the biased one, including pairs i = j.
     ours = value(cramer())
     assert ours == pytest.approx(by_pairs(lambda x, y: -abs(x - y), R, F), abs=1e-5)
     biased = ours + sum(
@@ -122,8 +122,8 @@ def test_any_embedding_will_do():
 
 
 def test_examples_count_by_their_weights():
-    # A weight of 2 and of 0 is a batch in which one example stands for another, in
-    # all pairs but those of an example with itself, which this kernel makes nothing.
+    # Weights 2 and 0 act like a batch in which one example replaces another, except for
+    # pairs of an example with itself, which are zero for this kernel.
     v = jnp.array([2.0, 0, 1, 1, 1])
     doubled = jnp.stack([REAL[0], REAL[0], *REAL[2:]])
     expected = value(cramer(), doubled)
@@ -136,7 +136,7 @@ def test_kernels_are_symmetric_and_positive():
         values = np.asarray(kernel(points, points), "f8")
         np.testing.assert_allclose(values, values.T, atol=1e-6)
         assert np.linalg.eigvalsh(values).min() > -1e-5
-    distances = -np.asarray(minus_distance(points, points))
+    distances = -np.asarray(negative_distance(points, points))
     assert np.diag(distances).tolist() == [0.0] * 20
 
 

@@ -9,14 +9,14 @@ from tests.builders import play, random, round_of, round_with
 LOGITS = jnp.array([3.0, -1.0, 2.0, 0.5, 7.0])
 
 
-def paid(share, logits=LOGITS, player="generator", step=0, **fields):
-    loss = focus(hinge(), on=top_k(share), player=player)
+def paid(fraction, logits=LOGITS, player="generator", step=0, **fields):
+    loss = focus(hinge(), on=top_k(fraction), player=player)
     record = round_of(jnp.zeros(5), logits, step=jnp.int32(step), **fields)
     return {who: float(terms["hinge"]) for who, terms in play(loss, record).items()}
 
 
 @pytest.mark.parametrize(
-    ("share", "kept"),
+    ("fraction", "kept"),
     [
         (1.0, [3, -1, 2, 0.5, 7]),
         (0.6, [7, 3, 2]),
@@ -25,11 +25,11 @@ def paid(share, logits=LOGITS, player="generator", step=0, **fields):
         (0.0, [7]),
     ],
 )
-def test_the_generator_is_shown_its_best_fakes(share, kept):
+def test_the_generator_is_shown_its_best_fakes(fraction, kept):
     # Sinha et al. 2020; hinge charges minus the mean logit.
-    assert paid(share)["generator"] == pytest.approx(-np.mean(kept), rel=1e-6)
+    assert paid(fraction)["generator"] == pytest.approx(-np.mean(kept), rel=1e-6)
     everyone = np.maximum(0, 1 + np.asarray(LOGITS)).mean() + 1
-    assert paid(share)["discriminator"] == pytest.approx(everyone, rel=1e-6)
+    assert paid(fraction)["discriminator"] == pytest.approx(everyone, rel=1e-6)
 
 
 def test_without_a_player_everyone_sees_through_the_lens():
@@ -52,13 +52,13 @@ def test_only_the_kept_have_a_gradient():
     np.testing.assert_allclose(slope, [-0.5, 0, 0, 0, -0.5], rtol=1e-6)
 
 
-def test_the_share_may_follow_the_step_or_be_traced():
+def test_the_fraction_may_follow_the_step_or_be_traced():
     falling = lambda step: 1 - 0.4 * step  # noqa: E731
     assert paid(falling, step=0) == paid(1.0)
     assert paid(falling, step=1) == paid(0.6)
     swept = jax.vmap(
-        lambda share: play(
-            focus(hinge(), on=top_k(share)), round_of(jnp.zeros(5), LOGITS)
+        lambda fraction: play(
+            focus(hinge(), on=top_k(fraction)), round_of(jnp.zeros(5), LOGITS)
         )["generator"]["hinge"]
     )(jnp.array([0.2, 0.6]))
     np.testing.assert_allclose(swept, [-7, -4], rtol=1e-6)
@@ -88,6 +88,6 @@ def test_a_player_whom_the_loss_does_not_charge_changes_nothing():
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.5, float("nan")])
-def test_a_share_must_be_from_0_to_1(wrong):
-    with pytest.raises(InputError, match=f"top_k: share must be .* got {wrong}"):
+def test_a_fraction_must_be_from_0_to_1(wrong):
+    with pytest.raises(InputError, match=f"top_k: fraction must be .* got {wrong}"):
         top_k(wrong)

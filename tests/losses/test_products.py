@@ -1,9 +1,9 @@
-"""Any adversarial loss with any penalty: it builds, compiles, steps, and owns.
+"""Tests of one training step for every pair of an adversarial loss and a penalty.
 
-A covering array of strength two stands for the full product: each pair of a loss and a
+A covering array of strength two replaces the full product: each pair of a loss and a
 penalty, of a setting and either, and of two settings occurs in one of its rows. The
-first tier steps the rows of one loss, which have all penalties and both values of every
-setting, the second all rows and the full product, which it builds whole, too.
+fast tests step the rows of one loss, which have all penalties and both values of every
+setting. The slow tests step all rows, and also build the full product.
 """
 
 import itertools
@@ -28,7 +28,7 @@ SETTINGS = {
 
 @pytest.fixture(autouse=True, scope="module")
 def compiled_with_least_effort():
-    """Of hundreds of programs, each of which runs once, in the second tier too."""
+    """Turn off XLA optimizations, for hundreds of programs that each run once."""
     before = jax.config.values["jax_disable_most_optimizations"]
     jax.config.update("jax_disable_most_optimizations", True)
     yield
@@ -36,7 +36,7 @@ def compiled_with_least_effort():
 
 
 class Discriminator(nn.Module):
-    """Logits and features, with or without BatchNorm and patches."""
+    """Discriminator with features, and optionally with BatchNorm and patch logits."""
 
     normed: bool
     patch: tuple[int, ...]
@@ -71,13 +71,13 @@ def algorithm_of(loss, order=("discriminator", "generator"), **settings):
 
 
 def settings_number(number):
-    """One of the eight combinations of the settings."""
+    """Return one of the eight combinations of the settings."""
     choices = itertools.product(*SETTINGS.values())
     return dict(zip(SETTINGS, list(choices)[number % 8], strict=True))
 
 
 def covering():
-    """Two rows a loss: one half of the penalties each, under opposite settings."""
+    """Yield two rows for each loss: half of the penalties each, opposite settings."""
     names = list(PENALTIES)
     for number, loss in enumerate(ADVERSARIAL):
         for half in (0, 1):
@@ -119,7 +119,7 @@ def test_every_loss_builds_with_every_penalty(loss):
 
 
 def check_a_step(loss, **settings):
-    """Finite gradients; and everyone's substep writes what is theirs alone."""
+    """Check that gradients are finite and each player writes only its own state."""
     for mover, other in (
         ("discriminator", "generator"),
         ("generator", "discriminator"),
@@ -143,13 +143,13 @@ def check_a_step(loss, **settings):
 
 
 def within_bounds(state):
-    """The state with BEGAN's k in the middle: at a bound it may rest."""
+    """Set BEGAN's k to the middle, since at a bound it may not change."""
     k = {"boundary_equilibrium": jnp.float32(0.5)}
     return state._replace(loss=state.loss | {n: k[n] for n in k if n in state.loss})
 
 
 def owners(loss):
-    """Whose substeps move a term's state; nobody's, where it has none."""
+    """Return the player whose substeps update each term's state, if it has one."""
     states = {
         "lecam": "discriminator",
         "boundary_equilibrium": "discriminator",

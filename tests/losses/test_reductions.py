@@ -3,7 +3,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.losses.reductions import over_fakes, over_reals, per_example, safe_norm
+from jaxgan.losses.reductions import (
+    mean_over_fakes,
+    mean_over_reals,
+    per_example,
+    safe_norm,
+)
 from tests.builders import random, round_of
 
 
@@ -17,8 +22,8 @@ def test_patches_are_averaged_within_each_example(shape):
 def test_weights_multiply_reals_and_not_fakes():
     record = round_of(weight=jnp.array([0.0, 2.0]))
     values = jnp.array([[1.0, 3.0], [5.0, 7.0]])
-    assert over_reals(record, values) == 6.0  # (0·2 + 2·6) / 2
-    assert over_fakes(record, values) == 4.0
+    assert mean_over_reals(record, values) == 6.0  # (0·2 + 2·6) / 2
+    assert mean_over_fakes(record, values) == 4.0
 
 
 def test_the_norm_is_safe_at_zero_and_exact_elsewhere():

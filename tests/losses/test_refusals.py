@@ -1,4 +1,4 @@
-"""Wrong inputs are refused when the game is built, in one sentence each."""
+"""Tests that invalid inputs raise one-sentence errors when the game is built."""
 
 import dataclasses
 
@@ -48,7 +48,7 @@ from tests.builders import algorithm_of, reals, small_game, unchecked
 
 
 def refusal(build):
-    """The sentence that building ends with."""
+    """Return the error message of a failing build."""
     with unchecked(), pytest.raises(InputError) as caught:
         build()
     message = str(caught.value)
@@ -138,14 +138,14 @@ def test_features_that_are_there_are_used():
         (lambda: focus(hinge(), on=("forth",)), "focus: on must be a function"),
         (lambda: rename("r1", names={}), "rename: loss must be a Loss"),
         (
-            lambda: gradient_balanced("a", hinge()),
+            lambda: gradient_balanced("a", b=hinge()),
             "gradient_balanced: a must be a Loss",
         ),
         (
-            lambda: gradient_balanced(hinge(), "b"),
+            lambda: gradient_balanced(hinge(), b="b"),
             "gradient_balanced: b must be a Loss",
         ),
-        (lambda: hinge(0.9), "hinge: labels must be Labels(real, fake), got 0.9"),
+        (lambda: hinge(0.9), "hinge: targets must be Targets(real, fake), got 0.9"),
         (lambda: gaussian(1.0), "gaussian: bandwidths must be a tuple"),
         (lambda: rational_quadratic(()), "rational_quadratic: scales must be a tuple"),
         (lambda: mmd("gaussian"), "mmd: kernel must be a function"),

@@ -50,7 +50,7 @@ def paid(loss, real=REAL, fake=FAKE, **fields):
         (hinge(), relu(1 - (R - F)).mean(), relu(1 + (R - F)).mean()),
         (wasserstein(), (F - R).mean(), (R - F).mean()),
         (
-            least_squares(-1.0, 1.0),
+            least_squares(-1.0, b=1.0),
             0.5 * ((R - F - 1) ** 2).mean(),
             0.5 * ((F - R - 1) ** 2).mean(),
         ),
@@ -83,7 +83,7 @@ def test_a_base_that_is_not_symmetric_pays_half_of_both_sides():
             relu(1 + (R - F.mean())).mean() + relu(1 - (F - R.mean())).mean(),
         ),
         (
-            least_squares(-1.0, 1.0),
+            least_squares(-1.0, b=1.0),
             0.5 * ((R - F.mean() - 1) ** 2 + (F - R.mean() + 1) ** 2).mean(),
             0.5 * ((F - R.mean() - 1) ** 2 + (R - F.mean() + 1) ** 2).mean(),
         ),

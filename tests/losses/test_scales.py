@@ -1,4 +1,4 @@
-"""Discriminators with several logits, sums of losses, and fields of records."""
+"""Tests of multi-scale discriminators, sums of losses and fields of records."""
 
 import jax
 import jax.numpy as jnp
@@ -43,7 +43,7 @@ LOSS = chain(hinge(), r1(0.5), r2(0.5), gradient_penalty(), lecam(0.1))
 
 
 def two_scales(shapes=((), (2,))):
-    """A discriminator of two MLPs, one for each scale, that share nothing."""
+    """Create a discriminator of two separate MLPs, one for each scale."""
     terms = [mlp(shape, (6,), activation=jnp.tanh) for shape in shapes]
 
     def init(key, x):
@@ -78,7 +78,7 @@ def step_of(discriminator, loss, pairing=separate):
 @pytest.mark.parametrize("pairing", tiered([separate, joint], [separate]))
 def test_the_loss_of_several_scales_is_the_mean_of_each_alone(pairing):
     network, terms = two_scales()
-    state, step = step_of(network, multi_scale(LOSS, 2), pairing)
+    state, step = step_of(network, multi_scale(LOSS, scales=2), pairing)
     _, info = step(state, batches())
     for i, term in enumerate(terms):
         own, own_step = step_of(term, weighted(LOSS, by=0.5), pairing)
@@ -98,12 +98,12 @@ def test_scales_that_the_loss_does_not_know_are_refused():
     for loss in (hinge(), hinge() + r1(1.0), drift_penalty() + hinge()):
         with unchecked(), pytest.raises(InputError, match=match):
             step_of(network, loss)
-    with pytest.raises(InputError, match=r"the loss is of 3 logits, but .* returns 2"):
-        step_of(network, multi_scale(hinge(), 3))
-    with pytest.raises(InputError, match=r"the loss is of 2 logits, but .* returns 1"):
-        step_of(mlp(()), multi_scale(hinge(), 2))
+    with pytest.raises(InputError, match=r"must return 3 logits, got 2"):
+        step_of(network, multi_scale(hinge(), scales=3))
+    with pytest.raises(InputError, match=r"must return 2 logits, got 1"):
+        step_of(mlp(()), multi_scale(hinge(), scales=2))
     with pytest.raises(InputError, match="multi_scale: scales must be an integer"):
-        multi_scale(hinge(), 0)
+        multi_scale(hinge(), scales=0)
 
 
 PATCHES = [(3,), (2, 3), (2, 2, 2), (1, 2, 1, 2)]

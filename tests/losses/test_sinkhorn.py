@@ -43,7 +43,7 @@ def test_in_the_plane_it_is_the_best_assignment():
         "real_score": Score(jnp.zeros(8), features=real),
         "fake_score": Score(jnp.zeros(8), features=fake),
     }
-    loss = sinkhorn(0.01, 2000, embed=lambda score: score.features)
+    loss = sinkhorn(0.01, iterations=2000, embed=lambda score: score.features)
     assert float(value(loss, **scores)) == pytest.approx(best, rel=0.02)
 
 

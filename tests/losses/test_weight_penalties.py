@@ -38,7 +38,7 @@ def test_orthogonal_charges_the_products_of_different_filters(network, matrix):
     # Brock et al. 2018, equation 3.
     gram = matrix.T @ matrix
     expected = 0.5 * np.square(gram - np.diag(np.diag(gram))).sum()
-    paid = play(orthogonal_penalty(network, 0.5), round_of(params=PARAMS))
+    paid = play(orthogonal_penalty(network, weight=0.5), round_of(params=PARAMS))
     assert list(paid) == [network]
     assert float(paid[network]["orthogonal_penalty"]) == pytest.approx(
         expected, rel=1e-5
@@ -47,7 +47,7 @@ def test_orthogonal_charges_the_products_of_different_filters(network, matrix):
 
 def test_orthogonal_filters_of_any_length_cost_nothing():
     params = {"generator": {"kernel": jnp.diag(jnp.array([1.0, 5.0, 0.1]))}}
-    paid = play(orthogonal_penalty("generator", 1.0), round_of(params=params))
+    paid = play(orthogonal_penalty("generator", weight=1.0), round_of(params=params))
     assert paid == {"generator": {"orthogonal_penalty": 0.0}}
 
 
@@ -55,7 +55,7 @@ def test_orthogonal_filters_of_any_length_cost_nothing():
     ("network", "matrix"), [("generator", DENSE), ("discriminator", CONV)]
 )
 def test_decay_is_half_the_square_of_the_kernels_alone(network, matrix):
-    paid = play(weight_decay_penalty(network, 3.0), round_of(params=PARAMS))
+    paid = play(weight_decay_penalty(network, weight=3.0), round_of(params=PARAMS))
     expected = 1.5 * np.square(matrix).sum()
     assert float(paid[network]["weight_decay_penalty"]) == pytest.approx(
         expected, rel=1e-5
@@ -65,7 +65,7 @@ def test_decay_is_half_the_square_of_the_kernels_alone(network, matrix):
 def test_the_gradient_of_decay_is_the_kernel():
     slope = jax.grad(
         lambda params: play(
-            weight_decay_penalty("generator", 3.0), round_of(params=params)
+            weight_decay_penalty("generator", weight=3.0), round_of(params=params)
         )["generator"]["weight_decay_penalty"]
     )(PARAMS)
     np.testing.assert_allclose(
@@ -77,7 +77,7 @@ def test_the_gradient_of_decay_is_the_kernel():
 
 def test_history_is_the_mean_of_what_has_been():
     # Salimans et al. 2016, section 3.3, over four steps by hand.
-    loss = historical_averaging("generator", 0.5)
+    loss = historical_averaging("generator", weight=0.5)
     seen = [
         {"generator": {"w": random(i, 3), "b": random(10 + i, 2)}} for i in range(4)
     ]
@@ -101,7 +101,7 @@ def test_history_is_the_mean_of_what_has_been():
 
 def test_history_starts_with_a_copy_and_has_no_gradient():
     params = {"generator": {"w": jnp.ones(3)}}
-    loss = historical_averaging("generator", 1.0)
+    loss = historical_averaging("generator", weight=1.0)
     state = loss.init({"generator": Variables(params["generator"])})
     mean = state["historical_averaging"].mean["w"]
     assert mean.unsafe_buffer_pointer() != (
@@ -118,7 +118,9 @@ def test_history_starts_with_a_copy_and_has_no_gradient():
 
 
 def test_the_player_may_have_another_name():
-    loss = rename(orthogonal_penalty("generator", 1.0), names={"generator": "painter"})
+    loss = rename(
+        orthogonal_penalty("generator", weight=1.0), names={"generator": "painter"}
+    )
     assert list(play(loss, round_of(params=PARAMS))) == ["painter"]
 
 
@@ -148,11 +150,11 @@ def test_a_network_that_is_not_in_the_game_is_refused(make):
 @pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
 def test_wrong_weights_are_refused(make, wrong):
     with pytest.raises(InputError, match=f"{make.__name__}: weight must be .* {wrong}"):
-        make("generator", wrong)
+        make("generator", weight=wrong)
 
 
 def test_a_long_history_of_narrow_numbers_is_still_their_mean():
-    loss = historical_averaging("generator", 1.0)
+    loss = historical_averaging("generator", weight=1.0)
     zeros = jnp.zeros(2, jnp.bfloat16)
     state = loss.init({"generator": Variables(zeros)})
 

@@ -1,4 +1,4 @@
-"""What the discriminator is shown is changed at random, and differentiably."""
+"""Tests of differentiable augmentation."""
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ KEY = jax.random.key(0)
 
 
 def images(count=200, height=8, width=12, channels=3):
-    """None of whose pixels is 0."""
+    """Return images without a pixel of 0."""
     shape = (count, height, width, channels)
     return jax.random.uniform(jax.random.key(1), shape, minval=0.1, maxval=1.0)
 
@@ -132,8 +132,11 @@ def test_a_game_is_played_under_it_and_penalized_through_it():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: translation(1.5), "translation: share must be from 0 to 1, got 1.5"),
-        (lambda: cutout(-0.5), "cutout: share must be from 0 to 1, got -0.5"),
+        (
+            lambda: translation(1.5),
+            "translation: fraction must be from 0 to 1, got 1.5",
+        ),
+        (lambda: cutout(-0.5), "cutout: fraction must be from 0 to 1, got -0.5"),
         (lambda: brightness(float("inf")), "brightness: reach must be a finite number"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The image pool of CycleGAN, one fake after the other, and views composed."""
+"""Tests of the image pool of CycleGAN and of composed views."""
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ SIZE = 5
 
 
 def by_hand(held, filled, fakes, coins, places):
-    """The rule of the paper's code, in plain Python."""
+    """Apply the rule of the paper's code, in plain Python."""
     held, shown = list(held), []
     for fake, coin, place in zip(fakes, coins, places, strict=True):
         if filled < SIZE:
@@ -70,7 +70,7 @@ def test_half_of_the_fakes_are_earlier_ones():
     _, state = view.pool(state, jnp.ones((1000, 1)), jax.random.key(0), "discriminator")
     now = jnp.full((1000, 1), 2.0)
     shown, _ = view.pool(state, now, jax.random.key(1), "discriminator")
-    # Of those that are swapped some were put there in the same batch.
+    # Some of the swapped fakes entered the pool in the same batch.
     earlier = float((shown == 1).mean())
     assert 50 / 1000 * 0.5 < earlier < 0.5
 

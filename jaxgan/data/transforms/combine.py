@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset, classes_after, lengths
-from jaxgan.errors import InputError, check_positive_int, check_seed, check_share
+from jaxgan.errors import InputError, check_fraction, check_positive_int, check_seed
 from jaxgan.types import Batch
 
 
@@ -48,7 +48,7 @@ def split(
     """
     data = as_dataset(data)
     check_seed("split: seed", seed)
-    check_share("split: share", share)
+    check_fraction("split: share", share)
     first = round(share * len(data)) if 0 < share < 1 else 0
     if not 0 < first < len(data):
         raise InputError(

@@ -38,7 +38,7 @@ from jaxgan.networks.ops.window import (
     make_window,
     output_size,
 )
-from jaxgan.precision import wider
+from jaxgan.precision import promote_types
 
 
 def convolve(
@@ -300,7 +300,7 @@ ad.defbilinear(
 
 
 def _bind(primitive: Primitive, a: Array, b: Array, window: Window) -> Array:
-    dtype = wider(a.dtype, b.dtype)
+    dtype = promote_types(a.dtype, b.dtype)
     a, b = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
     # Inside `shard_map` images vary over the devices and kernels do not. That the
     # copies of a kernel are then used as several is what sums their gradients.

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxgan.errors import InputError
-from jaxgan.precision import wide
+from jaxgan.precision import at_least_float32
 from jaxgan.types import Network, Score, Tree, Variables
 
 
@@ -52,7 +52,7 @@ def autoencoding(
                 f"autoencoding: the network makes {again.shape} of images of shape "
                 f"{image.shape}; a reconstruction must be shaped like its image."
             )
-        difference = wide(image) - wide(again)
+        difference = at_least_float32(image) - at_least_float32(again)
         energy = error(difference).mean(axis=tuple(range(1, image.ndim)))
         return Score(-energy, features=tuple(code)), stats
 

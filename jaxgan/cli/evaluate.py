@@ -26,10 +26,10 @@ from jaxgan.evaluation.evaluator import (
     Reference,
     check_rows,
     evaluate,
+    extract_split,
     score,
-    seen_split,
 )
-from jaxgan.evaluation.folders import sample_indices, seen_files
+from jaxgan.evaluation.folders import extract_files, sample_indices
 from jaxgan.metrics.features.extractor import Extractor
 from jaxgan.metrics.metric import Metric, check_count, check_features
 from jaxgan.metrics.protocol import Measurement, write_scores
@@ -142,8 +142,10 @@ def _reference(
         )
     extractor = _extractor(command, run.experiment.evaluation)
     if folder is not None:
-        return Reference(seen_files(folder, extractor, shape[-1]), extractor, examples)
-    real = seen_split(evaluation, command.against or evaluation.split, extractor)
+        return Reference(
+            extract_files(folder, extractor, shape[-1]), extractor, examples
+        )
+    real = extract_split(evaluation, command.against or evaluation.split, extractor)
     return Reference(real, extractor, examples)
 
 
@@ -151,7 +153,7 @@ def _floor(
     command: Evaluate, evaluation: Evaluation, against: Reference
 ) -> list[Measurement]:
     """The scores of other reals, if the run has kept some."""
-    real, other, extractor = against.real, against.floor, against.extractor
+    real, other, extractor = against.real, against.held_out, against.extractor
     if real is None or other is None:
         return []
     chosen = sample_indices(

@@ -12,8 +12,8 @@ from PIL import Image
 
 from jaxgan.data.datasets import in_memory
 from jaxgan.data.readers.image_files import Files
-from jaxgan.evaluation.evaluator import score, seen
-from jaxgan.evaluation.folders import choose_files, seen_files
+from jaxgan.evaluation.evaluator import extract, score
+from jaxgan.evaluation.folders import choose_files, extract_files
 from jaxgan.metrics.features.extractor import as_uint8, pixels
 from jaxgan.metrics.frechet import frechet_metric
 from jaxgan.metrics.protocol import read_scores, write_scores
@@ -167,9 +167,9 @@ def test_two_folders_are_scored(folders, capsys, tmp_path):
         for f in folders
     ]
     extractor = pixels()
-    a, b = (seen(str(i), x, extractor) for i, x in enumerate(arrays))
+    a, b = (extract(str(i), x, extractor) for i, x in enumerate(arrays))
     for found, array in zip(folders, (a, b), strict=True):
-        features = seen_files(Files.of(found), extractor).features.features
+        features = extract_files(Files.of(found), extractor).features.features
         np.testing.assert_array_equal(features, array.features.features)
     expected, _ = score(a, b, extractor, [frechet_metric()])
     assert f"| frechet | {with_error(expected.value, expected.error)} |" in told
@@ -182,7 +182,9 @@ def test_some_images_of_a_folder_are_chosen_by_the_seed(folders):
     assert some[2] == sorted({*some[2]})
     assert some[2] != files.names[:5]
     assert choose_files(files, None, 0) == files
-    whole, part = (seen_files(each, pixels()) for each in (files, files.only(some[2])))
+    whole, part = (
+        extract_files(each, pixels()) for each in (files, files.only(some[2]))
+    )
     assert whole.name != part.name
     rows = [files.names.index(name) for name in some[2]]
     np.testing.assert_array_equal(part.features.features, whole.features.features[rows])

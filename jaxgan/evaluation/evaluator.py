@@ -75,8 +75,8 @@ def check_evaluation(evaluation: Evaluation) -> None:
 
     Raises:
         InputError: if it has no metrics or one of them twice, its first metric does not
-            rank networks, it has too few samples, its held-out split is that of the
-            reference, or reals or an extractor are missing where metrics need them.
+            rank networks, it has too few samples, its held-out split is the split of
+            the reference, or reals or an extractor are missing where metrics need them.
     """
     check_positive_int("evaluation: samples", evaluation.samples)
     names = [metric.name for metric in evaluation.metrics]
@@ -133,7 +133,8 @@ def by_classifier(
     """Make an evaluation whose extractor is a classifier trained on the data set.
 
     The classifier is trained on four fifths of the training images and tested on the
-    test images, which are also the reference. The last fifth is the held-out split.
+    test images, which are also the reference. The last fifth, which the classifier has
+    not seen, is the held-out split.
 
     Args:
         data: description of the images.
@@ -255,7 +256,7 @@ def score(
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """Reference data of an evaluation, of which a run keeps a copy.
+    """Reference data of an evaluation; a run keeps a copy.
 
     real:      features of the reals; None if all metrics are of pairs.
     extractor: extractor of these features.
@@ -390,6 +391,6 @@ def is_best(
 
     A NaN is never the best, and earlier NaNs are ignored.
     """
-    alike = [s for s in earlier if s.protocol == scores[0].protocol]
-    ranks = (rank(evaluation, [s]) for s in alike if not math.isnan(s.value))
+    comparable = [s for s in earlier if s.protocol == scores[0].protocol]
+    ranks = (rank(evaluation, [s]) for s in comparable if not math.isnan(s.value))
     return rank(evaluation, scores) < min(ranks, default=math.inf)

@@ -1,10 +1,11 @@
 """Density and coverage: fidelity and diversity from the k-NN balls of the reals.
 
-Both use the balls of the reals only, each of which reaches to the k-th nearest other
-real. So, unlike recall, they do not reward the huge balls of fakes far from all reals.
-For equal distributions both values are known, whatever the distribution: a density of
-1, and `expected_coverage`. In many dimensions fakes near the center of the reals have a
-density above 1: 1.96 for 500 fakes from a Gaussian in 8 dimensions, scaled by 0.6.
+Both use only the balls of the reals. A ball reaches from a real to its k-th nearest
+other real. So, unlike recall, they do not reward the huge balls of fakes far from all
+reals. For equal distributions both values are known, whatever the distribution: a
+density of 1, and `expected_coverage`. In many dimensions fakes near the center of the
+reals have a density above 1: 1.96 for 500 fakes from a Gaussian in 8 dimensions, scaled
+by 0.6.
 """
 
 import math

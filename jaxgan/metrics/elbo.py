@@ -1,7 +1,7 @@
 """ELBO and importance-weighted bounds on log p(x), for an encoder q(z|x), in nats.
 
 A bound is comparable with a published one only if p(x|z) is a density of the same
-pixels: binarized once, binarized anew at each pass, or continuous. Papers print the
+pixels: binarized once, binarized again in each pass, or continuous. Papers print the
 negative of the bound.
 """
 

@@ -62,7 +62,8 @@ def luma(
         Y = (16 + 65.481 R + 128.553 G + 24.966 B) / 255 · range,  R, G, B in [0, 1]
 
     MATLAB's rgb2ycbcr is the same, but rounds to integers if its input is uint8. The
-    data range of a score stays that of the pixels, although Y spans only 219 of 255.
+    data range of a score is still the range of the pixels, although Y spans only 219 of
+    255.
 
     Raises:
         InputError: if the images are not of shape (n, h, w, 3) within the range.

@@ -62,7 +62,8 @@ def count_modes(
         reverse KL = Σ p log(p K)
 
     It is infinite if there are no high-quality samples. The error of the fraction of
-    high-quality samples is binomial; that of the divergence is as in `class_modes`.
+    high-quality samples is binomial; the error of the divergence is as in
+    `class_modes`.
 
     Raises:
         InputError: if `samples` are not finite, or not of shape (n, d) with the

@@ -17,7 +17,7 @@ def ms_ssim_diversity(
 ) -> Similarity:
     """Compute the mean MS-SSIM of random pairs of images; lower means more diverse.
 
-    A collapsed generator scores near 1. Compare the score with that of real images of
+    A collapsed generator scores near 1. Compare it with the score of real images of
     the same class, because noise is "diverse" too. No image is in two pairs, so the
     pairs are independent and the standard error is valid.
 

@@ -1,9 +1,9 @@
 """Improved precision and recall: fidelity and diversity from k-NN manifolds.
 
 Around each real a ball reaches to its k-th nearest other real. The union of these balls
-estimates the manifold of the reals; that of the fakes is estimated likewise. An outlier
-has a huge ball that can contain many fakes. Density, from the same balls, is less
-sensitive to outliers.
+estimates the manifold of the reals. The manifold of the fakes is estimated likewise. An
+outlier has a huge ball that can contain many fakes. Density, from the same balls, is
+less sensitive to outliers.
 
 Two caveats. Some packages take the fakes first, and one, in its pre-releases, had the
 two names swapped, so published values may be swapped too. And equal distributions do

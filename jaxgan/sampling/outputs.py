@@ -188,7 +188,7 @@ def check_outputs(
         example: a few examples, or their shapes, or `NOTHING`.
 
     Raises:
-        InputError: if an output fails, its number of rows is not that of the examples,
+        InputError: if an output fails, its number of rows differs from the examples',
             or the shape of a row depends on the number of rows.
     """
     for name in game.outputs:

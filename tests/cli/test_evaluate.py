@@ -370,7 +370,7 @@ def test_runs_are_compared_where_they_were_scored_alike(trained, tmp_path, capsy
         write_scores(other / "scores.jsonl", [unlike])
         assert run("compare", trained, other, "--out", out) == 2
         told = capsys.readouterr().err
-        assert f"fakes is 50 of {trained} at step 2 and 49 of {other}" in told
+        assert f"fakes is 50 for {trained} at step 2 and 49 for {other}" in told
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def experiment(config: Config) -> Experiment:
             by_classifier("mnist framed to 32 pixels", digits).extractor()
         ),
         split=BOTH,  # only the uniform distribution is the reference
-        floor="test",
+        held_out="test",
         samples=SAMPLES,
         metrics=(MODES,),
     )

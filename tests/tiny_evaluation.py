@@ -38,7 +38,7 @@ TINY = Evaluation(
     "noise",
     reals,
     lambda: HALVES,
-    floor="train",
+    held_out="train",
     samples=EVALUATED,
     metrics=(frechet_metric(), kid_metric(), class_shares_metric()),
 )

@@ -95,7 +95,7 @@ def evaluation(game, examples):
         "noise",
         lambda split: as_dataset(reals(split)),
         lambda: HALVES,
-        floor="other",
+        held_out="other",
         samples=40,
         metrics=(frechet_metric(), conditional_accuracy_metric(), intra_class_metric()),
         labels=lambda batch: batch.condition[0] % 2,

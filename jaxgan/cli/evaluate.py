@@ -26,10 +26,10 @@ from jaxgan.evaluation.evaluator import (
     Reference,
     check_rows,
     evaluate,
+    extract_split,
     score,
-    seen_split,
 )
-from jaxgan.evaluation.folders import sample_indices, seen_files
+from jaxgan.evaluation.folders import extract_files, sample_indices
 from jaxgan.metrics.features.extractor import Extractor
 from jaxgan.metrics.metric import Metric, check_count, check_features
 from jaxgan.metrics.protocol import Measurement, write_scores
@@ -113,7 +113,7 @@ class Evaluate(InceptionOptions):
             seed=self.seed,
         )
         write_scores(run.evaluations, scores)
-        floor = _floor(self, wanted, against) if self.against is None else []
+        floor = _score_held_out(self, wanted, against) if self.against is None else []
         write_scores(run.evaluations, floor)
         return Report(scores, floor, run.evaluations)
 
@@ -144,16 +144,18 @@ def _reference(
         )
     extractor = _extractor(command, run.experiment.evaluation)
     if folder is not None:
-        return Reference(seen_files(folder, extractor, shape[-1]), extractor, examples)
-    real = seen_split(evaluation, command.against or evaluation.split, extractor)
+        return Reference(
+            extract_files(folder, extractor, shape[-1]), extractor, examples
+        )
+    real = extract_split(evaluation, command.against or evaluation.split, extractor)
     return Reference(real, extractor, examples)
 
 
-def _floor(
+def _score_held_out(
     command: Evaluate, evaluation: Evaluation, against: Reference
 ) -> list[Measurement]:
     """Score other reals, if the run has kept some."""
-    real, other, extractor = against.real, against.floor, against.extractor
+    real, other, extractor = against.real, against.held_out, against.extractor
     if real is None or other is None:
         return []
     chosen = sample_indices(

@@ -18,7 +18,7 @@ from jaxgan.cli.scores import (
 )
 from jaxgan.data.readers.image_files import Files
 from jaxgan.evaluation.evaluator import score
-from jaxgan.evaluation.folders import choose_files, seen_files
+from jaxgan.evaluation.folders import choose_files, extract_files
 from jaxgan.metrics.metric import check_count, check_features
 from jaxgan.metrics.protocol import write_scores
 from jaxgan.training.run import EVALUATIONS
@@ -66,9 +66,9 @@ class EvaluateFolders(InceptionOptions):
         fakes = choose_files(Files.of(self.fake), self.samples, self.seed)
         check_count(metrics, len(fakes.names))
         extractor = make_extractor(self.extractor, self)
-        real = seen_files(reals, extractor)
+        real = extract_files(reals, extractor)
         check_features(metrics, real.features, len(fakes.names))
-        fake = seen_files(fakes, extractor)
+        fake = extract_files(fakes, extractor)
         scores = score(real, fake, extractor, metrics, seed=self.seed)
         self.out.parent.mkdir(parents=True, exist_ok=True)
         write_scores(self.out, scores)

@@ -94,11 +94,11 @@ def choose_metrics(names: Sequence[str], own: Sequence[Metric] = ()) -> list[Met
 class Report(NamedTuple):
     """Scores, and where they are kept.
 
-    floor: the scores of reals that were measured like samples, if there are such.
+    held_out: the scores of reals that were measured like samples, if there are such.
     """
 
     scores: list[Measurement]
-    floor: list[Measurement]
+    held_out: list[Measurement]
     kept: Path
 
 
@@ -111,18 +111,18 @@ def as_markdown(report: Report) -> str:
         f"{how.fakes:,} {output} of {how.images} against {how.reals:,} of "
         f"{how.reference}, by {how.extractor} (resizing: {how.resizer}{weights})",
     ]
-    floors = {each.name: each for each in report.floor}
+    held_out = {each.name: each for each in report.held_out}
     reals = ""
-    if report.floor:
-        protocol = report.floor[0].protocol
+    if report.held_out:
+        protocol = report.held_out[0].protocol
         reals = f" {protocol.fakes:,} other reals |"
     lines += [f"| score | value |{reals}", "|---|---|" + "---|" * bool(reals)]
     for each in report.scores:
         row = f"| {each.name} | {with_error(each.value, each.error)} |"
         if reals:
-            floor = floors.get(each.name)
+            floor = held_out.get(each.name)
             row += f" {with_error(floor.value, floor.error) if floor else '—'} |"
         lines.append(row)
-    if report.floor and report.floor[0].protocol.fakes != how.fakes:
+    if report.held_out and report.held_out[0].protocol.fakes != how.fakes:
         lines.append("note: there are no more other reals; most scores depend on that.")
     return "\n".join([*lines, f"kept in {report.kept}"])

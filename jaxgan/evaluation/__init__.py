@@ -1,1 +1,1 @@
-"""Scores of a game's outputs."""
+"""Evaluation of a game's outputs: reference data, extractors and scores."""

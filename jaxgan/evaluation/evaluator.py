@@ -1,9 +1,9 @@
-"""Evaluation: an output's rows against reals, or against the truth of each.
+"""Evaluate a game's outputs against reals, or against the ground truth of each row.
 
-An experiment declares an `Evaluation`. `reference` makes what it measures against, or
-reads what a run has kept of it, and `evaluate` measures with it: at intervals while a
-run trains, of the averaged networks, at the end of a sweep, and by `jaxgan evaluate`.
-Scores carry their protocols.
+An experiment declares an `Evaluation`. `reference` computes its reference data, and
+`evaluate` scores an output against them: at intervals during training, with the
+averaged networks, at the end of a sweep, and by `jaxgan evaluate`. Scores include their
+protocols.
 """
 
 import dataclasses
@@ -31,32 +31,34 @@ from jaxgan.types import Batch, Game, NetworkName, Tree, Variables
 from jaxgan.versions import versions
 
 OF_SAMPLES = "samples"
-"""What a score of a run's output is said to be of."""
+"""Value of `Measurement.of` for scores of a run's output."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
     """Reference data, feature extractor and metrics for scoring an output.
 
-    data:      what the reals are, in words: the set, and what was made of it.
+    data:      description of the reals: the data set and its preprocessing.
     reals:     `(split) -> data set` of uint8 images; None if all metrics are of pairs.
-    extractor: `() -> Extractor`, called when it is first needed; None likewise.
-    split:     of the reference.
-    floor:     the split that `jaxgan evaluate` measures like samples, for what a
-               perfect sampler would score: neither in the reference nor known to the
-               extractor. None where there is none.
-    samples:   how many fakes.
-    metrics:   which; the least of the first one's first score is the best.
-    output:    which of the game's outputs; the first by default.
-    labels:    `(batch) -> labels (b,)`, where metrics of labels find them.
-    truth:     `(batch) -> rows`, what metrics of pairs compare an output with.
+    extractor: `() -> Extractor`, called when it is first needed; None if all metrics
+               are of pairs.
+    split:     split of the reference reals.
+    held_out:  split of other reals that `jaxgan evaluate` scores as if they were
+               generated: the best score that can be expected. It must be neither in
+               the reference nor used to train the extractor. None if there is none.
+    samples:   number of fakes.
+    metrics:   metrics to compute; the first score of the first metric decides which
+               checkpoint is best.
+    output:    name of the game's output to score; the first by default.
+    labels:    `(batch) -> labels (b,)` for metrics that need labels.
+    truth:     `(batch) -> rows`, the ground truth for metrics of pairs.
     """
 
     data: str
     reals: Callable[[str], Dataset] | None = None
     extractor: Callable[[], Extractor] | None = None
     split: str = "test"
-    floor: str | None = None
+    held_out: str | None = None
     samples: int = 10_000
     metrics: tuple[Metric, ...] = CLASS_METRICS
     output: str | None = None
@@ -64,47 +66,48 @@ class Evaluation:
     truth: Callable[[Batch], Tree] = the_real
 
     def needs(self, need: str) -> bool:
-        """Whether one of the metrics needs something of the examples."""
+        """Return True if one of the metrics needs this kind of data."""
         return any(need in metric.needs for metric in self.metrics)
 
 
 def check_evaluation(evaluation: Evaluation) -> None:
-    """Refuse an evaluation that could not be taken, before a run begins.
+    """Check that an evaluation can be computed, before a run begins.
 
     Raises:
-        InputError: if it has no metrics, one of them twice, a first one that cannot say
-            which networks are best, too few samples, its reference as its floor, or
-            no reals and no extractor where metrics need them.
+        InputError: if it has no metrics or one of them twice, its first metric does not
+            rank networks, it has too few samples, its held-out split is the split of
+            the reference, or reals or an extractor are missing where metrics need them.
     """
     check_positive_int("evaluation: samples", evaluation.samples)
     names = [metric.name for metric in evaluation.metrics]
     if not names or len({*names}) < len(names):
-        raise InputError(f"evaluation: metrics must be some, each once, got {names}.")
+        raise InputError(
+            f"evaluation: metrics must be at least one, each once, got {names}."
+        )
     first = evaluation.metrics[0]
     if first.best is None:
         raise InputError(
-            f"evaluation: {names[0]} cannot say which networks are best; put another "
-            "metric first."
+            f"evaluation: {names[0]} does not rank networks; put another metric first."
         )
-    if evaluation.floor == evaluation.split:
+    if evaluation.held_out == evaluation.split:
         raise InputError(
-            f"evaluation: floor must be another split than the reference's, "
+            "evaluation: held_out must be a different split from the reference's, "
             f"{evaluation.split!r}, or None."
         )
     check_count(evaluation.metrics, evaluation.samples)
-    sees = evaluation.needs("features") or evaluation.needs("classes")
-    if sees and (evaluation.reals is None or evaluation.extractor is None):
+    extracts = evaluation.needs("features") or evaluation.needs("classes")
+    if extracts and (evaluation.reals is None or evaluation.extractor is None):
         raise InputError(
             "evaluation: its metrics compare features with those of reals, so give it "
-            "reals=… and extractor=…; or take metrics of pairs alone."
+            "reals=… and extractor=…; or use only metrics of pairs."
         )
 
 
 def check_rows(evaluation: Evaluation, examples: Batch) -> None:
-    """Refuse metrics of labels or pairs of examples that have none.
+    """Check that the examples have the labels and ground truth that metrics need.
 
     Raises:
-        InputError: if so.
+        InputError: if they do not.
     """
     for need, find in (("labels", evaluation.labels), ("pairs", evaluation.truth)):
         names = [m.name for m in evaluation.metrics if need in m.needs]
@@ -118,7 +121,7 @@ def check_rows(evaluation: Evaluation, examples: Batch) -> None:
             what = "a label" if need == "labels" else "a truth to compare with"
             raise InputError(
                 f"metrics: {names[0]} needs {what} in each example that fakes are made "
-                "of, and there is none; give the experiment such examples=…."
+                "from, and there is none; give the experiment such examples=…."
             )
 
 
@@ -127,53 +130,59 @@ def by_classifier(
     reals: Callable[[str], Dataset],
     metrics: tuple[Metric, ...] = CLASS_METRICS,
 ) -> Evaluation:
-    """An evaluation by a classifier that is trained on the data set itself.
+    """Make an evaluation whose extractor is a classifier trained on the data set.
 
-    It learns four fifths of the training images and is tested on the test images, which
-    are the reference. The last fifth is the floor: reals that it has not seen.
+    The classifier is trained on four fifths of the training images and tested on the
+    test images, which are also the reference. The last fifth, which the classifier has
+    not seen, is the held-out split.
 
     Args:
-        data: what the images are, in words.
+        data: description of the images.
         reals: `(split) -> data set` of uint8 images with an integer label as their
-            first condition, for splits in TFDS's language.
-        metrics: which to take.
+            first condition, for splits in TFDS syntax.
+        metrics: metrics to compute.
     """
 
     def extractor() -> Extractor:
         return trained_classifier(data, reals("train[:80%]"), reals("test")).extractor
 
-    floor = "train[80%:]"
-    return Evaluation(data, reals, extractor, floor=floor, metrics=metrics)
+    held_out = "train[80%:]"
+    return Evaluation(data, reals, extractor, held_out=held_out, metrics=metrics)
 
 
-class Seen(NamedTuple):
-    """A set of images as an extractor sees them."""
+class FeatureSet(NamedTuple):
+    """Extracted features of a set of images, with its name and image shape."""
 
-    name: str  # what they are
-    shape: str  # of each image; "several" where they differ
+    name: str  # of the set
+    shape: str  # of each image; "several" if they differ
     features: Features
 
 
-def seen(name: str, images: NDArray, extractor: Extractor) -> Seen:
-    """Images (n, h, w, c), float in [-1, 1], which are rounded, or uint8.
+def extract(name: str, images: NDArray, extractor: Extractor) -> FeatureSet:
+    """Extract features of images (n, h, w, c), uint8 or floats in [-1, 1].
+
+    Floats are rounded to uint8.
 
     Raises:
-        InputError: if they are no images of 1 or 3 channels.
+        InputError: if they are not images with 1 or 3 channels.
     """
     images = images if images.dtype == np.uint8 else as_uint8(images)
-    return Seen(name, "×".join(map(str, images.shape[1:])), extractor(images))
+    return FeatureSet(name, "×".join(map(str, images.shape[1:])), extractor(images))
 
 
-def seen_split(evaluation: Evaluation, split: str, extractor: Extractor) -> Seen:
-    """All images of a split of an evaluation's data.
+def extract_split(
+    evaluation: Evaluation, split: str, extractor: Extractor
+) -> FeatureSet:
+    """Extract features of all images in a split of an evaluation's data.
 
-    The name of what is seen has a hash of the pixels: other files may have one name.
+    The name of the result includes a hash of the pixels, because different files can
+    have the same name.
     """
-    assert evaluation.reals is not None  # checked
+    assert evaluation.reals is not None  # by `check_evaluation`
     data = in_memory(evaluation.reals(split))
     batch = data.gather(np.arange(len(data)))
     content = hashlib.sha256(batch.real.tobytes()).hexdigest()[:12]
-    found = seen(f"{evaluation.data}, {split} {content}", batch.real, extractor)
+    found = extract(f"{evaluation.data}, {split} {content}", batch.real, extractor)
     if not batch.condition:
         return found
     labels = np.asarray(evaluation.labels(batch))
@@ -181,8 +190,8 @@ def seen_split(evaluation: Evaluation, split: str, extractor: Extractor) -> Seen
 
 
 def score(
-    real: Seen,
-    fake: Seen,
+    real: FeatureSet,
+    fake: FeatureSet,
     extractor: Extractor | None,
     metrics: Sequence[Metric],
     *,
@@ -191,31 +200,31 @@ def score(
     output: str = "samples",
     examples: str = "",
 ) -> list[Measurement]:
-    """Measure fakes against reals, both seen by one extractor.
+    """Score fakes against reals, with features from the same extractor.
 
     Args:
-        real: the reference.
-        fake: what is measured.
-        extractor: of the features of both; None if they have none.
-        metrics: which to take.
-        step: of the run that made the fakes, to be recorded.
-        seed: of the fakes, likewise.
-        output: what the fakes are, for the protocol.
-        examples: the digest of what they were made of, likewise.
+        real: features of the reference.
+        fake: features of the fakes.
+        extractor: extractor of both; None if they have no features.
+        metrics: metrics to compute.
+        step: step of the run that generated the fakes, to be recorded.
+        seed: seed of the fakes, to be recorded.
+        output: name of the game's output, for the protocol.
+        examples: digest of the examples that fakes were made from, for the protocol.
 
     Raises:
-        InputError: if there are fewer images than a metric needs, the two are not alike
+        InputError: if there are fewer images than a metric needs, image sizes differ
             and the extractor does not resize, or a metric needs classes and the
-            extractor knows none.
+            extractor does not predict them.
     """
     reals, fakes = len(real.features.features), len(fake.features.features)
     check_features(metrics, real.features, fakes)
     if extractor and extractor.resizer == "none" and real.shape != fake.shape:
         raise InputError(
             f"the images of {fake.name} are {fake.shape} and those of {real.name} are "
-            f"{real.shape}; {extractor.name} does not resize, so make them alike."
+            f"{real.shape}; {extractor.name} does not resize, so make the sizes equal."
         )
-    how = partial(
+    protocol = partial(
         Protocol,
         extractor=extractor.name if extractor else "none",
         weights=extractor.weights if extractor else "",
@@ -227,15 +236,17 @@ def score(
         output=output,
         examples=examples,
     )
-    about = partial(
+    measurement = partial(
         Measurement, of=fake.name, step=step, seed=seed, versions=versions()
     )
     return [
-        about(
-            *(name, float(value), float(error)),
-            protocol=how(
-                f"{name} ({metric.protocol})" if metric.protocol else name,
-                quantized="pairs" not in metric.needs,  # which see what was made
+        measurement(
+            name=name,
+            value=float(value),
+            error=float(error),
+            protocol=protocol(
+                metric=f"{name} ({metric.protocol})" if metric.protocol else name,
+                quantized="pairs" not in metric.needs,  # pairs compare unrounded rows
             ),
         )
         for metric in metrics
@@ -245,47 +256,47 @@ def score(
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """What an evaluation measures against, of which a run keeps a copy.
+    """Reference data of an evaluation; a run keeps a copy.
 
-    real:      the reals as the extractor sees them; None where all metrics are of
-               pairs.
-    extractor: the one that saw them.
-    examples:  the rows that fakes are made of, without leaves if there are none.
-    floor:     other reals, if the evaluation has some.
+    real:      features of the reals; None if all metrics are of pairs.
+    extractor: extractor of these features.
+    examples:  examples that fakes are made from, without leaves if there are none.
+    held_out:  features of the held-out reals, if the evaluation has some.
     """
 
-    real: Seen | None
+    real: FeatureSet | None
     extractor: Extractor | None
     examples: Batch
-    floor: Seen | None = None
+    held_out: FeatureSet | None = None
 
     @cached_property
     def made_of(self) -> str:
-        """A hash of the examples, taken once; empty if there are none."""
-        held = jax.tree.leaves(self.examples)
-        return digest_of(self.examples)[:12] if held else ""
+        """Compute a hash of the examples, once; empty if there are none."""
+        leaves = jax.tree.leaves(self.examples)
+        return digest_of(self.examples)[:12] if leaves else ""
 
 
 def reference(evaluation: Evaluation, examples: Batch) -> Reference:
-    """Make what an evaluation measures against: here the data are opened.
+    """Open the data of an evaluation and compute its reference.
 
     Args:
         evaluation: the evaluation.
-        examples: that fakes are made of.
+        examples: examples that fakes are made from.
 
     Raises:
-        InputError: if the features of the reals do not serve a metric.
+        InputError: if a metric cannot be computed with the features of the reals.
     """
-    real = extractor = floor = None
+    real = extractor = held_out = None
     if evaluation.extractor is not None:
         extractor = evaluation.extractor()
-        real = seen_split(evaluation, evaluation.split, extractor)
+        real = extract_split(evaluation, evaluation.split, extractor)
         check_features(evaluation.metrics, real.features, evaluation.samples)
-        if evaluation.floor is not None:
-            floor = seen_split(evaluation, evaluation.floor, extractor)._replace(
-                name=f"{evaluation.data}, {evaluation.floor}"
+        if evaluation.held_out is not None:
+            held_out = extract_split(evaluation, evaluation.held_out, extractor)
+            held_out = held_out._replace(
+                name=f"{evaluation.data}, {evaluation.held_out}"
             )
-    return Reference(real, extractor, jax.tree.map(np.asarray, examples), floor)
+    return Reference(real, extractor, jax.tree.map(np.asarray, examples), held_out)
 
 
 def evaluate(
@@ -298,19 +309,19 @@ def evaluate(
     step: int,
     seed: int,
 ) -> list[Measurement]:
-    """Measurement as many rows of an output as the evaluation asks for.
+    """Generate rows of an output, and score them against the reference.
 
     Args:
-        evaluation: what is measured.
+        evaluation: the evaluation.
         against: its reference.
-        game: which draws the latents.
-        make: the output.
-        variables: of the networks.
-        step: of the networks, to be recorded.
-        seed: of the latents and of the choice of examples.
+        game: the game, whose prior draws the latents.
+        make: function that generates the output.
+        variables: variables of the networks.
+        step: step of the networks, to be recorded.
+        seed: random seed of the latents and of the choice of examples.
 
     Raises:
-        InputError: if what is made does not fit a metric.
+        InputError: if a metric cannot be computed from the output.
     """
     batch = choose(against.examples, evaluation.samples, seed)
     latents = draw_latents(game, evaluation.samples, seed, batch.condition)
@@ -319,17 +330,22 @@ def evaluate(
     for rows in parts_of(evaluation.samples):
         part = jax.tree.map(lambda x, r=rows: x[r], batch)
         made = make(variables, jax.tree.map(lambda x, r=rows: x[r], latents), part)
-        one, truth = _seen_rows(evaluation, against.extractor, made, part)
+        one, truth = _extract_rows(evaluation, against.extractor, made, part)
         parts.append(one.features)
         truths.append(truth)
         shape = one.shape
-    fake = Seen(OF_SAMPLES, shape, joined(parts))
-    real = against.real or Seen(f"{evaluation.data}, the truth", shape, joined(truths))
+    fake = FeatureSet(OF_SAMPLES, shape, joined(parts))
+    real = against.real or FeatureSet(
+        f"{evaluation.data}, the truth", shape, joined(truths)
+    )
     if evaluation.needs("pairs"):
         rows = joined(truths).rows
         real = real._replace(features=real.features._replace(rows=rows))
     return score(
-        *(real, fake, against.extractor, evaluation.metrics),
+        real=real,
+        fake=fake,
+        extractor=against.extractor,
+        metrics=evaluation.metrics,
         step=step,
         seed=seed,
         output=output,
@@ -337,20 +353,20 @@ def evaluate(
     )
 
 
-def _seen_rows(
+def _extract_rows(
     evaluation: Evaluation,
     extractor: Extractor | None,
     made: Tree,
     batch: Batch,
-) -> tuple[Seen, Features]:
-    """Some rows as the metrics see them, and the truth beside them."""
+) -> tuple[FeatureSet, Features]:
+    """Extract features of a part of the output, and collect its ground truth."""
     count = len(jax.tree.leaves(made)[0])
-    truth = nothing = Features(np.zeros((count, 0)))
+    truth = no_features = Features(np.zeros((count, 0)))
     if extractor is None:
         shape = "×".join(map(str, jax.tree.leaves(made)[0].shape[1:]))
-        found = Seen(OF_SAMPLES, shape, nothing)
+        found = FeatureSet(OF_SAMPLES, shape, no_features)
     else:
-        found = seen(OF_SAMPLES, made, extractor)
+        found = extract(OF_SAMPLES, made, extractor)
     features = found.features
     if evaluation.needs("labels"):
         features = features._replace(labels=np.asarray(evaluation.labels(batch)))
@@ -361,7 +377,7 @@ def _seen_rows(
 
 
 def rank(evaluation: Evaluation, scores: Sequence[Measurement]) -> float:
-    """The first score, or what is the less the better it is."""
+    """Return the first score, negated if higher is better, so that lower is better."""
     value = scores[0].value
     return -value if evaluation.metrics[0].best == "highest" else value
 
@@ -371,10 +387,10 @@ def is_best(
     scores: Sequence[Measurement],
     earlier: Sequence[Measurement],
 ) -> bool:
-    """True if the first score is better than all earlier ones of its protocol.
+    """Return True if the first score is better than all earlier ones of its protocol.
 
-    One that is not a number is never the best, and none is worse.
+    A NaN is never the best, and earlier NaNs are ignored.
     """
-    alike = [s for s in earlier if s.protocol == scores[0].protocol]
-    ranks = (rank(evaluation, [s]) for s in alike if not math.isnan(s.value))
+    comparable = [s for s in earlier if s.protocol == scores[0].protocol]
+    ranks = (rank(evaluation, [s]) for s in comparable if not math.isnan(s.value))
     return rank(evaluation, scores) < min(ranks, default=math.inf)

@@ -1,4 +1,4 @@
-"""Features of image files, each in its own size."""
+"""Extract features of folders of images, which may differ in size."""
 
 import hashlib
 
@@ -9,23 +9,24 @@ from tqdm import tqdm
 from jaxgan.data.readers.decode import read_image
 from jaxgan.data.readers.image_files import Files
 from jaxgan.errors import InputError
-from jaxgan.evaluation.evaluator import Seen
+from jaxgan.evaluation.evaluator import FeatureSet
 from jaxgan.metrics.features.extractor import CHUNK, Extractor, joined
 
 
-def seen_files(files: Files, extractor: Extractor, channels: int = 3) -> Seen:
-    """Image files, each in its own size, as an extractor sees them.
+def extract_files(files: Files, extractor: Extractor, channels: int = 3) -> FeatureSet:
+    """Extract features of image files, each in its own size.
 
-    The name of what is seen has a hash of the pixels: folders of one name differ.
+    The name of the result includes a hash of the pixels, because folders of the same
+    name can differ.
 
     Args:
-        files: of a folder.
-        extractor: of the features.
-        channels: 1, gray, or 3, RGB.
+        files: the files of a folder.
+        extractor: the feature extractor.
+        channels: 1 for gray, or 3 for RGB.
 
     Raises:
-        InputError: if one cannot be read, or the extractor does not resize and their
-            sizes differ.
+        InputError: if a file cannot be read, or their sizes differ and the extractor
+            does not resize.
     """
     directory, names, _ = files
     parts, shapes, content = [], set(), hashlib.sha256()
@@ -38,21 +39,21 @@ def seen_files(files: Files, extractor: Extractor, channels: int = 3) -> Seen:
         if len(shapes) > 1 and extractor.resizer == "none":
             raise InputError(
                 f"{directory} holds images of several sizes ({', '.join(shapes)}) and "
-                f"{extractor.name} does not resize; make them alike."
+                f"{extractor.name} does not resize; make all images the same size."
             )
         for image in images:
             content.update(image.tobytes())
         parts.append(extractor.part(images))
     name = f"{directory.resolve().name} {content.hexdigest()[:12]}"
     shape = shapes.pop() if len(shapes) == 1 else "several"
-    return Seen(name, shape, joined(parts))
+    return FeatureSet(name, shape, joined(parts))
 
 
 def choose_files(files: Files, limit: int | None, seed: int) -> Files:
-    """All images of a folder, or some of them, drawn by a seed.
+    """Choose a random subset of a folder's images, or all of them without a limit.
 
     Raises:
-        InputError: if there are fewer.
+        InputError: if there are fewer images than the limit.
     """
     if limit is None:
         return files
@@ -63,5 +64,5 @@ def choose_files(files: Files, limit: int | None, seed: int) -> Files:
 
 
 def sample_indices(total: int, count: int, seed: int) -> NDArray[np.int64]:
-    """Which examples are taken where not all are, in their order."""
+    """Draw the indices of a random subset, in ascending order."""
     return np.sort(np.random.default_rng(seed).permutation(total)[:count])

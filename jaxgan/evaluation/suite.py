@@ -1,4 +1,4 @@
-"""Which metrics an evaluation takes by default, and which can be asked for by name."""
+"""The default metrics of an evaluation, and all metrics selectable by name."""
 
 from jaxgan.metrics.frechet import frechet_metric
 from jaxgan.metrics.frechet_infinity import frechet_infinity_metric
@@ -11,13 +11,13 @@ from jaxgan.metrics.neighbors import neighbors_metric
 from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein_metric
 
 FEATURE_METRICS = (frechet_metric(), kid_metric(), neighbors_metric())
-"""For any extractor."""
+"""Metrics for any extractor."""
 
 CLASS_METRICS = (*FEATURE_METRICS, inception_score_metric(), class_shares_metric())
-"""For an extractor that knows classes."""
+"""Metrics for an extractor that predicts classes."""
 
 LABEL_METRICS = (conditional_accuracy_metric(), intra_class_metric())
-"""Of conditional generators, for an extractor of the labels' classes."""
+"""Metrics of conditional generators, for a classifier of the labels' classes."""
 
 ALL_METRICS = (
     *CLASS_METRICS,
@@ -26,4 +26,4 @@ ALL_METRICS = (
     sliced_wasserstein_metric(),
     authenticity_metric(),
 )
-"""All that can be asked for by name."""
+"""All metrics that can be selected by name."""

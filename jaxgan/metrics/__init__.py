@@ -1,6 +1,6 @@
-"""Metrics: features or samples in, a number and its error out, in float64.
+"""Metrics for generative models, computed in float64 with standard errors.
 
-One file is one metric, or a few that share their computation. Those that compare two
-sets take the real one first, then the fake one, and return an `Estimate` or a named
-tuple that begins like one.
+Each module holds one metric, or a few that share their computation. A metric of two
+sets takes the real set first and the fake set second. It returns an `Estimate`, or a
+named tuple that begins with the same fields.
 """

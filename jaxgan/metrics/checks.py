@@ -1,4 +1,4 @@
-"""What every metric asks of the features it is given."""
+"""Input validation shared by the metrics."""
 
 import jax
 import numpy as np
@@ -8,21 +8,21 @@ from numpy.typing import NDArray
 from jaxgan.errors import InputError
 
 LARGEST = 1e25
-"""The greatest norm of features; metrics take its twelfth power, and float64 ends."""
+"""Largest norm of a row of features; its twelfth power must not overflow float64."""
 
 
 def numbers(
     name: str, values: Shaped[np.ndarray | Array, "..."]
 ) -> Real[np.ndarray, "..."]:
-    """Values as a NumPy array, be they JAX's or a list, if they are real numbers.
+    """Convert values (an array of NumPy or JAX, or a list) to a real NumPy array.
 
     Raises:
-        InputError: if they are not.
+        InputError: if they are not real numbers.
     """
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise InputError(f"{name} must be rows of one length: {error}") from None
+        raise InputError(f"{name} must be rows of equal length: {error}") from None
     if array.dtype.kind not in "fiub":
         if jax.dtypes.issubdtype(array.dtype, np.floating):  # bfloat16 and the like
             return array.astype(np.float32)
@@ -31,28 +31,30 @@ def numbers(
 
 
 def checked(
-    name: str, features: Shaped[np.ndarray, "..."], least: int = 2
+    name: str, features: Shaped[np.ndarray, "..."], min_samples: int = 2
 ) -> Float[np.ndarray, "n d"]:
-    """Features in float64, C-contiguous, if they are rows of finite numbers.
+    """Validate features and convert them to a C-contiguous float64 array.
 
     Args:
-        name: of the argument, for the message.
-        features: one row an example.
-        least: how many rows the metric needs.
+        name: name of the argument, for the error message.
+        features: one row for each example.
+        min_samples: number of rows that the metric needs.
 
     Raises:
-        InputError: if they are not real numbers of shape (n, d) with n ≥ `least` and
-            d ≥ 1, or one of them is not finite or beyond all measure.
+        InputError: if they are not real numbers of shape (n, d) with
+            n ≥ `min_samples` and d ≥ 1, or a row is not finite or its norm exceeds
+            `LARGEST`.
     """
     features = numbers(name, features)
     if features.ndim != 2 or not features.shape[1]:
         raise InputError(
-            f"{name} must be features of shape (n, d), a row of numbers an example, "
-            f"got shape {features.shape}."
+            f"{name} must be features of shape (n, d), one row for each example, got "
+            f"shape {features.shape}."
         )
-    if len(features) < least:
+    if len(features) < min_samples:
         raise InputError(
-            f"{name} has {len(features)} examples; this metric needs at least {least}."
+            f"{name} has {len(features)} examples; this metric needs at least "
+            f"{min_samples}."
         )
     wide = np.ascontiguousarray(features, np.float64)
     with np.errstate(over="ignore"):
@@ -60,7 +62,7 @@ def checked(
     if not usable.all():
         row = int(usable.argmin())
         finite = np.isfinite(wide[row]).all()
-        wrong = f"too large, of a norm above {LARGEST:g}," if finite else "not finite,"
+        wrong = f"too large (norm above {LARGEST:g})" if finite else "not finite"
         raise InputError(
             f"{name} holds numbers that are {wrong} in {np.sum(~usable)} of "
             f"{len(wide)} rows, first in row {row}."
@@ -69,38 +71,39 @@ def checked(
 
 
 def checked_pair(
-    real: NDArray, fake: NDArray, least: int = 2
+    real: NDArray, fake: NDArray, min_samples: int = 2
 ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]]:
-    """Two sets of features in one space, of which the real ones are not all the same.
+    """Validate two sets of features of the same dimension; the reals must vary.
 
-    Fakes that are all the same are let through: that is what a collapsed generator
-    makes, and a metric is there to say so.
+    Fakes may all be equal: that is what a collapsed generator produces, and a metric
+    must be able to report it.
 
     Raises:
-        InputError: if a set is refused by `checked`, the dimensions differ, or all
-            reals are one point.
+        InputError: if `checked` rejects a set, the dimensions differ, or all reals are
+            equal.
     """
-    real, fake = checked("real", real, least), checked("fake", fake, least)
+    real = checked("real", real, min_samples)
+    fake = checked("fake", fake, min_samples)
     check_one_space(real.shape[1], fake.shape[1])
     check_varied(len(real), bool((real == real[0]).all()))
     return real, fake
 
 
 def check_one_space(real: int, fake: int, names: str = "real and fake") -> None:
-    """Refuse two sets of features that differ in their number of dimensions.
+    """Check that two sets of features have the same number of dimensions.
 
     Raises:
-        InputError: if they do.
+        InputError: if the numbers differ.
     """
     if real != fake:
         raise InputError(
-            f"{names} must have one number of dimensions, got {real} and {fake}: take "
-            "both from one extractor."
+            f"{names} must have the same number of dimensions, got {real} and {fake}; "
+            "compute both with the same extractor."
         )
 
 
 def check_varied(count: int, same: bool) -> None:
-    """Refuse reals that are all the same.
+    """Check that the reals are not all equal.
 
     Raises:
         InputError: if they are.
@@ -108,5 +111,5 @@ def check_varied(count: int, same: bool) -> None:
     if same:
         raise InputError(
             f"real: all {count} rows of features are the same, so nothing can be "
-            "compared with them; look at the images and at the extractor."
+            "compared with them; check the images and the extractor."
         )

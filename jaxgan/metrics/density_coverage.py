@@ -1,10 +1,11 @@
-"""Density and coverage: how many reals vouch for a fake, and how many reals are met.
+"""Density and coverage: fidelity and diversity from the k-NN balls of the reals.
 
-Both look at the balls of the reals alone, each of which reaches to the k-th nearest
-other real; so, unlike in recall, fakes far from all reals win nothing by their huge
-balls. For equal distributions both are known, whatever these are: a density of 1, and
-`expected_coverage`. In many dimensions fakes that keep to the middle of the reals have
-a density above 1: 1.96 if 500 are drawn from a Gaussian in 8 and shrunk to 0.6.
+Both use only the balls of the reals. A ball reaches from a real to its k-th nearest
+other real. So, unlike recall, they do not reward the huge balls of fakes far from all
+reals. For equal distributions both values are known, whatever the distribution: a
+density of 1, and `expected_coverage`. In many dimensions fakes near the center of the
+reals have a density above 1: 1.96 for 500 fakes from a Gaussian in 8 dimensions, scaled
+by 0.6.
 """
 
 import math
@@ -19,10 +20,10 @@ from jaxgan.metrics.nearest.manifold import Overlap, estimate, overlaps
 
 
 class DensityCoverage(NamedTuple):
-    """What the balls of the reals hold.
+    """Density and coverage of fakes.
 
     density:  1 for equal distributions, 0 for fakes far from all reals, no upper limit.
-    coverage: share of reals, from 0 to 1.
+    coverage: fraction of reals whose ball contains a fake, from 0 to 1.
     """
 
     density: Estimate
@@ -32,23 +33,24 @@ class DensityCoverage(NamedTuple):
 def density_coverage(
     real: Real[np.ndarray, "n d"], fake: Real[np.ndarray, "m d"], k: int = 5
 ) -> DensityCoverage:
-    """The reals around a fake over k, and the share of reals that have a fake near.
+    """Compute the density and coverage of fakes.
 
         density  = 1/k · mean over fakes y of the number of reals x with ‖x - y‖ < rₖ(x)
-        coverage = share of reals x with ‖x - y‖ < rₖ(x) for some fake y
+        coverage = fraction of reals x with ‖x - y‖ < rₖ(x) for some fake y
 
     where rₖ is the distance to the k-th nearest other real. The balls are open here and
-    closed in precision and recall, as each was published; it matters for copies only.
+    closed in precision and recall, as each was published. The difference matters for
+    copies only.
 
-    The errors are those of `jaxgan.metrics.nearest.manifold.estimate`.
+    The errors are computed by `jaxgan.metrics.nearest.manifold.estimate`.
 
     Args:
-        real: features, any numbers; computed in float64.
+        real: features, any real numbers; converted to float64.
         fake: likewise.
-        k: neighbors.
+        k: number of neighbors.
 
     Raises:
-        InputError: if the features are not comparable, a set has k examples or fewer,
+        InputError: if the features cannot be compared, a set has k examples or fewer,
             or k is not an integer of at least 1.
 
     Reference: Naeem et al. 2020, arXiv:2002.09797.
@@ -64,28 +66,28 @@ def density_coverage(
 
 
 def density_coverage_of(overlap: Overlap) -> DensityCoverage:
-    """Density and coverage where it is known who lies in whose ball.
+    """Compute density and coverage from an `Overlap`.
 
     Args:
-        overlap: from `overlaps`, which serves precision and recall too.
+        overlap: from `overlaps`; precision and recall can be computed from it too.
     """
     return DensityCoverage(
         estimate(overlap, lambda part: part.fakes_inside.mean() / part.k),
-        estimate(overlap, lambda part: part.reals_met.mean()),
+        estimate(overlap, lambda part: part.reals_covered.mean()),
     )
 
 
 def expected_coverage(n: int, m: int, k: int = 5) -> float:
-    """The coverage that fakes from the reals' own distribution have on average.
+    """Compute the expected coverage of fakes from the distribution of the reals.
 
         E coverage = 1 - Π (n - i) / (n + m - i),  i = 1 … k  →  1 - 2⁻ᵏ for n = m → ∞
 
-    A real is missed if its k nearest among all others are reals.
+    A real is not covered if its k nearest neighbors among all others are reals.
 
     Args:
-        n: reals.
-        m: fakes.
-        k: neighbors, fewer than n.
+        n: number of reals.
+        m: number of fakes.
+        k: number of neighbors, fewer than n.
 
     Raises:
         InputError: if n, m or k is not an integer of at least 1, or k ≥ n.

@@ -1,13 +1,15 @@
-"""Displacement errors of predicted walks, in meters: ADE and FDE, best of k.
+"""Displacement errors of predicted trajectories in meters: best-of-k ADE and FDE.
 
-ADE is the mean distance from the truth over the predicted steps, FDE the distance at
-the last one. Of k sampled futures the best counts, and there are two ways to choose it,
-whose numbers do not compare:
+The average displacement error (ADE) is the mean distance from the truth over the
+predicted steps. The final displacement error (FDE) is the distance at the last step. Of
+k sampled futures the best counts. There are two ways to choose it, whose numbers are
+not comparable:
 
 - jointly: one sample for all pedestrians of a scene, as in Social GAN's code. The
-  errors of everyone in the window are summed, then the least of the k sums is taken.
-- by pedestrian: everyone has the best of k, as in most papers since. It is easier:
-  never above the joint one.
+  errors of all pedestrians in the window are summed, then the minimum of the k sums is
+  taken.
+- by pedestrian: the best of k for each pedestrian, as in most papers since. This error
+  is never above the joint one.
 
 In both, ADE and FDE may come from different samples.
 """
@@ -38,28 +40,28 @@ def displacement(
     scenes: Integer[np.ndarray, " p"],
     block: int = 20,
 ) -> Displacement:
-    """How far k sampled futures are from what p pedestrians did.
+    """Compute the displacement errors of k sampled futures of p pedestrians.
 
         ADE = 1/p Σ over scenes of min over k of Σ over its pedestrians i of mean_t d
         FDE = 1/p Σ over scenes of min over k of Σ over its pedestrians i of d at t = T
         d = ‖truthᵢₜ - samplesₖᵢₜ‖,  and by pedestrian: 1/p Σᵢ min over k
 
-    Pedestrians of one scene are not independent, and neither are windows that overlap:
-    with a window at every step, one shares all but one of its frames with the next. So
-    the error is that of a mean over blocks of consecutive scenes (a ratio: summed
-    errors to pedestrians), and NaN for fewer than two blocks. Blocks should be longer
-    than the overlap: as long, as by default for windows of 8 + 12 steps, they give
-    about 0.8 of the true error.
+    Pedestrians of the same scene are not independent. Neither are overlapping windows:
+    with a window at every step, consecutive windows share all but one of their frames.
+    So the standard error is computed over blocks of consecutive scenes (as a ratio:
+    summed errors to pedestrians), and is NaN for fewer than two blocks. Blocks should
+    be longer than the overlap. Blocks as long as the overlap, as by default for windows
+    of 8 + 12 steps, give about 0.8 of the true error.
 
     Args:
-        truth: the positions to be predicted, meters.
-        samples: k predictions for everyone.
-        scenes: to which window each pedestrian belongs, in order of time.
-        block: how many consecutive scenes are taken together for the error.
+        truth: true future positions, in meters.
+        samples: k predictions for each pedestrian.
+        scenes: window of each pedestrian, in order of time.
+        block: number of consecutive scenes in a block, for the error.
 
     Raises:
-        InputError: if the shapes do not fit, there is nobody, a position is not finite,
-            or `block` is not an integer of at least 1.
+        InputError: if the shapes do not match, there are no pedestrians, a position is
+            not finite, or `block` is not an integer of at least 1.
 
     Reference: Gupta et al. 2018, arXiv:1803.10892 (joint, best of 20).
 
@@ -78,26 +80,28 @@ def displacement(
     _check(truth, samples, scenes)
     check_positive_int("block", block)
     distances = np.linalg.norm(samples.astype(np.float64) - truth, axis=-1)
-    errors = (distances.mean(axis=-1), distances[..., -1])
+    average, final = distances.mean(axis=-1), distances[..., -1]
     windows, window = np.unique(scenes, return_inverse=True)
     blocks = np.arange(len(windows)) // block
     walkers = np.bincount(blocks[window])
 
-    def jointly(scores: NDArray) -> NDArray:
-        sums = [np.bincount(window, of_sample) for of_sample in scores]
-        return np.bincount(blocks, np.min(sums, axis=0))
+    def joint(errors: NDArray) -> Estimate:
+        sums = [np.bincount(window, sample) for sample in errors]
+        return _ratio(np.bincount(blocks, np.min(sums, axis=0)), walkers)
 
-    def alone(scores: NDArray) -> NDArray:
-        return np.bincount(blocks[window], scores.min(axis=0))
+    def by_pedestrian(errors: NDArray) -> Estimate:
+        return _ratio(np.bincount(blocks[window], errors.min(axis=0)), walkers)
 
     return Displacement(
-        *(_ratio(jointly(scores), walkers) for scores in errors),
-        *(_ratio(alone(scores), walkers) for scores in errors),
+        joint_ade=joint(average),
+        joint_fde=joint(final),
+        pedestrian_ade=by_pedestrian(average),
+        pedestrian_fde=by_pedestrian(final),
     )
 
 
 def _ratio(sums: NDArray, counts: NDArray) -> Estimate:
-    """Σ sums / Σ counts, with the error of a ratio over independent blocks."""
+    """Compute Σ sums / Σ counts, with the error of a ratio over independent blocks."""
     value, blocks = sums.sum() / counts.sum(), len(sums)
     if blocks < 2:
         return Estimate(float(value))
@@ -114,11 +118,11 @@ def _check(truth: NDArray, samples: NDArray, scenes: NDArray) -> None:
     if samples.shape[1:] != truth.shape or samples.ndim != 4 or not len(samples):
         raise InputError(
             f"samples must be k ≥ 1 predictions (k, {truth.shape[0]}, "
-            f"{truth.shape[1]}, 2) as truth is, got {samples.shape}."
+            f"{truth.shape[1]}, 2) to match truth, got {samples.shape}."
         )
     if scenes.shape != truth.shape[:1] or scenes.dtype.kind not in "iu":
         raise InputError(
-            f"scenes must be {len(truth)} integers, one a pedestrian, got "
+            f"scenes must be {len(truth)} integers, one for each pedestrian, got "
             f"{scenes.dtype} of shape {scenes.shape}."
         )
     for name, positions in (("truth", truth), ("samples", samples)):

@@ -1,8 +1,8 @@
-"""Bounds on log p(x) for models with a latent z and an encoder q(z|x), in nats.
+"""ELBO and importance-weighted bounds on log p(x), for an encoder q(z|x), in nats.
 
-Whether a number compares with a published one depends on what p(x|z) is a density of:
-of pixels binarized once, binarized anew at each pass, or continuous. Papers print the
-negative of it.
+A bound is comparable with a published one only if p(x|z) is a density of the same
+pixels: binarized once, binarized again in each pass, or continuous. Papers print the
+negative of the bound.
 """
 
 import numpy as np
@@ -17,22 +17,22 @@ from jaxgan.metrics.estimate import Estimate
 def importance_weighted_bound(
     log_joint: Float[np.ndarray, "k n"], log_posterior: Float[np.ndarray, "k n"]
 ) -> Estimate:
-    """A lower bound on the mean of log p(x), from k draws of z for each of n examples.
+    """Compute a lower bound on mean log p(x) from k draws of z for each of n examples.
 
         L_k = E_x log 1/k Σ p(x, zᵢ) / q(zᵢ|x),  zᵢ ~ q(z|x)
 
-    L₁ is the ELBO. L_k rises with k, in expectation, towards log p(x), and is equal to
-    it for every k if q(z|x) is p(z|x). The error is over the examples, each with its
-    own draws; how far the bound is below log p(x) is not in it.
+    L₁ is the ELBO. L_k rises with k, in expectation, towards log p(x), and equals it
+    for every k if q(z|x) is p(z|x). The standard error is over the examples, each with
+    its own draws. It does not include the gap between the bound and log p(x).
 
     Args:
-        log_joint: log p(x, zᵢ) = log p(z) + log p(x|z), nats.
-        log_posterior: log q(zᵢ|x), nats.
+        log_joint: log p(x, zᵢ) = log p(z) + log p(x|z), in nats.
+        log_posterior: log q(zᵢ|x), in nats.
 
     Raises:
-        InputError: if the two are not of one shape (k, n) with k ≥ 1 and n ≥ 2, a
+        InputError: if the two do not have the same shape (k, n) with k ≥ 1 and n ≥ 2, a
             log_posterior is not finite, or a log_joint is NaN or infinity. (It may be
-            -infinity: such a z cannot have made x.)
+            -infinity: such a z cannot generate x.)
 
     Reference: Burda et al. 2016, arXiv:1509.00519.
 
@@ -49,12 +49,13 @@ def importance_weighted_bound(
     shape = log_joint.shape
     if len(shape) != 2 or log_posterior.shape != shape or not shape[0] or shape[1] < 2:
         raise InputError(
-            "log_joint and log_posterior must be of one shape (k, n) with k ≥ 1 and "
-            f"n ≥ 2, got {shape} and {log_posterior.shape}."
+            "log_joint and log_posterior must have the same shape (k, n) with k ≥ 1 "
+            f"and n ≥ 2, got {shape} and {log_posterior.shape}."
         )
     if not np.isfinite(log_posterior).all() or not (log_joint < np.inf).all():
         raise InputError(
-            "log_joint must hold numbers below infinity, and log_posterior finite ones."
+            "log_joint must hold numbers below infinity, and log_posterior finite "
+            "numbers."
         )
     log_ratios = log_joint.astype(np.float64) - log_posterior
     bounds = logsumexp(log_ratios, axis=0) - np.log(shape[0])

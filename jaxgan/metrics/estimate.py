@@ -1,22 +1,22 @@
-"""What a metric returns: a number, and how far chance may have moved it."""
+"""The result of a metric: a value with its standard error."""
 
 import math
 from typing import NamedTuple
 
 
 class Estimate(NamedTuple):
-    """A measured number.
+    """A measured value with its standard error.
 
-    value: the number.
-    error: its standard error: how much it would vary over other samples of the same
-           size from the same distributions; NaN where that is not known.
+    value: the measured value.
+    error: its standard error, that is, its standard deviation over other samples of
+           the same size from the same distributions; NaN if unknown.
     """
 
     value: float
     error: float = math.nan
 
 
-def share(count: int, total: int) -> Estimate:
-    """A share p = count / n of independent cases, with its error √(p (1 - p) / n)."""
+def fraction_estimate(count: int, total: int) -> Estimate:
+    """Estimate a fraction p = count / n, with its binomial error √(p (1 - p) / n)."""
     p = count / total
     return Estimate(p, math.sqrt(p * (1 - p) / total))

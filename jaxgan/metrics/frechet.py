@@ -1,13 +1,15 @@
-"""The Fréchet distance between two sets of features, each taken for a Gaussian.
+"""Fréchet distance between Gaussians fitted to two sets of features (FID).
 
-Of Inception features it is the FID. Only means and covariances are seen. They are kept
-as `Statistics`: a mean, and a root of the scatter instead of a covariance. Square roots
-of products of covariances lose digits, ten of sixteen with fewer samples than
-dimensions; from roots the distance is exact to rounding. Roots of parts merge into that
-of the whole: over batches, devices and processes.
+With Inception features it is the FID. It depends on means and covariances only. They
+are kept as `Statistics`: a mean, and a root of the scatter matrix instead of the
+covariance. Square roots of products of covariances lose digits, ten of sixteen with
+fewer samples than dimensions; computed from roots, the distance is exact to rounding.
+The roots of parts can be merged into the root of the whole, over batches, devices and
+processes.
 
-The distance between two samples of one distribution is not 0 but about `bias`, which
-falls as 1/n: compare scores of one sample size only, or use `frechet_infinity`.
+The distance between two samples of the same distribution is not 0 but about `bias`,
+which falls as 1/n. Compare scores of the same sample size only, or use
+`frechet_infinity`.
 """
 
 import math
@@ -24,11 +26,11 @@ from jaxgan.metrics.metric import Metric
 
 
 class Statistics(NamedTuple):
-    """What the Fréchet distance needs of a set of features.
+    """Sufficient statistics of a set of features for the Fréchet distance.
 
-    count: how many there are.
-    mean:  of shape (d,).
-    root:  R of shape (r, d) with RᵀR = Σ (x - μ)(x - μ)ᵀ, their scatter.
+    count: number of examples.
+    mean:  mean μ of shape (d,).
+    root:  R of shape (r, d) with RᵀR = Σ (x - μ)(x - μ)ᵀ, the scatter matrix.
     """
 
     count: int  # type: ignore[assignment]  # tuples have a method of this name
@@ -37,11 +39,11 @@ class Statistics(NamedTuple):
 
 
 class Frechet(NamedTuple):
-    """A Fréchet distance.
+    """A Fréchet distance with its standard error and bias.
 
-    value: the squared distance, in squared units of the features.
-    error: its standard error, for Gaussian features.
-    bias:  the expected distance of two samples of these sizes from the real Gaussian.
+    value: squared distance, in squared units of the features.
+    error: standard error, for Gaussian features.
+    bias:  expected distance between two samples of these sizes from the real Gaussian.
     """
 
     value: float
@@ -50,7 +52,7 @@ class Frechet(NamedTuple):
 
 
 def statistics(features: Real[np.ndarray, "n d"]) -> Statistics:
-    """The mean of features and a root of their scatter, in float64.
+    """Compute the mean of features and a root of their scatter matrix, in float64.
 
         X - μ = Q R,  hence RᵀR = Σ (x - μ)(x - μ)ᵀ
 
@@ -64,19 +66,19 @@ def statistics(features: Real[np.ndarray, "n d"]) -> Statistics:
         >>> np.allclose(found.root.T @ found.root / 499, np.cov(x.T))
         True
     """
-    return _statistics(checked("features", features, least=1))
+    return _statistics(checked("features", features, min_samples=1))
 
 
 def merged(*parts: Statistics) -> Statistics:
-    """The statistics of all parts together, exact to rounding.
+    """Merge the statistics of parts into those of their union, exact to rounding.
 
-        R = the triangle of a QR of all roots Rₚ and all rows √nₚ (μₚ - μ)
+        R = the R factor of a QR of all roots Rₚ and all rows √nₚ (μₚ - μ)
 
-    Whatever the order and the grouping, RᵀR is the same. The work is that of a QR of
-    all those rows, so merge parts of more examples than dimensions, or many at once.
+    RᵀR does not depend on the order and the grouping. The cost is a QR decomposition of
+    all those rows, so merge parts with more examples than dimensions, or many at once.
 
     Raises:
-        InputError: if there are none, or they differ in dimension.
+        InputError: if there are no parts, or they differ in dimension.
 
         >>> import numpy as np
         >>> from jaxgan.metrics.frechet import merged, statistics
@@ -88,13 +90,13 @@ def merged(*parts: Statistics) -> Statistics:
     dimensions = {part.mean.size for part in parts}
     if len(dimensions) != 1:
         raise InputError(
-            "merged: parts must be at least one and have one number of dimensions, "
-            f"got {len(parts)} with {sorted(dimensions)}."
+            "merged: parts must be at least one and have the same number of "
+            f"dimensions, got {len(parts)} with {sorted(dimensions)}."
         )
     counts = np.array([part.count for part in parts])
-    apart = np.stack([part.mean for part in parts]) - parts[0].mean
-    shift = counts @ apart / counts.sum()
-    between = np.sqrt(counts)[:, None] * (apart - shift)
+    offsets = np.stack([part.mean for part in parts]) - parts[0].mean
+    shift = counts @ offsets / counts.sum()
+    between = np.sqrt(counts)[:, None] * (offsets - shift)
     rows = np.concatenate([part.root for part in parts] + [between])
     return Statistics(int(counts.sum()), parts[0].mean + shift, _triangle(rows))
 
@@ -103,38 +105,40 @@ def frechet_distance(
     real: Real[np.ndarray, "n d"] | Statistics,
     fake: Real[np.ndarray, "m d"] | Statistics,
 ) -> Frechet:
-    """The squared Wasserstein-2 distance between the fitted Gaussians.
+    """Compute the squared Wasserstein-2 distance between the fitted Gaussians.
 
         ‖μₓ - μᵧ‖² + Tr(Σₓ + Σᵧ - 2 (Σₓ Σᵧ)^½),  covariances over n - 1
 
     With Σ = RᵀR, the last trace is the nuclear norm of Rₓ Rᵧᵀ = U S V.
 
-    The error is to first order, from moments of Gaussians; with A the optimal linear
-    map from x to y and Δ = μₓ - μᵧ,
+    The standard error is a first-order approximation from moments of Gaussians. With A
+    the optimal linear map from x to y and Δ = μₓ - μᵧ,
 
         error² = (4 Δᵀ Σₓ Δ + 2 Tr[((I - A) Σₓ)²]) / n + the same of y / m
         Tr[((I - A) Σₓ)²] = ‖Rₓ Rₓᵀ - U S Uᵀ‖²
 
-    For Gaussians it was 0.95 to 1.1 of the true one where n ≥ 5d and the distance was
-    several times the bias; it grows to √2 of it for equal distributions, because noise
-    in A counts twice there. Heavy tails make it too small: for features of random ReLU
-    networks, with kurtoses from 5 to 50, it was 0.6 to 0.75 of the true error.
+    For Gaussians it was 0.95 to 1.1 of the true error where n ≥ 5d and the distance was
+    several times the bias. For equal distributions it grows to √2 of the true error,
+    because noise in A counts twice there. Heavy tails make it too small: for features
+    of random ReLU networks, with kurtoses from 5 to 50, it was 0.6 to 0.75 of the true
+    error.
 
     With λ the eigenvalues of Σₓ, to second order in 1/√n,
 
         bias = (1/n + 1/m) (Σᵢ λᵢ + ½ Σᵢⱼ λᵢλⱼ / (λᵢ + λⱼ) + ¼ Σᵢ λᵢ)
 
-    For Gaussians that was 97 % or more of the true bias where n ≥ 20d, 90 % with 5d,
-    80 to 85 % with 2d, half with d/2 and a third with d/14; for the random networks 65
-    to 90 %. With fewer examples than dimensions the error was 2 to 3 times too large.
+    For Gaussians this was 97 % or more of the true bias where n ≥ 20d, 90 % with 5d, 80
+    to 85 % with 2d, half with d/2 and a third with d/14; for the random networks it was
+    65 to 90 %. With fewer examples than dimensions the error was 2 to 3 times too
+    large.
 
     Args:
-        real: features, any numbers, computed in float64; or their `Statistics`.
+        real: features, any real numbers, converted to float64; or their `Statistics`.
         fake: likewise.
 
     Raises:
         InputError: if a set has fewer than 2 examples or one that is not finite, the
-            dimensions differ, or all reals are one point.
+            dimensions differ, or all reals are equal.
 
     Reference: Heusel et al. 2017, arXiv:1706.08500.
 
@@ -152,7 +156,7 @@ def frechet_distance(
 
 
 def squared_distance(x: Statistics, y: Statistics) -> float:
-    """The value of `frechet_distance` alone, in about half the time."""
+    """Compute only the value of `frechet_distance`, in about half the time."""
     return _value(x, y, _singular(_root(x) @ _root(y).T)[1])
 
 
@@ -160,7 +164,7 @@ def fitted_pair(
     real: Real[np.ndarray, "n d"] | Statistics,
     fake: Real[np.ndarray, "m d"] | Statistics,
 ) -> tuple[Statistics, Statistics]:
-    """The statistics of two sets that a Fréchet distance can compare.
+    """Compute the statistics of two sets and check that they can be compared.
 
     Raises:
         InputError: as `frechet_distance`.
@@ -184,8 +188,8 @@ def _fitted(name: str, side: Real[np.ndarray, "n d"] | Statistics) -> Statistics
         or side.root.shape[1] != len(side.mean)
     ):
         raise InputError(
-            f"{name}: statistics have a mean of shape (d,) and a root of shape (r, d), "
-            f"got {side.mean.shape} and {side.root.shape}."
+            f"{name}: statistics must have a mean of shape (d,) and a root of shape "
+            f"(r, d), got {side.mean.shape} and {side.root.shape}."
         )
     limit = LARGEST * math.sqrt(side.count)
     if not all((np.abs(part) <= limit).all() for part in (side.mean, side.root)):
@@ -203,15 +207,16 @@ def _statistics(x: Float[np.ndarray, "n d"]) -> Statistics:
 
 
 def _triangle(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "r d"]:
-    """R with RᵀR = rowsᵀ rows: from a QR, or Cholesky's in a quarter of the time.
+    """Compute R with RᵀR = rowsᵀ rows, by QR or, in a quarter of the time, Cholesky.
 
-    Cholesky's is as exact if no column is nearly a combination of those before it.
+    Cholesky is as exact if no column is nearly a linear combination of the columns
+    before it.
     """
     if len(rows) > rows.shape[1]:
         gram = rows.T @ rows
         try:
             root = np.linalg.cholesky(gram, upper=True)
-        except np.linalg.LinAlgError:  # some column is exactly one
+        except np.linalg.LinAlgError:  # a column is exactly such a combination
             pass
         else:
             if (np.diag(root) ** 2 > 1e-6 * np.diag(gram)).all():
@@ -222,11 +227,11 @@ def _triangle(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "r d"]:
 def _singular(
     product: Float[np.ndarray, "r s"],
 ) -> tuple[Float[np.ndarray, "r k"], Float[np.ndarray, " k"], Float[np.ndarray, "k s"]]:
-    """The singular value decomposition C = U S V, in half of LAPACK's time.
+    """Compute the singular value decomposition C = U S V, in half of LAPACK's time.
 
-    The eigenvectors of C Cᵀ turn C into orthogonal rows. Those whose norm is under
-    1e-4 of the largest are so to fewer digits: what they share with the others is
-    taken away, and only they go to LAPACK.
+    The eigenvectors of C Cᵀ rotate C into orthogonal rows. Rows whose norm is under
+    1e-4 of the largest are orthogonal to fewer digits. They are projected onto the
+    complement of the others, and LAPACK decomposes only these.
     """
     squares, left = np.linalg.eigh(product @ product.T)
     rows = left.T @ product
@@ -234,16 +239,16 @@ def _singular(
     norms = np.linalg.norm(rows[small:], axis=1)
     right = rows[small:] / norms[:, None]
     rest = rows[:small] - rows[:small] @ right.T @ right
-    turn, values, last = np.linalg.svd(rest, full_matrices=False)
+    rotation, values, last = np.linalg.svd(rest, full_matrices=False)
     return (
-        np.concatenate([left[:, :small] @ turn, left[:, small:]], axis=1),
+        np.concatenate([left[:, :small] @ rotation, left[:, small:]], axis=1),
         np.concatenate([values, norms]),
         np.concatenate([last, right]),
     )
 
 
 def _root(side: Statistics) -> Float[np.ndarray, "r d"]:
-    """R with RᵀR the covariance."""
+    """Compute R with RᵀR the covariance."""
     return side.root / math.sqrt(side.count - 1)
 
 
@@ -255,7 +260,7 @@ def _value(x: Statistics, y: Statistics, overlap: Float[np.ndarray, " k"]) -> fl
 def _variance(
     side: Statistics, other: Statistics, mapped: Float[np.ndarray, "r r"]
 ) -> float:
-    """What the sampling of one side adds to the variance; `mapped` is R A Rᵀ."""
+    """Compute one side's term of the sampling variance; `mapped` is R A Rᵀ."""
     root = _root(side)
     along = np.square(root @ (side.mean - other.mean)).sum()
     excess = np.square(root @ root.T - mapped).sum()
@@ -271,10 +276,10 @@ def _bias(x: Statistics, y: Statistics) -> float:
 
 
 def frechet_metric() -> Metric:
-    """The Fréchet distance and its bias, as an evaluation takes them."""
-    return Metric("frechet", _of_features, best="lowest")
+    """Make the metric of the Fréchet distance and its bias for an `Evaluation`."""
+    return Metric("frechet", _frechet, best="lowest")
 
 
-def _of_features(real: Features, fake: Features) -> dict[str, Estimate]:
+def _frechet(real: Features, fake: Features) -> dict[str, Estimate]:
     value, error, bias = frechet_distance(real.features, fake.features)
     return {"frechet": Estimate(value, error), "frechet_bias": Estimate(bias)}

@@ -1,9 +1,10 @@
-"""The Fréchet distance of infinitely many fakes, from the line its values follow.
+"""Fréchet distance extrapolated to infinitely many fakes (FID∞).
 
-The distance of n fakes is too large by about c / n, with a c that depends on the
-generator, so at one n the better of two may have the larger distance. The distances of
-random subsets lie on a line over 1/N, and where it meets 1/N = 0 that bias is gone. The
-bias that the finite number of reals causes stays: compare with one set of reals.
+The distance of n fakes is too large by about c / n, where c depends on the generator.
+So at the same n the better of two generators may have the larger distance. The
+distances of random subsets of N fakes are linear in 1/N, and the intercept at 1/N = 0
+is free of this bias. The bias from the finite number of reals remains, so use the same
+set of reals for all comparisons.
 """
 
 import math
@@ -29,36 +30,37 @@ def frechet_infinity(
     real: Real[np.ndarray, "n d"] | Statistics,
     fake: Real[np.ndarray, "m d"],
     points: int = 15,
-    least: int | None = None,
+    min_size: int | None = None,
     seed: int = 0,
 ) -> Estimate:
-    """The intercept of the line through Fréchet distances over 1 / number of fakes.
+    """Extrapolate the Fréchet distance to infinitely many fakes by a linear fit in 1/N.
 
-        FD(N) ≈ FD∞ + c / N,  N = least … m evenly, a fresh random subset for each
+        FD(N) ≈ FD∞ + c / N,  N = min_size … m evenly, a fresh random subset for each
 
-    and all reals each time. The line bends for N near d: of the bias it leaves about
-    10 % with `least` = 2d, 3 % with 5d, 1 % with 10d, for Gaussians of unit variance.
+    Each distance uses all reals. The relation is not linear for N near d: the fit
+    leaves about 10 % of the bias with `min_size` = 2d, 3 % with 5d and 1 % with 10d,
+    for Gaussians of unit variance.
 
-    The subsets share fakes, and all of them the reals, so the scatter of the points
-    about the line, from which least squares takes the error of an intercept, is a
-    third to a half of the true error. The error here is the root of the sum of its
-    square and that of the error of `frechet_distance` of all fakes. For Gaussians it
-    was 0.9 to 1.2 of the true one, and up to 1.4 at equality; 0.6 with heavy tails.
+    The subsets share fakes, and all share the reals. The error of the intercept from
+    the scatter about the line is therefore only a third to a half of the true error.
+    The error here is the root of the sum of its square and the squared error of
+    `frechet_distance` of all fakes. For Gaussians it was 0.9 to 1.2 of the true error,
+    and up to 1.4 for equal distributions; with heavy tails it was 0.6.
 
-    Published values take 15 points from 5,000 to 50,000, as the defaults do for
-    50,000 fakes and 2048 dimensions.
+    Published values use 15 points from 5,000 to 50,000, as the defaults do for 50,000
+    fakes and 2048 dimensions.
 
     Args:
-        real: features, any numbers, computed in float64; or their `Statistics`.
+        real: features, any real numbers, converted to float64; or their `Statistics`.
         fake: features.
-        points: distances to fit, at least 3.
-        least: the smallest number of fakes; by default a tenth of them, but not fewer
-            than 2d.
-        seed: of the subsets.
+        points: number of distances to fit, at least 3.
+        min_size: smallest number of fakes in a subset; by default a tenth of all fakes,
+            but at least 2d.
+        seed: random seed of the subsets.
 
     Raises:
-        InputError: if there are fewer than 3 points or fewer than 2·least fakes, or as
-            `frechet_distance`.
+        InputError: if there are fewer than 3 points or fewer than 2·min_size fakes, or
+            as `frechet_distance`.
 
     Reference: Chong & Forsyth 2020, arXiv:1911.07023.
 
@@ -69,7 +71,7 @@ def frechet_infinity(
         True
     """
     fake = checked("fake", fake)
-    sizes = _sizes(len(fake), fake.shape[1], points, least)
+    sizes = _sizes(len(fake), fake.shape[1], points, min_size)
     from scipy.stats import linregress  # a second to import
 
     check_seed("frechet_infinity: seed", seed)
@@ -84,39 +86,41 @@ def frechet_infinity(
 
 
 def _sizes(
-    count: int, dimensions: int, points: int, least: int | None
+    count: int, dimensions: int, points: int, min_size: int | None
 ) -> Int[np.ndarray, " points"]:
-    """How many fakes each distance takes; the last takes all."""
+    """Choose the number of fakes for each distance; the last uses all fakes."""
     check_positive_int("frechet_infinity: points", points)
     if points < 3:
         raise InputError(f"frechet_infinity: points must be at least 3, got {points}.")
-    if least is None:
-        least = max(count // 10, 2 * dimensions)
-        if least > count // 2:
+    if min_size is None:
+        min_size = max(count // 10, 2 * dimensions)
+        if min_size > count // 2:
             raise InputError(
-                f"frechet_infinity: of features with {dimensions} dimensions it needs "
-                f"at least {4 * dimensions} fakes, got {count}."
+                f"frechet_infinity: features with {dimensions} dimensions need at "
+                f"least {4 * dimensions} fakes, got {count}."
             )
-    check_positive_int("frechet_infinity: least", least)
-    if not 2 <= least <= count // 2:
+    check_positive_int("frechet_infinity: min_size", min_size)
+    if not 2 <= min_size <= count // 2:
         raise InputError(
-            "frechet_infinity: least must be from 2 to half the number of fakes, got "
-            f"{least} of {count}."
+            "frechet_infinity: min_size must be from 2 to half the number of fakes, "
+            f"got {min_size} of {count}."
         )
-    return np.linspace(least, count, points).round().astype(np.int64)
+    return np.linspace(min_size, count, points).round().astype(np.int64)
 
 
 def frechet_infinity_metric(points: int = 15) -> Metric:
-    """The Fréchet distance of infinitely many fakes, as an evaluation takes it."""
+    """Make the metric of the extrapolated Fréchet distance for an `Evaluation`."""
     return Metric(
         "frechet_infinity",
-        _of_features,
+        _frechet_infinity,
         {"points": points},
         best="lowest",
         min_samples_per_dimension=4,
     )
 
 
-def _of_features(real: Features, fake: Features, points: int) -> dict[str, Estimate]:
+def _frechet_infinity(
+    real: Features, fake: Features, points: int
+) -> dict[str, Estimate]:
     found = frechet_infinity(real.features, fake.features, points)
     return {"frechet_infinity": found}

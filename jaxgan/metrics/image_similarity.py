@@ -1,20 +1,20 @@
-"""How alike two images are, pixel by pixel: PSNR, SSIM and MS-SSIM.
+"""Pixelwise similarity of paired images: PSNR, SSIM and MS-SSIM.
 
-Pairs of images are compared, the i-th real with the i-th fake, so these measure
-restoration and translation; for unpaired samples there is `ms_ssim_diversity`.
-Pixels run from 0 to `data_range`: uint8 images as they are, or floats in [0, 1] with a
-range of 1. Samples in [-1, 1] become uint8 by `extractors.as_uint8`; they are refused
-here, since SSIM is not the same after a shift.
+The i-th real is compared with the i-th fake, so these metrics measure restoration and
+translation. For unpaired samples use `ms_ssim_diversity`. Pixels range from 0 to
+`data_range`: pass uint8 images unchanged, or floats in [0, 1] with a range of 1.
+Samples in [-1, 1] are rejected, because SSIM is not invariant to a shift; convert them
+with `jaxgan.metrics.features.extractor.as_uint8`.
 
-Two choices move published numbers by more than 1 dB, so say both beside a score: papers
-on super-resolution compare only the `luma`, and cut off a border as wide as the factor
-of enlargement. For a factor of four:
+Two choices change published numbers by more than 1 dB, so report both with a score:
+papers on super-resolution compare only the `luma`, and crop a border as wide as the
+scale factor. For a factor of four:
 
     psnr(luma(real)[:, 4:-4, 4:-4], luma(fake)[:, 4:-4, 4:-4])
 
-The default is neither: all channels and pixels count. SSIM is the mean over windows
-that lie inside the image, as in its authors' MATLAB code and in TensorFlow;
-torchmetrics counts windows beyond the edge too, filled by reflection.
+By default all channels and pixels are compared. SSIM is the mean over windows that lie
+inside the image, as in its authors' MATLAB code and in TensorFlow; torchmetrics also
+counts windows beyond the edge, filled by reflection.
 """
 
 from collections.abc import Callable
@@ -30,10 +30,10 @@ from jaxgan.errors import InputError, check_positive
 from jaxgan.metrics.checks import numbers
 
 CHUNK = 16
-"""Pairs compared at once."""
+"""Number of pairs compared at once."""
 
 BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""The exponents of MS-SSIM, from the finest scale to the coarsest."""
+"""Exponents of MS-SSIM, from the finest scale to the coarsest."""
 
 WINDOW = np.exp(-np.square(np.arange(-5, 6) / 1.5) / 2)
 WINDOW /= WINDOW.sum()
@@ -42,11 +42,11 @@ LUMA = np.array([[65.481], [128.553], [24.966]])
 
 
 class Similarity(NamedTuple):
-    """How alike n pairs of images are.
+    """Similarity of n pairs of images.
 
-    value: the mean over the pairs.
-    error: its standard error, for pairs that are independent; NaN for one pair.
-    each:  of every pair.
+    value: mean over the pairs.
+    error: standard error of the mean for independent pairs; NaN for one pair.
+    each:  similarity of every pair.
     """
 
     value: float
@@ -57,12 +57,13 @@ class Similarity(NamedTuple):
 def luma(
     images: Real[np.ndarray | Array, "n h w 3"], data_range: float = 255.0
 ) -> Float[np.ndarray, "n h w 1"]:
-    """The luma of RGB images by BT.601 in its studio range, as papers compare it.
+    """Compute the luma of RGB images by BT.601 in studio range, as papers compare it.
 
         Y = (16 + 65.481 R + 128.553 G + 24.966 B) / 255 · range,  R, G, B in [0, 1]
 
-    MATLAB's rgb2ycbcr is the same, but rounds to whole numbers if its input is uint8.
-    The range of a score stays that of the pixels, although Y has only 219 of 255.
+    MATLAB's rgb2ycbcr is the same, but rounds to integers if its input is uint8. The
+    data range of a score is still the range of the pixels, although Y spans only 219 of
+    255.
 
     Raises:
         InputError: if the images are not of shape (n, h, w, 3) within the range.
@@ -84,12 +85,12 @@ def psnr(
     fake: Real[np.ndarray | Array, "n h w c"],
     data_range: float = 255.0,
 ) -> Similarity:
-    """The peak signal-to-noise ratio, in decibels, averaged over images.
+    """Compute the peak signal-to-noise ratio in decibels, averaged over images.
 
         PSNR = 10 log₁₀ (R² / MSE),  R the data range
 
-    It is infinite for equal images, and so is then the mean. The mean of many PSNR is
-    not the PSNR of the mean squared error, which some packages give for a batch.
+    It is infinite for equal images, and then the mean is infinite too. The mean PSNR of
+    a batch is not the PSNR of its mean squared error, which some packages return.
 
     Raises:
         InputError: if the images are not of one shape (n, h, w, c) from 0 to R.
@@ -102,7 +103,7 @@ def psnr(
         >>> round(psnr(gray, gray + 10).value, 4)
         28.1308
     """
-    return _compared(_psnr, 1, (real, fake), data_range)
+    return _compare_pairs(_psnr, 1, (real, fake), data_range)
 
 
 def ssim(
@@ -110,12 +111,13 @@ def ssim(
     fake: Real[np.ndarray | Array, "n h w c"],
     data_range: float = 255.0,
 ) -> Similarity:
-    """The structural similarity, from -1 to 1, averaged over windows and images.
+    """Compute the structural similarity, from -1 to 1, averaged over images.
 
         SSIM = (2 μₓμᵧ + c₁)(2 σₓᵧ + c₂) / ((μₓ² + μᵧ² + c₁)(σₓ² + σᵧ² + c₂))
         c₁ = (0.01 R)²,  c₂ = (0.03 R)²,  R the data range
 
-    with moments under an 11 × 11 Gaussian window of σ = 1.5 pixels.
+    with moments under an 11 × 11 Gaussian window of σ = 1.5 pixels. The similarity of
+    an image is the mean over its windows.
 
     Raises:
         InputError: if the images are not of one shape (n, h, w, c) from 0 to R or
@@ -129,7 +131,7 @@ def ssim(
         >>> round(ssim(gray, gray + 10).value, 6)
         0.995476
     """
-    return _compared(_ssim, 11, (real, fake), data_range)
+    return _compare_pairs(_ssim, 11, (real, fake), data_range)
 
 
 def ms_ssim(
@@ -137,15 +139,15 @@ def ms_ssim(
     fake: Real[np.ndarray | Array, "n h w c"],
     data_range: float = 255.0,
 ) -> Similarity:
-    """The structural similarity at five scales, from 0 to 1, averaged over images.
+    """Compute the multi-scale structural similarity, from 0 to 1, averaged over images.
 
         MS-SSIM = SSIM₅^β₅ · Π over scales j < 5 of (C_j)^β_j
         C = (2 σₓᵧ + c₂) / (σₓ² + σᵧ² + c₂), averaged over windows and channels
 
-    Each scale halves the one before by means of 2 × 2 pixels (a last odd row or column
-    is doubled), and a negative mean counts as 0. At the fifth scale an 11 × 11 window
-    needs sides above 160; implementations that shrink the window for small images
-    instead give other numbers.
+    Each scale averages 2 × 2 pixels of the previous one; a last odd row or column is
+    repeated. A negative mean counts as 0. At the fifth of the scales an 11 × 11 window
+    needs sides above 160. Implementations that shrink the window for small images
+    give other numbers.
 
     Raises:
         InputError: if the images are not of one shape (n, h, w, c) from 0 to R or
@@ -160,16 +162,17 @@ def ms_ssim(
         >>> round(ms_ssim(gray, gray + 10).value, 6)
         0.999396
     """
-    return _compared(_ms_ssim, 161, (real, fake), data_range)
+    return _compare_pairs(_ms_ssim, 161, (real, fake), data_range)
 
 
 def pixels_in_range(
     name: str, images: NDArray | Array, data_range: float
 ) -> Float[np.ndarray, "n h w c"]:
-    """One set of images in float64.
+    """Validate one set of images and convert it to float64.
 
     Raises:
-        InputError: if they are not of shape (n, h, w, c), from 0 to the range.
+        InputError: if they are not of shape (n, h, w, c) with pixels from 0 to
+            `data_range`.
     """
     check_positive("data_range", data_range)
     images = numbers(name, images)
@@ -177,39 +180,41 @@ def pixels_in_range(
         raise InputError(
             f"{name} must be images (n, h, w, c) with n ≥ 1, got {images.shape}."
         )
-    least, most = images.min(), images.max()
-    if not (least >= 0 and most <= data_range):
+    lowest, highest = images.min(), images.max()
+    if not (lowest >= 0 and highest <= data_range):
         raise InputError(
             f"{name} must hold pixels from 0 to data_range = {data_range:g}, got "
-            f"{least:g} to {most:g}; as_uint8 makes bytes of samples in [-1, 1]."
+            f"{lowest:g} to {highest:g}; as_uint8 converts samples in [-1, 1]."
         )
     return images.astype(np.float64)
 
 
-def _compared(
-    measure: Callable[..., Array],
-    least: int,
+def _compare_pairs(
+    function: Callable[..., Array],
+    min_side: int,
     images: tuple[NDArray | Array, NDArray | Array],
     data_range: float,
 ) -> Similarity:
-    """A jitted measure of all pairs, some at a time, with sides of at least `least`."""
+    """Apply a jitted similarity to all pairs, in chunks; check shapes and sides."""
     real, fake = (
         pixels_in_range(name, own, data_range)
         for name, own in zip(("real", "fake"), images, strict=True)
     )
     if real.shape != fake.shape:
         raise InputError(
-            f"real and fake must have one shape, got {real.shape} and {fake.shape}."
+            f"real and fake must have the same shape, got {real.shape} and "
+            f"{fake.shape}."
         )
-    if min(real.shape[1:3]) < least:
+    if min(real.shape[1:3]) < min_side:
         raise InputError(
-            f"images must have sides of at least {least} here, got {real.shape[1:3]}."
+            f"images must have sides of at least {min_side} for this metric, got "
+            f"{real.shape[1:3]}."
         )
     parts = []
     with jax.enable_x64(True):
         for start in range(0, len(real), CHUNK):
             part = slice(start, start + CHUNK)
-            parts.append(np.asarray(measure(real[part], fake[part], data_range)))
+            parts.append(np.asarray(function(real[part], fake[part], data_range)))
     each = np.concatenate(parts)
     known = len(each) > 1 and np.isfinite(each).all()
     error = each.std(ddof=1) / np.sqrt(len(each)) if known else np.nan
@@ -232,7 +237,7 @@ def _ms_ssim(x: Array, y: Array, data_range: Array) -> Float[Array, " n"]:
     product = jnp.ones(len(x))
     for scale, beta in enumerate(BETAS):
         if scale:
-            x, y = _halved(x), _halved(y)
+            x, y = _downsample(x), _downsample(y)
         whole, structure = _similarities(x, y, data_range)
         last = scale == len(BETAS) - 1
         product *= jnp.maximum(whole if last else structure, 0) ** beta
@@ -240,7 +245,7 @@ def _ms_ssim(x: Array, y: Array, data_range: Array) -> Float[Array, " n"]:
 
 
 def _similarities(x: Array, y: Array, data_range: Array) -> tuple[Array, Array]:
-    """The mean over windows and channels of SSIM, and of its factor of structure."""
+    """Compute SSIM and its structure factor, averaged over windows and channels."""
     c1, c2 = jnp.square(0.01 * data_range), jnp.square(0.03 * data_range)
     means = _smoothed(jnp.stack([x, y, jnp.square(x) + jnp.square(y), x * y]))
     squares, product = jnp.square(means[:2]).sum(axis=0), means[0] * means[1]
@@ -250,7 +255,7 @@ def _similarities(x: Array, y: Array, data_range: Array) -> tuple[Array, Array]:
 
 
 def _smoothed(images: Float[Array, "k n h w c"]) -> Float[Array, "k n i j c"]:
-    """The means under the windows that lie inside."""
+    """Compute Gaussian-weighted means under all windows inside the image."""
     planes = jnp.moveaxis(images, -1, 2)
     flat = planes.reshape(-1, 1, *planes.shape[3:])
     for window in (WINDOW[:, None], WINDOW[None, :]):
@@ -259,7 +264,7 @@ def _smoothed(images: Float[Array, "k n h w c"]) -> Float[Array, "k n i j c"]:
     return jnp.moveaxis(flat.reshape(*planes.shape[:3], *flat.shape[2:]), 2, -1)
 
 
-def _halved(images: Array) -> Array:
+def _downsample(images: Array) -> Array:
     n, h, w, c = images.shape
     even = jnp.pad(images, ((0, 0), (0, h % 2), (0, w % 2), (0, 0)), mode="edge")
     return even.reshape(n, (h + 1) // 2, 2, (w + 1) // 2, 2, c).mean(axis=(2, 4))

@@ -1,9 +1,9 @@
-"""The Inception Score: how sure a classifier is of each image, and how varied of all.
+"""Inception Score (IS): confidence and diversity of a classifier's predictions.
 
-It is from 1, for identical rows, to the number of classes. It knows no reals: a perfect
-classifier gives full marks to one image of each class, and the score can be raised by
-images that look like nothing (Barratt & Sharma 2018, arXiv:1801.01973). It depends on
-the network's weights, and it rises with the number of examples in a split.
+The score ranges from 1, for identical predictions, to the number of classes. It uses no
+reals: with a perfect classifier, one image of each class has the maximum score, and
+unrecognizable images can raise it (Barratt & Sharma 2018, arXiv:1801.01973). It depends
+on the weights of the network, and it rises with the number of examples in a split.
 """
 
 import math
@@ -22,13 +22,14 @@ from jaxgan.metrics.metric import Metric
 
 
 class InceptionScore(NamedTuple):
-    """An Inception Score.
+    """An Inception Score with its standard error and spread.
 
-    value:  the mean over splits.
-    error:  its standard error, from the splits; NaN if there is one only. It was
-            0.85 to 1.1 of the true one with 5 or 10 splits.
-    spread: their standard deviation over `splits`, not `splits` - 1: what the
-            literature prints after the ±, √splits times too large for an error.
+    value:  mean over the splits.
+    error:  standard error of the mean, from the splits; NaN for one split. It was 0.85
+            to 1.1 of the true error with 5 or 10 splits.
+    spread: standard deviation of the splits, with `splits` as divisor, not
+            `splits` - 1. Papers print it after the ±; it is √splits times too large for
+            an error.
     """
 
     value: float
@@ -39,22 +40,22 @@ class InceptionScore(NamedTuple):
 def inception_score(
     probabilities: Float[np.ndarray, "n k"], splits: int = 10, seed: int | None = 2020
 ) -> InceptionScore:
-    """The exponential of the mean information that an image gives about its class.
+    """Compute the Inception Score from class probabilities, averaged over splits.
 
         IS = exp(mean over i of KL(p(·|xᵢ) ‖ p̄)),   p̄ the mean of p(·|xᵢ)
 
-    in each of some splits of the shuffled examples. Published values have 50,000
-    images in 10 splits. With one seed the splits are those of torch-fidelity.
+    in each split of the shuffled examples. Published values use 50,000 images in 10
+    splits. For the same seed the splits are those of torch-fidelity.
 
     Args:
-        probabilities: of each class for each image, as `Features.probabilities`; rows
-            are divided by their sums, in float64.
-        splits: how many.
-        seed: of the shuffle; None to keep the order.
+        probabilities: probability of each class for each image, as
+            `Features.probabilities`; rows are divided by their sums, in float64.
+        splits: number of splits.
+        seed: random seed of the shuffle; None to keep the order.
 
     Raises:
-        InputError: if rows are not probabilities, to 0.001, or there are fewer than
-            splits.
+        InputError: if rows do not sum to 1 within 0.001 or have negative entries, or
+            there are fewer rows than splits.
 
     Reference: Salimans et al. 2016, arXiv:1606.03498.
 
@@ -86,31 +87,33 @@ def _score(p: Float[np.ndarray, "n k"]) -> float:
 
 
 def _normalized(probabilities: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
-    p = checked("probabilities", probabilities, least=1)
+    p = checked("probabilities", probabilities, min_samples=1)
     sums = p.sum(axis=1, keepdims=True)
     wrong = (p < 0).any(axis=1) | (np.abs(sums[:, 0] - 1) > 1e-3)
     if wrong.any():
         row = int(wrong.argmax())
         raise InputError(
             "probabilities must be rows of non-negative numbers with a sum of 1; row "
-            f"{row} has a least of {p[row].min():.3g} and a sum of {sums[row, 0]:.6g}. "
-            "Take the softmax of logits first."
+            f"{row} has a minimum of {p[row].min():.3g} and a sum of "
+            f"{sums[row, 0]:.6g}. Take the softmax of logits first."
         )
     return p / sums
 
 
 def inception_score_metric(splits: int = 10) -> Metric:
-    """The inception score, as an evaluation takes it."""
+    """Make the Inception Score metric for an `Evaluation`."""
     return Metric(
         "inception_score",
-        _of_classes,
+        _inception_score,
         {"splits": splits},
         min_samples=2 * splits,
         needs=("classes",),
     )
 
 
-def _of_classes(real: Features, fake: Features, splits: int) -> dict[str, Estimate]:
+def _inception_score(
+    real: Features, fake: Features, splits: int
+) -> dict[str, Estimate]:
     del real
     assert fake.probabilities is not None  # by `check_features`
     found = inception_score(fake.probabilities, splits)

@@ -1,8 +1,8 @@
-"""The Fréchet distance within classes, for conditional generators.
+"""Intra-class Fréchet distance (intra-FID), for conditional generators.
 
 A generator that ignores its label has a small Fréchet distance over all images and a
-large one within each class. Within a class there are few examples: the `bias` of each
-class says how much of its distance that alone makes.
+large one within each class. Classes have few examples, so distances within them are
+biased; the `bias` of each class estimates by how much.
 """
 
 import math
@@ -22,9 +22,9 @@ from jaxgan.metrics.metric import Metric
 class IntraClass(NamedTuple):
     """Fréchet distances within classes.
 
-    value:   their mean over classes.
-    error:   its standard error if the features of a class are Gaussian.
-    classes: the distance of each class, by its label.
+    value:   mean over the classes.
+    error:   standard error of the mean, if the features of each class are Gaussian.
+    classes: distance within each class, by label.
     """
 
     value: float
@@ -38,21 +38,21 @@ def intra_class_frechet(
     fake: Real[np.ndarray, "m d"],
     fake_labels: Int[np.ndarray, " m"],
 ) -> IntraClass:
-    """The mean over the classes of the reals of the Fréchet distance within each.
+    """Compute the mean over classes of the Fréchet distance within each class.
 
-    Every class counts the same, however many examples it has. Classes are independent
-    samples, so the squares of their errors add.
+    All classes have the same weight, whatever their number of examples. Classes are
+    independent samples, so the squares of their errors add.
 
     Args:
-        real: features, any numbers, computed in float64.
-        real_labels: the class of each.
-        fake: features.
-        fake_labels: the class that each was asked to be.
+        real: features, any real numbers; converted to float64.
+        real_labels: class of each real.
+        fake: features, likewise.
+        fake_labels: class that each fake was conditioned on.
 
     Raises:
-        InputError: if labels and features are not as many, the fakes have a class that
-            the reals do not, or one class is refused by `frechet_distance`: fewer than
-            2 examples on a side, or reals that are all the same.
+        InputError: if the numbers of labels and features differ, the fakes have a class
+            that the reals do not, or `frechet_distance` rejects a class: fewer than 2
+            examples in a set, or reals that are all equal.
 
     Reference: Miyato & Koyama 2018, arXiv:1802.05637.
 
@@ -67,13 +67,13 @@ def intra_class_frechet(
     real_labels, fake_labels = np.asarray(real_labels), np.asarray(fake_labels)
     _check_labels("real", real, real_labels)
     _check_labels("fake", fake, fake_labels)
-    strange = np.setdiff1d(fake_labels, real_labels)
-    if strange.size:
+    unknown = np.setdiff1d(fake_labels, real_labels)
+    if unknown.size:
         raise InputError(
-            f"fake_labels holds class {strange[0]}, which real_labels does not."
+            f"fake_labels holds class {unknown[0]}, which real_labels does not."
         )
     classes = {
-        int(label): _within(
+        int(label): _class_distance(
             label, real[real_labels == label], fake[fake_labels == label]
         )
         for label in np.unique(real_labels)
@@ -83,7 +83,7 @@ def intra_class_frechet(
     return IntraClass(value, error, classes)
 
 
-def _within(
+def _class_distance(
     label: np.integer, real: Real[np.ndarray, "n d"], fake: Real[np.ndarray, "m d"]
 ) -> Frechet:
     try:
@@ -97,22 +97,22 @@ def _check_labels(
 ) -> None:
     if labels.shape != (len(features),) or labels.dtype.kind not in "iu":
         raise InputError(
-            f"{name}_labels must be {len(features)} integers, one a row of {name}, "
-            f"got {labels.dtype} of shape {labels.shape}."
+            f"{name}_labels must be {len(features)} integers, one for each row of "
+            f"{name}, got {labels.dtype} of shape {labels.shape}."
         )
 
 
 def intra_class_metric() -> Metric:
-    """The mean Fréchet distance within classes, as an evaluation takes it."""
+    """Make the metric of the intra-class Fréchet distance for an `Evaluation`."""
     return Metric(
         "intra_class_frechet",
-        _of_labels,
+        _intra_class_frechet,
         best="lowest",
         needs=("features", "labels"),
     )
 
 
-def _of_labels(real: Features, fake: Features) -> dict[str, Estimate]:
+def _intra_class_frechet(real: Features, fake: Features) -> dict[str, Estimate]:
     assert real.labels is not None and fake.labels is not None  # by `check_features`
     found = intra_class_frechet(real.features, real.labels, fake.features, fake.labels)
     return {"intra_class_frechet": Estimate(found.value, found.error)}

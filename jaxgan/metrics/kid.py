@@ -1,4 +1,4 @@
-"""The kernel distance of Bińkowski et al.; of Inception features it is the KID."""
+"""Kernel Inception Distance (KID): the MMD² under a cubic polynomial kernel."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from jaxgan.metrics.metric import Metric
 from jaxgan.metrics.mmd import polynomial, squared_mmd, squared_mmd_of
 
 MEMORY = 2**30
-"""Bytes that the examples of subsets may take which are compared at once."""
+"""Maximum number of bytes for the subsets that are compared in parallel."""
 
 
 def kid(
@@ -26,34 +26,36 @@ def kid(
     size: int = 1000,
     seed: int = 2020,
 ) -> Estimate:
-    """The unbiased squared MMD under the kernel (x·y / d + 1)³.
+    """Compute the kernel distance: the unbiased MMD² under the kernel (x·y / d + 1)³.
 
-    All pairs are compared, unless a number of `subsets` is given: then it is the mean
-    over random subsets of `size`; 100 of 1000 are common. That adds noise and no
-    information, and is there to repeat published protocols: with one seed it draws the
-    subsets of torch-fidelity, whose first input is the fakes.
+    All pairs are compared by default. With a number of `subsets`, the result is the
+    mean over random subsets of `size` examples; 100 of 1000 are common. Subsets add
+    noise and no information; use them to reproduce published protocols. For the same
+    seed they are the subsets of torch-fidelity, whose first input is the fakes.
 
-    Published beside such a mean is the standard deviation over the subsets: that is how
-    much a distance of `size` examples varies, not the error of the mean. Nor is it
-    divided by √subsets, for the subsets share examples. With e the error of
-    `squared_mmd` in a subset and s that standard deviation, the error here is
+    Papers print the standard deviation over the subsets after such a mean. It measures
+    how much a distance of `size` examples varies, and is not the error of the mean.
+    Dividing it by √subsets would not be the error either, because the subsets share
+    examples. With e the error of `squared_mmd` in a subset and s that standard
+    deviation, the error here is
 
         error² = mean e² · size / min(n, m) + s² / subsets
 
-    the first for the examples at hand, the second for the subsets drawn from them. It
-    was 1.0 to 1.6 of the true error where the sets differ, and up to 3.5 where they do
-    not; without subsets it is that of `squared_mmd`.
+    where the first term is the error from the given examples and the second the error
+    from drawing subsets of them. It was 1.0 to 1.6 of the true error where the sets
+    differ, and up to 3.5 where they do not. Without subsets the error is that of
+    `squared_mmd`.
 
-    All is computed in float64, whatever the features are. Packages that compute in the
-    features' own float32 are wrong where those are far from 0: with 64 dimensions, a
-    mean of 100 and unit variance one returned 131,072 for 61,349.
+    Everything is computed in float64. Packages that compute in the float32 of the
+    features are wrong for features far from 0: with 64 dimensions, a mean of 100 and
+    unit variance, one returned 131,072 instead of 61,349.
 
     Args:
-        real: features, any numbers.
+        real: features, any real numbers.
         fake: likewise.
-        subsets: how many, at least 2; None to compare all pairs.
+        subsets: number of subsets, at least 2; None to compare all pairs.
         size: examples of each set in a subset.
-        seed: of the subsets.
+        seed: random seed of the subsets.
 
     Raises:
         InputError: if a set has fewer examples than `size`, there is only one subset,
@@ -82,18 +84,18 @@ def kid(
         for _ in range(subsets)
     ]
 
-    def of_subset(
+    def subset_mmd(
         rows: tuple[Int[np.ndarray, " s"], Int[np.ndarray, " s"]],
     ) -> Estimate:
-        of_fake, of_real = rows
-        return squared_mmd_of(real[of_real], fake[of_fake], kernel)
+        fake_rows, real_rows = rows
+        return squared_mmd_of(real[real_rows], fake[fake_rows], kernel)
 
-    # A subset is small for a matrix product, so cores get subsets of their own.
+    # Matrix products of a subset are small, so parallelize over subsets instead.
     workers = max(1, min(loky.cpu_count(), MEMORY // (16 * size * real.shape[1])))
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
-        values, errors = np.array(list(pool.map(of_subset, drawn))).T
-    share = size / min(len(real), len(fake))
-    variance = np.square(errors).mean() * share + values.var(ddof=1) / subsets
+        values, errors = np.array(list(pool.map(subset_mmd, drawn))).T
+    fraction = size / min(len(real), len(fake))
+    variance = np.square(errors).mean() * fraction + values.var(ddof=1) / subsets
     return Estimate(float(values.mean()), math.sqrt(variance))
 
 
@@ -113,17 +115,17 @@ def _check_subsets(subsets: int, size: int, seed: int, count: int) -> None:
 
 
 def kid_metric(subsets: int | None = None, size: int = 1000) -> Metric:
-    """The kernel inception distance, as an evaluation takes it.
+    """Make the kernel distance metric for an `Evaluation`.
 
     Args:
-        subsets: how many; None to compare all pairs.
-        size: of each.
+        subsets: number of subsets; None to compare all pairs.
+        size: examples of each set in a subset.
     """
     parameters = {} if subsets is None else {"subsets": subsets, "size": size}
-    return Metric("kid", _of_features, parameters, best="lowest")
+    return Metric("kid", _kid, parameters, best="lowest")
 
 
-def _of_features(
+def _kid(
     real: Features, fake: Features, subsets: int | None = None, size: int = 1000
 ) -> dict[str, Estimate]:
     return {"kid": kid(real.features, fake.features, subsets, size)}

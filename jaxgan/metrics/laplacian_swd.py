@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance of images by their patches, at every scale."""
+"""Sliced Wasserstein distance of image patches over a Laplacian pyramid."""
 
 from functools import partial
 from typing import NamedTuple
@@ -14,23 +14,23 @@ from jaxgan.metrics.features.extractor import check_images
 from jaxgan.metrics.sliced_wasserstein import check_projections, sliced
 
 CHUNK = 64
-"""Images of which the pyramid is built at once."""
+"""Number of images whose pyramid is built at once."""
 
 SMALLEST, PATCH = 16, 7
-"""The sides of the smallest level of a pyramid, and of a patch."""
+"""Side of the smallest pyramid level, and side of a patch, in pixels."""
 
 PARTS = 10
-"""Into which images are divided for an error."""
+"""Number of parts that the images are divided into to estimate an error."""
 
 BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
 
 
 class LaplacianDistance(NamedTuple):
-    """Sliced Wasserstein distances of patches; papers print a thousand times these.
+    """Sliced Wasserstein distances of patches; papers print 1000 times these.
 
-    value:  the mean over the levels.
-    error:  its standard error; NaN for fewer than `PARTS` images of a set.
-    levels: the distance at each level, by the level's height in pixels.
+    value:  mean over the levels.
+    error:  standard error of the mean; NaN if a set has fewer than `PARTS` images.
+    levels: distance at each level, by the height of the level in pixels.
     """
 
     value: float
@@ -45,34 +45,36 @@ def laplacian_swd(
     projections: int = 512,
     seed: int = 0,
 ) -> LaplacianDistance:
-    """The image metric of ProGAN: patches at every level of a Laplacian pyramid.
+    """Compute ProGAN's image metric: sliced Wasserstein on Laplacian pyramid patches.
 
-    Each level is what the next smaller one misses, down to a side of 16; the last is
-    what remains. From every image and level 7 × 7 patches are cut at random places,
-    each channel is normalized over all patches of a set to mean 0 and variance 1, and
-    the patches of both sets are compared by `sliced_wasserstein` with p = 1.
+    Each pyramid level is the difference between the image at one scale and the next
+    smaller scale, upsampled, down to a side of 16. The last level is the smallest image
+    itself. From every image and level 7 × 7 patches are cut at random positions. Each
+    channel is
+    normalized over all patches of a set to mean 0 and variance 1. The patches of both
+    sets are compared by `sliced_wasserstein` with p = 1.
 
     Papers print 1000 times these numbers, for 8,192 or more images of each set. They
     fall as the number of patches rises, so compare equal counts only. The normalization
     hides a change of contrast or of mean color. TensorFlow-GAN's defaults are 64
-    patches an image and as many directions as a patch has numbers, 147. A patch is held
-    in float64: of 8,192 images, 1.2 GB for each set.
+    patches for each image and 147 directions, the number of values in a patch. Patches
+    are kept in float64: for 8,192 images, 1.2 GB for each set.
 
-    The error comes from the distances of ten parts of the images, over √10, and so is
-    itself uncertain by a quarter. With 200 images of each set it was 0.95 to 1.4 times
-    the true one in simulations; with 40, 0.7 to 1.3 times.
+    The error comes from the distances of ten parts of the images, over √10, so it is
+    itself uncertain by a quarter. In simulations with 200 images of each set it was
+    0.95 to 1.4 times the true error; with 40, 0.7 to 1.3 times.
 
     Args:
-        real: images, square or not.
-        fake: images of the same shape, as many or not.
-        patches: of each image and level.
-        projections: directions for each level; 512 is 4 × 128.
-        seed: of the places and directions.
+        real: images of any height and width.
+        fake: images of the same shape; their number may differ.
+        patches: number of patches from each image and level.
+        projections: number of directions for each level; 512 is 4 × 128.
+        seed: random seed of the positions and directions.
 
     Raises:
         InputError: if the images are not uint8 of one shape (h, w, 1 or 3) with sides
-            of at least 16, a side is odd before the last level, or a count is too
-            small.
+            of at least 16, a side is odd before the last level, or `patches` or
+            `projections` is too small.
 
     Reference: Karras et al. 2018, arXiv:1710.10196.
 
@@ -93,26 +95,26 @@ def laplacian_swd(
     check_seed("seed", seed)
     sides = _sides(real.shape, fake.shape)
     rng = np.random.default_rng(seed)
-    measure = partial(
-        _pyramid, sides=sides, patches=patches, projections=projections, rng=rng
+    distances = partial(
+        _level_distances, sides=sides, patches=patches, projections=projections, rng=rng
     )
-    costs, spreads = measure(real, fake)
+    costs, spreads = distances(real, fake)
     parts = np.full((PARTS, len(sides)), np.nan)
     if min(len(real), len(fake)) >= PARTS:
         divided = ((real[k::PARTS], fake[k::PARTS]) for k in range(PARTS))
-        parts = np.array([measure(*part)[0] for part in divided])
+        parts = np.array([distances(*part)[0] for part in divided])
     each = map(_estimate, costs, parts.T, spreads)
     mean = _estimate(costs.mean(), parts.mean(axis=1), spreads.mean() / len(sides))
     heights = (height for height, _ in sides)
     return LaplacianDistance(*mean, dict(zip(heights, each, strict=True)))
 
 
-def _estimate(cost: float, of_parts: NDArray, spread: float) -> Estimate:
-    error = np.sqrt(of_parts.var(ddof=1) / PARTS + spread)
+def _estimate(cost: float, parts: NDArray, spread: float) -> Estimate:
+    error = np.sqrt(parts.var(ddof=1) / PARTS + spread)
     return Estimate(float(cost), float(error))
 
 
-def _pyramid(
+def _level_distances(
     real: NDArray,
     fake: NDArray,
     *,
@@ -121,7 +123,7 @@ def _pyramid(
     projections: int,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The distance at each level, and its variance over directions."""
+    """Compute the distance at each level, and its variance over directions."""
     corners = [
         [_corners(rng, len(images) * patches, side) for side in sides]
         for images in (real, fake)
@@ -139,15 +141,15 @@ def _pyramid(
 
 
 def _sides(real: tuple[int, ...], fake: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Height and width of each level."""
+    """Compute the height and width of each level, and validate them."""
     if real[1:] != fake[1:]:
         raise InputError(
-            "real and fake must be images of one height, width and number of channels, "
-            f"got {real[1:]} and {fake[1:]}."
+            "real and fake must be images of the same height, width and number of "
+            f"channels, got {real[1:]} and {fake[1:]}."
         )
     sides = [(real[1], real[2])]
     if min(sides[0]) < SMALLEST:
-        raise InputError(f"images must have sides of {SMALLEST} at least, got {sides}.")
+        raise InputError(f"images must have sides of at least {SMALLEST}, got {sides}.")
     while min(sides[-1]) >= 2 * SMALLEST:
         height, width = sides[-1]
         if height % 2 or width % 2:
@@ -163,7 +165,7 @@ def _sides(real: tuple[int, ...], fake: tuple[int, ...]) -> list[tuple[int, int]
 def _corners(
     rng: np.random.Generator, count: int, side: tuple[int, int]
 ) -> NDArray[np.int64]:
-    """Left and upper edges (2, count) of patches within an image."""
+    """Draw the left and upper edges (2, count) of random patches within an image."""
     height, width = side
     left = rng.integers(0, width - PATCH + 1, count)
     return np.stack([left, rng.integers(0, height - PATCH + 1, count)])
@@ -172,7 +174,7 @@ def _corners(
 def _patches(
     images: NDArray, corners: NDArray, level: int, last: int
 ) -> Float[np.ndarray, "n d"]:
-    """All patches of one level, normalized by channel."""
+    """Cut the patches of one level and normalize them by channel."""
     each = corners.shape[1] // len(images)
     patches = np.empty((corners.shape[1], images.shape[-1], PATCH, PATCH))
     for start in range(0, len(images), CHUNK):
@@ -188,19 +190,19 @@ def _patches(
 
 
 def _level(images: NDArray, level: int, last: int) -> NDArray:
-    """What the next smaller level misses; of the last, all."""
+    """Compute one level of the Laplacian pyramid."""
     for _ in range(level):
-        images = _blurred(images)[:, ::2, ::2]
+        images = _blur(images)[:, ::2, ::2]
     if level == last:
         return images
     larger = np.zeros_like(images)
-    larger[:, ::2, ::2] = _blurred(images)[:, ::2, ::2]
-    return images - 4 * _blurred(larger)
+    larger[:, ::2, ::2] = _blur(images)[:, ::2, ::2]
+    return images - 4 * _blur(larger)
 
 
-def _blurred(images: NDArray) -> NDArray:
-    """By the binomial filter 1 4 6 4 1 along both sides, mirrored at the edges."""
-    from scipy.ndimage import correlate1d  # heavy, and needed here alone
+def _blur(images: NDArray) -> NDArray:
+    """Blur by the binomial filter 1 4 6 4 1 on both axes, mirrored at the edges."""
+    from scipy.ndimage import correlate1d  # slow to import, and needed only here
 
     for axis in (1, 2):
         images = correlate1d(images, BINOMIAL, axis, mode="mirror")

@@ -1,14 +1,16 @@
-"""Memorization: what the training examples nearest to the fakes say.
+"""Memorization tests: nearest training examples of fakes, and authenticity.
 
-No score of two distributions notices a generator that hands out its training examples;
-most reward it. So look at fakes beside their neighbors, and count authentic ones.
+Metrics that compare two distributions do not detect a generator that copies its
+training examples; most reward it. So look at fakes next to their nearest neighbors, and
+measure authenticity.
 
-A perfect sampler's authenticity is not 1. One of n + 1 alike points is authentic if it
-is not in turn the nearest of its own nearest, which in uniform density happens to 1/3
-of the points on a line, to 0.38 in a plane and to 0.41 in space. In many dimensions few
-central points are the nearest of many, and authenticity rises: two samples of 500 of
-one Gaussian have 0.34 in 1 dimension, 0.62 in 10 and 0.79 in 64. So read it beside
-that of held-out reals, taken for fakes; what lies clearly below has been copied.
+The authenticity of a perfect sampler is not 1. A fake from the distribution of the
+reals is authentic if it is not the nearest neighbor of its own nearest neighbor. At
+uniform density this holds for 1/3 of the points on a line, 0.38 in a plane and 0.41 in
+space. In many dimensions a few central points are the nearest neighbors of many, and
+authenticity rises: two samples of 500 from the same Gaussian have 0.34 in 1 dimension,
+0.62 in 10 and 0.79 in 64. So compare it with the authenticity of held-out reals scored
+as fakes: a generator that is clearly below has copied.
 """
 
 import numpy as np
@@ -16,7 +18,7 @@ from jaxtyping import Int, Real, Shaped
 
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.checks import check_one_space, checked, checked_pair
-from jaxgan.metrics.estimate import Estimate, share
+from jaxgan.metrics.estimate import Estimate, fraction_estimate
 from jaxgan.metrics.features.extractor import Features
 from jaxgan.metrics.metric import Metric
 from jaxgan.metrics.nearest.search import Neighbors, nearest, radii
@@ -27,15 +29,15 @@ def nearest_examples(
     train_features: Real[np.ndarray, "n d"],
     k: int = 1,
 ) -> Neighbors:
-    """The k training examples nearest to each fake, the nearest first.
+    """Find the k training examples nearest to each fake, nearest first.
 
     Args:
-        fake_features: of the fakes; computed in float64.
-        train_features: of the training examples, by the same extractor.
-        k: neighbors.
+        fake_features: features of the fakes; converted to float64.
+        train_features: features of the training examples, from the same extractor.
+        k: number of neighbors.
 
     Raises:
-        InputError: if the features are not comparable, k is not an integer of at least
+        InputError: if the features cannot be compared, k is not an integer of at least
             1, or there are fewer training examples than k.
 
         >>> import numpy as np
@@ -45,8 +47,8 @@ def nearest_examples(
         (array([[1]]), array([[1.]]))
     """
     check_positive_int("nearest_examples: k", k)
-    fakes = checked("fake_features", fake_features, least=1)
-    train = checked("train_features", train_features, least=k)
+    fakes = checked("fake_features", fake_features, min_samples=1)
+    train = checked("train_features", train_features, min_samples=k)
     names = "train_features and fake_features"
     check_one_space(train.shape[1], fakes.shape[1], names)
     return nearest(train, fakes, k)
@@ -57,18 +59,19 @@ def with_neighbors(
     train_images: Shaped[np.ndarray, "n h w c"],
     indices: Int[np.ndarray, "m k"],
 ) -> Shaped[np.ndarray, "images h w c"]:
-    """Each fake followed by its neighbors, to be laid out in rows of k + 1.
+    """Arrange each fake followed by its neighbors, for a grid with rows of k + 1.
 
-    `image_grid(images, columns=k + 1)` of `jaxgan.reporting` makes the picture.
+    `jaxgan.reporting.figures.image_grid(images, columns=k + 1)` draws the grid.
 
     Args:
         fakes: images.
-        train_images: all of them, in the order of the features that were searched.
-        indices: from `nearest_examples`.
+        train_images: all training images, in the order of the features that were
+            searched.
+        indices: indices of the neighbors, from `nearest_examples`.
 
     Raises:
-        InputError: if the images differ in their type or shape, or it is not one row of
-            indices for each fake, or one is of no training image.
+        InputError: if the images differ in type or shape, there is not one row of
+            indices for each fake, or an index is out of range.
 
         >>> import numpy as np
         >>> from jaxgan.metrics.memorization import with_neighbors
@@ -79,15 +82,15 @@ def with_neighbors(
     kinds = [(images.dtype, images.shape[1:]) for images in (fakes, train_images)]
     if kinds[0] != kinds[1] or indices.shape[:1] != fakes.shape[:1]:
         raise InputError(
-            "with_neighbors: fakes and train_images must be of one type and shape, "
-            "and there must be a row of indices for each fake, got "
+            "with_neighbors: fakes and train_images must have the same type and shape, "
+            "and there must be one row of indices for each fake, got "
             f"{fakes.dtype} {fakes.shape}, {train_images.dtype} {train_images.shape} "
             f"and indices of {indices.shape}."
         )
-    whole = indices.dtype.kind in "iu"
-    if not (whole and np.isin(indices, range(len(train_images))).all()):
+    integers = indices.dtype.kind in "iu"
+    if not (integers and np.isin(indices, range(len(train_images))).all()):
         raise InputError(
-            "with_neighbors: indices must be whole numbers from 0 to "
+            "with_neighbors: indices must be integers from 0 to "
             f"{len(train_images) - 1}, got {indices.min()} to {indices.max()}."
         )
     rows = np.concatenate([fakes[:, None], train_images[indices]], axis=1)
@@ -97,23 +100,24 @@ def with_neighbors(
 def authenticity(
     real: Real[np.ndarray, "n d"], fake: Real[np.ndarray, "m d"]
 ) -> Estimate:
-    """The share of fakes that are farther from a real than its next of kin.
+    """Compute authenticity: the fraction of fakes that are not copies of a real.
 
-        authenticity = share of fakes y with ‖y - x‖ > r₁(x),  x the real nearest to y
+        authenticity = fraction of fakes y with ‖y - x‖ > r₁(x)
 
-    where r₁(x) is the distance from x to the nearest other real. A copy has 0, also of
-    an example that is twice among the reals. What to expect: see above.
+    where x is the real nearest to y and r₁(x) the distance from x to the nearest other
+    real. A copy is not authentic, even if it copies an example that occurs twice among
+    the reals. For the values to expect see the module's docstring.
 
-    The error is binomial, √(p (1 - p) / m): how much it varies over other fakes, for
-    these reals. Over other training sets too it varies more, by 1.1 to 1.5 times in
+    The error is binomial, √(p (1 - p) / m): the variation over other fakes, for these
+    reals. If the training set varies too, the error is 1.1 to 1.5 times as large in
     samples of Gaussians.
 
     Args:
-        real: features of the training examples, any numbers; computed in float64.
-        fake: likewise, of the fakes.
+        real: features of the training examples, any real numbers; converted to float64.
+        fake: features of the fakes, likewise.
 
     Raises:
-        InputError: if the features are not comparable or a set has only one example.
+        InputError: if the features cannot be compared or a set has only one example.
 
     Reference: Alaa et al. 2022, arXiv:2102.08921.
 
@@ -126,16 +130,16 @@ def authenticity(
     real, fake = checked_pair(real, fake)
     found = nearest(real, fake, 1)
     own = radii(real, (1,))[0][found.indices[:, 0]]
-    return share(int((found.distances[:, 0] > own).sum()), len(fake))
+    return fraction_estimate(int((found.distances[:, 0] > own).sum()), len(fake))
 
 
 def authenticity_metric() -> Metric:
-    """Authenticity, as an evaluation takes it: beside its reference.
+    """Make the authenticity metric for an `Evaluation`.
 
-    To look for copies the reference must be the training examples.
+    To detect copies, the reference must be the training examples.
     """
-    return Metric("authenticity", _of_features)
+    return Metric("authenticity", _authenticity)
 
 
-def _of_features(real: Features, fake: Features) -> dict[str, Estimate]:
+def _authenticity(real: Features, fake: Features) -> dict[str, Estimate]:
     return {"authenticity": authenticity(real.features, fake.features)}

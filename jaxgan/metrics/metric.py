@@ -1,7 +1,7 @@
-"""A metric as an evaluation takes it: by name, with its parameters and its needs.
+"""The `Metric` record: a metric's name, function, parameters and requirements.
 
-Each metric's file makes its own `Metric`. The text of its protocol is made of the
-parameters that its computation is called with.
+Each metric's module defines its own `Metric`. The protocol text is derived from the
+parameters that the function is called with.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,19 +16,19 @@ Need = Literal["features", "classes", "labels", "pairs"]
 
 
 class Metric(NamedTuple):
-    """A metric as an evaluation takes it.
+    """A metric with its parameters and requirements.
 
-    name:        by which it is asked for.
+    name:        name that selects it.
     function:    `(real, fake, **parameters) -> {name of a score: Estimate}`, where both
                  sides are `Features`.
-    parameters:  of the function; the protocol of a score names them all.
-    best:        which values of its first score are best; None if that cannot say which
-                 networks are.
-    min_samples: how many fakes it needs, and reals, if it sees their features.
-    min_samples_per_dimension: how many fakes for each dimension of the features.
-    needs:       what of the examples: their features, an extractor's classes, labels,
-                 or pairs of a fake and the truth.
-    scores:      their names, if there are several that can be asked for.
+    parameters:  keyword arguments of the function; the protocol of a score lists them.
+    best:        "lowest" or "highest", the direction in which its first score improves;
+                 None if the score does not rank networks.
+    min_samples: minimum number of fakes, and of reals if it needs their features.
+    min_samples_per_dimension: minimum number of fakes for each feature dimension.
+    needs:       required data: features, an extractor's classes, labels, or pairs of a
+                 fake and its ground truth.
+    scores:      names of its scores, if it has several that can be selected.
     """
 
     name: str
@@ -41,12 +41,12 @@ class Metric(NamedTuple):
     scores: tuple[str, ...] = ()
 
     def compute(self, real: Features, fake: Features) -> Mapping[str, Estimate]:
-        """The scores, `{name: Estimate}`."""
+        """Compute the scores, `{name: Estimate}`."""
         return self.function(real, fake, **self.parameters)
 
     @property
     def protocol(self) -> str:
-        """The parameters in words, in the order of their names.
+        """Format the parameters as text, sorted by name.
 
         >>> from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein_metric
         >>> sliced_wasserstein_metric(projections=200).protocol
@@ -58,15 +58,15 @@ class Metric(NamedTuple):
         )
 
     def min_fakes(self, dimensions: int) -> int:
-        """How many fakes it needs, of features of so many dimensions."""
+        """Compute the minimum number of fakes for this number of dimensions."""
         return max(self.min_samples, self.min_samples_per_dimension * dimensions)
 
 
 def check_count(metrics: Sequence[Metric], count: int, dimensions: int = 0) -> None:
-    """Refuse fewer fakes than a metric needs.
+    """Check that there are enough fakes for every metric.
 
     Raises:
-        InputError: if there are.
+        InputError: if a metric needs more.
     """
     for metric in metrics:
         if count < (needed := metric.min_fakes(dimensions)):
@@ -76,11 +76,11 @@ def check_count(metrics: Sequence[Metric], count: int, dimensions: int = 0) -> N
 
 
 def check_features(metrics: Sequence[Metric], real: Features, fakes: int) -> None:
-    """Refuse metrics that features like the reals' do not serve, before fakes are made.
+    """Check that the metrics can be computed, before any fakes are generated.
 
     Raises:
         InputError: if there are fewer fakes or reals than a metric needs, all reals are
-            the same, or a metric needs classes, labels or pairs and there are none.
+            equal, or a metric needs classes or labels and there are none.
     """
     check_count(metrics, fakes, real.features.shape[1])
     reals = len(real.features)

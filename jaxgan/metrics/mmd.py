@@ -1,9 +1,9 @@
-"""The maximum mean discrepancy of two sets of features, by comparing all pairs.
+"""Maximum mean discrepancy (MMD) between two sets of features, over all pairs.
 
-It is the distance of two means in the space of a kernel. Unlike the Fréchet distance it
-takes nothing for a Gaussian, and its square can be estimated without bias from samples
-of any size. Such an estimate may be negative: the sets are then not told apart. Kernel
-matrices are made block by block, so memory holds the features and one block.
+The MMD is the distance between two means in the feature space of a kernel. Unlike the
+Fréchet distance it assumes no Gaussian, and its square has an unbiased estimate from
+samples of any size. A negative estimate means that the sets cannot be distinguished.
+Kernel matrices are computed block by block, so memory holds the features and one block.
 """
 
 import functools
@@ -20,19 +20,19 @@ from jaxgan.metrics.estimate import Estimate
 Kernel = Callable[
     [Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]], Float[np.ndarray, "n m"]
 ]
-"""k(x, y) for every x of the first and every y of the second, in float64."""
+"""A function that computes the float64 kernel matrix k(xᵢ, yⱼ) of two sets."""
 
 BLOCK = 1024
-"""Examples of each set compared at once: a block of a kernel matrix takes 8 MiB."""
+"""Examples of each set in a block; a block of a kernel matrix takes 8 MiB."""
 
 
 def polynomial(
     degree: int = 3, gamma: float | None = None, coef0: float = 1.0
 ) -> Kernel:
-    """k(x, y) = (γ x·y + c)^degree, with γ = 1/d unless it is given.
+    """Make the polynomial kernel k(x, y) = (γ x·y + c)^degree, by default with γ = 1/d.
 
-    It depends on where the origin is: features far from 0 make it large and nearly the
-    same for all pairs, and digits are lost.
+    It depends on the origin: for features far from 0 it is large and nearly equal for
+    all pairs, and digits are lost.
 
     Raises:
         InputError: if `degree` is not an integer of at least 1, `gamma` is not above 0
@@ -64,10 +64,10 @@ def polynomial(
 
 
 def rbf(sigma: float | tuple[float, ...]) -> Kernel:
-    """k(x, y) = exp(-‖x - y‖² / 2σ²), or the mean of several such.
+    """Make the Gaussian kernel k(x, y) = exp(-‖x - y‖² / 2σ²), or a mean of several.
 
     Args:
-        sigma: a width, in units of the features, or some.
+        sigma: one or several widths, in units of the features.
 
     Raises:
         InputError: if a width is not above 0, or there is none.
@@ -86,7 +86,7 @@ def rbf(sigma: float | tuple[float, ...]) -> Kernel:
     def kernel(
         x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]
     ) -> Float[np.ndarray, "n m"]:
-        center = y.mean(axis=0)  # products of what is far from 0 lose digits
+        center = y.mean(axis=0)  # products of points far from 0 lose digits
         x, y = x - center, y - center
         exponent = x @ y.T  # becomes -‖x - y‖² / 2
         exponent -= np.square(x).sum(axis=1)[:, None] / 2
@@ -104,28 +104,29 @@ def squared_mmd(
     kernel: Kernel,
     biased: bool = False,
 ) -> Estimate:
-    """The squared maximum mean discrepancy, and its error.
+    """Compute the squared maximum mean discrepancy and its standard error.
 
         MMD² = E k(x, x') + E k(y, y') - 2 E k(x, y)
 
-    Means are over pairs of two examples (the U-statistic) or, if `biased`, over all
-    pairs, an example with itself too (the V-statistic, never negative). With
+    Means are over pairs of different examples (the U-statistic). If `biased`, they
+    include the pair of each example with itself (the V-statistic, never negative). With
 
         h(xᵢ) = mean over j ≠ i of k(xᵢ, xⱼ) - mean over j of k(xᵢ, yⱼ)
 
     and h(y) likewise, the error is the root of 4 Var h(x) / n + 4 Var h(y) / m. It is
-    right where the distributions differ. Where they are equal it is √2 too large,
+    correct where the distributions differ. Where they are equal it is √2 too large,
     because the noise of h is counted twice there.
 
     Args:
-        real: features, any numbers, computed in float64.
+        real: features, any real numbers; converted to float64.
         fake: likewise.
-        kernel: of blocks of features, such as `polynomial()` or `rbf(1.0)`.
+        kernel: function of two blocks of features, such as `polynomial()` or
+            `rbf(1.0)`.
         biased: include the pairs of an example with itself.
 
     Raises:
         InputError: if a set has fewer than 2 examples or one that is not finite, the
-            dimensions differ, or all reals are one point.
+            dimensions differ, or all reals are equal.
 
     Reference: Gretton et al. 2012, JMLR 13.
 
@@ -144,7 +145,7 @@ def squared_mmd_of(
     kernel: Kernel,
     biased: bool = False,
 ) -> Estimate:
-    """`squared_mmd` of features that `checked_pair` let through."""
+    """Compute `squared_mmd` of features validated by `checked_pair`."""
     n, m = len(real), len(fake)
     across, back = _sums(real, fake, kernel)
     within_x, self_x = _own_sums(real, kernel)
@@ -160,15 +161,15 @@ def squared_mmd_of(
 
 
 def cmmd(real: Real[np.ndarray, "n d"], fake: Real[np.ndarray, "m d"]) -> Estimate:
-    """CMMD: 1000 times the biased MMD² of CLIP embeddings, under an RBF of width 10.
+    """Compute CMMD: 1000 times the biased MMD² of CLIP embeddings, RBF with σ = 10.
 
-    Embeddings are divided by their norms, as the published ones are. They are then at
-    most 2 apart, so the kernel is nearly 1 - ‖x - y‖² / 200, and CMMD is nearly ten
-    times the squared distance of the means: it sees little else. Published scores
-    are of CLIP ViT-L/14 at 336 pixels, 30,000 images each.
+    Embeddings are divided by their norms, as the published ones are. Their distances
+    are then at most 2, so the kernel is nearly 1 - ‖x - y‖² / 200, and CMMD is nearly
+    ten times the squared distance of the means. It is sensitive to little else.
+    Published scores use CLIP ViT-L/14 at 336 pixels, with 30,000 images in each set.
 
     Args:
-        real: embeddings, of any norm but 0.
+        real: embeddings with nonzero norms.
         fake: likewise.
 
     Raises:
@@ -193,7 +194,7 @@ def _unit(name: str, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     norms = np.linalg.norm(x, axis=1, keepdims=True)
     if not norms.all():
         raise InputError(
-            f"{name} must hold embeddings of a norm above 0, got 0 in row "
+            f"{name} must hold embeddings with a norm above 0, got 0 in row "
             f"{int(norms.argmin())}."
         )
     return x / norms
@@ -206,7 +207,7 @@ def _blocks(count: int) -> list[slice]:
 def _sums(
     x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"], kernel: Kernel
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " m"]]:
-    """The sums of a kernel matrix over y for each x, and over x for each y."""
+    """Sum the kernel matrix over y for each x, and over x for each y."""
     rows, columns = np.zeros(len(x)), np.zeros(len(y))
     for a in _blocks(len(x)):
         for b in _blocks(len(y)):
@@ -219,7 +220,7 @@ def _sums(
 def _own_sums(
     x: Float[np.ndarray, "n d"], kernel: Kernel
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """For each x, the sum of the kernel over the others, and its value with itself."""
+    """Sum the kernel over the other examples for each x, and return k(x, x) too."""
     others, own = np.zeros(len(x)), np.zeros(len(x))
     for i, a in enumerate(_blocks(len(x))):
         values = kernel(x[a], x[a])

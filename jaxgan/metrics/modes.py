@@ -1,12 +1,14 @@
-"""Mode counting, where the modes are known: the means of a mixture, or classes.
+"""Mode coverage for known modes: the components of a mixture, or classes.
 
-"Modes captured" counts a mode for a single good sample, so a badly unbalanced sampler
-can score full marks: read it beside the reverse KL divergence. A perfect sampler of a
-mixture in the plane has a high-quality share of 1 - exp(-4.5) = 98.89 % within three
-standard deviations, and, from n samples of K modes, a reverse KL of (K - 1) / 2n.
+"Modes captured" counts a mode if a single good sample falls into it, so a badly
+unbalanced sampler can score full marks. Read it together with the reverse KL
+divergence. For a mixture in the plane, a perfect sampler has a high-quality fraction of
+1 - exp(-4.5) = 98.89 % within three standard deviations and, from n samples of K modes,
+a reverse KL of (K - 1) / 2n.
 
-Where modes are classes, a classifier says which one a sample shows. It errs, and what
-it takes for a rare class counts as that class: a few errors add modes.
+Where modes are classes, a classifier assigns each sample to one. A few errors of the
+classifier add modes, because a sample that it assigns to a rare class counts for that
+class.
 """
 
 import math
@@ -19,20 +21,20 @@ from numpy.typing import NDArray
 from jaxgan.data.readers.synthetic import Mixture
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.checks import checked, numbers
-from jaxgan.metrics.estimate import Estimate, share
+from jaxgan.metrics.estimate import Estimate, fraction_estimate
 from jaxgan.metrics.features.extractor import Features
 from jaxgan.metrics.metric import Metric
 
 
 class Modes(NamedTuple):
-    """How a sampler treats the modes of a mixture."""
+    """Mode coverage of samples from a mixture."""
 
     captured: int  # modes with at least one high-quality sample
-    high_quality: Estimate  # share of samples within 3σ of the nearest mean
-    reverse_kl: Estimate  # nats, of high-quality samples over modes against uniform
+    high_quality: Estimate  # fraction of samples within 3σ of the nearest mean
+    reverse_kl: Estimate  # KL(high-quality samples over modes ‖ uniform), in nats
 
     def values(self) -> dict[str, float]:
-        """The numbers by name, without their errors."""
+        """Return the numbers by name, without their errors."""
         return {
             "captured": float(self.captured),
             "high_quality": self.high_quality.value,
@@ -41,30 +43,31 @@ class Modes(NamedTuple):
 
 
 class ClassModes(NamedTuple):
-    """How samples lie in K classes that stand for modes; divergences in nats."""
+    """Mode coverage of samples over K classes; divergences in nats."""
 
     captured: int  # classes with at least one sample
-    kl: Estimate  # of samples over classes against uniform
-    kl_reference: Estimate  # the same against the reference's shares; NaN without any
-    floor: float  # what kl is on average for a uniform sampler, if n is well above K
+    kl: Estimate  # KL(samples over classes ‖ uniform)
+    kl_reference: Estimate  # KL(samples over classes ‖ reference); NaN without one
+    floor: float  # expected kl of a uniform sampler, if n is well above K
 
 
 def count_modes(
     samples: Float[np.ndarray, "n d"], mixture: Mixture, within: float = 3.0
 ) -> Modes:
-    """Assign each sample to its nearest mode.
+    """Count the modes of a mixture that samples capture, and their balance.
 
-    A sample is of high quality if ‖x - μ‖ < within·σ for the nearest mean μ. With p
-    the histogram of high-quality samples over K modes,
+    Each sample belongs to its nearest mode. It is of high quality if ‖x - μ‖ < within·σ
+    for the nearest mean μ. With p the histogram of high-quality samples over K modes,
 
         reverse KL = Σ p log(p K)
 
-    and infinity if there is no such sample at all. The error of the share is binomial;
-    that of the divergence is as in `class_modes`.
+    It is infinite if there are no high-quality samples. The error of the fraction of
+    high-quality samples is binomial; the error of the divergence is as in
+    `class_modes`.
 
     Raises:
         InputError: if `samples` are not finite, or not of shape (n, d) with the
-            mixture's d and n ≥ 1, or `within` is not above 0.
+            dimension of the mixture and n ≥ 1, or `within` is not above 0.
 
     Reference: protocol of Lin et al. 2018, arXiv:1712.04086 (2,500 samples).
 
@@ -89,7 +92,7 @@ def count_modes(
     counts = np.bincount(nearest[good], minlength=modes)
     return Modes(
         captured=int((counts > 0).sum()),
-        high_quality=share(int(good.sum()), len(good)),
+        high_quality=fraction_estimate(int(good.sum()), len(good)),
         reverse_kl=_kl(counts, np.full(modes, 1 / modes)),
     )
 
@@ -99,27 +102,27 @@ def class_modes(
     classes: int,
     reference: Real[np.ndarray, " k"] | None = None,
 ) -> ClassModes:
-    """Count the classes that samples fall into, and how unevenly.
+    """Count the classes that samples capture, and the KL divergence of their balance.
 
-        KL = Σ p log(p / q),  p the samples' shares, q = 1/K or the reference's shares
+        KL = Σ p log(p / q),  p the class fractions of the samples, q = 1/K or reference
 
-    Sampled from q, n labels have a KL of about (K - 1) / 2n, the floor. For Stacked
-    MNIST K is 1,000, and its published tables take 26,000 samples, or 25,600, and
-    q = 1/K; there real triples have 0.0236, since digits are not equally frequent.
+    For n labels sampled from q the KL is about (K - 1) / 2n, the floor. Stacked MNIST
+    has K = 1,000, and its published tables use q = 1/K and 26,000 samples, or 25,600.
+    Real triples have 0.0236 there, because digits are not equally frequent.
 
     With f = (K - 1) / 2n², the variance of the floor's χ², the error is
 
         √max(Var log(p / q) / n - f, f)
 
-    where f is taken away because the noise of p is in its own logarithm. Of 2,000 draws
-    each from uniform and from uneven shares it was 0.96 to 1.19 times the spread, with
-    8 to 1,000 classes.
+    where f is subtracted because the noise of p is in its own logarithm. In 2,000 draws
+    each from uniform and uneven class fractions it was 0.96 to 1.19 times the spread,
+    with 8 to 1,000 classes.
 
     Args:
         labels: the class of each sample.
-        classes: K.
-        reference: the share of each class in the data; a sample of a class that has
-            none there makes the divergence infinite.
+        classes: number of classes, K.
+        reference: fraction of each class in the data; a sample of a class whose
+            fraction is 0 makes the divergence infinite.
 
     Raises:
         InputError: if there are no labels, one is not from 0 to classes - 1, or the
@@ -137,7 +140,7 @@ def class_modes(
     counts = _counts(labels, classes)
     against = Estimate(math.nan)
     if reference is not None:
-        against = _kl(counts, _checked(reference, classes))
+        against = _kl(counts, _check_reference(reference, classes))
     return ClassModes(
         captured=int((counts > 0).sum()),
         kl=_kl(counts, np.full(classes, 1 / classes)),
@@ -147,10 +150,10 @@ def class_modes(
 
 
 def class_shares(labels: Integer[np.ndarray, " n"], classes: int) -> list[Estimate]:
-    """The share of each class among samples, with its binomial error √(p (1 - p) / n).
+    """Compute the fraction of samples in each class, with its binomial error.
 
-    A class without samples has an error of 0, although its share may be up to 3 / n
-    (with 95 % confidence).
+    The error is √(p (1 - p) / n). A class without samples has an error of 0, although
+    its true fraction may be up to 3 / n (with 95 % confidence).
 
     Raises:
         InputError: as `class_modes`.
@@ -161,16 +164,16 @@ def class_shares(labels: Integer[np.ndarray, " n"], classes: int) -> list[Estima
         Estimate(value=0.5, error=0.25)
     """
     counts = _counts(labels, classes)
-    return [share(count, int(counts.sum())) for count in counts.tolist()]
+    return [fraction_estimate(count, int(counts.sum())) for count in counts.tolist()]
 
 
 def stacked_label(digits: Integer[np.ndarray, "n 3"]) -> Integer[np.ndarray, " n"]:
-    """The class of a stacked image, 0 … 999, from those of its three channels.
+    """Combine the digits of three stacked channels into a class from 0 to 999.
 
-    The first channel is the hundreds, as `jaxgan.data.stack_channels` has it.
+    The first channel is the hundreds, as in `jaxgan.data.stack_channels`.
 
     Raises:
-        InputError: if they are not of shape (n, 3), each from 0 to 9.
+        InputError: if the digits are not of shape (n, 3), each from 0 to 9.
 
         >>> import numpy as np
         >>> from jaxgan.metrics.modes import stacked_label
@@ -180,7 +183,7 @@ def stacked_label(digits: Integer[np.ndarray, "n 3"]) -> Integer[np.ndarray, " n
     digits = numbers("digits", digits)
     if digits.ndim != 2 or digits.shape[1] != 3 or not np.isin(digits, range(10)).all():
         raise InputError(
-            "digits must be whole numbers from 0 to 9 of shape (n, 3), got "
+            "digits must be integers from 0 to 9 of shape (n, 3), got "
             f"{digits.dtype} of shape {digits.shape}."
         )
     return digits.astype(np.int64) @ np.array([100, 10, 1])
@@ -191,64 +194,64 @@ def _counts(labels: NDArray, classes: int) -> NDArray[np.int64]:
     labels = np.asarray(labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(
-            f"labels must be whole numbers of shape (n,), got {labels.dtype} of shape "
+            f"labels must be integers of shape (n,), got {labels.dtype} of shape "
             f"{labels.shape}."
         )
     if not labels.size or labels.min() < 0 or labels.max() >= classes:
         found = f"{labels.min()} to {labels.max()}" if labels.size else "none"
         raise InputError(
-            f"labels must be some, each from 0 to {classes - 1}, got {found}."
+            f"labels must not be empty, each from 0 to {classes - 1}, got {found}."
         )
     return np.bincount(labels, minlength=classes)
 
 
-def _checked(reference: NDArray, classes: int) -> NDArray[np.float64]:
-    shares = numbers("reference", reference).astype(np.float64)
-    possible = shares.shape == (classes,) and (shares >= 0).all()
-    if not possible or abs(shares.sum() - 1) > 1e-6:
+def _check_reference(reference: NDArray, classes: int) -> NDArray[np.float64]:
+    fractions = numbers("reference", reference).astype(np.float64)
+    possible = fractions.shape == (classes,) and (fractions >= 0).all()
+    if not possible or abs(fractions.sum() - 1) > 1e-6:
         raise InputError(
-            f"reference must be {classes} shares of at least 0 that sum to 1, got "
-            f"shape {shares.shape} and sum {shares.sum():g}."
+            f"reference must be {classes} fractions of at least 0 that sum to 1, got "
+            f"shape {fractions.shape} and sum {fractions.sum():g}."
         )
-    return shares
+    return fractions
 
 
 def _kl(counts: NDArray, q: NDArray) -> Estimate:
-    """KL(p ‖ q); infinite without samples, or where q has nothing and p something."""
-    total, seen = int(counts.sum()), counts > 0
-    if not total or not q[seen].all():
+    """Compute KL(p ‖ q); infinite without samples, or where q is 0 and p is not."""
+    total, positive = int(counts.sum()), counts > 0
+    if not total or not q[positive].all():
         return Estimate(float("inf"))
-    p = counts[seen] / total
-    ratios = np.log(p / q[seen])
+    p = counts[positive] / total
+    ratios = np.log(p / q[positive])
     value = float(p @ ratios)
-    of_floor = (len(q) - 1) / (2 * total**2)
+    floor_variance = (len(q) - 1) / (2 * total**2)
     variance = float(p @ (ratios - value) ** 2) / total
-    return Estimate(value, math.sqrt(max(variance - of_floor, of_floor)))
+    return Estimate(value, math.sqrt(max(variance - floor_variance, floor_variance)))
 
 
 def class_shares_metric() -> Metric:
-    """The share of each likeliest class, as an evaluation takes it."""
-    return Metric("class_shares", _shares, min_samples=1, needs=("classes",))
+    """Make the metric of the fraction of each predicted class for an `Evaluation`."""
+    return Metric("class_shares", _class_shares, min_samples=1, needs=("classes",))
 
 
-def _shares(real: Features, fake: Features) -> dict[str, Estimate]:
+def _class_shares(real: Features, fake: Features) -> dict[str, Estimate]:
     assert real.probabilities is not None  # by `check_features`
     shares = class_shares(fake.classes(), real.probabilities.shape[1])
     return {f"share_of_{i}": share for i, share in enumerate(shares)}
 
 
 def conditional_accuracy_metric() -> Metric:
-    """The share of fakes whose likeliest class is the label that was asked for."""
+    """Make the metric of the fraction of fakes classified as their label."""
     return Metric(
         "conditional_accuracy",
-        _accuracy,
+        _conditional_accuracy,
         best="highest",
         min_samples=1,
         needs=("classes", "labels"),
     )
 
 
-def _accuracy(real: Features, fake: Features) -> dict[str, Estimate]:
+def _conditional_accuracy(real: Features, fake: Features) -> dict[str, Estimate]:
     del real
     right = int((fake.classes() == fake.labels).sum())
-    return {"conditional_accuracy": share(right, len(fake.features))}
+    return {"conditional_accuracy": fraction_estimate(right, len(fake.features))}

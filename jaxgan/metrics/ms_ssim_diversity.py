@@ -1,4 +1,4 @@
-"""How diverse the images of one class are, by how alike random pairs of them are."""
+"""Diversity of images within one class: mean MS-SSIM of random pairs."""
 
 from collections.abc import Callable
 
@@ -15,20 +15,20 @@ def ms_ssim_diversity(
     seed: int = 0,
     measure: Callable[..., Similarity] = ms_ssim,
 ) -> Similarity:
-    """The mean MS-SSIM of random pairs of images of one class: low means diverse.
+    """Compute the mean MS-SSIM of random pairs of images; lower means more diverse.
 
-    A generator that has collapsed scores near 1. Compare with the same of real images
-    of that class; noise is "diverse" too. No image is in two pairs, so that the pairs
-    are independent and the error is what it says.
+    A collapsed generator scores near 1. Compare it with the score of real images of
+    the same class, because noise is "diverse" too. No image is in two pairs, so the
+    pairs are independent and the standard error is valid.
 
     Args:
-        images: of one class, from 0 to 255.
-        pairs: how many; at most half as many as images.
-        seed: of the pairs.
+        images: images of one class, with pixels from 0 to 255.
+        pairs: number of pairs, at most half the number of images.
+        seed: random seed of the pairs.
         measure: `ms_ssim`, or `ssim` for images too small for it.
 
     Raises:
-        InputError: if there are too few images, or `measure` refuses them.
+        InputError: if there are too few images, or `measure` rejects them.
 
     Reference: Odena et al. 2017, arXiv:1610.09585 (100 pairs a class).
 

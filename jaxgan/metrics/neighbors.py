@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage of one search for neighbors."""
+"""Precision, recall, density and coverage from one nearest-neighbor search."""
 
 from jaxgan.metrics.density_coverage import density_coverage_of
 from jaxgan.metrics.estimate import Estimate
@@ -11,11 +11,11 @@ from jaxgan.metrics.precision_recall import precision_recall_of
 def neighbors_metric(
     precision_recall_k: int = 3, density_coverage_k: int = 5
 ) -> Metric:
-    """Precision, recall, density and coverage, as an evaluation takes them.
+    """Make the metric of precision, recall, density and coverage for an `Evaluation`.
 
     Args:
-        precision_recall_k: neighbors that make the balls of precision and recall.
-        density_coverage_k: likewise of density and coverage.
+        precision_recall_k: number of neighbors for precision and recall.
+        density_coverage_k: number of neighbors for density and coverage.
     """
     ks = {
         "precision_recall_k": precision_recall_k,
@@ -23,14 +23,14 @@ def neighbors_metric(
     }
     return Metric(
         "neighbors",
-        _of_features,
+        _neighbors,
         ks,
         min_samples=max(ks.values()) + 1,
         scores=("precision", "recall", "density", "coverage"),
     )
 
 
-def _of_features(
+def _neighbors(
     real: Features, fake: Features, precision_recall_k: int, density_coverage_k: int
 ) -> dict[str, Estimate]:
     ks = (precision_recall_k, density_coverage_k)

@@ -1,7 +1,7 @@
-"""Metrics of pairs as an evaluation takes them: what was made, and the truth beside it.
+"""Paired metrics for an `Evaluation`: each output against its ground truth.
 
-The truth is what an output was made of, or to resemble: the reals of its examples. No
-extractor looks at it.
+The ground truth of an output is the real example that it was made from or should
+resemble. No feature extractor is used.
 """
 
 import numpy as np
@@ -17,17 +17,17 @@ from jaxgan.metrics.metric import Metric
 
 
 def restoration(luma: bool = False, border: int = 0) -> Metric:
-    """PSNR and SSIM between each image and the truth, both rounded to bytes.
+    """Make the metric of PSNR and SSIM against the ground truth, both in uint8.
 
     Args:
-        luma: whether the luma is compared in place of all channels, as papers on
+        luma: compare only the luma instead of all channels, as papers on
             super-resolution do.
-        border: how many pixels at each side are left out; there, the factor of
-            enlargement.
+        border: number of pixels to crop at each side; papers on super-resolution crop
+            as many as the scale factor.
 
     Raises:
-        InputError: if `border` is not an integer of at least 0, or, when it is taken,
-            if what was made are no images shaped like the truth.
+        InputError: if `border` is not an integer of at least 0, or, when the metric is
+            computed, if the outputs are not images shaped like the ground truth.
 
         >>> from jaxgan.metrics.pairs import restoration
         >>> restoration(luma=True, border=4).protocol
@@ -50,15 +50,14 @@ def restoration(luma: bool = False, border: int = 0) -> Metric:
 
 
 def walks(block: int = 20) -> Metric:
-    """Displacement errors of sampled futures (n, k, p, t, 2), in meters: ADE and FDE.
+    """Make the metric of displacement errors (ADE and FDE) of trajectories, in meters.
 
-    The truth is (n, p, t, 2), and the examples' weight (n, p) is 0 for places in which
-    nobody walks.
+    Sampled futures have shape (n, k, p, t, 2) and the ground truth (n, p, t, 2). The
+    weight (n, p) of the examples is 0 for empty places among the p pedestrians.
 
     Args:
         block: see `displacement`.
     """
-
     return Metric(
         "displacement",
         _walks,
@@ -73,7 +72,7 @@ def walks(block: int = 20) -> Metric:
 def _restoration(
     real: Features, fake: Features, luma: bool, border: int
 ) -> dict[str, Estimate]:
-    truth, made = (_compared(side.rows, luma, border) for side in (real, fake))
+    truth, made = (_cropped_pixels(side.rows, luma, border) for side in (real, fake))
     quality, structure = psnr(truth, made), ssim(truth, made)
     return {
         "psnr": Estimate(quality.value, quality.error),
@@ -85,7 +84,7 @@ def _walks(real: Features, fake: Features, block: int) -> dict[str, Estimate]:
     truth, made = np.asarray(real.rows), np.asarray(fake.rows)
     if made.ndim != 5 or made.shape[:1] + made.shape[2:] != truth.shape:
         raise InputError(
-            f"displacement: futures must be (n, k, p, t, 2) beside the truth "
+            "displacement: futures must be of shape (n, k, p, t, 2) and the truth "
             f"(n, p, t, 2), got {made.shape} and {truth.shape}."
         )
     weight = fake.batch.weight if fake.batch is not None else None
@@ -96,7 +95,7 @@ def _walks(real: Features, fake: Features, block: int) -> dict[str, Estimate]:
     return dict(found._asdict())
 
 
-def _compared(
+def _cropped_pixels(
     images: Float[np.ndarray, "n h w c"], luma: bool, border: int
 ) -> Float[np.ndarray, "n i j c"]:
     pixels = np.asarray(as_uint8(images)) if images.dtype != np.uint8 else images

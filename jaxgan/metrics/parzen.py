@@ -1,10 +1,10 @@
-"""The Parzen-window log-likelihood: a Gaussian around every sample, and their density.
+"""Parzen-window log-likelihood: kernel density estimation from samples.
 
-It was how the first GANs were scored, and it misleads (Theis et al. 2016,
-arXiv:1511.01844). It depends on how many samples there are more than on where: with
+The first GANs were scored with it, and it misleads (Theis et al. 2016,
+arXiv:1511.01844). It depends more on the number of samples than on their quality: with
 the training images of MNIST themselves as centers, 10,000 of them give 244 nats and
-50,000 give 320. It can prefer a model that blurs to one that draws from the data. Use
-it to repeat old numbers, not to choose a model.
+50,000 give 320. It can prefer a model that blurs to one that samples from the data. Use
+it to reproduce old numbers, not to choose a model.
 """
 
 import jax
@@ -19,26 +19,26 @@ from jaxgan.metrics.checks import checked_pair, numbers
 from jaxgan.metrics.estimate import Estimate
 
 CHUNK = 256
-"""Rows of real data at once."""
+"""Number of rows of real data processed at once."""
 
 
 def parzen_log_likelihood(
     real: Real[np.ndarray, "n d"], fake: Real[np.ndarray, "m d"], sigma: float
 ) -> Estimate:
-    """The mean log-likelihood of real data under a mixture around fakes, in nats.
+    """Compute the mean log-likelihood of reals under Gaussians around fakes, in nats.
 
         log p(x) = log 1/m Σⱼ exp(-‖x - yⱼ‖² / 2σ²) - d/2 log 2πσ²
 
-    The error is over the real rows, for these fakes, as papers give it; that of other
-    fakes is not in it.
+    The standard error is over the real rows, for these fakes, as in papers. It does not
+    include the variation over other fakes.
 
     Args:
-        real: test data, rows; pixels in [0, 1] by convention.
-        fake: samples, in the same units; 10,000 by convention.
+        real: rows of test data; pixels in [0, 1] by convention.
+        fake: rows of samples, in the same units; 10,000 by convention.
         sigma: σ, in the same units; from `best_sigma` on validation data.
 
     Raises:
-        InputError: if the rows do not fit, or σ is not above 0.
+        InputError: if `checked_pair` rejects the rows, or σ is not above 0.
 
     Reference: Breuleux et al. 2011, "Quickly generating representative samples from an
     RBM-derived process"; the protocol of Goodfellow et al. 2014, arXiv:1406.2661.
@@ -59,13 +59,13 @@ def best_sigma(
     fake: Real[np.ndarray, "m d"],
     sigmas: Real[np.ndarray, " s"],
 ) -> float:
-    """The σ under which the real rows, held out for validation, are the likeliest.
+    """Choose the σ that maximizes the log-likelihood of held-out validation data.
 
-    Never choose it on test data. Goodfellow et al. try ten from 0.1 to 1, evenly
+    Never choose it on test data. Goodfellow et al. try ten values from 0.1 to 1, evenly
     spaced in their logarithm, on 1000 held-out training images.
 
     Raises:
-        InputError: if the rows do not fit, or a σ is not above 0.
+        InputError: if `checked_pair` rejects the rows, or a σ is not above 0.
 
         >>> import numpy as np
         >>> from jaxgan.metrics.parzen import best_sigma
@@ -81,14 +81,14 @@ def best_sigma(
 def _log_likelihoods(
     real: NDArray, fake: NDArray, sigmas: NDArray
 ) -> Float[np.ndarray, "s n"]:
-    """Of every real row under every σ."""
+    """Compute the log-likelihood of every real row under every σ."""
     real, fake = checked_pair(real, fake)
     sigmas = numbers("sigmas", sigmas)
     if sigmas.ndim != 1 or not sigmas.size:
         raise InputError(f"sigmas must be of shape (s,), s ≥ 1, got {sigmas.shape}.")
     for sigma in sigmas:
         check_positive("sigma", float(sigma))
-    center = real.mean(axis=0)  # products of what is far from 0 lose digits
+    center = real.mean(axis=0)  # products of points far from 0 lose digits
     real, fake = real - center, fake - center
     starts = range(0, len(real), CHUNK)
     with jax.enable_x64(True):
@@ -105,9 +105,9 @@ def _mixture(
     )
     squares = jnp.maximum(lengths - 2 * rows @ centers.T, 0)
 
-    def of_width(sigma: Array) -> Float[Array, " n"]:
+    def log_density(sigma: Array) -> Float[Array, " n"]:
         normalizer = centers.shape[1] / 2 * jnp.log(2 * jnp.pi * sigma**2)
         inside = logsumexp(-squares / (2 * sigma**2), axis=1)
         return inside - jnp.log(len(centers)) - normalizer
 
-    return jax.lax.map(of_width, sigmas)
+    return jax.lax.map(log_density, sigmas)

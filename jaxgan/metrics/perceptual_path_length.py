@@ -1,14 +1,15 @@
-"""Perceptual path length: how far images move while their latents move a little.
+"""Perceptual path length (PPL): change of the images along paths between latents.
 
-A smooth generator changes its images steadily between two latents; one that jumps, or
-shows things at neither end, has a long path. The step is so small that it must be seen
-in floats: an ε of 1e-4 changes most pixels by less than one level of 255, so in uint8
-the differences are rounding (one model had 31 in float32 and 1147 in uint8, by the
-documentation of torch-fidelity), and float16 or bfloat16 generators do the same.
+A smooth generator changes its images steadily between two latents. A generator that
+jumps, or shows objects that appear at neither end, has a long path. The images must be
+floats, because the step is small: an ε of 1e-4 changes most pixels by less than one
+level of 255, so differences of uint8 images are rounding errors. By the documentation
+of torch-fidelity one model had 31 in float32 and 1147 in uint8. Generators in float16
+or bfloat16 have the same problem.
 
-Published numbers use the LPIPS distance with VGG16 and the crops and resizing of each
-code, and differ in the ends too: StyleGAN draws t from [0, 1], torch-fidelity and
-torchmetrics leave it at 0. Compare only numbers of one recipe.
+Published numbers use the LPIPS distance with VGG16, and crops and resizing that differ
+between implementations. StyleGAN draws t from [0, 1]; torch-fidelity and torchmetrics
+fix it at 0. Compare only numbers from the same recipe.
 """
 
 from collections.abc import Callable
@@ -24,10 +25,10 @@ from jaxgan.metrics.checks import numbers
 from jaxgan.metrics.estimate import Estimate
 
 CHUNK = 256
-"""Latents at once."""
+"""Number of latents processed at once."""
 
 Path = Callable[[Array, Array, Array], Array]
-"""The point at t of the way from one latent to another, such as `sampling.lerp`."""
+"""`(start, end, t) -> point` between two latents, such as `interpolation.lerp`."""
 
 
 def perceptual_path_length(
@@ -40,29 +41,31 @@ def perceptual_path_length(
     discard: tuple[float, float] = (1.0, 99.0),
     seed: int = 0,
 ) -> Estimate:
-    """The mean squared speed of the images along paths between latents.
+    """Compute the mean squared speed of the images along paths between latents.
 
         PPL = E d(G(path(z₁, z₂, t)), G(path(z₁, z₂, t + ε))) / ε²,  t ~ U(0, 1)
 
-    `distance` is to be a squared one, as LPIPS is, so that the number does not depend
-    on ε. Distances outside the two percentiles are left out before the mean, as in
-    StyleGAN. The error is that of a trimmed mean: with the kept share s and every
-    distance moved to the nearest kept one, their standard deviation / (s √n).
+    `distance` must be a squared distance, as LPIPS is, so that the result does not
+    depend on ε. Distances outside the two percentiles are discarded before the mean, as
+    in StyleGAN. The error is that of a trimmed mean: the standard deviation of the
+    distances, clipped to the kept range, / (s √n), where s is the fraction kept.
 
     Args:
-        generate: `latents (k, d) -> images (k, …)`, floats that no rounding has passed.
-        start: z₁, latents from the prior.
-        end: z₂, others.
+        generate: `latents (k, d) -> images (k, …)`; the images must be unrounded
+            floats.
+        start: latents z₁ from the prior.
+        end: other latents z₂.
         distance: `(images (k, …), images (k, …)) -> (k,)`, squared.
         path: `jaxgan.sampling.interpolation.slerp` for normal latents, `lerp` for a
-            latent space of StyleGAN's kind, W.
-        epsilon: ε, the step.
-        discard: percentiles, lower and upper; (0.0, 100.0) keeps all.
-        seed: of t.
+            latent space like StyleGAN's W.
+        epsilon: step size ε.
+        discard: lower and upper percentile; (0.0, 100.0) keeps all distances.
+        seed: random seed of t.
 
     Raises:
-        InputError: if the latents are not two sets (n, d) alike with n ≥ 2, the
-            distances are not (k,) finite numbers, or another argument does not fit.
+        InputError: if the latents are not two sets of the same shape (n, d) with
+            n ≥ 2, the distances are not (k,) finite numbers, or another argument is
+            invalid.
 
     Reference: Karras et al. 2019, arXiv:1812.04948.
 
@@ -84,7 +87,7 @@ def perceptual_path_length(
     start, end = numbers("start", start), numbers("end", end)
     if start.ndim != 2 or start.shape != end.shape or len(start) < 2:
         raise InputError(
-            "start and end must be latents of one shape (n, d) with n ≥ 2, got "
+            "start and end must be latents of the same shape (n, d) with n ≥ 2, got "
             f"{start.shape} and {end.shape}."
         )
     if not 0 <= discard[0] < discard[1] <= 100:
@@ -99,8 +102,9 @@ def perceptual_path_length(
         squares.append(np.asarray(distance(generate(here), generate(there))))
         if squares[-1].shape != (len(here),) or not np.isfinite(squares[-1]).all():
             raise InputError(
-                f"distance must give one finite number for each of {len(here)} pairs, "
-                f"got {squares[-1].dtype} of shape {squares[-1].shape}."
+                "distance must return one finite number for each of "
+                f"{len(here)} pairs, got {squares[-1].dtype} of shape "
+                f"{squares[-1].shape}."
             )
     return _trimmed(np.concatenate(squares).astype(np.float64) / epsilon**2, discard)
 
@@ -108,7 +112,7 @@ def perceptual_path_length(
 def _points(
     path: Path, start: NDArray, end: NDArray, t: NDArray, epsilon: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two near points of every path, told apart in float64."""
+    """Compute two points at distance ε on every path, in float64."""
     with jax.enable_x64(True):
         ends = jnp.asarray(start, jnp.float64), jnp.asarray(end, jnp.float64)
         here, there = (path(*ends, jnp.asarray(at)) for at in (t, t + epsilon))
@@ -119,6 +123,7 @@ def _trimmed(values: NDArray, discard: tuple[float, float]) -> Estimate:
     low = np.percentile(values, discard[0], method="lower")
     high = np.percentile(values, discard[1], method="higher")
     kept = values[(values >= low) & (values <= high)]
-    share = len(kept) / len(values)
-    moved = np.clip(values, low, high).std(ddof=1)
-    return Estimate(float(kept.mean()), float(moved / (share * np.sqrt(len(values)))))
+    fraction = len(kept) / len(values)
+    deviation = np.clip(values, low, high).std(ddof=1)
+    error = deviation / (fraction * np.sqrt(len(values)))
+    return Estimate(float(kept.mean()), float(error))

@@ -1,13 +1,14 @@
-"""Precision and recall: are the fakes like reals, and are all kinds of reals made?
+"""Improved precision and recall: fidelity and diversity from k-NN manifolds.
 
-Around each real a ball reaches to its k-th nearest other real. Their union stands for
-where the reals live, and likewise for the fakes. One far outlier has a huge ball and
-can vouch for many fakes; density, of the same balls, suffers less from that.
+Around each real a ball reaches to its k-th nearest other real. The union of these balls
+estimates the manifold of the reals. The manifold of the fakes is estimated likewise. An
+outlier has a huge ball that can contain many fakes. Density, from the same balls, is
+less sensitive to outliers.
 
-Two traps. Some packages take the fakes first, and one, in its pre-releases, had the two
-names swapped, so published pairs may be. And equal distributions do not score 1: two
-samples of 500 points of one Gaussian score 0.98 in 2 dimensions and 0.64 in 64, at
-k = 3. So compare scores of one sample size and one extractor only.
+Two caveats. Some packages take the fakes first, and one, in its pre-releases, had the
+two names swapped, so published values may be swapped too. And equal distributions do
+not score 1: at k = 3, two samples of 500 points from the same Gaussian score 0.98 in 2
+dimensions and 0.64 in 64. So compare only scores of the same sample size and extractor.
 """
 
 from typing import NamedTuple
@@ -20,10 +21,10 @@ from jaxgan.metrics.nearest.manifold import Overlap, estimate, overlaps
 
 
 class PrecisionRecall(NamedTuple):
-    """Two shares, from 0 to 1.
+    """Precision and recall of fakes, from 0 to 1.
 
-    precision: of the fakes, in the balls of the reals.
-    recall:    of the reals, in the balls of the fakes.
+    precision: fraction of the fakes in the balls of the reals.
+    recall:    fraction of the reals in the balls of the fakes.
     """
 
     precision: Estimate
@@ -33,22 +34,22 @@ class PrecisionRecall(NamedTuple):
 def precision_recall(
     real: Real[np.ndarray, "n d"], fake: Real[np.ndarray, "m d"], k: int = 3
 ) -> PrecisionRecall:
-    """The share of fakes among the reals, and of reals among the fakes.
+    """Compute the precision and recall of fakes.
 
-        precision = share of fakes y with ‖y - x‖ ≤ rₖ(x) for some real x
-        recall    = share of reals x with ‖x - y‖ ≤ rₖ(y) for some fake y
+        precision = fraction of fakes y with ‖y - x‖ ≤ rₖ(x) for some real x
+        recall    = fraction of reals x with ‖x - y‖ ≤ rₖ(y) for some fake y
 
     where rₖ is the distance to the k-th nearest other point of the same set.
 
-    The errors are those of `jaxgan.metrics.nearest.manifold.estimate`.
+    The errors are computed by `jaxgan.metrics.nearest.manifold.estimate`.
 
     Args:
-        real: features, any numbers; computed in float64.
+        real: features, any real numbers; converted to float64.
         fake: likewise.
-        k: neighbors.
+        k: number of neighbors.
 
     Raises:
-        InputError: if the features are not comparable, a set has k examples or fewer,
+        InputError: if the features cannot be compared, a set has k examples or fewer,
             or k is not an integer of at least 1.
 
     Reference: Kynkäänniemi et al. 2019, arXiv:1904.06991.
@@ -64,12 +65,12 @@ def precision_recall(
 
 
 def precision_recall_of(overlap: Overlap) -> PrecisionRecall:
-    """Precision and recall where it is known who lies in whose ball.
+    """Compute precision and recall from an `Overlap`.
 
     Args:
-        overlap: from `overlaps`, which serves density and coverage too.
+        overlap: from `overlaps`; density and coverage can be computed from it too.
     """
     return PrecisionRecall(
-        estimate(overlap, lambda part: (part.fakes_held > 0).mean()),
-        estimate(overlap, lambda part: part.reals_held.mean()),
+        estimate(overlap, lambda part: (part.fakes_contained > 0).mean()),
+        estimate(overlap, lambda part: part.reals_contained.mean()),
     )

@@ -1,8 +1,9 @@
-"""Scores that carry the protocol by which they were taken.
+"""Scores and the protocol that each was measured with.
 
-The same images score differently by another extractor, resizing, reference or number of
-samples: CIFAR-10's Fréchet distances move by a factor of two. So a score is saved with
-all of these, and scores that differ in one of them are not compared.
+A score of the same images changes with the extractor, the resizing, the reference and
+the number of samples: Fréchet distances on CIFAR-10 move by a factor of two. A score is
+therefore saved with all of these, and scores that differ in one of them are not
+compared.
 """
 
 import dataclasses
@@ -19,39 +20,39 @@ from jaxgan.metrics.estimate import Estimate
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """How a score was taken: scores compare if all of this is alike."""
+    """Measurement protocol of a score; scores with equal protocols are comparable."""
 
     metric: str  # with its parameters
     extractor: str  # the network that made the features
     weights: str  # SHA-256 of its weights
-    resizer: str  # how images reached its size
-    images: str  # size and channels as they were given to it
+    resizer: str  # method that resized the images for the extractor
+    images: str  # size and channels of the images before resizing
     reference: str  # data set and split of the reals, and a hash of their pixels
-    reals: int  # how many
-    fakes: int  # how many
-    quantized: bool  # were the fakes rounded to uint8?
-    output: str = "samples"  # of the game
-    examples: str = ""  # a hash of what the fakes were made of
+    reals: int  # number of reals
+    fakes: int  # number of fakes
+    quantized: bool  # True if the fakes were rounded to uint8
+    output: str = "samples"  # name of the game's output
+    examples: str = ""  # hash of the examples that the fakes were made from
 
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """A measured number, by what protocol, and of what.
+    """A metric's value with its protocol and the samples it was computed on.
 
-    What follows the protocol is recorded and does not stop a comparison: what is
-    compared differs in it.
+    The fields after the protocol are recorded, but scores may differ in them and still
+    be compared.
     """
 
     name: str
     value: float
-    error: float  # standard error; NaN where it is not known
+    error: float  # standard error; NaN if unknown
     protocol: Protocol
     of: str  # samples, a folder with a hash of its pixels, or other reals
-    step: int  # of the run that made the fakes; 0 where there is none
-    seed: int  # of the fakes
+    step: int  # of the run that generated the fakes; 0 without a run
+    seed: int  # that the fakes were sampled with
     versions: dict[str, str]
 
-    # JSON has no infinity: it is written as a string, and read back.
+    # JSON has no infinity, so it is written and read as a string.
     __pydantic_config__ = pydantic.ConfigDict(ser_json_inf_nan="strings")
 
 
@@ -61,37 +62,38 @@ _SCORE: pydantic.TypeAdapter[Measurement] = pydantic.TypeAdapter(Measurement)
 
 
 def check_alike(scores: Mapping[str, Measurement]) -> None:
-    """Refuse to compare scores that were not taken alike.
+    """Check that scores share one protocol.
 
     Args:
-        scores: by what they are called in the message.
+        scores: by the label that identifies each in the error message.
 
     Raises:
-        InputError: if they differ in a field of their protocols, which it names.
+        InputError: if two protocols differ; the message names the field.
     """
     (label, first), *others = scores.items()
     for other_label, other in others:
         for field, value in dataclasses.asdict(first.protocol).items():
-            if (unlike := getattr(other.protocol, field)) != value:
+            if (different := getattr(other.protocol, field)) != value:
                 raise InputError(
-                    f"{first.name}: scores taken by unlike protocols do not compare; "
-                    f"{field} is {value!r} of {label} and {unlike!r} of {other_label}."
+                    f"{first.name}: scores with different protocols cannot be "
+                    f"compared; {field} is {value!r} for {label} and {different!r} "
+                    f"for {other_label}."
                 )
 
 
 def difference(one: Measurement, other: Measurement) -> Estimate:
-    """`one - other`, with the standard error of a difference of independent scores.
+    """Subtract two scores, with the standard error for independent scores.
 
-    Two scores against the same reals share the part of their errors that is of those:
-    the error is too large then rather than too small.
+    Two scores against the same reals share the part of their errors that comes from the
+    reals. The error is then too large rather than too small.
 
     Raises:
-        InputError: if they were not taken by one protocol.
+        InputError: if their protocols differ.
 
         >>> import dataclasses
         >>> from jaxgan.metrics.protocol import Protocol, Measurement, difference
-        >>> how = Protocol("fd", "pixels", "", "none", "8×8×1", "digits", 9, 9, True)
-        >>> a = Measurement("fd", 8.0, 0.3, how, "samples", 100, 0, {})
+        >>> same = Protocol("fd", "pixels", "", "none", "8×8×1", "digits", 9, 9, True)
+        >>> a = Measurement("fd", 8.0, 0.3, same, "samples", 100, 0, {})
         >>> difference(a, dataclasses.replace(a, value=7.0, error=0.4))
         Estimate(value=1.0, error=0.5)
     """
@@ -100,22 +102,22 @@ def difference(one: Measurement, other: Measurement) -> Estimate:
 
 
 def write_scores(path: Path, scores: Sequence[Measurement]) -> None:
-    """Append scores to a file, a line of JSON each."""
+    """Append scores to a JSON Lines file."""
     with path.open("a+b") as file:
         if file.tell() and path.read_bytes()[-1:] != b"\n":
-            file.write(b"\n")  # after a line that a kill has torn
+            file.write(b"\n")  # after a line that was cut off by a killed process
         for score in scores:
             file.write(_SCORE.dump_json(score) + b"\n")
 
 
 def read_scores(path: Path) -> list[Measurement]:
-    """The scores of a file; what are none, torn by a kill, are told and left out."""
-    scores, left_out = [], 0
+    """Read the scores of a JSON Lines file; log and skip lines that are not scores."""
+    scores, skipped = [], 0
     for line in path.read_bytes().splitlines() if path.exists() else []:
         try:
             scores.append(_SCORE.validate_json(line))
         except pydantic.ValidationError:
-            left_out += 1
-    if left_out:
-        _LOG.warning("%s: lines that are no scores: %d", path, left_out)
+            skipped += 1
+    if skipped:
+        _LOG.warning("%s: skipped lines that are not scores: %d", path, skipped)
     return scores

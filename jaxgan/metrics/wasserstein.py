@@ -1,9 +1,10 @@
-"""Wasserstein distances of two sets, exact: what it costs to move one onto the other.
+"""Exact Wasserstein distances between two sets (optimal transport).
 
-The empirical distance in d dimensions is biased: between two sets of n drawn from one
-distribution it is not 0 but falls as n^(-1/d) for d ≥ 3 (as n^(-½) on a line), so in
-the space of an extractor it says mostly how many examples there were. Compare distances
-of one sample size, or use `sliced_wasserstein`, whose bias falls as n^(-½) in any d.
+The empirical distance in d dimensions is biased: between two samples of n from the same
+distribution it is not 0 but falls as n^(-1/d) for d ≥ 3 (as n^(-½) on a line). In the
+space of a feature extractor it therefore depends mostly on the number of examples.
+Compare distances of the same sample size, or use `sliced_wasserstein`, whose bias falls
+as n^(-½) in any dimension.
 
 Errors come from the dual problem. With optimal potentials u and v, the cost is
 mean u + mean v, and to first order a new sample changes it only through these means:
@@ -12,8 +13,8 @@ mean u + mean v, and to first order a new sample changes it only through these m
 
 In simulations of normal samples (n from 50 to 500, on a line, in 2 and in 10
 dimensions) this was 0.9 to 1.2 times the true standard deviation where the
-distributions differ by more than the bias, and up to 1.7 times where they do not: near
-0 it is too large, never too small. The bias itself is not in it.
+distributions differ by more than the bias, and up to 1.7 times where they do not. So
+for distances near 0 it is too large, never too small. It does not include the bias.
 """
 
 import math
@@ -31,25 +32,25 @@ from jaxgan.metrics.checks import checked_pair
 from jaxgan.metrics.estimate import Estimate
 
 LARGEST_ASSIGNMENT = 2_000
-"""Examples a set, of sets of one size."""
+"""Maximum number of examples in a set, for two sets of the same size."""
 
 LARGEST_PROGRAM = 100_000
-"""Pairs of one real and one fake, of sets of different sizes."""
+"""Maximum number of pairs of a real and a fake, for sets of different sizes."""
 
 
 def wasserstein_1d(
     real: Real[np.ndarray, " n"], fake: Real[np.ndarray, " m"]
 ) -> Estimate:
-    """The Wasserstein-1 distance on a line, in the units of the numbers.
+    """Compute the Wasserstein-1 distance in one dimension, in the units of the numbers.
 
         W₁ = ∫ |F(t) - G(t)| dt,  F and G the distribution functions
 
-    For sets of one size it is the mean of |x₍ᵢ₎ - y₍ᵢ₎|, both sorted. Between two sets
-    of n standard normal numbers it is about 1.8 / √n.
+    For sets of the same size it is the mean of |x₍ᵢ₎ - y₍ᵢ₎|, both sorted. Between two
+    sets of n standard normal numbers it is about 1.8 / √n.
 
     Args:
         real: numbers.
-        fake: numbers, as many or not.
+        fake: numbers; their count may differ.
 
     Raises:
         InputError: if a set is not of shape (n,) with n ≥ 2, holds a number that is not
@@ -67,7 +68,7 @@ def wasserstein_1d(
         if side.ndim != 1:
             raise InputError(
                 f"{name} must be numbers of shape (n,), got {side.shape}; for rows "
-                "of features take earth_movers_distance or sliced_wasserstein."
+                "of features use earth_movers_distance or sliced_wasserstein."
             )
     x, y = checked_pair(real[:, None], fake[:, None])
     return rooted(*transport_on_a_line(x[:, 0], y[:, 0], p=1), p=1)
@@ -76,13 +77,14 @@ def wasserstein_1d(
 def earth_movers_distance(
     real: Real[np.ndarray, "n d"], fake: Real[np.ndarray, "m d"], p: int = 1
 ) -> Estimate:
-    """The Wasserstein-p distance of two small sets in d dimensions.
+    """Compute the exact Wasserstein-p distance of two small sets in d dimensions.
 
         W_p = (min over plans π of Σ π_ij ‖xᵢ - yⱼ‖^p)^(1/p)
 
-    where a plan has row sums 1/n and column sums 1/m. Sets of one size are matched one
-    to one (2,000 in the plane took 12 s of one core, in ten dimensions 1 s), others by
-    a linear program, which is slower. Read the bias above before the number.
+    where a plan has row sums 1/n and column sums 1/m. Sets of the same size are matched
+    one to one (2,000 in the plane took 12 s of one core, in ten dimensions 1 s). Others
+    are solved by a linear program, which is slower. The distance is biased; see the
+    module's docstring.
 
     Args:
         real: rows of features.
@@ -90,8 +92,8 @@ def earth_movers_distance(
         p: 1 or 2.
 
     Raises:
-        InputError: if the features do not fit, p is not 1 or 2, the sets are of one
-            size above 2,000, or of two sizes with n·m above 100,000.
+        InputError: if `checked_pair` rejects the features, p is not 1 or 2, the sets
+            have the same size above 2,000, or different sizes with n·m above 100,000.
 
     Reference: Villani 2009, "Optimal Transport"; for the error, del Barrio & Loubes
     2019, arXiv:1705.01299, who treat p = 2.
@@ -107,43 +109,45 @@ def earth_movers_distance(
     n, m = len(real), len(fake)
     if n == m > LARGEST_ASSIGNMENT:
         raise InputError(
-            f"real and fake have {n} examples each, and an exact matching takes at "
-            f"most {LARGEST_ASSIGNMENT}: take fewer, or sliced_wasserstein."
+            f"real and fake have {n} examples each, and exact matching supports at "
+            f"most {LARGEST_ASSIGNMENT}: use fewer, or sliced_wasserstein."
         )
     if n != m and n * m > LARGEST_PROGRAM:
         raise InputError(
-            f"real and fake make {n} x {m} pairs, and the linear program takes at most "
-            f"{LARGEST_PROGRAM}: take fewer, as many of each, or sliced_wasserstein."
+            f"real and fake make {n} x {m} pairs, and the linear program supports at "
+            f"most {LARGEST_PROGRAM}: use fewer, sets of equal size, or "
+            "sliced_wasserstein."
         )
     costs = cdist(real, fake, "euclidean" if p == 1 else "sqeuclidean")
-    return rooted(*(_matched(costs) if n == m else _planned(costs)), p=p)
+    cost, u, v = _solve_assignment(costs) if n == m else _solve_program(costs)
+    return rooted(cost, u, v, p)
 
 
 def transport_on_a_line(
     x: Float[np.ndarray, " n"], y: Float[np.ndarray, " m"], p: int
 ) -> tuple[float, Float[np.ndarray, " n"], Float[np.ndarray, " m"]]:
-    """W_p^p on a line, and optimal potentials in the order of x and of y.
+    """Compute W_p^p in one dimension, and optimal potentials in the order of x and y.
 
-    The plan goes through both sorted sets from below, and the potentials follow it: u
-    rises by what the cost does where the plan goes on to the next x, v where it goes on
-    to the next y.
+    The plan visits both sorted sets in ascending order, and the potentials follow it: u
+    changes by the change of the cost where the plan moves to the next x, and v where it
+    moves to the next y.
     """
-    i, j, mass, of_x = _staircase(len(x), len(y))
+    i, j, mass, next_x = _staircase(len(x), len(y))
     by_x, by_y = np.argsort(x), np.argsort(y)
     costs = np.abs(x[by_x][i] - y[by_y][j]) ** p
     rises = np.diff(costs)
     u, v = np.zeros(len(x)), np.full(len(y), costs[0])
-    u[by_x[1:]] = np.cumsum(rises[of_x])
-    v[by_y[1:]] += np.cumsum(rises[~of_x])
+    u[by_x[1:]] = np.cumsum(rises[next_x])
+    v[by_y[1:]] += np.cumsum(rises[~next_x])
     return float(mass @ costs), u, v
 
 
 def rooted(
     cost: float, u: NDArray, v: NDArray, p: int, spread: float = 0.0
 ) -> Estimate:
-    """W_p from W_p^p with its potentials; `spread` is a variance to be added.
+    """Convert W_p^p and its potentials to W_p; `spread` is added to the variance.
 
-    At 0 the root has no slope, so for p = 2 the error is not known.
+    At 0 the root has no finite slope, so for p = 2 the error is NaN.
     """
     value = float(max(cost, 0.0) ** (1 / p))
     error = np.sqrt(u.var(ddof=1) / len(u) + v.var(ddof=1) / len(v) + spread)
@@ -152,10 +156,10 @@ def rooted(
 
 
 def check_power(p: int) -> None:
-    """Refuse a power that is not 1 or 2.
+    """Check that the power p is 1 or 2.
 
     Raises:
-        InputError: if it is not.
+        InputError: if it is neither.
     """
     if p not in (1, 2):
         raise InputError(f"p must be 1 or 2, got {p!r}.")
@@ -167,25 +171,26 @@ def _staircase(
 ) -> tuple[
     NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]
 ]:
-    """Which (i, j) of n and m sorted points the plan visits, in order, and its masses.
+    """Compute the cells (i, j) of the monotone plan of n and m sorted points.
 
-    Of each step: whether it goes on to the next i; where both end at once, i goes first
-    and the cell between has no mass.
+    Returns i, j and the mass of each cell in order, and for each step True if it moves
+    to the next i. Where both points end at once, i moves first, and the cell between
+    has no mass.
     """
     ends = np.concatenate([np.arange(1, n) * m, np.arange(1, m) * n])
-    of_x = np.repeat([True, False], [n - 1, m - 1])
+    next_x = np.repeat([True, False], [n - 1, m - 1])
     order = np.argsort(ends, kind="stable")
-    ends, of_x = ends[order], of_x[order]
-    i, j = (np.concatenate([[0], np.cumsum(steps)]) for steps in (of_x, ~of_x))
+    ends, next_x = ends[order], next_x[order]
+    i, j = (np.concatenate([[0], np.cumsum(steps)]) for steps in (next_x, ~next_x))
     mass = np.diff(np.concatenate([[0], ends, [n * m]])) / (n * m)
-    return i, j, mass, of_x
+    return i, j, mass, next_x
 
 
-def _matched(costs: NDArray) -> tuple[float, NDArray, NDArray]:
-    """The best matching of n to n, and potentials, which it determines.
+def _solve_assignment(costs: NDArray) -> tuple[float, NDArray, NDArray]:
+    """Find the optimal matching of n to n points, and its potentials.
 
-    uᵢ + vⱼ ≤ cᵢⱼ, with equality where i is matched with j, says that u is a shortest
-    path: uᵢ ≤ uₖ + cᵢⱼ - cₖⱼ for the k whose match is j.
+    The conditions uᵢ + vⱼ ≤ cᵢⱼ, with equality where i is matched with j, make u a
+    vector of shortest-path lengths: uᵢ ≤ uₖ + cᵢⱼ - cₖⱼ for the k matched with j.
     """
     _, match = linear_sum_assignment(costs)
     own = costs[np.arange(len(costs)), match]
@@ -201,8 +206,8 @@ def _matched(costs: NDArray) -> tuple[float, NDArray, NDArray]:
     return float(own.mean()), u, v
 
 
-def _planned(costs: NDArray) -> tuple[float, NDArray, NDArray]:
-    """The best plan from n to m equally heavy points, by linear programming."""
+def _solve_program(costs: NDArray) -> tuple[float, NDArray, NDArray]:
+    """Find the optimal plan between n and m points by linear programming."""
     n, m = costs.shape
     row_sums = sparse.kron(sparse.eye_array(n), np.ones((1, m)))
     column_sums = sparse.kron(np.ones((1, n)), sparse.eye_array(m))

@@ -1,1 +1,1 @@
-"""What a run leaves to be read: its log, figures and tables."""
+"""Reports of a run: log, figures and tables."""

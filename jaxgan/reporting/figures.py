@@ -13,24 +13,24 @@ from PIL import Image, ImageDraw, ImageFont
 from jaxgan.errors import InputError
 
 GAP = 5
-"""Pixels between the images of a grid."""
+"""Space between the images of a grid, in pixels."""
 
 
 def image_grid(
     images: Float[np.ndarray, "n h w c"] | UInt8[np.ndarray, "n h w c"],
     columns: int | None = None,
 ) -> Image.Image:
-    """Lay images out in rows, with white space around each.
+    """Arrange images in a grid, with white space around each.
 
-    Images smaller than 32 pixels are enlarged by a whole factor, so that their pixels
-    can be seen.
+    Images smaller than 32 pixels are enlarged by an integer factor, so that their
+    pixels are visible.
 
     Args:
-        images: in [-1, 1] or uint8, of 1 or 3 channels.
-        columns: by default about as many as rows.
+        images: images in [-1, 1] or uint8, with 1 or 3 channels.
+        columns: number of columns; by default about the number of rows.
 
     Raises:
-        InputError: if the images are not of that shape.
+        InputError: if the images are not of shape (n, h, w, 1) or (n, h, w, 3).
     """
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
         raise InputError(
@@ -55,17 +55,17 @@ def image_grid(
 
 
 def check_picture(name: str, path: Path) -> None:
-    """Refuse a file that no picture can be saved in.
+    """Check that a path has the extension of an image format that can be written.
 
     Raises:
-        InputError: if its ending is not that of a picture.
+        InputError: if it does not.
     """
     if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
-        raise InputError(f"{name}: {path} must end as a picture does, in .png for one.")
+        raise InputError(f"{name}: {path} must end as a picture does, such as in .png.")
 
 
 def contact_strip(pictures: Sequence[Path], height: int = 320) -> Image.Image:
-    """Saved pictures side by side, each under its file's number: the steps it shows."""
+    """Place saved pictures side by side, each under the step in its file name."""
     caption = 24
     panels = []
     for path in pictures:
@@ -89,7 +89,7 @@ def contact_strip(pictures: Sequence[Path], height: int = 320) -> Image.Image:
 def scatter(
     points: Float[np.ndarray, "n 2"], marks: Float[np.ndarray, "k 2"]
 ) -> Image.Image:
-    """Points of the plane as dots, over crosses at some marks, such as modes."""
+    """Plot points as dots, over crosses at marks such as modes."""
     from matplotlib.figure import Figure  # half a second to import
 
     figure = Figure(figsize=(3.2, 3.2), dpi=100, layout="constrained")
@@ -98,17 +98,17 @@ def scatter(
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
     axes.plot(*marks.T, "x", color="tab:red", markersize=8)
     axes.plot(*points.T, ".", color="black", markersize=2, alpha=0.4)
-    return _rendered(figure)
+    return _render(figure)
 
 
 def curves(
     lines: Mapping[str, Sequence[Mapping[int, Mapping[str, float]]]],
 ) -> Image.Image:
-    """What runs measured over their steps: the mean, in a band of its standard error.
+    """Plot the mean of several runs over steps, with a band of one standard error.
 
     Args:
-        lines: for each line, by its label, `{step: {name: number}}` of some runs; every
-            name has a panel.
+        lines: for each line, by label, a `{step: {name: number}}` for every run; each
+            name gets a panel.
     """
     from matplotlib.figure import Figure
 
@@ -128,10 +128,10 @@ def curves(
                     axes.fill_between(steps, mean - error, mean + error, alpha=0.3)
         axes.set(title=name, xlabel="step", xscale="log")
     axes.legend(fontsize=7)
-    return _rendered(figure)
+    return _render(figure)
 
 
-def _rendered(figure: Any) -> Image.Image:
+def _render(figure: Any) -> Image.Image:
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return Image.open(file).convert("RGB")

@@ -1,4 +1,4 @@
-"""Read and write a run's log: a line of JSON a step, and TensorBoard's files."""
+"""Read and write a run's log: JSON Lines and TensorBoard event files."""
 
 import contextlib
 import json
@@ -12,17 +12,17 @@ from jaxgan.types import Info
 Row = dict[str, float]
 
 Log = Callable[[int, Row], None]
-"""`(step, row)`, writes a row somewhere."""
+"""`(step, row)`; a function that writes a row of a log."""
 
 
 def flatten(info: Info) -> Row:
-    """Everything a step reports, by name: `discriminator/r1`, `generator/gradient`."""
+    """Flatten a step's report to names such as `discriminator/r1`."""
     row: Row = {}
     for player, terms in info.losses.items():
         row |= {f"{player}/{term}": float(value) for term, value in terms.items()}
         row[f"{player}/gradient"] = float(info.gradient_norms[player])
-        told = info.diagnostics[player]
-        row |= {f"{player}/{name}": float(value) for name, value in told.items()}
+        diagnostics = info.diagnostics[player]
+        row |= {f"{player}/{name}": float(value) for name, value in diagnostics.items()}
     return row
 
 
@@ -34,12 +34,12 @@ def write_row(path: Path, step: int, row: Mapping[str, float]) -> None:
 
 
 def finite_or_none(row: Row) -> dict[str, float | None]:
-    """A row as JSON can hold it, which knows no infinity."""
+    """Replace values that are not finite, which JSON cannot represent, by None."""
     return {k: v if math.isfinite(v) else None for k, v in row.items()}
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """All whole lines of `metrics.jsonl`; a torn or damaged line is left out."""
+    """Read all complete lines of `metrics.jsonl`; skip truncated or damaged ones."""
     rows = []
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     for line in text.splitlines():
@@ -51,7 +51,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def rewind(path: Path, step: int) -> None:
-    """Forget the lines after a step, which a resumed run will write again."""
+    """Delete the lines after a step, which a resumed run will write again."""
     kept = [row for row in read_rows(path) if row["step"] <= step]
     if path.exists():
         fresh = path.with_suffix(".tmp")
@@ -61,7 +61,7 @@ def rewind(path: Path, step: int) -> None:
 
 @contextlib.contextmanager
 def event_file(directory: Path, step: int) -> Iterator[Log]:
-    """TensorBoard's log, a scalar for each name; what it had after `step` is forgotten.
+    """Open a TensorBoard log of scalars; entries after `step` are purged.
 
     >>> import tempfile
     >>> from pathlib import Path

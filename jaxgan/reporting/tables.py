@@ -7,7 +7,9 @@ import numpy as np
 
 
 def mean_and_error(values: Sequence[float] | Sequence[int]) -> str:
-    """Mean ± standard error; one number has no error, and none is a dash.
+    """Format the mean ± standard error of numbers.
+
+    A single number is formatted without an error, and an empty sequence as a dash.
 
     >>> from jaxgan.reporting.tables import mean_and_error
     >>> mean_and_error([93.0, 95.5, 91.7]), mean_and_error([8.0, 8.0])
@@ -22,9 +24,9 @@ def mean_and_error(values: Sequence[float] | Sequence[int]) -> str:
 
 
 def with_error(value: float, error: float) -> str:
-    """A number to two digits of its standard error; four digits if that is unknown.
+    """Round a number to two digits of its standard error, or to four without one.
 
-    Before the point no digit of the number is left out.
+    Digits before the decimal point are never dropped.
 
     >>> from jaxgan.reporting.tables import with_error
     >>> with_error(0.97318, 0.0016), with_error(8.475, float("nan"))

@@ -1,1 +1,1 @@
-"""Outputs of trained games: samples, and paths between latents."""
+"""Sampling from trained games, and interpolation between latents."""

@@ -1,7 +1,7 @@
-"""Inputs of `jaxgan sample`: labels, captions, images of one's own.
+"""Inputs of `jaxgan sample`: labels, captions and images given by the user.
 
-Outputs are made of held-out examples. What is asked for on the command line takes the
-place of a leaf of these: an `Input` says which, and how a word is read into rows.
+Outputs are made from held-out examples. A value given on the command line replaces a
+leaf of these examples. An `Input` defines which leaf, and how to parse a word to rows.
 
     inputs={"label": label(range(10))}                  --label 3 7
     inputs={"image": images()}                          --image photos/
@@ -22,28 +22,28 @@ from jaxgan.errors import InputError
 from jaxgan.types import Batch, Tree
 
 At = Callable[[Batch], Tree]
-"""The leaf of a batch that an input takes the place of."""
+"""A function that returns the leaf of a batch that an input replaces."""
 
 
 def first_condition(batch: Batch) -> Tree:
-    """The leaf where a label usually is."""
+    """Return the first condition, usually a label."""
     return batch.condition[0]
 
 
 def the_real(batch: Batch) -> Tree:
-    """The examples themselves, which an image-to-image game is given."""
+    """Return the examples themselves, the input of an image-to-image game."""
     return batch.real
 
 
 class Input(NamedTuple):
-    """Something that can be asked for by words.
+    """A command-line input that replaces a leaf of the examples.
 
-    read: `(word) -> rows (n, …)`, for the leaf's place.
-    at:   the leaf.
-    help: for `jaxgan sample --help`.
-    any_size: rows need not have the height and width of the leaf's (b, h, w, c): the
-        networks take any.
-    counts: as many rows are made as are given, unless a count is asked for.
+    read:     `(word) -> rows (n, …)`, a function that parses a word.
+    at:       function that returns the leaf to replace.
+    help:     help text for `jaxgan sample --help`.
+    any_size: True if rows may differ from the leaf (b, h, w, c) in height and width,
+              because the networks accept any size.
+    counts:   True if by default as many outputs are generated as rows are given.
     """
 
     read: Callable[[str], NDArray]
@@ -54,11 +54,11 @@ class Input(NamedTuple):
 
 
 def label(classes: Sequence[object], at: At = first_condition) -> Input:
-    """A class, by its number or its name.
+    """Make an input for a class, given by its number or its name.
 
     Args:
-        classes: their names, in the order of the integers that stand for them.
-        at: the leaf, integers (b,).
+        classes: names of the classes, in the order of their numbers.
+        at: function that returns the leaf, integers (b,).
 
         >>> from jaxgan.sampling.inputs import label
         >>> label(["cat", "dog"]).read("dog").tolist()
@@ -73,26 +73,26 @@ def label(classes: Sequence[object], at: At = first_condition) -> Input:
             return np.array([int(word)])
         raise InputError(f"there is no class {word!r}; there are {', '.join(names)}.")
 
-    few = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    return Input(read, at, f"Classes to make, by name or number: {few}.")
+    first_names = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return Input(read, at, f"Classes to make, by name or number: {first_names}.")
 
 
 def caption(encode: Callable[[str], NDArray], at: At = first_condition) -> Input:
-    """A text.
+    """Make an input for a text.
 
     Args:
-        encode: from the text to a row, without b.
-        at: the leaf.
+        encode: function from a text to one row, without a batch axis.
+        at: function that returns the leaf.
     """
     return Input(lambda word: encode(word)[None], at, "Texts to make images of.")
 
 
 def images(at: At = the_real, any_size: bool = False) -> Input:
-    """Images of one's own: all of a folder, as they are, in [-1, 1].
+    """Make an input for all images of a folder, scaled to [-1, 1] but not resized.
 
     Args:
-        at: the leaf, (b, h, w, c).
-        any_size: whether the networks take images of any size.
+        at: function that returns the leaf, (b, h, w, c).
+        any_size: True if the networks accept images of any size.
     """
 
     def read(word: str) -> NDArray:
@@ -104,7 +104,8 @@ def images(at: At = the_real, any_size: bool = False) -> Input:
         shapes = sorted({row.shape for row in rows})
         if len(shapes) > 1:
             raise InputError(
-                f"{path} holds images of several sizes, {shapes[:3]}; make them alike."
+                f"{path} holds images of several sizes, {shapes[:3]}; make all images "
+                "the same size."
             )
         return as_float(np.stack(rows))
 
@@ -112,10 +113,10 @@ def images(at: At = the_real, any_size: bool = False) -> Input:
 
 
 def check_inputs(inputs: Mapping[str, Input], examples: Batch) -> None:
-    """Refuse inputs that take the place of nothing.
+    """Check that every input replaces a leaf of the examples.
 
     Raises:
-        InputError: if what an input's `at` returns is not a leaf of the examples.
+        InputError: if the `at` of an input does not return a leaf of the examples.
     """
     for name, each in inputs.items():
         try:
@@ -124,25 +125,25 @@ def check_inputs(inputs: Mapping[str, Input], examples: Batch) -> None:
             target = None
         if not any(target is leaf for leaf in jax.tree.leaves(examples)):
             raise InputError(
-                f"inputs: the place of {name!r} is no leaf of the examples, so it "
-                "would change nothing; let `at` return one, such as batch.condition[0]."
+                f"inputs: `at` of {name!r} does not return a leaf of the examples, so "
+                "it would change nothing; return one, such as batch.condition[0]."
             )
 
 
 def read_inputs(
     inputs: Mapping[str, Input], asked: Mapping[str, Sequence[str]]
 ) -> dict[str, NDArray]:
-    """The rows that words ask for, by input.
+    """Parse the words given for each input to rows.
 
     Raises:
-        InputError: if there is no such input, or a word cannot be read.
+        InputError: if there is no such input, or a word cannot be parsed.
     """
     given = {}
     for name, words in asked.items():
         if name not in inputs:
             known = ", ".join(f"--{n}" for n in sorted(inputs)) or "none"
             raise InputError(
-                f"--{name}: there is no such input here; there is {known}."
+                f"--{name}: there is no such input here; the inputs are {known}."
             )
         try:
             rows = [inputs[name].read(word) for word in words]
@@ -155,10 +156,10 @@ def read_inputs(
 def put_inputs(
     inputs: Mapping[str, Input], given: Mapping[str, NDArray], batch: Batch
 ) -> Batch:
-    """Examples with what is given in the place of theirs, again from the first row.
+    """Replace leaves of the examples by the given rows, repeated as needed.
 
     Raises:
-        InputError: if rows have another shape than those whose place they take.
+        InputError: if rows differ in shape from the rows they replace.
     """
     for name, rows in given.items():
         old = np.asarray(inputs[name].at(batch))
@@ -172,15 +173,15 @@ def put_inputs(
 
 
 def _check_shape(name: str, each: Input, new: NDArray, old: NDArray) -> None:
-    made, wanted = new.shape[1:], old.shape[1:]
-    if each.any_size and len(made) == 3:
-        if made[-1] != wanted[-1]:
+    given, expected = new.shape[1:], old.shape[1:]
+    if each.any_size and len(given) == 3:
+        if given[-1] != expected[-1]:
             raise InputError(
-                f"--{name}: the images have {made[-1]} channels, but the networks take "
-                f"{wanted[-1]}."
+                f"--{name}: the images have {given[-1]} channels, but the networks "
+                f"take {expected[-1]}."
             )
-    elif made != wanted:
+    elif given != expected:
         raise InputError(
-            f"--{name}: what is given has shape {made}, but it takes the place of "
-            f"{wanted}; give it in that shape."
+            f"--{name}: the rows have shape {given}, but they must have shape "
+            f"{expected}."
         )

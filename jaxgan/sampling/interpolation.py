@@ -1,4 +1,4 @@
-"""The ways between latents: straight, along the sphere, and along one leaf of many."""
+"""Interpolation between latents (lerp, slerp), and traversal of one latent leaf."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from jaxgan.errors import InputError
 from jaxgan.types import Game, Tree
 
 DRAWS = 1000
-"""Of the prior, to see what a leaf may be."""
+"""Number of prior samples drawn to determine the range of a leaf."""
 
 Path = Callable[[Array, Array, Array], Array]
 """`(start, end, t) -> point`: `lerp` or `slerp`."""
@@ -21,10 +21,10 @@ Path = Callable[[Array, Array, Array], Array]
 def lerp(
     start: Float[Array, "... d"], end: Float[Array, "... d"], t: float | Array
 ) -> Float[Array, "... d"]:
-    """The straight way: (1 - t)·start + t·end.
+    """Interpolate linearly: (1 - t)·start + t·end.
 
-    In many dimensions it leaves the shell where normal latents live: its middle is
-    shorter than either end by a factor of about √2.
+    In many dimensions normal latents lie near a sphere, which the line leaves: its
+    midpoint is shorter than either end by a factor of about √2.
 
         >>> import jax.numpy as jnp
         >>> from jaxgan.sampling.interpolation import lerp
@@ -37,11 +37,12 @@ def lerp(
 def slerp(
     start: Float[Array, "... d"], end: Float[Array, "... d"], t: float | Array
 ) -> Float[Array, "... d"]:
-    """The way along the sphere, for normal latents.
+    """Interpolate spherically, for normal latents.
 
         sin((1-t)ω)/sin ω · start + sin(tω)/sin ω · end,  ω the angle between them
 
-    Latents along one line, for which ω is 0 or π, are joined by `lerp`.
+    Where ω is 0 or π, so that the latents are on a line through the origin, `lerp` is
+    used.
 
     Reference: White 2016, arXiv:1609.04468.
 
@@ -52,7 +53,7 @@ def slerp(
         [0.7071, 0.7071]
     """
     u, v = (x / jnp.maximum(_length(x), 1e-12) for x in (start, end))
-    # Not by the arccosine, which loses half of all digits near 0 and π.
+    # The arccosine would lose half of all digits near 0 and π.
     angle = 2 * jnp.arctan2(_length(u - v), _length(u + v))
     straight = jnp.sin(angle) < 1e-4
     sine = jnp.where(straight, 1.0, jnp.sin(angle))
@@ -65,19 +66,21 @@ def _length(x: Float[Array, "*n d"]) -> Float[Array, "*n 1"]:
 
 
 def interpolate(latents: Tree, path: Path, steps: int) -> Tree:
-    """Rows of ways from each of the first half of some latents to one of the second.
+    """Interpolate from each latent of the first half to one of the second half.
 
     Args:
-        latents: 2·n of them.
-        path: `lerp` or `slerp`, along the last axis of each leaf.
-        steps: on the way, both ends included.
+        latents: 2·n latents.
+        path: `lerp` or `slerp`, applied along the last axis of each leaf.
+        steps: number of points on each path, both ends included.
 
     Returns:
-        n·steps latents, way after way.
+        n·steps latents, path after path.
     """
 
     def walk(leaf: Array) -> Array:
-        if not jnp.issubdtype(leaf.dtype, jnp.floating):  # classes, say: the start's
+        if not jnp.issubdtype(
+            leaf.dtype, jnp.floating
+        ):  # such as classes: keep those of the start
             return jnp.repeat(jnp.asarray(leaf)[: len(leaf) // 2], steps, axis=0)
         starts, ends = jnp.split(jnp.asarray(leaf, jnp.float32)[:, None], 2)
         t = jnp.linspace(0, 1, steps).reshape(1, steps, *(1,) * (leaf.ndim - 1))
@@ -93,20 +96,20 @@ def traverse(
     steps: int,
     condition: tuple[Tree, ...] = (),
 ) -> tuple[Tree, int]:
-    """Rows in which one leaf of the latents alone moves, the same way in each.
+    """Vary one leaf of the latents over the same values in each row (traversal).
 
-    One-hot vectors go through their classes, single numbers through the middle 98 % of
-    the prior, all else from one draw of the prior to another.
+    A one-hot leaf takes all its classes, a single number spans the middle 98 % of the
+    prior, and any other leaf is interpolated between two draws of the prior.
 
     Args:
-        game: whose prior says what the leaf may be.
-        latents: n of them, the start of each row.
-        name: of the leaf: its key, or keys with dots between them.
-        steps: on the way, where it does not go through classes.
-        condition: under which the prior draws, n of each; the first counts.
+        game: the game, whose prior determines the values of the leaf.
+        latents: n latents, the start of each row.
+        name: name of the leaf: its key, or keys joined by dots.
+        steps: number of values, unless the leaf is one-hot.
+        condition: n conditions for the prior, of which the first is used.
 
     Returns:
-        n·columns latents, row after row, and how many columns there are.
+        n·columns latents, row after row, and the number of columns.
 
     Raises:
         InputError: if there is no such leaf.
@@ -132,7 +135,7 @@ def traverse(
 
 
 def leaf_names(tree: Tree) -> list[str]:
-    """The name of each leaf of a tree: its keys, with dots between them."""
+    """Return the name of each leaf of a tree: its keys, joined by dots."""
     paths = (path for path, _ in jax.tree_util.tree_leaves_with_path(tree))
     return [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths]
 

@@ -1,7 +1,7 @@
-"""Make a trained game's outputs: of rows of latents, and of rows of examples.
+"""Generate a trained game's outputs from rows of latents and of examples.
 
-Row i of what is made belongs to row i of the latents and of the examples, whatever the
-game: samples under labels, reconstructions, translations, predictions.
+Row i of an output is generated from row i of the latents and of the examples, in every
+game: conditional samples, reconstructions, translations, predictions.
 """
 
 import math
@@ -19,33 +19,33 @@ from jaxgan.games.calls import bind_to_evaluate, stand_ins, to_evaluate
 from jaxgan.types import Batch, Game, NetworkName, State, Tree, Variables
 
 NOTHING = Batch(())
-"""The examples of a game that has none."""
+"""The examples of a game that has none: an empty batch."""
 
 CHUNK = 256
-"""The most rows that are made at once."""
+"""Maximum number of rows generated at once."""
 
 Maker = Callable[[Mapping[NetworkName, Variables], Tree, Batch], Tree]
-"""`(variables, latents, batch) -> rows of an output`, all in NumPy."""
+"""`(variables, latents, batch) -> rows of an output`, as NumPy arrays."""
 
 
 def best_variables(state: State) -> dict[NetworkName, Variables]:
-    """The averaged networks where an average is kept, the trained ones elsewhere."""
+    """Return the averaged networks, or the trained ones where no average is kept."""
     return state.variables | state.frozen | state.average
 
 
 def maker(game: Game, output: str | None = None) -> Maker:
     """Compile one of a game's outputs, in evaluation mode.
 
-    Rows are made in equal parts of at most 256, so one compilation serves each number
-    of rows, and hardly more is computed than is asked for.
+    Rows are generated in equal parts of at most 256. So each number of rows is compiled
+    once, and few rows are computed beyond those requested.
 
     Args:
         game: the game.
-        output: its name; by default the first.
+        output: name of the output; by default the first.
 
     Returns:
-        A function of any number of latents and as many examples (`Batch(())` where
-        there are none); floats come out as float32.
+        A function of any number of latents and as many examples (`Batch(())` if there
+        are none); it returns floats as float32.
 
     Raises:
         InputError: if the game has no such output.
@@ -82,10 +82,10 @@ def maker(game: Game, output: str | None = None) -> Maker:
 
 
 def output_name(game: Game, output: str | None) -> str:
-    """The name of an output, the first if none is named.
+    """Return the name of an output, by default the first, after checking it.
 
     Raises:
-        InputError: if the game has none, or none of that name.
+        InputError: if the game has no outputs, or none of that name.
     """
     if not game.outputs:
         raise InputError("the game has no outputs; give it some with outputs={…}.")
@@ -99,21 +99,21 @@ def output_name(game: Game, output: str | None) -> str:
 
 
 def parts_of(count: int) -> list[slice]:
-    """Equal parts of some rows, at most `CHUNK` each; the last may reach beyond."""
+    """Split rows into equal parts of at most `CHUNK`; the last may exceed the count."""
     size = math.ceil(count / math.ceil(count / CHUNK))
     return [slice(start, start + size) for start in range(0, count, size)]
 
 
 def count_rows(tree: Tree) -> int:
-    """How many rows a tree has.
+    """Count the rows of a tree.
 
     Raises:
-        InputError: if it has no leaves, so that nobody can say.
+        InputError: if it has no leaves, so that the number is unknown.
     """
     leaves = jax.tree.leaves(tree)
     if not leaves:
         raise InputError(
-            "the game has no latents, so its outputs are made of examples: give the "
+            "the game has no latents, so its outputs are made from examples: give the "
             "experiment examples=…."
         )
     return len(leaves[0])
@@ -122,7 +122,7 @@ def count_rows(tree: Tree) -> int:
 def draw_latents(
     game: Game, count: int, seed: int, condition: tuple[Tree, ...] = ()
 ) -> Tree:
-    """Latents from the game's prior, under conditions.
+    """Draw latents from the game's prior, given conditions.
 
     Raises:
         InputError: if `count` is not an integer of at least 1.
@@ -134,9 +134,9 @@ def draw_latents(
 def draw_examples(
     examples: Callable[[], Dataset | Batch] | None, count: int, seed: int
 ) -> Batch:
-    """Open a data set and take its first examples, in an order drawn from a seed.
+    """Open a data set and draw examples from it without replacement.
 
-    If there are too few, they come again from the first.
+    If there are too few, they are repeated in the same order.
     """
     check_positive_int("count", count)
     if examples is None:
@@ -146,7 +146,7 @@ def draw_examples(
 
 
 def choose(examples: Batch, count: int, seed: int) -> Batch:
-    """The same of examples that are held."""
+    """Draw from examples in memory, as `draw_examples` does from a data set."""
     if not jax.tree.leaves(examples):
         return examples
     order = _order(count_rows(examples), count, seed)
@@ -158,12 +158,12 @@ def _order(total: int, count: int, seed: int) -> NDArray[np.int64]:
 
 
 def reads_real(game: Game, output: str | None, slim: Batch) -> bool:
-    """Whether an output reads the examples themselves, and not their conditions alone.
+    """Return True if an output reads the examples themselves, not only conditions.
 
     Args:
         game: the game.
-        output: its name; by default the first.
-        slim: a few examples without them.
+        output: name of the output; by default the first.
+        slim: a few examples with their conditions only.
     """
     function = game.outputs[output_name(game, output)]
 
@@ -172,7 +172,7 @@ def reads_real(game: Game, output: str | None, slim: Batch) -> bool:
 
     try:
         jax.eval_shape(compute)
-    except Exception:  # whatever comes of reading what is not there
+    except Exception:  # any error from reading a missing leaf
         return True
     return False
 
@@ -180,16 +180,16 @@ def reads_real(game: Game, output: str | None, slim: Batch) -> bool:
 def check_outputs(
     game: Game, variables: Mapping[NetworkName, Variables], example: Batch
 ) -> None:
-    """Refuse outputs that cannot be made of examples like these.
+    """Check that every output can be generated from examples like these.
 
     Args:
         game: the game.
-        variables: of all networks, or their shapes.
+        variables: variables of all networks, or their shapes.
         example: a few examples, or their shapes, or `NOTHING`.
 
     Raises:
-        InputError: if an output fails, is not of as many rows as there are examples, or
-            has rows whose shape depends on how many there are.
+        InputError: if an output fails, its number of rows differs from the examples',
+            or the shape of a row depends on the number of rows.
     """
     for name in game.outputs:
         few, more = (output_shapes(game, name, variables, example, n) for n in (2, 3))
@@ -200,9 +200,9 @@ def check_outputs(
         if not same or counts != [{(2,)}, {(3,)}]:
             shapes = [[x.shape for x in jax.tree.leaves(made)] for made in (few, more)]
             raise InputError(
-                f"output {name!r} makes arrays of shapes {shapes[0]} of 2 rows and "
-                f"{shapes[1]} of 3; row i must be made of row i, in the same shape "
-                "however many rows there are."
+                f"output {name!r} makes arrays of shapes {shapes[0]} from 2 rows and "
+                f"{shapes[1]} from 3; row i must be made from row i, in the same shape "
+                "for any number of rows."
             )
 
 
@@ -213,10 +213,10 @@ def output_shapes(
     example: Batch,
     count: int,
 ) -> Tree:
-    """The shapes of so many rows of an output; nothing is computed.
+    """Infer the shapes of an output for a number of rows, without computing it.
 
     Raises:
-        InputError: if it cannot be made of examples like these.
+        InputError: if it cannot be generated from examples like these.
     """
 
     def compute(variables: dict) -> Tree:
@@ -231,21 +231,22 @@ def output_shapes(
         reason = str(error).strip().split("\n")[0]
         hint = "" if jax.tree.leaves(example) else "; if it reads some, give examples=…"
         raise InputError(
-            f"output {name!r} cannot be made of examples of shapes "
+            f"output {name!r} cannot be made from examples of shapes "
             f"{jax.tree.map(lambda x: x.shape[1:], tuple(example))}: {reason}{hint}"
         ) from error
 
 
 def _zeros(game: Game, example: Batch, count: int) -> tuple[Tree, Batch]:
-    """Latents, and examples of zeros shaped like some, to trace outputs with."""
+    """Make latents, and examples of zeros of the same shapes, to trace outputs with."""
     batch = jax.tree.map(lambda x: jnp.zeros((count, *x.shape[1:]), x.dtype), example)
     return game.prior(jax.random.key(0), count, batch.condition), batch
 
 
 def _padded(rows: Tree, part: slice) -> Tree:
-    """A part of the rows; the last row again and again where there are too few.
+    """Take a part of the rows, and repeat the last row if there are too few.
 
-    Not zeros: of a row in which everything is masked an output may divide by nothing.
+    Padding with zeros could mask everything in a row, and an output may divide by the
+    number of unmasked entries.
     """
     missing = max(0, part.stop - count_rows(rows))
     return jax.tree.map(

@@ -50,7 +50,7 @@ def kept_reference(
         return dataclasses.replace(found, extractor=extractor)
     made = make()
     bare = dataclasses.replace(made, extractor=None)
-    features = [seen and seen.features for seen in (made.real, made.floor)]
+    features = [each and each.features for each in (made.real, made.held_out)]
     digest = digest_of((features, made.examples))
     if kept is None:
         directory.mkdir(parents=True, exist_ok=True)

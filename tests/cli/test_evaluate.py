@@ -12,8 +12,8 @@ from PIL import Image
 
 from jaxgan.data.datasets import in_memory
 from jaxgan.data.readers.image_files import Files
-from jaxgan.evaluation.evaluator import score, seen
-from jaxgan.evaluation.folders import choose_files, seen_files
+from jaxgan.evaluation.evaluator import extract, score
+from jaxgan.evaluation.folders import choose_files, extract_files
 from jaxgan.metrics.features.extractor import as_uint8, pixels
 from jaxgan.metrics.frechet import frechet_metric
 from jaxgan.metrics.protocol import read_scores, write_scores
@@ -167,9 +167,9 @@ def test_two_folders_are_scored(folders, capsys, tmp_path):
         for f in folders
     ]
     extractor = pixels()
-    a, b = (seen(str(i), x, extractor) for i, x in enumerate(arrays))
+    a, b = (extract(str(i), x, extractor) for i, x in enumerate(arrays))
     for found, array in zip(folders, (a, b), strict=True):
-        features = seen_files(Files.of(found), extractor).features.features
+        features = extract_files(Files.of(found), extractor).features.features
         np.testing.assert_array_equal(features, array.features.features)
     expected, _ = score(a, b, extractor, [frechet_metric()])
     assert f"| frechet | {with_error(expected.value, expected.error)} |" in told
@@ -183,7 +183,7 @@ def test_some_images_of_a_folder_are_chosen_by_the_seed(folders):
     assert some[2] != files.names[:5]
     assert choose_files(files, None, 0) == files
     whole, part = (
-        seen_files(each, pixels()) for each in (files, files.select(some[2]))
+        extract_files(each, pixels()) for each in (files, files.select(some[2]))
     )
     assert whole.name != part.name
     rows = [files.names.index(name) for name in some[2]]
@@ -370,7 +370,7 @@ def test_runs_are_compared_where_they_were_scored_alike(trained, tmp_path, capsy
         write_scores(other / "scores.jsonl", [unlike])
         assert run("compare", trained, other, "--out", out) == 2
         told = capsys.readouterr().err
-        assert f"fakes is 50 of {trained} at step 2 and 49 of {other}" in told
+        assert f"fakes is 50 for {trained} at step 2 and 49 for {other}" in told
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from jaxgan.errors import InputError, Interrupted
 from jaxgan.evaluation.evaluator import (
     check_evaluation,
     evaluate,
+    extract,
+    extract_split,
     is_best,
     reference,
     score,
-    seen,
-    seen_split,
 )
 from jaxgan.evaluation.suite import CLASS_METRICS
 from jaxgan.metrics.features.extractor import pixels
@@ -107,8 +107,8 @@ def test_samples_that_are_not_finite_are_refused():
 
 def test_many_samples_are_scored_some_at_a_time():
     many = noise(600)
-    reals = seen_split(EVALUATION, "test", HALVES)
-    at_once = score(reals, seen("x", many, HALVES), HALVES, EVALUATION.metrics)
+    reals = extract_split(EVALUATION, "test", HALVES)
+    at_once = score(reals, extract("x", many, HALVES), HALVES, EVALUATION.metrics)
     assert [s.value for s in scores_of(many)] == [s.value for s in at_once]
 
 
@@ -119,7 +119,7 @@ def test_bytes_and_floats_score_alike():
 
 
 def test_a_set_against_itself():
-    real = seen_split(EVALUATION, "test", HALVES)
+    real = extract_split(EVALUATION, "test", HALVES)
     found = {s.name: s.value for s in score(real, real, HALVES, CLASS_METRICS)}
     assert abs(found["frechet"]) < 1e-9
     assert found["precision"] == found["recall"] == found["coverage"] == 1
@@ -132,10 +132,13 @@ def test_a_set_against_itself():
         ({"samples": 3}, "samples: neighbors needs at least 6 fakes, got 3"),
         (
             {"metrics": (neighbors_metric(),)},
-            "neighbors cannot say which networks are best; put",
+            "neighbors does not rank networks; put",
         ),
-        ({"floor": "test"}, "floor must be another split than the reference's, 'test'"),
-        ({"metrics": ()}, "evaluation: metrics must be some, each once"),
+        (
+            {"held_out": "test"},
+            "held_out must be a different split .* reference's, 'test'",
+        ),
+        ({"metrics": ()}, "evaluation: metrics must be at least one, each once"),
         ({"metrics": (kid_metric(), kid_metric())}, r"each once, got \['kid', 'kid'\]"),
     ],
 )
@@ -156,8 +159,8 @@ def test_an_experiment_with_such_an_evaluation_is_not_built():
 
 
 def test_images_of_another_size_are_refused_where_nothing_resizes_them():
-    real = seen_split(EVALUATION, "test", HALVES)
-    fake = seen("samples", np.zeros((60, 16, 16, 1), np.uint8), HALVES)
+    real = extract_split(EVALUATION, "test", HALVES)
+    fake = extract("samples", np.zeros((60, 16, 16, 1), np.uint8), HALVES)
     with pytest.raises(InputError, match="samples are 16×16×1 and those of noise"):
         score(real, fake, HALVES, [frechet_metric()])
     resizing = HALVES._replace(resizer="halves take any size")
@@ -165,7 +168,7 @@ def test_images_of_another_size_are_refused_where_nothing_resizes_them():
 
 
 def test_a_metric_of_classes_wants_an_extractor_that_knows_them():
-    real = seen_split(EVALUATION, "test", pixels())
+    real = extract_split(EVALUATION, "test", pixels())
     with pytest.raises(InputError, match="inception_score needs an extractor that"):
         score(real, real, pixels(), [inception_score_metric()])
 
@@ -199,7 +202,7 @@ def test_labels_and_truths_must_be_there():
     for metric, message in (
         (
             conditional_accuracy_metric(),
-            "conditional_accuracy needs a label in each example that fakes are made of",
+            "conditional_accuracy needs a label in each example that",
         ),
         (restoration(), "restoration needs a truth to compare with in each example"),
     ):
@@ -210,8 +213,8 @@ def test_labels_and_truths_must_be_there():
 
 
 def test_too_few_images_are_refused():
-    real = seen_split(EVALUATION, "test", HALVES)
-    fake = seen("samples", noise(1), HALVES)
+    real = extract_split(EVALUATION, "test", HALVES)
+    fake = extract("samples", noise(1), HALVES)
     with pytest.raises(InputError, match="frechet needs at least 2 fakes, got 1"):
         score(real, fake, HALVES, [frechet_metric()])
 

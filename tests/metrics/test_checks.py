@@ -25,7 +25,7 @@ def test_half_precision_is_widened():
 def test_rows_of_several_lengths_are_refused():
     with (
         unchecked(),
-        pytest.raises(InputError, match="real must be rows of one length"),
+        pytest.raises(InputError, match="real must be rows of equal length"),
     ):
         numbers("real", [[1.0], [1.0, 2.0]])
 
@@ -39,10 +39,10 @@ def test_what_is_no_number_is_refused(strange):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (np.nan, "not finite,"),
-        (np.inf, "not finite,"),
-        (1e26, r"too large, of a norm above 1e\+25,"),
-        (-1e200, r"too large, of a norm above 1e\+25,"),
+        (np.nan, "not finite"),
+        (np.inf, "not finite"),
+        (1e26, r"too large \(norm above 1e\+25\)"),
+        (-1e200, r"too large \(norm above 1e\+25\)"),
     ],
 )
 def test_rows_beyond_measure_are_counted(bad, message):

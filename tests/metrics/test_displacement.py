@@ -143,7 +143,7 @@ def test_walking_on_has_its_known_errors(real_data, scene):
         ({"truth": np.zeros((3, 4))}, r"truth must be positions \(p, t, 2\)"),
         ({"truth": np.zeros((0, 4, 2))}, "of at least one pedestrian"),
         ({"samples": np.zeros((3, 4, 2))}, r"samples must be k ≥ 1 predictions"),
-        ({"samples": np.zeros((0, 3, 4, 2))}, r"\(k, 3, 4, 2\) as truth is"),
+        ({"samples": np.zeros((0, 3, 4, 2))}, r"\(k, 3, 4, 2\) to match truth"),
         ({"samples": np.zeros((2, 3, 5, 2))}, r"got \(2, 3, 5, 2\)"),
         ({"samples": np.full((2, 3, 4, 2), np.nan)}, "samples must hold finite"),
         ({"scenes": np.zeros(4, int)}, "scenes must be 3 integers"),

@@ -92,7 +92,7 @@ def test_a_draw_that_cannot_be_adds_nothing():
     [((3, 4), (4, 3)), ((0, 4), (0, 4)), ((3, 1), (3, 1)), ((4,), (4,))],
 )
 def test_other_shapes_are_refused(joint, posterior):
-    message = r"must be of one shape \(k, n\) with k ≥ 1 and n ≥ 2, got \("
+    message = r"must have the same shape \(k, n\) with k ≥ 1 and n ≥ 2, got \("
     with unchecked(), pytest.raises(InputError, match=message):
         importance_weighted_bound(np.zeros(joint), np.zeros(posterior))
 

@@ -257,8 +257,8 @@ def test_bytes_are_features_too():
         (np.ones((1, 3)), np.eye(3), "real has 1 examples; .* needs at least 2"),
         (np.eye(3), np.ones((1, 3)), "fake has 1 examples; .* needs at least 2"),
         (statistics(np.ones((1, 3))), np.eye(3), "real has 1 examples"),
-        (np.eye(3), np.eye(4), "one number of dimensions, got 3 and 4"),
-        (statistics(np.eye(3)), np.eye(4), "one number of dimensions, got 3 and 4"),
+        (np.eye(3), np.eye(4), "same number of dimensions, got 3 and 4"),
+        (statistics(np.eye(3)), np.eye(4), "same number of dimensions, got 3 and 4"),
         (np.full((5, 3), 0.1), np.eye(3), "real: all 5 rows of features are the same"),
         (np.eye(3) * np.nan, np.eye(3), "real holds numbers that are not finite"),
     ],
@@ -271,7 +271,7 @@ def test_sets_that_do_not_fit_are_refused(real, fake, message):
 @pytest.mark.parametrize(
     ("mean", "root", "message"),
     [
-        (np.zeros(3), np.eye(4), r"statistics have a mean of shape \(d,\)"),
+        (np.zeros(3), np.eye(4), r"statistics must have a mean of shape \(d,\)"),
         (np.zeros((1, 4)), np.eye(4), r"got \(1, 4\) and \(4, 4\)"),
         (np.zeros(4), np.zeros(4), r"and a root of shape \(r, d\)"),
         (np.full(4, np.nan), np.eye(4), "not finite or too large"),

@@ -76,8 +76,11 @@ def test_the_seed_decides():
     ("options", "message"),
     [
         ({"points": 2}, "points must be at least 3, got 2"),
-        ({"least": 1}, "least must be from 2 to half the number .* got 1 of 40"),
-        ({"least": 21}, "least must be from 2 to half the number .* got 21 of 40"),
+        ({"min_size": 1}, "min_size must be from 2 to half the number .* got 1 of 40"),
+        (
+            {"min_size": 21},
+            "min_size must be from 2 to half the number .* got 21 of 40",
+        ),
         ({"seed": -1}, "seed must be an integer from 0"),
     ],
 )
@@ -88,8 +91,8 @@ def test_what_cannot_be_fitted_is_refused(options, message):
 
 def test_too_few_fakes_for_their_dimensions_are_refused():
     with pytest.raises(
-        InputError, match="10 dimensions it needs at least 40 fakes, got 39"
+        InputError, match="10 dimensions need at least 40 fakes, got 39"
     ):
         frechet_infinity(*pair(5, 39, 10))
-    with unchecked(), pytest.raises(InputError, match="one number of dimensions"):
+    with unchecked(), pytest.raises(InputError, match="same number of dimensions"):
         frechet_infinity(np.eye(4), np.ones((40, 3)))

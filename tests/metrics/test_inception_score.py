@@ -78,7 +78,7 @@ def test_float32_of_a_softmax_is_taken():
     [
         (np.eye(3)[:1].repeat(9, 0), "splits must be at most .* got 10 of 9"),
         (np.full((20, 2), 0.6), "sum of 1; row 0 has .* a sum of 1.2"),
-        (np.array([[0.5, 0.5], [1.5, -0.5]] * 9), "row 1 has a least of -0.5"),
+        (np.array([[0.5, 0.5], [1.5, -0.5]] * 9), "row 1 has a minimum of -0.5"),
         (np.log(probabilities()), "Take the softmax of logits first"),
         (np.full((20, 2), np.nan), "probabilities holds numbers that are not finite"),
         (np.ones(20), r"probabilities must be features of shape \(n, d\)"),

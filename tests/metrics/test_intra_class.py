@@ -67,7 +67,7 @@ def small(**changes):
         ({"real": np.ones((6, 2))}, "class 0: real: all 3 rows of features are the"),
         ({"real_labels": np.zeros(5, int)}, "real_labels must be 6 integers.*int64"),
         ({"fake_labels": np.zeros(6)}, "fake_labels must be 6 integers.*float64"),
-        ({"fake": np.ones((6, 3))}, "class 0: real and fake must have one number of"),
+        ({"fake": np.ones((6, 3))}, "class 0: real and fake must have the same number"),
         ({"fake": np.full((6, 2), np.inf)}, "fake holds numbers that are not finite"),
     ],
 )

@@ -77,6 +77,6 @@ def test_subsets_that_cannot_be_drawn_are_refused(options, message):
 
 
 def test_sets_that_do_not_fit_are_refused():
-    message = "one number of dimensions, got 16 and 8"
+    message = "same number of dimensions, got 16 and 8"
     with unchecked(), pytest.raises(InputError, match=message):
         kid(features(8, 30), features(9, 30, 8), subsets=2, size=10)

@@ -97,8 +97,8 @@ def test_the_error_of_images_is_how_much_the_distance_varies():
 @pytest.mark.parametrize(
     ("real", "fake", "message"),
     [
-        ((2, 32, 32, 3), (2, 32, 32, 1), "one height, width and number of channels"),
-        ((2, 12, 32, 3), (2, 12, 32, 3), r"sides of 16 at least, got \[\(12, 32\)\]"),
+        ((2, 32, 32, 3), (2, 32, 32, 1), "same height, width and number of channels"),
+        ((2, 12, 32, 3), (2, 12, 32, 3), r"sides of at least 16, got \[\(12, 32\)\]"),
         ((2, 70, 64, 3), (2, 70, 64, 3), r"got \(70, 64\), which becomes \(35, 32\)"),
     ],
 )

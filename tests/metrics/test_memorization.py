@@ -44,7 +44,7 @@ def test_rows_begin_with_the_fake():
 @pytest.mark.parametrize("indices", [[[5], [0]], [[-1], [0]], [[0.0], [1.0]]])
 def test_indices_are_those_of_training_images(indices):
     images = np.zeros((2, 8, 8, 1)), np.ones((5, 8, 8, 1))
-    message = "indices must be whole numbers from 0 to 4"
+    message = "indices must be integers from 0 to 4"
     with unchecked(), pytest.raises(InputError, match=message):
         with_neighbors(*images, np.array(indices))
 
@@ -91,7 +91,7 @@ def test_the_error_is_how_much_other_fakes_vary():
 
 def test_sets_that_do_not_fit_are_refused():
     x = np.random.default_rng(5).normal(size=(10, 4))
-    wrong = "one number of dimensions, got 4 and 3"
+    wrong = "same number of dimensions, got 4 and 3"
     with unchecked(), pytest.raises(InputError, match=wrong):
         nearest_examples(x[:, :3], x)
     with pytest.raises(

@@ -166,7 +166,7 @@ def test_kernels_that_are_none_are_refused(make, message):
     [
         (np.ones((1, 3)), np.eye(3), "real has 1 examples"),
         (np.eye(3), np.ones((1, 3)), "fake has 1 examples"),
-        (np.eye(3), np.eye(4), "one number of dimensions, got 3 and 4"),
+        (np.eye(3), np.eye(4), "same number of dimensions, got 3 and 4"),
         (np.ones((5, 3)), np.eye(3), "all 5 rows of features are the same"),
         (np.eye(3), np.eye(3) * np.nan, "fake holds numbers that are not finite"),
     ],

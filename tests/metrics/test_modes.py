@@ -196,7 +196,7 @@ def test_stacked_labels_are_those_of_the_data():
     ("labels", "found"), [([], "none"), ([-1, 2], "-1 to 2"), ([0, 4], "0 to 4")]
 )
 def test_labels_outside_the_classes_are_refused(labels, found):
-    message = f"labels must be some, each from 0 to 3, got {found}"
+    message = f"labels must not be empty, each from 0 to 3, got {found}"
     for counted in (class_modes, class_shares):
         with pytest.raises(InputError, match=message):
             counted(np.array(labels, int), 4)
@@ -206,14 +206,14 @@ def test_labels_outside_the_classes_are_refused(labels, found):
 
 @pytest.mark.parametrize("shares", [[0.5, 0.5], [0.5, 0.4, 0.0], [1.5, -0.5, 0.0]])
 def test_a_reference_that_is_no_shares_is_refused(shares):
-    message = "reference must be 3 shares of at least 0 that sum to 1"
+    message = "reference must be 3 fractions of at least 0 that sum to 1"
     with pytest.raises(InputError, match=message):
         class_modes(np.array([0, 1]), 3, np.array(shares))
 
 
 @pytest.mark.parametrize("digits", [np.zeros((4, 2), int), np.full((4, 3), 10), [0, 1]])
 def test_what_are_no_digits_is_refused(digits):
-    with unchecked(), pytest.raises(InputError, match="digits must be whole numbers"):
+    with unchecked(), pytest.raises(InputError, match="digits must be integers"):
         stacked_label(np.asarray(digits))
 
 
@@ -226,5 +226,5 @@ def test_samples_that_are_not_finite_are_refused():
 
 @pytest.mark.parametrize("labels", [np.array([0.5, 1.0]), np.zeros((2, 2), int)])
 def test_labels_are_whole_numbers_in_a_row(labels):
-    with unchecked(), pytest.raises(InputError, match="labels must be whole numbers"):
+    with unchecked(), pytest.raises(InputError, match="labels must be integers"):
         class_modes(labels, 3)

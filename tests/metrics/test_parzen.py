@@ -119,7 +119,7 @@ def test_what_does_not_fit_is_refused():
     x = normal(0, 5, 2)
     with pytest.raises(InputError, match=r"sigmas must be of shape \(s,\), s ≥ 1"):
         best_sigma(x, x, np.array([]))
-    with unchecked(), pytest.raises(InputError, match="one number of dimensions"):
+    with unchecked(), pytest.raises(InputError, match="same number of dimensions"):
         parzen_log_likelihood(x, normal(0, 5, 3), 1.0)
     with pytest.raises(InputError, match="fake holds numbers that are not finite"):
         parzen_log_likelihood(x, np.full((5, 2), np.inf), 1.0)

@@ -134,7 +134,10 @@ def test_float64_is_used_here_alone():
         ({"seed": -1}, "seed must be an integer from 0"),
         ({"discard": (99.0, 1.0)}, "discard must be two percentiles, the lower first"),
         ({"discard": (1.0, 101.0)}, "discard must be two percentiles"),
-        ({"end": np.zeros((3, 4))}, r"one shape \(n, d\) .* got \(3, 2\) and \(3, 4\)"),
+        (
+            {"end": np.zeros((3, 4))},
+            r"same shape \(n, d\) .* got \(3, 2\) and \(3, 4\)",
+        ),
         (
             {"path": "lerp"},
             "path must be a function, such as jaxgan.sampling.interpolation.slerp",

@@ -198,7 +198,7 @@ def test_shares_are_right_where_products_have_lost_all_digits(far):
     (found,) = overlaps(real, fake, (3,))
     held, inside = apart <= radius[:, None], apart < radius[:, None]
     assert (held != inside).any()
-    np.testing.assert_array_equal(found.fakes_held, held.sum(axis=0))
+    np.testing.assert_array_equal(found.fakes_contained, held.sum(axis=0))
     np.testing.assert_array_equal(found.fakes_inside, inside.sum(axis=0))
-    np.testing.assert_array_equal(found.reals_met, inside.any(axis=1))
-    np.testing.assert_array_equal(found.reals_held, (apart <= other).any(axis=1))
+    np.testing.assert_array_equal(found.reals_covered, inside.any(axis=1))
+    np.testing.assert_array_equal(found.reals_contained, (apart <= other).any(axis=1))

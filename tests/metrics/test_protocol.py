@@ -53,7 +53,7 @@ def test_every_field_of_a_protocol_is_tried_here():
 def test_scores_that_differ_in_one_field_are_not_compared(field):
     unlike = dataclasses.replace(PROTOCOL, **{field: OTHERS[field]})
     other = dataclasses.replace(SCORE, protocol=unlike)
-    message = f"frechet: scores taken by unlike protocols do not compare; {field} is"
+    message = f"frechet: scores with different protocols cannot be compared; {field} is"
     with pytest.raises(InputError, match=message) as refusal:
         difference(SCORE, other)
     assert repr(OTHERS[field]) in str(refusal.value)
@@ -91,5 +91,5 @@ def test_a_torn_line_is_left_out_and_told(tmp_path, caplog):
     write_scores(path, [SCORE, SCORE])
     path.write_bytes(path.read_bytes()[:-20] + b"\nnot JSON\n[1]\n")
     assert read_scores(path) == [SCORE]
-    assert f"{path}: lines that are no scores: 3" in caplog.text
+    assert f"{path}: skipped lines that are not scores: 3" in caplog.text
     assert read_scores(tmp_path / "none.jsonl") == []

@@ -106,6 +106,6 @@ def test_options_that_cannot_be_are_refused(options, message):
 
 
 def test_features_that_do_not_fit_are_refused():
-    message = "one number of dimensions, got 3 and 4"
+    message = "same number of dimensions, got 3 and 4"
     with unchecked(), pytest.raises(InputError, match=message):
         sliced_wasserstein(features(0, 5, 3), features(0, 5, 4))

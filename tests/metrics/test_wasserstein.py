@@ -192,8 +192,8 @@ def test_other_powers_are_refused(p):
 @pytest.mark.parametrize(
     ("n", "m", "message"),
     [
-        (2001, 2001, "real and fake have 2001 examples each, .* takes at most 2000"),
-        (400, 251, "real and fake make 400 x 251 pairs, .* takes at most 100000"),
+        (2001, 2001, "real and fake have 2001 examples each, .* supports at most 2000"),
+        (400, 251, "real and fake make 400 x 251 pairs, .* supports at most 100000"),
     ],
 )
 def test_sets_too_large_are_refused_at_once(n, m, message):

@@ -69,8 +69,8 @@ def test_images_that_do_not_fit_are_refused(tmp_path):
         return put_inputs(inputs, given, BATCH)
 
     for name, message in {
-        "wide": r"has shape \(6, 7, 3\), but it takes the place of \(6, 5, 3\)",
-        "gray": r"has shape \(6, 5, 1\), but",
+        "wide": r"have shape \(6, 7, 3\), but they must have shape \(6, 5, 3\)",
+        "gray": r"have shape \(6, 5, 1\), but",
         "mixed": "holds images of several sizes",
         "broken": "a.png cannot be read as an image",
         "empty": "holds no images",
@@ -87,12 +87,14 @@ def test_images_that_do_not_fit_are_refused(tmp_path):
 def test_an_input_takes_the_place_of_a_leaf():
     check_inputs({"label": label(range(10)), "image": images()}, BATCH)
     for wrong in (lambda batch: batch.condition[1], lambda batch: batch.real[:]):
-        with pytest.raises(InputError, match="the place of 'odd' is no leaf"):
+        with pytest.raises(InputError, match="`at` of 'odd' does not return a leaf"):
             check_inputs({"odd": label(range(10), wrong)}, BATCH)
 
 
 def test_an_unknown_input_is_refused():
-    with pytest.raises(InputError, match="--label: there is no such input here; there"):
+    with pytest.raises(
+        InputError, match="--label: there is no such input here; the inputs"
+    ):
         read_inputs({}, {"label": ("3",)})
 
 

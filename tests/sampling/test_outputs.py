@@ -137,7 +137,7 @@ def test_an_unknown_output_is_refused():
 )
 def test_an_output_whose_shape_changes_with_the_batch_is_refused(output):
     game = small_game()._replace(outputs={"odd": output})
-    with pytest.raises(InputError, match=r"'odd' makes .* row i must be made of"):
+    with pytest.raises(InputError, match=r"'odd' makes .* row i must be made from"):
         check_outputs(game, {}, NOTHING)
 
 

@@ -1,1 +1,1 @@
-"""Feature extractors and their weights."""
+"""Feature extractors for metrics, and readers of their weight files."""

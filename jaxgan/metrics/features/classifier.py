@@ -1,8 +1,9 @@
-"""A classifier of a data set's own classes as its feature extractor.
+"""A feature extractor that is a classifier trained on the data set itself.
 
-Inception sees photographs; of digits, clothes or emoji its features say little. A small
-network trained on the data set itself sees what matters there. It is trained once, in
-minutes, and kept with its accuracy and hash: scores by other weights are others.
+Inception was trained on photographs, and its features say little about digits, clothes
+or emoji. A small classifier trained on the data set itself has features that matter
+there. It is trained once, in minutes, and cached with its accuracy and hash, because
+scores with other weights are not comparable.
 """
 
 import hashlib
@@ -31,14 +32,14 @@ LEARNING_RATE = 2e-3
 SMOOTHING = 0.1
 
 FORMAT = 1
-"""Of the network and its training: to be raised when either changes."""
+"""Version of the network and its training; increase it when either changes."""
 
 
 class Trained(NamedTuple):
-    """A classifier and how good it is."""
+    """A trained classifier as an extractor, with its test accuracy."""
 
     extractor: Extractor
-    accuracy: float  # share of the test images that it classifies rightly
+    accuracy: float  # fraction of the test images classified correctly
 
 
 def trained_classifier(
@@ -50,78 +51,85 @@ def trained_classifier(
     seed: int = 0,
     cache: Path | None = None,
 ) -> Trained:
-    """A classifier trained on labeled images, unless the cache holds it already.
+    """Train a classifier on labeled images, or load it from the cache.
 
-    Adam along a cosine from 2·10⁻³, batches of 128, cross-entropy with labels smoothed
-    by 0.1. Rounding differs between machines, and so do the weights and their hash:
-    for scores that compare, copy the file in `cache/classifiers` to the other machine.
+    It is trained with Adam, a cosine schedule from 2·10⁻³, batches of 128, and
+    cross-entropy with labels smoothed by 0.1. Rounding differs between machines, and so
+    do the weights and their hash. For comparable scores, copy the file in
+    `cache/classifiers` to the other machine.
 
     Args:
-        name: of the data, for the extractor's name.
+        name: name of the data, for the name of the extractor.
         train: uint8 images with an integer label as their first condition.
-        test: likewise; the accuracy on them is kept beside the weights.
-        epochs: passes over `train`.
-        seed: of the weights, the order and the dropout.
-        cache: by default $JAXGAN_CACHE or the user's folder for caches.
+        test: likewise; the accuracy on them is saved with the weights.
+        epochs: number of passes over `train`.
+        seed: random seed of the weights, the order and the dropout.
+        cache: by default $JAXGAN_CACHE or the user's cache folder.
 
     Raises:
         InputError: if the images are not uint8, have no integer labels, or are fewer
             than a batch, or the cache cannot be written.
     """
-    taught, asked = _labeled("train", train), _labeled("test", test)
-    shapes = [images.real.shape[1:] for images in (taught, asked)]
+    train_batch, test_batch = _labeled("train", train), _labeled("test", test)
+    shapes = [images.real.shape[1:] for images in (train_batch, test_batch)]
     if shapes[0] != shapes[1]:
-        raise InputError(f"train and test must hold images of one shape, got {shapes}.")
-    classes, others = (np.unique(batch.condition[0]) for batch in (taught, asked))
+        raise InputError(
+            f"train and test must hold images of the same shape, got {shapes}."
+        )
+    classes, test_classes = (
+        np.unique(batch.condition[0]) for batch in (train_batch, test_batch)
+    )
     if len(classes) <= classes[-1]:
         raise InputError(
-            f"train: labels must be all of 0 to {classes[-1]}, and there are only "
-            f"{len(classes)} different ones."
+            f"train: every class from 0 to {classes[-1]} must have examples, but only "
+            f"{len(classes)} have."
         )
-    if others[-1] > classes[-1]:
+    if test_classes[-1] > classes[-1]:
         raise InputError(
             f"test: labels must be among those of train, 0 to {classes[-1]}, got "
-            f"{others[-1]}."
+            f"{test_classes[-1]}."
         )
     check_positive_int("epochs", epochs)
     check_seed("seed", seed)
     recipe = [FORMAT, epochs, seed, BATCH_SIZE, LEARNING_RATE, SMOOTHING]
-    made_from = _hash([*map(np.asarray, recipe), *jax.tree.leaves((taught, asked))])
-    entry = (cache or default_cache()) / "classifiers" / f"{made_from[:32]}.npz"
+    leaves = jax.tree.leaves((train_batch, test_batch))
+    key = _hash([*map(np.asarray, recipe), *leaves])
+    entry = (cache or default_cache()) / "classifiers" / f"{key[:32]}.npz"
     check_writable(entry.parent, 0)
     network = classifier(len(classes))
 
     def compute(path: Path) -> None:
-        variables = _train(network, taught, epochs, seed)
-        accuracy = _accuracy(_extractor(name, network, variables, shapes[0]), asked)
+        variables = _train(network, train_batch, epochs, seed)
+        extractor = _extractor(name, network, variables, shapes[0])
+        accuracy = _accuracy(extractor, test_batch)
         leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(variables)]
         with path.open("wb") as file:
             digest = np.str_(_hash(leaves))
             np.savez(file, *leaves, accuracy=np.float64(accuracy), sha256=digest)
 
     make_once(entry, compute)
-    example = as_float(taught.real[:1])
+    example = as_float(train_batch.real[:1])
     like = jax.eval_shape(network.init, jax.random.key(0), example)
     variables, accuracy = _read(entry, jax.tree.structure(like))
-    told = f"{name}, {accuracy:.2%} right"
-    return Trained(_extractor(told, network, variables, shapes[0]), accuracy)
+    full_name = f"{name}, {accuracy:.2%} right"
+    return Trained(_extractor(full_name, network, variables, shapes[0]), accuracy)
 
 
 def _read(entry: Path, structure: jax.tree_util.PyTreeDef) -> tuple[Variables, float]:
-    """The weights and the accuracy that a file holds, if they are those written."""
+    """Read the weights and the accuracy from a cache file, and verify their hash."""
     try:
         with entry.open("rb") as file, np.load(file) as saved:
-            about = {key: saved[key][()] for key in ("accuracy", "sha256")}
-            leaves = [saved[key] for key in saved.files if key not in about]
+            fields = {key: saved[key][()] for key in ("accuracy", "sha256")}
+            leaves = [saved[key] for key in saved.files if key not in fields]
         variables = jax.tree.unflatten(structure, leaves)
-        damage = "" if _hash(leaves) == about["sha256"] else "the weights have changed"
+        damage = "" if _hash(leaves) == fields["sha256"] else "the weights have changed"
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
         damage = str(error) or type(error).__name__
     if damage:
         raise InputError(
-            f"cache: {entry} is damaged; remove it, and it is made anew: {damage}."
+            f"cache: {entry} is damaged; remove it to train it again: {damage}."
         )
-    return variables, float(about["accuracy"])
+    return variables, float(fields["accuracy"])
 
 
 def _train(network: Network, data: Batch, epochs: int, seed: int) -> Variables:
@@ -132,9 +140,9 @@ def _train(network: Network, data: Batch, epochs: int, seed: int) -> Variables:
     def cost(params: Tree, stats: Tree, batch: Batch, key: Array) -> tuple:
         variables = Variables(params, stats)
         output, stats = network.apply(variables, batch.real, key=key, train=True)
-        wanted = jax.nn.one_hot(batch.condition[0], output.logits.shape[-1])
-        wanted = optax.smooth_labels(wanted, SMOOTHING)
-        return optax.softmax_cross_entropy(output.logits, wanted).mean(), stats
+        targets = jax.nn.one_hot(batch.condition[0], output.logits.shape[-1])
+        targets = optax.smooth_labels(targets, SMOOTHING)
+        return optax.softmax_cross_entropy(output.logits, targets).mean(), stats
 
     @jax.jit
     def step(variables: Variables, state: Tree, batch: Batch, key: Array) -> tuple:
@@ -157,13 +165,15 @@ def _train(network: Network, data: Batch, epochs: int, seed: int) -> Variables:
 def _extractor(
     name: str, network: Network, variables: Variables, shape: tuple[int, ...]
 ) -> Extractor:
-    """A classifier of images of the shape that it learned."""
+    """Make the extractor of a classifier, for images of its training shape."""
 
     @jax.jit
     def classify(
         variables: Variables, images: Float[Array, "b h w c"]
     ) -> tuple[Array, Array]:
-        with jax.default_matmul_precision("highest"):  # GPUs round to ten bits else
+        with jax.default_matmul_precision(
+            "highest"
+        ):  # GPUs default to ten-bit mantissas
             output, _ = network.apply(variables, images, train=False)
         return output.features, jax.nn.softmax(output.logits)
 
@@ -171,9 +181,9 @@ def _extractor(
         if images.shape[1:] != shape:
             raise InputError(
                 f"images must be of shape {shape}, as those that the classifier of "
-                f"{name} learned, got {images.shape[1:]}."
+                f"{name} was trained on, got {images.shape[1:]}."
             )
-        more = [(0, -len(images) % CHUNK)] + [(0, 0)] * 3  # one shape, one compilation
+        more = [(0, -len(images) % CHUNK)] + [(0, 0)] * 3  # one shape compiles once
         features, probabilities = (
             np.asarray(output)[: len(images)]
             for output in classify(variables, as_float(np.pad(images, more)))
@@ -190,18 +200,18 @@ def _accuracy(extractor: Extractor, data: Batch) -> float:
 
 
 def _labeled(split: str, data: Dataset) -> Batch:
-    """All examples, if they can teach a classifier."""
+    """Load all examples, and check that a classifier can be trained on them."""
     batch = in_memory(data).gather(np.arange(len(data)))
     check_images(batch.real)
     labels = batch.condition[0] if batch.condition else None
     if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(
             f"{split}: a classifier needs an integer label as the first condition of "
-            'each image, as tfds(…, condition=("label",)) gives.'
+            'each image, as from tfds(…, condition=("label",)).'
         )
     if labels.min() < 0 or labels.max() == 0:
         raise InputError(
-            f"{split}: labels must count at least two classes from 0, got "
+            f"{split}: labels must have at least two classes, numbered from 0, got "
             f"{labels.min()} to {labels.max()}."
         )
     if len(data) < BATCH_SIZE:
@@ -212,7 +222,7 @@ def _labeled(split: str, data: Dataset) -> Batch:
 
 
 def _hash(arrays: Iterable[Shaped[np.ndarray | Array, "..."]]) -> str:
-    """SHA-256 of arrays, with their shapes and types."""
+    """Compute the SHA-256 of arrays, their shapes and their types."""
     digest = hashlib.sha256()
     for array in map(np.ascontiguousarray, arrays):
         digest.update(f"{array.dtype}{array.shape}".encode())

@@ -1,9 +1,9 @@
-"""Feature extractors: what a metric sees of an image.
+"""Feature extractors: functions from uint8 images to features.
 
-An extractor is one callable on uint8 images, with a name, the hash of its weights and
-the resizing it does, which a score's protocol records. Every image that is measured
-passes through uint8, the samples of a generator too: `as_uint8` rounds them as writing
-them to a file would.
+An extractor is a callable on uint8 images with a name, the hash of its weights and its
+resizing method, which the protocol of a score records. All images are converted to
+uint8 first. `as_uint8` rounds the samples of a generator as writing them to a file
+would.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,18 +20,18 @@ from jaxgan.metrics.checks import numbers
 from jaxgan.types import Batch, Tree
 
 CHUNK = 256
-"""Images extracted at once."""
+"""Number of images passed to an extractor at once."""
 
 
 class Features(NamedTuple):
-    """What a metric sees of n examples, and first of all what an extractor sees.
+    """Inputs of a metric for n examples: features, and more where metrics need it.
 
-    features: of no dimensions, d = 0, where no metric needs any.
-    probabilities: of classes, if the extractor knows any.
-    labels:   the class of each: of reals, what they are; of fakes, what was asked.
-    rows:     the examples themselves, where a metric compares pairs: of fakes, what was
-              made; of reals, the truth, in the same order.
-    batch:    of fakes, the examples that each was made of.
+    features:      features from an extractor; d = 0 if no metric needs any.
+    probabilities: class probabilities, if the extractor is a classifier.
+    labels:        class of each real, or class that each fake was conditioned on.
+    rows:          the examples themselves, for metrics of pairs: the outputs for fakes,
+                   and the ground truth in the same order for reals.
+    batch:         for fakes, the examples that they were made from.
     """
 
     features: Float[np.ndarray, "n d"]
@@ -41,26 +41,28 @@ class Features(NamedTuple):
     batch: Batch | None = None
 
     def classes(self) -> Int[np.ndarray, " n"]:
-        """The likeliest class of each image.
+        """Return the most probable class of each image.
 
         Raises:
-            InputError: if the extractor knows no classes.
+            InputError: if the extractor does not predict classes.
         """
         if self.probabilities is None:
-            raise InputError("extractor: it knows no classes; use a classifier.")
+            raise InputError(
+                "extractor: it does not predict classes; use a classifier."
+            )
         return self.probabilities.argmax(axis=1)
 
 
 Images = NDArray | Sequence[NDArray]
-"""uint8 images, as one array (n, h, w, c), or one by one where their sizes differ."""
+"""uint8 images: one array (n, h, w, c), or a sequence if their sizes differ."""
 
 
 class Extractor(NamedTuple):
-    """A function from images to features.
+    """A function from uint8 images to features, with its name and weights' hash.
 
-    name:    of the network, with its data set if it was trained on one.
-    weights: the SHA-256 of its weights; empty if it has none.
-    resizer: how images reach the size it wants; "none" if they are taken as they are.
+    name:    name of the network, and of the data set it was trained on, if any.
+    weights: SHA-256 of its weights; empty if it has none.
+    resizer: name of its resizing method; "none" if it does not resize.
     apply:   `(resized images (n, h, w, c)) -> Features`.
     resize:  `(uint8 images (n, h, w, c)) -> resized images`.
     """
@@ -72,10 +74,10 @@ class Extractor(NamedTuple):
     resize: Callable[[UInt8[np.ndarray, "n h w c"]], NDArray] = lambda images: images
 
     def __call__(self, images: Images) -> Features:
-        """The features of many images, some at a time; a bar if it takes long.
+        """Extract features of many images in chunks, with a progress bar if slow.
 
         Raises:
-            InputError: if there are none, they are not uint8 images of 1 or 3 channels,
+            InputError: if there are no images, they are not uint8 with 1 or 3 channels,
                 or their sizes differ and the extractor does not resize.
         """
         starts = range(0, len(images), CHUNK)
@@ -83,7 +85,7 @@ class Extractor(NamedTuple):
         return joined([self.part(images[start : start + CHUNK]) for start in bar])
 
     def part(self, images: Images) -> Features:
-        """The features of a few images, all at once."""
+        """Extract features of a few images at once."""
         if isinstance(images, np.ndarray | jax.Array):
             images = np.asarray(images)
             check_images(images)
@@ -95,27 +97,27 @@ class Extractor(NamedTuple):
         if len(shapes) > 1 and self.resizer == "none":
             raise InputError(
                 f"images have several sizes, {sorted(shapes)[:3]}, and {self.name} "
-                "does not resize; make them alike."
+                "does not resize; make all images the same size."
             )
         return self.apply(np.concatenate([self.resize(x[None]) for x in images]))
 
 
 def joined(parts: Sequence[Features]) -> Features:
-    """What a metric sees of several sets of examples, as of one.
+    """Concatenate the features of several sets of examples.
 
     Raises:
         InputError: if there are none.
     """
     if not parts:
-        raise InputError("images: there are none, and features are wanted of some.")
+        raise InputError("images: there are none to extract features from.")
     return jax.tree.map(lambda *x: np.concatenate(x), *parts)
 
 
 def pixels() -> Extractor:
-    """The images themselves, a row of numbers from 0 to 255 each.
+    """Make the extractor that returns raw pixels, a row of numbers from 0 to 255 each.
 
-    Fréchet distances of raw pixels see means and covariances of images and little of
-    what is in them.
+    A Fréchet distance of raw pixels compares means and covariances of pixels, and is
+    little sensitive to the content of the images.
 
         >>> import numpy as np
         >>> from jaxgan.metrics.features.extractor import pixels
@@ -128,7 +130,7 @@ def pixels() -> Extractor:
 def as_uint8(
     images: Float[np.ndarray | jax.Array, "n h w c"],
 ) -> UInt8[np.ndarray, "n h w c"]:
-    """Images in [-1, 1] as bytes, rounded to the nearest; what lies outside is cut.
+    """Convert images in [-1, 1] to uint8 by rounding; values outside are clipped.
 
     Raises:
         InputError: if the pixels are not floats, or one is not finite.
@@ -142,15 +144,15 @@ def as_uint8(
     if images.dtype.kind != "f":
         raise InputError(
             f"images must be floats in [-1, 1], got {images.dtype}; if they are bytes, "
-            "say so by .astype(np.uint8)."
+            "convert them with .astype(np.uint8)."
         )
     if not np.isfinite(images).all():
-        raise InputError("images: some pixels are not finite; look at the generator.")
+        raise InputError("images: some pixels are not finite; check the generator.")
     return np.clip(images * 127.5 + 128, 0, 255).astype(np.uint8)
 
 
 def check_images(images: NDArray) -> None:
-    """Refuse what is not a set of uint8 images.
+    """Check that an array is a set of uint8 images.
 
     Raises:
         InputError: if they are not uint8 of shape (n, h, w, 1 or 3), n ≥ 1.

@@ -1,20 +1,21 @@
-"""The features that FID, KID and the inception score are published with.
+"""Inception-v3 feature extractor, as published FID, KID and Inception Scores use it.
 
-A score is comparable with a published one only if four things are the same: the
-weights, the resizing, the range of the network's input, and how logits become
+A score is comparable with a published one only if four choices are the same: the
+weights, the resizing, the input range of the network, and the conversion of logits to
 probabilities. Here
 
-* the weights are TensorFlow's of 2015-12-05, in any of three files;
-* images are resized as TensorFlow 1 did, or as clean-fid does (`metrics.resizers`);
-* the network is given (x - 128) / 128, as in TensorFlow's graph, torch-fidelity and
-  clean-fid, where pytorch-fid gives 2 x / 255 - 1, up to 1/128 more;
-* probabilities are the softmax of all 1008 logits without their bias, as in the first
-  inception score.
+* the weights are those of TensorFlow, 2015-12-05, in any of three file formats;
+* images are resized as in TensorFlow 1 or as in clean-fid
+  (`jaxgan.metrics.features.resize`);
+* the input is (x - 128) / 128, as in TensorFlow's graph, torch-fidelity and clean-fid;
+  pytorch-fid uses 2 x / 255 - 1, up to 1/128 more;
+* probabilities are the softmax of all 1008 logits without their bias, as in the
+  original Inception Score.
 
-The network has been checked layer by layer with random weights against torch-fidelity,
-the resizing against TensorFlow, torch-fidelity and clean-fid, and the reading of files
-against what PyTorch and TensorFlow write. The public weights were not at hand: numbers
-with them have not been checked.
+The network was checked layer by layer with random weights against torch-fidelity, the
+resizing against TensorFlow, torch-fidelity and clean-fid, and the file readers against
+files written by PyTorch and TensorFlow. The public weights were not available, so
+scores with them have not been checked.
 """
 
 from collections.abc import Callable, Iterator
@@ -45,11 +46,11 @@ URL = (
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
     "pt_inception-2015-12-05-6726825d.pth"
 )
-# Eight digits are in the file's name; all are published in snap-research/discoscene.
+# The file name has eight digits; snap-research/discoscene publishes all of them.
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 BATCH = 32
-"""Images that pass through the network at once."""
+"""Number of images in a batch of the network."""
 
 Resizer = Callable[[UInt8[np.ndarray, "n h w c"], int], Float32[np.ndarray, "n s s c"]]
 
@@ -59,19 +60,20 @@ def inception(
     resizer: Resizer = tf1_bilinear,
     sha256: str | None = None,
 ) -> Extractor:
-    """Features of pool_3, 2048 numbers, and the probabilities of 1008 classes.
+    """Make the Inception-v3 extractor: 2048 pool_3 features, 1008 class probabilities.
 
     Args:
-        weights: a path or URL of a file that `weight_files.load` reads; None downloads
-            pytorch-fid's, 96 MB, once. torch-fidelity's file has the same hash, and
-            TensorFlow's `inception-2015-12-05.tgz` is the source of both.
-        resizer: `tf1_bilinear` for FID as it was first published, `pil_bicubic` for
-            that of clean-fid; or any `(images, side) -> images`.
-        sha256: of the file, or how it begins.
+        weights: path or URL of a file that `jaxgan.metrics.features.weights.load`
+            reads; None downloads pytorch-fid's file, 96 MB, once. torch-fidelity's file
+            has the same hash, and both were converted from TensorFlow's
+            `inception-2015-12-05.tgz`.
+        resizer: `tf1_bilinear` for the original FID, `pil_bicubic` for clean-fid, or
+            any function `(images, side) -> images`.
+        sha256: SHA-256 of the file, or a prefix of it.
 
     Raises:
-        InputError: if the file cannot be had, has another hash, cannot be read, or is
-            of another network.
+        InputError: if the file cannot be found or downloaded, has another hash, cannot
+            be read, or belongs to another network.
 
     Reference: Heusel et al. 2017, arXiv:1706.08500; Salimans et al. 2016,
     arXiv:1606.03498.
@@ -86,14 +88,14 @@ def inception(
     file = load(weights, sha256)
     arrays = file.arrays
     if "softmax/weights" in arrays:
-        arrays = _with_names_of_torch(arrays)
+        arrays = _rename_to_torch(arrays)
     variables = inception_variables(arrays)
 
     def resize(images: UInt8[np.ndarray, "n h w c"]) -> Float32[np.ndarray, "n s s 3"]:
         return np.broadcast_to(resizer(images, SIZE), (len(images), SIZE, SIZE, 3))
 
     def apply(images: Float32[np.ndarray, "n s s 3"]) -> Features:
-        size = min(BATCH, len(images))  # compiled once or, with a rest, twice
+        size = min(BATCH, len(images))  # compiles again only for fewer images
         results = []
         for start in range(0, len(images), size):
             batch = images[start : start + size]
@@ -112,13 +114,13 @@ def inception(
 def _forward(
     variables: Variables, images: Float32[Array, "n h w 3"]
 ) -> tuple[Float32[Array, "n 2048"], Float32[Array, "n 1008"]]:
-    """Features and probabilities of images in 0 .. 255."""
+    """Compute features and class probabilities of images in 0 .. 255."""
     output, _ = inception_v3().apply(variables, (images - 128) / 128, train=False)
     return output.pool, jax.nn.softmax(output.logits)
 
 
-def _with_names_of_torch(constants: dict[str, NDArray]) -> dict[str, NDArray]:
-    """The weights among a graph's constants, named and turned as in a state dict."""
+def _rename_to_torch(constants: dict[str, NDArray]) -> dict[str, NDArray]:
+    """Rename and transpose the weights of a TensorFlow graph as in a state dict."""
     names = {"softmax/weights": "fc.weight"}
     for module, scope in _scopes():
         names[f"{scope}/conv2d_params"] = f"{module}.conv.weight"
@@ -134,10 +136,10 @@ def _with_names_of_torch(constants: dict[str, NDArray]) -> dict[str, NDArray]:
 
 
 def _scopes() -> Iterator[tuple[str, str]]:
-    """Each convolution's module, and its scope in the graph of 2015.
+    """Yield each convolution's PyTorch module and its scope in the graph of 2015.
 
-    The graph numbers what has one name: `conv`, `conv_1`, …. Its blocks are `mixed`, …
-    and their branches `tower`, …, but for those of one convolution and those of none.
+    The graph numbers repeated names: `conv`, `conv_1`, …. Its blocks are `mixed`, … and
+    their branches `tower`, …, except for branches of one convolution or none.
     """
     yield from _scopes_along(STEM, "", "")
     for i, (block, branches) in enumerate(BLOCKS.items()):

@@ -1,10 +1,10 @@
-"""Resizing, as the metrics of images do it.
+"""Image resizing methods of published FID scores.
 
-How images reach the size that a network wants is part of a score: one set of images
-resized in two ways can be further apart than two sets (Parmar et al. 2022,
-arXiv:2104.11222). Two ways have published scores. `tf1_bilinear` is what the first FID
-did: it never smooths, so a smaller image is made of picked pixels, and aliases.
-`pil_bicubic` is "clean": its filter is as wide as the pixels of the smaller image.
+The resizing method is part of a score: the distance between one set of images resized
+by two methods can exceed the distance between two sets (Parmar et al. 2022,
+arXiv:2104.11222). Published scores use two methods. `tf1_bilinear` is the method of the
+original FID. It does not low-pass filter, so downscaled images alias. `pil_bicubic` is
+the method of clean-fid. Its filter is as wide as the pixels of the smaller image.
 Neither rounds the result to bytes.
 """
 
@@ -16,17 +16,17 @@ from PIL import Image
 def tf1_bilinear(
     images: UInt8[np.ndarray, "n h w c"], size: int
 ) -> Float32[np.ndarray, "n {size} {size} c"]:
-    """Straight lines between neighbors, as TensorFlow 1 drew them.
+    """Resize bilinearly as TensorFlow 1 does, without antialiasing.
 
-    Of s pixels in a row that were h, the i-th lies at i h / s: the first pixels
-    coincide, and the centers do not (`align_corners=False`, no half pixels). Each is
-    made of two neighbors in each direction, however much smaller the image becomes.
+    When h pixels in a row become s, the i-th is sampled at i h / s: the first pixels
+    coincide, but the centers do not (`align_corners=False`, no half-pixel centers).
+    Each pixel interpolates two neighbors along each axis, whatever the scale factor.
 
     Args:
-        images: of any height and width.
-        size: of both sides of the result, which stays within 0 .. 255.
+        images: images of any height and width.
+        size: height and width of the result, whose pixels stay within 0 .. 255.
 
-    Reference: TensorFlow's `tf.compat.v1.image.resize_bilinear`; the same bits.
+    Reference: TensorFlow's `tf.compat.v1.image.resize_bilinear`; bit-identical.
 
         >>> import numpy as np
         >>> from jaxgan.metrics.features.resize import tf1_bilinear
@@ -35,24 +35,24 @@ def tf1_bilinear(
         array([  0.,  50., 100., 100.], dtype=float32)
     """
     resized = np.empty((len(images), size, size, images.shape[-1]), np.float32)
-    for i, image in enumerate(images):  # one fits in a processor's cache
-        rows = _interpolated(image.astype(np.float32), size, axis=1)
-        resized[i] = _interpolated(rows, size, axis=0)
+    for i, image in enumerate(images):  # one image fits in the CPU cache
+        rows = _interpolate(image.astype(np.float32), size, axis=1)
+        resized[i] = _interpolate(rows, size, axis=0)
     return resized
 
 
 def pil_bicubic(
     images: UInt8[np.ndarray, "n h w c"], size: int
 ) -> Float32[np.ndarray, "n {size} {size} c"]:
-    """Pillow's bicubic filter on each color in float32, cut to 0 .. 255.
+    """Resize with Pillow's bicubic filter, in float32 per channel, clipped to 0 .. 255.
 
-    To a smaller size the filter widens by the same factor, so nothing aliases.
+    When downscaling, the filter widens by the scale factor, which prevents aliasing.
 
     Args:
-        images: of any height and width.
-        size: of both sides of the result.
+        images: images of any height and width.
+        size: height and width of the result.
 
-    Reference: Parmar et al. 2022, arXiv:2104.11222 (clean-fid); the same bits.
+    Reference: Parmar et al. 2022, arXiv:2104.11222 (clean-fid); bit-identical.
 
         >>> import numpy as np
         >>> from jaxgan.metrics.features.resize import pil_bicubic
@@ -69,14 +69,14 @@ def pil_bicubic(
     return np.moveaxis(planes, 1, -1)
 
 
-def _interpolated(
+def _interpolate(
     x: Float32[np.ndarray, "h w c"], size: int, axis: int
 ) -> Float32[np.ndarray, "h2 w2 c"]:
-    """Along one axis, in float32 throughout and in TensorFlow's order."""
+    """Interpolate along one axis, in float32 and TensorFlow's order of operations."""
     length = x.shape[axis]
     at = np.arange(size, dtype=np.float32) * np.float32(length / size)
     low = at.astype(np.int32)
     high = np.minimum(low + 1, length - 1)
-    share = (at - low).astype(np.float32).reshape((-1, 1) if axis else (-1, 1, 1))
+    fraction = (at - low).astype(np.float32).reshape((-1, 1) if axis else (-1, 1, 1))
     start = x.take(low, axis)
-    return start + (x.take(high, axis) - start) * share
+    return start + (x.take(high, axis) - start) * fraction

@@ -1,10 +1,10 @@
-"""Weights in PyTorch's files, read without PyTorch.
+"""A safe reader of PyTorch checkpoints (state dicts) that does not need PyTorch.
 
-A `.pth` file is a pickle, and a pickle may run any code. This reader knows the few
-names that a dictionary of tensors is made of, and stops where a file asks for another.
-Both layouts are read: since PyTorch 1.6 a zip archive, with a member for each storage;
-before, five pickles in a row, of which the fourth is the dictionary and the last the
-order of the storages, whose bytes follow.
+A `.pth` file is a pickle, and a pickle can run any code. This reader accepts only the
+few names that a dictionary of tensors needs, and rejects files that use others. It
+reads two layouts. Since PyTorch 1.6 a file is a zip archive with a member for each
+storage. Older files are five pickles in a row: the fourth is the dictionary and the
+fifth the order of the storages, whose bytes follow.
 """
 
 import io
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 ZIP = b"PK\3\4"
 PICKLE = b"\x80"
-"""What the files of the two layouts begin with."""
+"""The first bytes of files in the new and the old layout."""
 
 MAGIC = 0x1950A86A20F9469CFC6C
-"""The first pickle of the older layout."""
+"""The value of the first pickle in the old layout."""
 
 TYPES = {
     "DoubleStorage": "<f8",
@@ -49,17 +49,17 @@ class _Tensor(NamedTuple):
 
 
 def read_torch(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """The tensors of a state dict, by name.
+    """Read the tensors of a state dict, by name.
 
-    The arrays are views of what was read, in the order of memory that the file gives.
+    The arrays are views of the bytes read, with the strides given in the file.
 
     Args:
-        path: a file that `torch.save(module.state_dict(), path)` wrote, in either
+        path: a file written by `torch.save(module.state_dict(), path)`, in either
             layout, with tensors of floats or integers.
 
     Raises:
-        Exception: of one kind or another, if the file is anything else or is damaged;
-            `weight_files.load` says it in a sentence.
+        Exception: of any type, if the file is anything else or is damaged; `load` of
+            `jaxgan.metrics.features.weights` converts it to an `InputError`.
 
         >>> from jaxgan.metrics.features.torch_checkpoint import read_torch
         >>> read_torch(Path("state.pth"))["fc.weight"].shape  # doctest: +SKIP
@@ -71,15 +71,15 @@ def read_torch(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
         state, content = _from_zip(file) if zipped else _from_pickles(file)
     for name, tensor in state.items():
         if not isinstance(tensor, _Tensor):
-            raise TypeError(f"{name!r} is no tensor; it must be a state dict alone")
+            raise TypeError(f"{name!r} is not a tensor; only state dicts can be read")
     return {name: _array(tensor, content) for name, tensor in state.items()}
 
 
 class _Unpickler(pickle.Unpickler):
-    """Makes records of tensors, and nothing but tensors and dictionaries."""
+    """Unpickler that builds only dictionaries and records of tensors."""
 
     def find_class(self, module: str, name: str) -> Any:
-        # A pickle may set attributes of what it gets: new functions for every file.
+        # A pickle may set attributes of these functions, so each file gets new ones.
         known: dict[str, Callable] = {
             "collections.OrderedDict": OrderedDict,
             "torch._utils._rebuild_tensor_v2": lambda *fields: _Tensor(*fields[:4]),
@@ -102,11 +102,11 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _from_zip(file: IO[bytes]) -> tuple[dict, dict[str, bytes]]:
-    """The state dict, and the bytes of each storage."""
+    """Read the state dict and the bytes of each storage from a zip archive."""
     try:
         archive = zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:  # its directory is at the end
-        raise EOFError("it is cut short") from error
+        raise EOFError("it is truncated") from error
     with archive:
         names = archive.namelist()
         pickled = next((name for name in names if name.endswith("/data.pkl")), None)
@@ -123,7 +123,7 @@ def _from_zip(file: IO[bytes]) -> tuple[dict, dict[str, bytes]]:
 
 
 def _from_pickles(file: IO[bytes]) -> tuple[dict, dict[str, bytes]]:
-    """The same from the older layout."""
+    """Read the state dict and the bytes of each storage from the old layout."""
     if _Unpickler(file).load() != MAGIC:
         raise pickle.UnpicklingError("it is a pickle, but not PyTorch's")
     _protocol, _system, state, keys = (_Unpickler(file).load() for _ in range(4))
@@ -134,20 +134,20 @@ def _from_pickles(file: IO[bytes]) -> tuple[dict, dict[str, bytes]]:
     }
     content = {}
     for key in keys:
-        length = int.from_bytes(_exactly(file, 8), "little")
-        content[key] = _exactly(file, length * sizes[key])
+        length = int.from_bytes(_read_exactly(file, 8), "little")
+        content[key] = _read_exactly(file, length * sizes[key])
     return state, content
 
 
-def _exactly(file: IO[bytes], count: int) -> bytes:
+def _read_exactly(file: IO[bytes], count: int) -> bytes:
     content = file.read(count)
     if len(content) < count:
-        raise EOFError("it is cut short")
+        raise EOFError("it is truncated")
     return content
 
 
 def _array(tensor: _Tensor, content: dict[str, bytes]) -> NDArray:
-    """A view, which NumPy refuses if it would reach beyond the storage."""
+    """Make a view of a storage; NumPy raises an error if it exceeds the storage."""
     size = tensor.storage.type.itemsize
     return np.ndarray(
         tensor.shape,

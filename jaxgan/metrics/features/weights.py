@@ -1,8 +1,8 @@
-"""Files of weights that others have trained: fetched, checked, and read as arrays.
+"""Download, verify and read files of pretrained weights.
 
-A published score means something only with the very weights it was measured with, so a
-file's SHA-256 is compared before it is read, and an extractor records it. Files from
-the network are kept in the cache (`jaxgan.data.readers.cache`).
+A score is comparable with a published one only with identical weights. So the SHA-256
+of a file is verified before it is read, and an extractor records it. Downloaded files
+are kept in the cache (`jaxgan.data.readers.cache`).
 """
 
 import hashlib
@@ -23,17 +23,17 @@ from jaxgan.errors import InputError
 from jaxgan.metrics.features.frozen_graph import read_graph
 from jaxgan.metrics.features.torch_checkpoint import PICKLE, ZIP, read_torch
 
-ANSWERS_WITHIN = (5, 60)
+TIMEOUT = (5, 60)
 """Seconds to wait for a connection, and for the next bytes."""
 
 PIECE = 2**20
 
 
 class WeightFile(NamedTuple):
-    """What a file holds.
+    """The contents of a weight file.
 
-    arrays: by name.
-    sha256: of the file, in hexadecimal digits.
+    arrays: weights by name.
+    sha256: SHA-256 of the file, in hexadecimal digits.
     """
 
     arrays: dict[str, Shaped[np.ndarray, "..."]]
@@ -41,20 +41,20 @@ class WeightFile(NamedTuple):
 
 
 def load(source: Path | str, sha256: str | None = None) -> WeightFile:
-    """The arrays of a file of weights.
+    """Load a weight file, and download it if it is not in the cache.
 
-    A state dict of PyTorch (`.pth`, both layouts), a frozen graph of TensorFlow (`.pb`)
-    or the archive of one (`.tgz`); which of them it is, its first bytes tell.
+    The file is a PyTorch state dict (`.pth`, both layouts), a TensorFlow frozen graph
+    (`.pb`) or an archive of one (`.tgz`). The format is detected from its first bytes.
 
     Args:
-        source: a path, or a URL of scheme https, http or file. What is downloaded stays
-            in the cache.
-        sha256: of the file, or its first eight hexadecimal digits or more; None takes
-            any file.
+        source: a path, or a URL of scheme https, http or file. Downloads stay in the
+            cache.
+        sha256: SHA-256 of the file, or its first eight hexadecimal digits or more; None
+            accepts any file.
 
     Raises:
-        InputError: if there is no such file or it cannot be fetched; if its hash is
-            another; or if it is none of the above, is cut short or is damaged.
+        InputError: if there is no such file or it cannot be downloaded, its hash
+            differs, or it has another format, is truncated or is damaged.
 
         >>> from jaxgan.metrics.features.weights import load
         >>> load("weights.pth")
@@ -64,66 +64,66 @@ def load(source: Path | str, sha256: str | None = None) -> WeightFile:
     """
     if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{8,64}", sha256):
         raise InputError(
-            "sha256 must be 8 to 64 hexadecimal digits, the first of a file's hash, "
-            f"got {sha256!r}."
+            "sha256 must be 8 to 64 hexadecimal digits, a file's hash or its first "
+            f"digits, got {sha256!r}."
         )
-    path = _fetched(str(source), sha256) if "://" in str(source) else Path(source)
+    path = _fetch(str(source), sha256) if "://" in str(source) else Path(source)
     if not path.is_file():
         raise InputError(f"weights: there is no file {path}.")
-    found = _checked(path, sha256, path)
+    found = _verify(path, sha256, path)
     with path.open("rb") as file:
-        of_torch = file.read(len(ZIP)).startswith((ZIP, PICKLE))
+        from_torch = file.read(len(ZIP)).startswith((ZIP, PICKLE))
     try:
-        return WeightFile((read_torch if of_torch else read_graph)(path), found)
-    except Exception as error:  # what is damaged can fail in any way
-        kind = "PyTorch state dict" if of_torch else "TensorFlow graph"
+        return WeightFile((read_torch if from_torch else read_graph)(path), found)
+    except Exception as error:  # a damaged file can fail in any way
+        kind = "PyTorch state dict" if from_torch else "TensorFlow graph"
         raise InputError(
             f"weights: {path} cannot be read as a {kind}: "
             f"{str(error) or type(error).__name__}."
         ) from error
 
 
-def _checked(path: Path, expected: str | None, source: Path | str) -> str:
-    """The SHA-256 of a file, if it begins as expected."""
+def _verify(path: Path, expected: str | None, source: Path | str) -> str:
+    """Compute the SHA-256 of a file and check that it starts with the expected one."""
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if expected is not None and not found.startswith(expected.lower()):
         raise InputError(
             f"weights: {source} has the SHA-256 {found} and not {expected.lower()}: "
-            "it is damaged or another file; remove it and fetch it anew, or give the "
-            "hash that it should have as sha256."
+            "it is damaged or another file; remove it and download it again, or pass "
+            "the expected hash as sha256."
         )
     return found
 
 
-def _fetched(url: str, sha256: str | None) -> Path:
-    """Where the file of a URL lies, fetched if it is not there yet."""
+def _fetch(url: str, sha256: str | None) -> Path:
+    """Return the cached file of a URL, and download it if it is missing."""
     parts = urlsplit(url)
     if parts.scheme == "file":
         return Path(url2pathname(parts.path))
     name = f"{zlib.crc32(url.encode()):08x}-{Path(parts.path).name}"
     entry = default_cache() / "weights" / name
 
-    def fetch(unfinished: Path) -> None:
+    def download(unfinished: Path) -> None:
         _download(url, unfinished)
-        _checked(unfinished, sha256, url)
+        _verify(unfinished, sha256, url)
 
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        make_once(entry, fetch)
-    except OSError as error:  # those of requests too
+        make_once(entry, download)
+    except OSError as error:  # includes those of requests
         raise InputError(
-            f"weights: {url} could not be fetched to {entry.parent} "
-            f"({type(error).__name__}); download it where you can, and give the path "
-            "of the file instead."
+            f"weights: {url} could not be downloaded to {entry.parent} "
+            f"({type(error).__name__}); download it elsewhere, and pass the path of "
+            "the file instead."
         ) from error
     return entry
 
 
 def _download(url: str, path: Path) -> None:
-    """Write what a URL answers with to a file; a bar if it takes long."""
+    """Download a URL to a file, with a progress bar."""
     with (
-        requests.get(url, stream=True, timeout=ANSWERS_WITHIN) as answer,
+        requests.get(url, stream=True, timeout=TIMEOUT) as answer,
         path.open("wb") as file,
     ):
         answer.raise_for_status()

@@ -1,1 +1,1 @@
-"""Nearest neighbors in feature space."""
+"""Nearest-neighbor search in feature space."""

@@ -1,15 +1,15 @@
-"""Nearest neighbors among features.
+"""Exact k-nearest-neighbor search among features.
 
-Distances are computed in float64, a block of pairs at a time, so that no matrix of all
-pairs is ever held; and of the symmetric matrix of one set only a half is made. The
-squares come from one matrix product,
+Distances are computed in float64 and in blocks of pairs, so memory never holds the
+matrix of all pairs. For the symmetric matrix of one set only one half is computed.
+Squared distances come from one matrix product,
 
     ‖x - y‖² = ‖x‖² + ‖y‖² - 2 x·y
 
-which loses the digits of points that are close together and far from the origin. So the
-features are centered first; where what is lost may still change who is nearest, a point
-is compared with all others by their differences; and all distances handed out are
-computed again from differences: a copy is at distance 0.
+This loses digits for points that are close together and far from the origin. Features
+are therefore centered first. Where the rounding error could still change the order of
+the neighbors, a point is compared with all others by direct differences. All returned
+distances are recomputed from differences, so a copy is at distance 0.
 """
 
 import itertools
@@ -21,36 +21,37 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgan.metrics.nearest.top_k import Least, merged, none_yet
+from jaxgan.metrics.nearest.top_k import TopK, empty, merged
 
 BLOCK = 1280
-"""Rows of a block, at most."""
+"""Maximum number of rows in a block."""
 
 FEW = 32
-"""Pairs of which the differences are made at once, so that they stay in the cache."""
+"""Pairs whose differences are computed at once, so that they fit in the CPU cache."""
 
 PANEL = 8
-"""Blocks of the first set that are centered once for all blocks of the second."""
+"""Blocks of the first set that stay centered while the second set is scanned."""
 
 ROUNDING = 1e-13
-"""What a square may lose, as a share of ‖x‖² + ‖y‖²: 450 units in the last place."""
+"""Rounding error of a square relative to ‖x‖² + ‖y‖²: 450 units in the last place."""
 
 EXACT = 1e-9
-"""A relative error of squared distances that does not matter."""
+"""Relative error of squared distances that is tolerated."""
 
 
 Sides = Int[np.ndarray, "q parts"]
-"""Divisions of the examples: on which side, in each of q of them, every part is.
+"""The side of every part of the examples, in each of q divisions.
 
-Part p holds the examples p, p + parts, p + 2 parts, …
+Part p holds the examples p, p + parts, p + 2 parts, … Neighbors are searched among the
+examples on the same side.
 """
 
 ALL = np.zeros((1, 1), int)
-"""No division: all examples are on one side."""
+"""The trivial division: all examples are on one side."""
 
 
 class Neighbors(NamedTuple):
-    """The k nearest of each of m points, the nearest first."""
+    """The k nearest neighbors of each of m points, nearest first."""
 
     indices: Int[np.ndarray, "m k"]
     distances: Float[np.ndarray, "m k"]
@@ -59,11 +60,11 @@ class Neighbors(NamedTuple):
 def nearest(
     x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"], k: int
 ) -> Neighbors:
-    """The k points of x that are nearest to each point of y.
+    """Find the k points of x nearest to each point of y.
 
     Args:
-        x, y: float64 features that `checked` let through.
-        k: from 1 to n.
+        x, y: float64 features validated by `checked`.
+        k: number of neighbors, from 1 to n.
 
         >>> import numpy as np
         >>> from jaxgan.metrics.nearest.search import nearest
@@ -72,8 +73,8 @@ def nearest(
         (array([[1, 2]]), array([[1., 3.]]))
     """
     [found] = _search(x, y, k)
-    distances = measure(x, y, found)
-    order = np.argsort(distances, axis=1, kind="stable")  # now without rounding
+    distances = exact_distances(x, y, found)
+    order = np.argsort(distances, axis=1, kind="stable")  # by exact distances
     return Neighbors(
         np.take_along_axis(found, order, axis=1),
         np.take_along_axis(distances, order, axis=1),
@@ -81,13 +82,13 @@ def nearest(
 
 
 def radii(x: Float[np.ndarray, "n d"], ks: tuple[int, ...]) -> Float[np.ndarray, "r n"]:
-    """How far each point is from the k-th nearest of the others, for each k.
+    """Compute each point's distance to its k-th nearest neighbor, for each k.
 
-    A point is no neighbor of itself; its duplicates are, at distance 0.
+    A point is not its own neighbor. Its duplicates are neighbors at distance 0.
 
     Args:
-        x: float64 features that `checked` let through.
-        ks: from 1 to n - 1.
+        x: float64 features validated by `checked`.
+        ks: numbers of neighbors, from 1 to n - 1.
 
         >>> import numpy as np
         >>> from jaxgan.metrics.nearest.search import radii
@@ -101,16 +102,16 @@ def radii(x: Float[np.ndarray, "n d"], ks: tuple[int, ...]) -> Float[np.ndarray,
 def radii_within(
     x: Float[np.ndarray, "n d"], ks: tuple[int, ...], sides: Sides
 ) -> Float[np.ndarray, "q r n"]:
-    """The `radii` among all points of one side, for each division.
+    """Compute `radii` among the points on the same side, for each division.
 
     Args:
-        x: float64 features that `checked` let through.
-        ks: below the number of points of the smallest side.
-        sides: of each division.
+        x: float64 features validated by `checked`.
+        ks: numbers of neighbors, below the number of points on the smallest side.
+        sides: the divisions.
     """
     ranks = [k - 1 for k in ks]
     found = _search(x, x, max(ks), sides, same=True)
-    return np.stack([measure(x, x, indices[:, ranks]).T for indices in found])
+    return np.stack([exact_distances(x, x, indices[:, ranks]).T for indices in found])
 
 
 def squares(
@@ -120,10 +121,10 @@ def squares(
     parts: int = 1,
     same: bool = False,
 ) -> Iterator[tuple[slice, slice, Float[Array, "b c"]]]:
-    """‖x - y‖² of some rows of x and some of y at a time, each of one part.
+    """Yield ‖x - y‖² in blocks: rows of x, rows of y, and their squared distances.
 
-    To be read under `jax.enable_x64(True)`. If x and y are the `same`, only the upper
-    half comes, with infinity on its diagonal.
+    Each block has rows of one part. Iterate under `jax.enable_x64(True)`. If x and y
+    are the `same`, only the upper triangle is computed, with infinity on its diagonal.
     """
     x_blocks, y_blocks = _blocks(len(x), parts), _blocks(len(y), parts)
     for first in range(0, len(x_blocks), PANEL):
@@ -134,56 +135,60 @@ def squares(
             for i, a in enumerate(centered, first):
                 if same and i > j:
                     continue
-                square = _square(*a, *b)
-                square = _without_itself(square) if same and i == j else square
+                square = _squared_distances(*a, *b)
+                square = _mask_diagonal(square) if same and i == j else square
                 yield x_blocks[i], y_blocks[j], square
 
 
-def together(sides: Sides, a: slice, b: slice) -> Int[np.ndarray, " h"]:
-    """The divisions in which rows that `squares` gave are on one side."""
+def same_side(sides: Sides, a: slice, b: slice) -> Int[np.ndarray, " h"]:
+    """Find the divisions in which two blocks of `squares` are on the same side."""
     parts = sides.shape[1]
     return np.flatnonzero(sides[:, a.start % parts] == sides[:, b.start % parts])
 
 
-def measure(
-    x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"], of: Int[np.ndarray, "m k"]
+def exact_distances(
+    x: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, "m d"],
+    indices: Int[np.ndarray, "m k"],
 ) -> Float[np.ndarray, "m k"]:
-    """How far each point of y is from the points of x with the indices beside it."""
-    found = np.empty(of.shape)
-    for start, rank in itertools.product(range(0, len(y), FEW), range(of.shape[1])):
-        some = slice(start, start + FEW)
-        found[some, rank] = np.sqrt(_lengths(x[of[some, rank]] - y[some]))
+    """Compute ‖x[indices[i, j]] - y[i]‖ from differences, without cancellation."""
+    found = np.empty(indices.shape)
+    ranks = range(indices.shape[1])
+    for start, rank in itertools.product(range(0, len(y), FEW), ranks):
+        rows = slice(start, start + FEW)
+        neighbors = x[indices[rows, rank]]
+        found[rows, rank] = np.sqrt(_squared_lengths(neighbors - y[rows]))
     return found
 
 
-def apart(
+def exact_pair_distances(
     x: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, "m d"],
     i: Int[np.ndarray, " p"],
     j: Int[np.ndarray, " p"],
 ) -> Float[np.ndarray, " p"]:
-    """How far x[i] is from y[j], pair by pair, from their differences."""
+    """Compute ‖x[i] - y[j]‖ for each pair (i, j) from differences."""
     found = np.empty(len(i))
     for start in range(0, len(i), FEW):
-        some = slice(start, start + FEW)
-        found[some] = np.sqrt(_lengths(x[i[some]] - y[j[some]]))
+        pairs = slice(start, start + FEW)
+        found[pairs] = np.sqrt(_squared_lengths(x[i[pairs]] - y[j[pairs]]))
     return found
 
 
 def squared_norms(
     x: Float[np.ndarray, "n d"], center: Float[np.ndarray, " d"]
 ) -> Float[np.ndarray, " n"]:
-    """How far each point is from the center, squared."""
+    """Compute each point's squared distance to the center."""
     starts = range(0, len(x), BLOCK)
-    return np.concatenate([_lengths(x[i : i + BLOCK] - center) for i in starts])
+    return np.concatenate([_squared_lengths(x[i : i + BLOCK] - center) for i in starts])
 
 
-def _lengths(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+def _squared_lengths(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
     return np.einsum("nd,nd->n", x, x)
 
 
 def _blocks(n: int, parts: int) -> list[slice]:
-    """The rows of one part after the other, in blocks of about one size."""
+    """Split the rows into blocks of about equal size, one part after another."""
     made = []
     for part in range(parts):
         count = len(range(part, n, parts))
@@ -198,13 +203,13 @@ def _blocks(n: int, parts: int) -> list[slice]:
 def _centered(
     x: Float[np.ndarray, "b d"], center: Float[np.ndarray, " d"]
 ) -> tuple[Float[Array, "b d"], Float[Array, " b"]]:
-    """Points and their squared norms, which XLA would compute anew for each pair."""
+    """Center points and compute their squared norms once for all pairs of blocks."""
     points = x - center
-    return jnp.asarray(points), jnp.asarray(_lengths(points))
+    return jnp.asarray(points), jnp.asarray(_squared_lengths(points))
 
 
 @jax.jit
-def _square(
+def _squared_distances(
     a: Float[Array, "b d"],
     a_norms: Float[Array, " b"],
     b: Float[Array, "c d"],
@@ -214,7 +219,7 @@ def _square(
 
 
 @jax.jit
-def _without_itself(square: Float[Array, "b b"]) -> Float[Array, "b b"]:
+def _mask_diagonal(square: Float[Array, "b b"]) -> Float[Array, "b b"]:
     return jnp.fill_diagonal(square, jnp.inf, inplace=False)
 
 
@@ -225,45 +230,48 @@ def _search(
     sides: Sides = ALL,
     same: bool = False,
 ) -> Int[np.ndarray, "q m k"]:
-    """The k points of x nearest to each of y among those of its side.
+    """Find the k points of x nearest to each point of y on the same side.
 
-    One point more is found, to see whether it might have been nearer.
+    One more neighbor is found, to check whether rounding could have misplaced it.
     """
     parts, center = sides.shape[1], x.mean(axis=0)
-    found = _least_of_parts(x, y, k + 1, center, parts, same)
+    found = _top_k_by_part(x, y, k + 1, center, parts, same)
     values = np.empty((len(sides), len(y), k + 1))
     indices = np.empty((len(sides), len(y), k + 1), int)
     for columns in _blocks(len(y), parts):
-        of_parts = [found[columns.start, part] for part in range(parts)]
-        least, rows = (np.stack(each).T for each in zip(*of_parts, strict=True))
+        by_part = [found[columns.start, part] for part in range(parts)]
+        smallest, rows = (np.stack(each).T for each in zip(*by_part, strict=True))
         for q, side in enumerate(sides):
             own = side == side[columns.start % parts]
             near, which = (
-                each[..., own].reshape(len(each), -1) for each in (least, rows)
+                each[..., own].reshape(len(each), -1) for each in (smallest, rows)
             )
             order = near.argsort(axis=1, kind="stable")[:, : k + 1]
             values[q, columns] = np.take_along_axis(near, order, axis=1)
             indices[q, columns] = np.take_along_axis(which, order, axis=1)
     nearest = indices[..., :k]
-    lost = 3 * ROUNDING * squared_norms(y, center)
-    _settle(x, y, nearest, _unsure(values, lost), sides, same)
+    rounding = 3 * ROUNDING * squared_norms(y, center)
+    _resolve(x, y, nearest, _ambiguous(values, rounding), sides, same)
     return nearest
 
 
-def _least_of_parts(
+def _top_k_by_part(
     x: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, "m d"],
     k: int,
     center: Float[np.ndarray, " d"],
     parts: int,
     same: bool,
-) -> dict[tuple[int, int], Least]:
-    """The least squares to each part of x, for some points of y, named by the first."""
-    found: dict[tuple[int, int], Least] = {}
+) -> dict[tuple[int, int], TopK]:
+    """Find the k smallest squared distances for each block of y and part of x.
+
+    Keys are (first row of the block of y, part of x).
+    """
+    found: dict[tuple[int, int], TopK] = {}
 
     def merge(square: Array, rows: slice, columns: slice) -> None:
         key = columns.start, rows.start % parts
-        before = found.get(key, none_yet(k, square.shape[1]))
+        before = found.get(key, empty(k, square.shape[1]))
         found[key] = merged(before, square, rows.start, rows.step)
 
     with jax.enable_x64(True):
@@ -274,42 +282,43 @@ def _least_of_parts(
     return found
 
 
-def _settle(
+def _resolve(
     x: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, "m d"],
     nearest: Int[np.ndarray, "q m k"],
-    unsure: Bool[np.ndarray, "q m"],
+    ambiguous: Bool[np.ndarray, "q m"],
     sides: Sides,
     same: bool,
 ) -> None:
-    """Find again by differences what rounding may have put in a wrong order."""
-    for of_side, chosen in zip(unsure, nearest, strict=True):
-        some = np.flatnonzero(of_side)
-        of_side[some] = measure(x, y[some], chosen[some]).any(axis=1)  # else copies
-    of_x = np.arange(len(x)) % sides.shape[1]
+    """Search again, by differences, where rounding may have changed the order."""
+    for rows_of_division, chosen in zip(ambiguous, nearest, strict=True):
+        rows = np.flatnonzero(rows_of_division)
+        distances = exact_distances(x, y[rows], chosen[rows])
+        rows_of_division[rows] = distances.any(axis=1)  # at distance 0, none is nearer
+    parts = np.arange(len(x)) % sides.shape[1]
     with jax.enable_x64(True):
-        points = jnp.asarray(x) if unsure.any() else None
-        for row in np.flatnonzero(unsure.any(axis=0)):
-            square = np.array(_differences(points, y[row]))
+        points = jnp.asarray(x) if ambiguous.any() else None
+        for row in np.flatnonzero(ambiguous.any(axis=0)):
+            square = np.array(_squared_differences(points, y[row]))
             if same:
                 square[row] = np.inf
-            for q in np.flatnonzero(unsure[:, row]):
-                own = sides[q, of_x] == sides[q, row % sides.shape[1]]
+            for q in np.flatnonzero(ambiguous[:, row]):
+                own = sides[q, parts] == sides[q, row % sides.shape[1]]
                 order = np.where(own, square, np.inf).argsort(kind="stable")
                 nearest[q, row] = order[: nearest.shape[2]]
 
 
-def _unsure(
-    values: Float[np.ndarray, "q m k"], lost: Float[np.ndarray, " m"]
+def _ambiguous(
+    values: Float[np.ndarray, "q m k"], rounding: Float[np.ndarray, " m"]
 ) -> Bool[np.ndarray, "q m"]:
-    """Where least values lie so close that their order may be one of rounding."""
-    possible = 2 * lost[:, None]
+    """Find points whose neighbors are so close that rounding may order them."""
+    possible = 2 * rounding[:, None]
     close = values[..., 1:] < values[..., :-1] + possible
     return (close & (possible > EXACT * values[..., :-1])).any(axis=-1)
 
 
 @jax.jit
-def _differences(
+def _squared_differences(
     points: Float[Array, "n d"], point: Float[Array, " d"]
 ) -> Float[Array, " n"]:
     return jnp.square(points - point[None]).sum(axis=1)

@@ -39,7 +39,7 @@ def test_pixels_are_rows_of_their_bytes():
     found = pixels()(images(5, channels=3))
     np.testing.assert_array_equal(found.features, images(5, channels=3).reshape(5, -1))
     assert found.probabilities is None
-    with pytest.raises(InputError, match="extractor: it knows no classes"):
+    with pytest.raises(InputError, match="extractor: it does not predict classes"):
         found.classes()
 
 

@@ -112,7 +112,7 @@ def test_a_graph_of_tensorflow_is_read(tmp_path):
     ("content", "message"),
     [
         (b"", "holds no floating-point constants"),
-        (b"# weights", "is no protocol buffer"),
+        (b"# weights", "is not a protocol buffer"),
         (node("a", 3, (1,), field(7, b"\1")), "holds no floating-point constants"),
         (node("a", 1, (1,), field(5, floats(1, 2))), "broadcast"),
         (archive_of(GRAPH, "other.pb"), "classify_image_graph_def.pb"),
@@ -126,5 +126,5 @@ def test_what_is_no_graph_is_refused(tmp_path, content, message):
 def test_a_graph_cut_within_a_node_is_refused(tmp_path):
     first = node("bytes", 1, (2, 150), field(4, floats(*range(300))))
     for length in range(2, len(first), 9):
-        with pytest.raises(InputError, match="cut short"):
+        with pytest.raises(InputError, match="truncated"):
             load(put(tmp_path, first[:length]))

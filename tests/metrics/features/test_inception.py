@@ -146,7 +146,7 @@ def test_a_file_cut_short_is_refused(path, tmp_path):
     short = tmp_path / "short.pth"
     short.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(
-        InputError, match=r"short.pth cannot be read .*: it is cut short"
+        InputError, match=r"short.pth cannot be read .*: it is truncated"
     ):
         inception(short)
 

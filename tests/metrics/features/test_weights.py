@@ -29,7 +29,7 @@ def test_files_cut_short_are_refused(tmp_path, content):
 
 
 def test_of_a_zip_file_cut_short_that_is_said(tmp_path):
-    with pytest.raises(InputError, match="state dict: it is cut short"):
+    with pytest.raises(InputError, match="state dict: it is truncated"):
         load(put(tmp_path, zip_file(TENSORS)[:-1]))
 
 
@@ -44,7 +44,7 @@ def test_the_hash_is_told_and_compared(tmp_path, sha256):
 
 def test_another_hash_is_refused_before_anything_is_read(tmp_path):
     pickled = state({"a": made("os.system", text("false"))})
-    message = "has the SHA-256 [0-9a-f]{64} and not 00000000: .* give the hash that"
+    message = "has the SHA-256 [0-9a-f]{64} and not 00000000: .* pass the expected hash"
     with pytest.raises(InputError, match=message):
         load(put(tmp_path, zip_file({}, pickled)), "00000000")
 
@@ -117,7 +117,7 @@ def test_nothing_of_a_wrong_hash_stays_in_the_cache(served):
 
 def test_what_is_not_served_is_named(served):
     _, url, cache = served
-    message = r"none.pth could not be fetched to .* \(HTTPError\); .* the path of"
+    message = r"none.pth could not be downloaded to .* \(HTTPError\); .* the path of"
     with pytest.raises(InputError, match=message):
         load(f"{url}/none.pth")
     assert [path.suffix for path in (cache / "weights").iterdir()] == [".lock"]
@@ -125,6 +125,6 @@ def test_what_is_not_served_is_named(served):
 
 def test_without_a_network_the_way_out_is_told(served):
     # Nobody listens on the port of discard.
-    message = r"could not be fetched to .* \(ConnectionError\); download it where"
+    message = r"could not be downloaded to .* \(ConnectionError\); download it else"
     with pytest.raises(InputError, match=message):
         load("http://127.0.0.1:9/w.pth")

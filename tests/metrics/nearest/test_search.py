@@ -4,7 +4,7 @@ import pytest
 
 from jaxgan.metrics.nearest import search as neighbors
 from jaxgan.metrics.nearest.manifold import HALVES
-from jaxgan.metrics.nearest.search import measure, nearest, radii, radii_within
+from jaxgan.metrics.nearest.search import exact_distances, nearest, radii, radii_within
 
 
 def points(seed, n, d):
@@ -101,9 +101,9 @@ def test_panels_and_parts_are_those_of_all_distances(monkeypatch):
     np.testing.assert_allclose(whole, np.sort(every, axis=0)[[0, 4]], 1e-12)
 
 
-def test_measure_is_the_distance_of_chosen_pairs():
+def test_exact_distances_are_the_distance_of_chosen_pairs():
     x, y = np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([[0.0, 0.0], [3.0, 0.0]])
-    found = measure(x, y, np.array([[0, 1], [0, 1]]))
+    found = exact_distances(x, y, np.array([[0, 1], [0, 1]]))
     np.testing.assert_array_equal(found, [[0, 5], [3, 4]])
 
 

@@ -145,7 +145,9 @@ def _added(one: Payments, other: Payments) -> Payments:
 
 
 def _advances(a: Loss, b: Loss) -> PlayerName | None:
-    named = {term.advances for loss in (a, b) for term in loss.terms.values()} - {None}
+    named = {term.state_owner for loss in (a, b) for term in loss.terms.values()} - {
+        None
+    }
     if len(named) > 1:
         raise InputError(
             "gradient_balanced: the states of a and b advance with different players, "

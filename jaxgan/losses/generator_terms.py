@@ -221,7 +221,7 @@ def path_length(weight: float | Array = 2.0, rate: float | Array = 0.01) -> Loss
         del variables
         return jnp.float32(0)
 
-    return Loss({"path_length": Term(init, evaluate, advances="generator")})
+    return Loss({"path_length": Term(init, evaluate, state_owner="generator")})
 
 
 def _average_of_places(record: Round, layer: Array, weight: Weight) -> Array:

@@ -136,7 +136,7 @@ def historical_averaging(
         )
         return {network: weight * _sum(squares)}, History(mean, moves)
 
-    return Loss({name: Term(init, evaluate, advances=network)})
+    return Loss({name: Term(init, evaluate, state_owner=network)})
 
 
 def _on_kernels(

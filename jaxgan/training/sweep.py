@@ -27,8 +27,8 @@ from tqdm import tqdm
 from jaxgan.algorithms.population import (
     diverged_members,
     hyper_grid,
-    member,
     population,
+    select_member,
 )
 from jaxgan.errors import (
     InputError,
@@ -204,7 +204,7 @@ def _train(
             if shows:
                 for i, each in enumerate(members):
                     if not each.diverged:
-                        own = member(state, i)
+                        own = select_member(state, i)
                         each.measured[step] = summary_of(
                             each.experiment, each.showing, own
                         )
@@ -223,7 +223,7 @@ def _score(against: Reference, state: State, members: Sequence[Member]) -> None:
     found = []
     for i, each in enumerate(members):
         if not each.diverged:
-            own, game = member(state, i), each.experiment.game
+            own, game = select_member(state, i), each.experiment.game
             evaluation = each.experiment.evaluation
             assert evaluation is not None  # as the first member's
             make = each.showing.makers[output_name(game, evaluation.output)]
@@ -289,7 +289,7 @@ def _keep_best(
     write_scores(run.scores, chosen.scores)
     if against is not None and chosen.experiment.evaluation is not None:
         kept_reference(chosen.experiment.evaluation, run.kept, lambda: against)
-    own = member(state, best)
+    own = select_member(state, best)
     with Checkpoints(run.checkpoints, 1) as saved:
         saved.save(own)
         saved.wait()

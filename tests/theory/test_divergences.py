@@ -270,7 +270,7 @@ def test_quadrature_finds_kinks():
     [
         ([1.0], [0.5, 0.5], r"p and q must be of one shape \(n,\), got \(1,\) and"),
         ([[1.0]], [[1.0]], r"p and q must be of one shape \(n,\), got \(1, 1\)"),
-        ([1.5, -0.5], [0.5, 0.5], "p must hold masses .* a least of -0.5"),
+        ([1.5, -0.5], [0.5, 0.5], "p must hold masses .* a minimum of -0.5"),
         ([0.5, 0.5], [0.5, 0.5001], "q must hold masses .* a sum of 1.0001"),
         ([0.5, math.nan], [0.5, 0.5], "p must hold masses"),
         ([], [], "p must hold masses .* a sum of 0"),

@@ -82,7 +82,7 @@ def past_extragradient(
     *,
     fake_batch_size: int | None = None,
 ) -> Algorithm:
-    """Extragradient that extrapolates by the previous step's gradient.
+    """Update as `extragradient`, but extrapolate by the previous step's gradient.
 
         w½ = w - η F(w½'),  w ← w - η F(w½)
 

@@ -70,7 +70,7 @@ def bind_to_evaluate(
 
 
 def to_evaluate(calls: Calls) -> dict[str, Callable[..., Tree]]:
-    """Make calls evaluate: functions of the inputs that return the output only."""
+    """Put calls in evaluation mode; they return the output only."""
 
     def evaluate(call: Call) -> Callable[..., Tree]:
         return lambda *inputs: call(*inputs, train=False)[0]

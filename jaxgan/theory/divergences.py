@@ -197,7 +197,7 @@ def cumulative_gap(
 def _check_masses(
     name: str, p: ArrayLike, q: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Convert both to float64, and check that they are masses."""
+    """Convert p and q to float64, and check that they are masses."""
     one, other = np.asarray(p, np.float64), np.asarray(q, np.float64)
     if one.ndim != 1 or one.shape != other.shape:
         raise InputError(

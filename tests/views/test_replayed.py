@@ -98,7 +98,7 @@ def test_a_pool_in_a_conditional_game_is_refused():
     batch = batches(1)[0]._replace(condition=(labels,))
     game = small_game(view=replayed(SIZE))
     sgd = {player: optax.sgd(0.1) for player in game.players}
-    with pytest.raises(InputError, match="scored under the conditions of others"):
+    with pytest.raises(InputError, match="scored under the conditions of other"):
         alternating(game, sgd, batch)
 
 

@@ -31,7 +31,8 @@ def ema(
 
     Raises:
         InputError: if a concrete `decay` is outside [0, 1), if the game has no outputs
-            and no networks are named, or, at `init`, if a name is not a trained network.
+            and no networks are named, or, at `init`, if a name is not that of a
+            trained network.
 
     Reference: Yazıcı et al. 2018, arXiv:1806.04498; the ramp is TensorFlow's.
 

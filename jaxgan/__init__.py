@@ -6,8 +6,8 @@ from jaxgan.algorithms.ema import ema as ema
 from jaxgan.algorithms.lookahead import lookahead as lookahead
 from jaxgan.algorithms.population import diverged_members as diverged_members
 from jaxgan.algorithms.population import hyper_grid as hyper_grid
-from jaxgan.algorithms.population import member as member
 from jaxgan.algorithms.population import population as population
+from jaxgan.algorithms.population import select_member as select_member
 from jaxgan.data.sources import prefetch as prefetch
 from jaxgan.data.sources import random_transform as random_transform
 from jaxgan.data.sources import shuffled as shuffled

@@ -1,13 +1,13 @@
-"""The vocabulary of jaxgan: the records that everything else makes, reads or returns.
+"""Core types of jaxgan: `Network`, `Game`, `Loss`, `State`, `Algorithm` and others.
 
-A GAN is a differentiable **game**. It has **networks**, and **players** who each own
-some of them. One **round** of play computes the fakes and the scores, once, and
-records them. A **loss** reads the record and says what each player pays; losses add.
-**Dynamics** let the players move and turn a game into an **algorithm**: two pure
-functions, `init` and `step`. Everything that trains is a pytree and everything that
-acts is a pure function, so `jit`, `vmap`, `scan` and sharding apply from outside.
+A GAN is a differentiable **game**. It has **networks**, and **players** that each own
+some of them. One **round** of play computes the fakes and the scores once, and records
+them. A **loss** maps the record to what each player pays; losses add. **Dynamics** are
+update rules for the players. They turn a game into an **algorithm**: two pure
+functions, `init` and `step`. All training state is a pytree and all computation is done
+by pure functions, so `jit`, `vmap`, `scan` and sharding apply from outside.
 
-All other rooms import this one, and this one imports none of them but `errors`.
+All other modules import this one. This one imports only `errors`.
 """
 
 import dataclasses
@@ -30,11 +30,11 @@ TermName = str
 
 R = TypeVar("R")
 Reads = TypeVar("Reads", contravariant=True)
-"""The kind of record that a loss reads; a loss of `Record` serves every game."""
+"""Type of the record that a loss reads; a loss of `Record` fits every game."""
 
 
 class Variables(NamedTuple):
-    """What a network carries from step to step."""
+    """A network's parameters and statistics."""
 
     params: Tree  # trained, by the owner's optimizer
     stats: Tree = ()  # not trained: batch statistics, spectral-norm vectors
@@ -46,7 +46,7 @@ def _unchanged(variables: Variables) -> Variables:
 
 @runtime_checkable
 class Apply(Protocol):
-    """How a network computes: its output, and its statistics after the call."""
+    """Type of `Network.apply`: computes the output and the new statistics."""
 
     def __call__(
         self,
@@ -59,10 +59,10 @@ class Apply(Protocol):
         """Compute `(output, stats)`; `variables` is not changed.
 
         Args:
-            variables: prepared.
-            *inputs: with the batch in front.
-            key: of dropout and its kin; None where there is none.
-            train: whether statistics are the batch's, and dropout drops.
+            variables: as returned by `prepare`.
+            *inputs: with a leading batch axis.
+            key: random key, for dropout for instance; None if there is none.
+            train: True for batch statistics and dropout, False for evaluation mode.
         """
         ...
 
@@ -72,8 +72,8 @@ class Network(NamedTuple):
 
     init:    `(key, *example_inputs) -> Variables`.
     apply:   `(variables, *inputs, key=None, train=True) -> (output, stats)`.
-    prepare: `(variables) -> variables`, a differentiable map in weight space that
-             runs once a substep, before any `apply` (spectral norm, weight norm).
+    prepare: `(variables) -> variables`, a differentiable reparametrization of the
+             weights (spectral norm, weight norm), run once a substep before `apply`.
     """
 
     init: Callable[..., Variables]
@@ -95,11 +95,12 @@ class Call(Protocol):
         """Compute `(output, stats)`, as `Network.apply` does.
 
         Args:
-            *inputs: with the batch in front.
-            stats: in place of the network's own, where it was called before in the
-                round: the statistics that the call before returned.
-            key: of dropout and its kin.
-            train: as for `Network.apply`; frozen networks evaluate whatever it says.
+            *inputs: with a leading batch axis.
+            stats: replace the network's own statistics. In the second and later calls
+                of a round, pass the statistics that the previous call returned.
+            key: random key, for dropout for instance.
+            train: as for `Network.apply`; frozen networks are always in evaluation
+                mode.
         """
         ...
 
@@ -108,33 +109,33 @@ Calls = Mapping[NetworkName, Call]
 
 
 class Score(NamedTuple):
-    """What a discriminator returns. `logits` are float32 or wider.
+    """A discriminator's output: logits of float32 or wider, features, further heads.
 
-    A discriminator may return several logits, one for each scale it looks at, as a
-    tuple of such arrays; its losses are then made with `multi_scale`.
+    A multi-scale discriminator returns a tuple of such logits, one array for each
+    scale; its losses are then made with `multi_scale`.
     """
 
     logits: Float[Array, "b *patch"]
-    features: Tree = ()  # hidden layers, for losses that compare them
+    features: Tree = ()  # hidden layers, for feature matching for instance
     extra: Tree = ()  # further heads: class logits, code posteriors
 
 
 class Batch(NamedTuple):
     """The real examples of one substep."""
 
-    real: Tree  # images (b, h, w, c) in [-1, 1], or any leaves with b in front
-    condition: tuple[Tree, ...] = ()  # further inputs of both networks: labels, …
-    weight: Float[Array, "b *patch"] | None = None  # of each example, or of its patches
+    real: Tree  # images (b, h, w, c) in [-1, 1], or any leaves (b, …)
+    condition: tuple[Tree, ...] = ()  # further network inputs: labels, …
+    weight: Float[Array, "b *patch"] | None = None  # per example or patch
 
 
 class Turn(NamedTuple):
-    """All that one round is played from, the networks aside."""
+    """The inputs of one round, except the networks."""
 
     batch: Batch
     latent: Tree
-    player: PlayerName | None  # who moves after this round; None where several do
-    params: Mapping[NetworkName, Tree]  # as the optimizers see them, before `prepare`
-    view: Mapping[str, Tree]  # the views' states, by name
+    player: PlayerName | None  # that updates after this round; None if several
+    params: Mapping[NetworkName, Tree]  # before `prepare`, as the optimizers have them
+    view: Mapping[str, Tree]  # states of the views, by name
     step: Int[Array, ""]  # of the iteration, not the substep
     key: Key[Array, ""]
     draw: Partial
@@ -145,21 +146,21 @@ class Turn(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """What every round knows, whatever is played. A game's own record adds fields.
+    """The record of a round, common to all games; a game's own record adds fields.
 
-    A record is generous and `jit` prunes what no loss reads, so prefer reading it to
-    computing again. Its functions are pytrees, so it passes through `cond`, `vmap`,
+    Reading a field is cheaper than computing it again: `jit` removes the fields that no
+    loss reads. The record's functions are pytrees, so it passes through `cond`, `vmap`,
     `scan` and `remat`; it never crosses a public `jit`.
 
-    weight: of each real in averages over them, or of each of its patches, persons or
-        frames; None where all count alike.
-    params: of every network, as the optimizers see them.
-    step: of the iteration.
-    draw: `(sampler, key, shape) -> array`: random numbers of a global batch, of which
-        each device holds its share; `shape[0]` counts this device's examples.
+    weight: of each real in averages over reals, or of each of its patches, persons or
+        frames; None if all weigh the same.
+    params: of every network, before `prepare`, as the optimizers have them.
+    step: number of the iteration.
+    draw: `(sampler, key, shape) -> array`: random numbers for a global batch, split
+        between the devices; `shape[0]` is the number of examples on this device.
     mean: `(array) -> scalar`: the average over the global batch and all other axes.
-    gather: `(array (b, …)) -> array (B, …)`: the global batch, for what compares each
-        example with each other.
+    gather: `(array (b, …)) -> array (B, …)`: the global batch, for losses that compare
+        all pairs of examples.
     """
 
     real: Tree
@@ -174,29 +175,39 @@ class Record:
 
     @classmethod
     def of(cls: type[R], turn: Turn, **computed: Any) -> R:
-        """The record of a round: what its turn says, and what the game computed."""
-        known = {
-            **{"real": turn.batch.real, "condition": turn.batch.condition},
-            **{"weight": turn.batch.weight, "latent": turn.latent},
-            **{"params": turn.params, "step": turn.step},
-            **{"draw": turn.draw, "mean": turn.mean, "gather": turn.gather},
+        """Make a record of a turn and of what the game computed.
+
+        Args:
+            turn: the inputs of the round.
+            **computed: further fields, or replacements of the turn's.
+        """
+        fields = {
+            "real": turn.batch.real,
+            "condition": turn.batch.condition,
+            "weight": turn.batch.weight,
+            "latent": turn.latent,
+            "params": turn.params,
+            "step": turn.step,
+            "draw": turn.draw,
+            "mean": turn.mean,
+            "gather": turn.gather,
         }
-        return cls(**known | computed)
+        return cls(**fields | computed)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Round(Record):
-    """A discriminator's scores of reals and fakes: all that a GAN's loss may read.
+    """The record of a GAN's round: reals, fakes and the discriminator's scores of them.
 
-    fake_weight: of each fake, as `weight` is of each real.
-    real_pullback, fake_pullback: `(cotangent) -> d<logits, cotangent>/d image`, of the
-        same forward pass that gave the scores, with respect to the image before the
-        view shows it.
-    critic: `(image, condition=(), train=True) -> Score`, a probe at other points; it
-        runs the discriminator in the mode named and never writes statistics.
-    generate: `(latent, condition=(), train=True) -> image`, likewise; None where the
-        fakes do not come from latents alone.
+    fake_weight: of each fake, like `weight` for reals.
+    real_pullback, fake_pullback: `(cotangent) -> d<logits, cotangent>/d image`, from
+        the forward pass that gave the scores; the gradient is with respect to the image
+        before the view's augmentation.
+    critic: `(image, condition=(), train=True) -> Score`, evaluates the discriminator at
+        other points, in the given mode, without writing statistics.
+    generate: `(latent, condition=(), train=True) -> image`, likewise for the generator;
+        None if the fakes do not come from latents alone.
     """
 
     fake: Tree
@@ -216,17 +227,17 @@ Payments = dict[PlayerName, Float[Array, ""]]
 class Term(Generic[Reads]):
     """One named summand of a loss.
 
-    init:     `(variables) -> S`, the term's state; `()` where it has none.
+    init:     `(variables) -> S`, the term's state; `()` if it has none.
     evaluate: `(record, S, key) -> (payments, S)`, what each player pays for this term.
-    advances: the player whose substeps move the state; by default the first, in name
-              order, of those whom the term charges.
-    interval: dynamics evaluate the term in iterations whose number is a multiple; in
-              others it charges nothing and its state rests.
+    state_owner: the player whose substeps update the state; by default the first, in
+              name order, of the players that the term charges.
+    interval: dynamics evaluate the term in iterations whose number is a multiple of it;
+              in others the term charges nothing and its state does not change.
     """
 
     init: Callable[[Mapping[NetworkName, Variables]], Tree]
     evaluate: Callable[[Reads, Tree, Key[Array, ""]], tuple[Payments, Tree]]
-    advances: PlayerName | None = None
+    state_owner: PlayerName | None = None
     interval: int = 1
 
 
@@ -234,45 +245,45 @@ class Term(Generic[Reads]):
 class Loss(Generic[Reads]):
     """A sum of named terms. See `jaxgan.losses.combine` for its algebra.
 
-    A term's randomness is the step's key folded with a hash of its name, so neither
-    the order of the terms nor the presence of others changes what a term computes.
+    A term's random key is the step's key folded with a hash of its name. So neither the
+    order of the terms nor the presence of others changes what a term computes.
     """
 
     terms: Mapping[TermName, Term[Reads]]
 
     def __add__(self, other: "Loss[Reads]") -> "Loss[Reads]":
-        """The union of the terms.
+        """Add two losses: take the union of their terms.
 
         Raises:
-            InputError: if two have the same name.
+            InputError: if two terms have the same name.
         """
         if not isinstance(other, Loss):
             return NotImplemented
-        twice = sorted(self.terms.keys() & other.terms.keys())
-        if twice:
+        shared = sorted(self.terms.keys() & other.terms.keys())
+        if shared:
             raise InputError(
-                f"two terms of the sum are named {twice[0]!r}; give one another name "
-                f'with rename(loss, names={{"{twice[0]}": …}}).'
+                f"two terms of the sum are named {shared[0]!r}; give one another name "
+                f'with rename(loss, names={{"{shared[0]}": …}}).'
             )
         return Loss({**self.terms, **other.terms})
 
     def init(self, variables: Mapping[NetworkName, Variables]) -> dict[TermName, Tree]:
-        """The state of every term."""
+        """Make the initial state of every term."""
         return {name: term.init(variables) for name, term in self.terms.items()}
 
     def evaluate(
         self, record: Reads, state: Mapping[TermName, Tree], key: Key[Array, ""]
     ) -> tuple[dict[PlayerName, dict[TermName, Array]], dict[TermName, Tree]]:
-        """What each player pays for each term, and the terms' next states.
+        """Compute what each player pays for each term, and the terms' next states.
 
-        Every term is evaluated, whatever its interval: the dynamics say what is due.
+        Every term is evaluated, whatever its interval; the dynamics select those due.
         """
         payments: dict[PlayerName, dict[TermName, Array]] = {}
         states = {}
         for name in sorted(self.terms):
-            part_key = jax.random.fold_in(key, zlib.crc32(name.encode()))
+            term_key = jax.random.fold_in(key, zlib.crc32(name.encode()))
             paid, states[name] = self.terms[name].evaluate(
-                record, state[name], part_key
+                record, state[name], term_key
             )
             for player, amount in paid.items():
                 payments.setdefault(player, {})[name] = amount
@@ -280,23 +291,24 @@ class Loss(Generic[Reads]):
 
 
 def no_pool(state: Tree, fake: Tree, key: Array, player: PlayerName) -> tuple:
-    """The pool of a view that has none: every fake is shown when it is made."""
+    """Return the fakes unchanged; the default `View.pool`."""
     del key, player
     return fake, state
 
 
 class View(NamedTuple):
-    """What the discriminator is shown, in every use of it, penalties included.
+    """A transformation of the discriminator's inputs, such as augmentation or packing.
 
-    `View()` shows everything as it is. `jaxgan.views.compose` puts one after another.
+    It applies to every call of the discriminator, also in penalties. `View()` is the
+    identity. `jaxgan.views.compose` composes views.
 
-    init:  `(reals) -> S`, from a batch's shapes.
-    pool:  `(S, fake, key, player) -> (fake, S)`, a memory of earlier fakes; `player`
-           is the one who moves after the round.
-    group: `(x) -> x`, packing several examples into one.
+    init:  `(reals) -> S`, the initial state from a batch's shapes.
+    pool:  `(S, fake, key, player) -> (fake, S)`, replay from a pool of earlier fakes;
+           `player` is the one that updates after the round.
+    group: `(x) -> x`, packing of several examples into one.
     show:  `(S, key, x, step) -> x`, augmentation and noise.
-    adapt: `(S, round) -> S`, after a substep, from what it scored.
-    advances: the player whose substeps move the state; by default the game says.
+    adapt: `(S, record) -> S`, the next state from the scores of a substep.
+    state_owner: the player whose substeps update the state; by default set by the game.
     """
 
     init: Callable[[Tree], Tree] = lambda reals: ()
@@ -304,12 +316,12 @@ class View(NamedTuple):
     group: Callable[[Tree], Tree] = lambda x: x
     show: Callable[[Tree, Array, Tree, Array], Tree] = lambda state, key, x, step: x
     adapt: Callable[[Tree, Round], Tree] = lambda state, record: state
-    advances: PlayerName | None = None
+    state_owner: PlayerName | None = None
 
 
 @runtime_checkable
 class Output(Protocol):
-    """Something that a trained game can produce."""
+    """A function that computes something from a trained game's networks."""
 
     def __call__(
         self,
@@ -318,40 +330,41 @@ class Output(Protocol):
         batch: Batch,
         /,
     ) -> Tree:
-        """Make rows of latents and rows of examples into rows of something.
+        """Compute rows of output from rows of latents and of examples.
 
         Args:
-            call: the networks by name, in evaluation mode: `call[name](*inputs)` is an
-                output alone.
+            call: the networks by name, in evaluation mode: `call[name](*inputs)`
+                returns the output without statistics.
             latent: drawn from the prior under `batch.condition`.
             batch: held-out examples, shaped like those of training.
 
         Returns:
-            A tree whose row i is made of row i of the latents and of the examples.
+            A tree whose row i is computed from row i of the latents and the examples.
         """
         ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Game(Generic[R]):
-    """Who plays, with what, for which stakes, and what can be made of it.
+    """A differentiable game: networks, the players that own them, and a loss.
 
     networks: by name.
-    players:  which networks each player owns, in the order in which they move unless
-              dynamics are told otherwise; with `frozen` they partition the networks.
-    prior:    `(key, n, condition) -> latents`: all chance that belongs to an example.
+    players:  the networks that each player owns. Their order is the default order of
+              updates. With `frozen`, they partition the networks.
+    prior:    `(key, n, condition) -> latents`: all randomness of single examples.
     play:     `(call, turn) -> (record, stats, views)`: `call` has the networks by name;
               returned are the statistics of every network that is not frozen, and the
               views' states, after the round.
-    loss:     reads the record that `play` makes.
-    outputs:  what the trained game can produce, by name: samples, reconstructions, …;
-              the first is what is scored.
-    frozen:   networks that nobody trains: initialized once, never written, and always
+    loss:     reads the record that `play` returns.
+    outputs:  functions of the trained networks, by name: samples, reconstructions, …;
+              the first one is scored in evaluation.
+    frozen:   networks that are not trained: initialized once, never written, and always
               in evaluation mode.
     diagnostics: `(record) -> {player: {name: scalar}}`, reported in that player's
               substeps.
-    views:    what each discriminator is shown, by the names that `play` uses.
-    microbatches: in how many shares a round is played; see `microbatched`.
+    views:    transformations of the discriminators' inputs, by the names that `play`
+              uses.
+    microbatches: number of microbatches in a round; see `microbatched`.
     """
 
     networks: Mapping[NetworkName, Network]
@@ -366,12 +379,12 @@ class Game(Generic[R]):
     microbatches: int = 1
 
     def _replace(self, **changes: Any) -> "Game[R]":
-        """The game with other fields, as of the named tuples here."""
+        """Return the game with some fields replaced, like `NamedTuple._replace`."""
         return dataclasses.replace(self, **changes)
 
 
 class State(NamedTuple):
-    """All that training carries from one iteration to the next."""
+    """The training state: everything carried from one iteration to the next."""
 
     step: Int[Array, ""]  # iterations done
     variables: dict[NetworkName, Variables]
@@ -381,11 +394,14 @@ class State(NamedTuple):
     average: dict[NetworkName, Variables]  # empty unless `ema`
     frozen: dict[NetworkName, Variables]  # never changes
     key: Key[Array, ""]  # never changes: randomness is folded from (key, step, substep)
-    memory: Tree = ()  # what dynamics remember: an earlier gradient, slow weights
+    memory: Tree = ()  # of the dynamics: an earlier gradient, slow weights
 
 
 class Info(NamedTuple):
-    """What a step reports, by player; the mean where a player moved several times."""
+    """Losses, gradient norms and diagnostics of a step, by player.
+
+    They are means over the player's substeps.
+    """
 
     losses: dict[PlayerName, dict[TermName, Float[Array, ""]]]
     gradient_norms: dict[PlayerName, Float[Array, ""]]
@@ -393,11 +409,11 @@ class Info(NamedTuple):
 
 
 class Algorithm(NamedTuple):
-    """A way of training: two pure functions.
+    """A training algorithm: two pure functions, `init` and `step`.
 
     init: `(key) -> State`.
-    step: `(state, batches) -> (state, info)`, with one `Batch` a substep.
-    shown: the networks that the game's outputs call, which `ema` averages.
+    step: `(state, batches) -> (state, info)`, with one `Batch` for each substep.
+    shown: the networks that the game's outputs call; by default `ema` averages them.
     """
 
     init: Callable[[Key[Array, ""]], State]

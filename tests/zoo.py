@@ -197,7 +197,7 @@ def cycle_gan(forth, back, judge_x, judge_y, loss, view=View()):
 
     def of_side(side):
         return view._replace(
-            init=lambda reals: view.init(reals[side]), advances="discriminator"
+            init=lambda reals: view.init(reals[side]), state_owner="discriminator"
         )
 
     return Game(

@@ -52,7 +52,6 @@ from jaxgan import (
     hinge,
     least_squares,
     lookahead,
-    member,
     minimax,
     mlp,
     non_saturating,
@@ -62,6 +61,7 @@ from jaxgan import (
     priors,
     r1,
     relativistic,
+    select_member,
     shuffled,
     simultaneous,
     symplectic_adjustment,
@@ -106,7 +106,7 @@ DYNAMICS = {
     "optimistic": Way(optimistic, 1),
     "consensus": Way(partial(consensus, weight=1.0), 1),
     "symplectic adjustment": Way(symplectic_adjustment, 1),
-    "unrolled": Way(partial(unrolled, moves=5)),
+    "unrolled": Way(partial(unrolled, unroll_steps=5)),
     "lookahead": Way(lambda *of: lookahead(alternating(*of))),
     "negative momentum": Way(alternating, beta1=-0.5),
 }
@@ -167,7 +167,7 @@ def measure(row: Row, seeds: int, steps: int) -> list[dict[str, float] | None]:
     found: list[dict[str, float] | None] = []
     for seed in range(seeds):
         latents = draw_latents(game, 2_500, seed)
-        samples = make(best_variables(member(state, seed)), latents, NOTHING)
+        samples = make(best_variables(select_member(state, seed)), latents, NOTHING)
         found.append(None if lost[seed] else count_modes(samples, ring).values())
     return found
 

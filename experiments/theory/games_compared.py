@@ -96,7 +96,7 @@ WAYS = {
     "past\nextragradient": Way(past_extragradient),
     "consensus": Way(partial(consensus, weight=0.5)),
     "symplectic\nadjustment": Way(partial(symplectic_adjustment, weight=0.5)),
-    "unrolled": Way(partial(unrolled, moves=3), 2),
+    "unrolled": Way(partial(unrolled, unroll_steps=3), 2),
     "proximal\npoint": Way(partial(proximal_point, iterations=2), trains=False),
 }
 

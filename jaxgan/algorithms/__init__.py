@@ -1,1 +1,1 @@
-"""What makes an algorithm of an algorithm: averages, populations, devices."""
+"""Transformations of algorithms: EMA, lookahead, populations, data parallelism."""

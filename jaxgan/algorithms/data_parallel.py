@@ -1,9 +1,9 @@
-"""Many devices: the same step, with the batch split between them.
+"""Data parallelism: the same step, with the batch sharded over devices.
 
-The step is compiled for a mesh with one axis, "data": the state is replicated, the
-batches and the latents are split, and the compiler adds the sums over devices. The
-batch is global by construction, so BatchNorm, batch averages and random numbers are
-those of one device, and so is the result.
+The step is compiled for a mesh with one axis, "data". The state is replicated, batches
+and latents are sharded, and the compiler inserts the sums over devices. The batch is
+global by construction. So BatchNorm, batch averages and random numbers are the same as
+on one device, and so is the result.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,18 +24,18 @@ def data_parallel(
     *,
     donate: bool = False,
 ) -> Algorithm:
-    """Compile an algorithm for several devices, or for one.
+    """Compile an algorithm for one or several devices.
 
-    It takes the dynamics rather than a finished algorithm because the latents, which
-    are drawn inside the step, must be split too: otherwise every device would generate
-    all the fakes.
+    It takes the dynamics and not an algorithm, because the latents, which are drawn
+    inside the step, must be sharded too. Otherwise every device would generate all
+    fakes.
 
     Args:
         dynamics: builds the algorithm, `lambda game: alternating(game, …)`.
         game: to build it on.
         devices: to use; by default all of this process.
-        donate: let `step` reuse the memory of the state that it is given, which must
-            then not be used again.
+        donate: let `step` reuse the memory of its input state, which must then not be
+            used again.
 
     Returns:
         An algorithm whose functions are jitted and whose state is replicated.
@@ -84,16 +84,17 @@ def on_devices(
     source: Callable[[int, int], tuple[Batch, ...]],
     devices: Sequence[jax.Device] | None = None,
 ) -> Callable[[int, int], tuple[Batch, ...]]:
-    """A source whose batches are on the devices already, split between them.
+    """Make a source that puts its batches on devices, sharded over them.
 
-    Where the devices are those of several processes, each process gives its own rows,
-    and the batches are the global ones.
+    If the devices belong to several processes, each process supplies its own rows of
+    the global batches.
 
     Args:
+        source: `(seed, step) -> batches`.
         devices: as for `data_parallel`.
 
     Raises:
-        InputError: by the source, if a batch does not split evenly.
+        InputError: when the source is called, if a batch does not split evenly.
     """
     mesh = _mesh(devices)
     split = NamedSharding(mesh, PartitionSpec("data"))
@@ -109,13 +110,13 @@ def on_devices(
 
 
 def replicated(devices: Sequence[jax.Device] | None = None) -> NamedSharding:
-    """The sharding of the state: a copy on every device."""
+    """Return the sharding of the state: a copy on every device."""
     return NamedSharding(_mesh(devices), PartitionSpec())
 
 
 def _mesh(devices: Sequence[jax.Device] | None) -> Mesh:
-    # Auto axes: jax.make_mesh's default are Explicit ones, under which the compiler
-    # replicates a plain step instead of splitting it.
+    # Auto axes: under the Explicit ones of jax.make_mesh, the compiler replicates a
+    # plain step instead of sharding it.
     chosen = np.array(devices or jax.local_devices())
     return Mesh(chosen, ("data",), axis_types=(AxisType.Auto,))
 

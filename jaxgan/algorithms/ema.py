@@ -1,4 +1,4 @@
-"""Averages of what was trained: usually better to sample from than the last iterate."""
+"""Exponential moving averages of weights, which usually give better samples."""
 
 from collections.abc import Sequence
 
@@ -19,20 +19,20 @@ def ema(
 
         average ← d·average + (1 - d)·params,  d = min(decay, (1 + t) / (10 + t))
 
-    after iteration t = 1, 2, …; the ramp lets a young average follow, so that it does
-    not remember the initial weights. Parameters are averaged and statistics copied.
-    Training itself is unchanged, bit for bit.
+    after iteration t = 1, 2, …. The ramp of d makes early averages follow the weights
+    closely, so that they forget the initial ones. Parameters are averaged and
+    statistics copied. Training itself is unchanged, bit for bit.
 
     Args:
         algorithm: any.
         decay: of one iteration, in [0, 1); may be traced.
-        networks: names of those to average; by default all that train and that the
-            game's outputs call: a GAN's generator.
+        networks: names of the networks to average; by default the trained networks that
+            the game's outputs call, such as a GAN's generator.
 
     Raises:
         InputError: if a concrete `decay` is outside [0, 1), if the game has no outputs
-            and no networks are named, or, at `init`, if a name is not a network that
-            trains.
+            and no networks are named, or, at `init`, if a name is not that of a
+            trained network.
 
     Reference: Yazıcı et al. 2018, arXiv:1806.04498; the ramp is TensorFlow's.
 
@@ -43,7 +43,7 @@ def ema(
     names = algorithm.shown if networks is None else tuple(networks)
     if not names:
         raise InputError(
-            "ema: the game has no outputs that would say which networks matter; "
+            "ema: the game has no outputs, so no networks are averaged by default; "
             "name some with networks=…."
         )
 
@@ -52,7 +52,7 @@ def ema(
         unknown = sorted(set(names) - set(state.variables))
         if unknown:
             raise InputError(
-                f"ema: networks {unknown} are not among those that train, "
+                f"ema: networks {unknown} are not among the trained ones, "
                 f"{sorted(state.variables)}."
             )
         # A copy, since donated buffers must not be shared.

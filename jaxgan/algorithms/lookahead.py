@@ -1,4 +1,4 @@
-"""Lookahead: fast weights run ahead of slow ones, and are called back."""
+"""Lookahead: slow weights that are periodically updated towards fast weights."""
 
 from functools import partial
 
@@ -10,25 +10,26 @@ from jaxgan.types import Algorithm, Batch, Info, State
 
 
 def lookahead(
-    algorithm: Algorithm, *, period: int = 5, rate: float | jax.Array = 0.5
+    algorithm: Algorithm, *, period: int = 5, slow_step_size: float | jax.Array = 0.5
 ) -> Algorithm:
-    """Step as an algorithm does, and every so often go only part of the way.
+    """Interpolate between slow and fast weights every few steps of an algorithm.
 
-        every `period` steps:  slow ← slow + rate (fast - slow),  fast ← slow
+        every `period` steps:  slow ← slow + α (fast - slow),  fast ← slow
 
-    All players' weights are called back together, so a rotation of the game is averaged
-    over, and not only each player's noise. Optimizers, statistics and states of the
-    loss run on. The slow weights are in `State.memory`. An average of what comes of it
-    is `ema(lookahead(…))`; the other way about, it would be of the fast weights.
+    with α = `slow_step_size`. The weights of all players are synchronized in the same
+    step, so lookahead averages over rotations of the game, and not only over each
+    player's noise. Optimizers, statistics and states of the loss are not reset. The
+    slow weights are in `State.memory`. For an average of the slow weights use
+    `ema(lookahead(…))`; `lookahead(ema(…))` averages the fast ones.
 
     Args:
-        algorithm: any; what it remembers is kept.
-        period: steps between two calls back.
-        rate: from 0 to 1, 1 being the algorithm itself; may be traced.
+        algorithm: any; its own `State.memory` is kept.
+        period: number of steps between two updates of the slow weights.
+        slow_step_size: from 0 to 1; at 1 the algorithm is unchanged. May be traced.
 
     Raises:
-        InputError: if `period` is not an integer of at least 1 or a concrete `rate` is
-            not from 0 to 1.
+        InputError: if `period` is not an integer of at least 1 or a concrete
+            `slow_step_size` is not from 0 to 1.
 
     Reference: Zhang et al. 2019, arXiv:1907.08610; for games, Chavdarova et al. 2021,
     arXiv:2006.14567.
@@ -37,7 +38,7 @@ def lookahead(
         >>> lookahead(algorithm, period=10)  # doctest: +SKIP
     """
     check_positive_int("lookahead: period", period)
-    check_fraction("lookahead: rate", rate)
+    check_fraction("lookahead: slow_step_size", slow_step_size)
 
     def init(key: jax.Array) -> State:
         state = algorithm.init(key)
@@ -50,7 +51,11 @@ def lookahead(
         state, info = algorithm.step(state._replace(memory=memory), batches)
         fast = _params(state)
         slow, fast = jax.lax.cond(
-            state.step % period == 0, partial(_call_back, rate), _go_on, slow, fast
+            state.step % period == 0,
+            partial(_synchronize, slow_step_size),
+            _keep,
+            slow,
+            fast,
         )
         variables = {
             name: value._replace(params=fast[name])
@@ -66,10 +71,17 @@ def _params(state: State) -> dict:
     return {name: value.params for name, value in state.variables.items()}
 
 
-def _call_back(rate: float | jax.Array, slow: dict, fast: dict) -> tuple[dict, dict]:
-    slow = jax.tree.map(lambda s, f: (s + rate * (f - s)).astype(s.dtype), slow, fast)
+def _synchronize(
+    step_size: float | jax.Array, slow: dict, fast: dict
+) -> tuple[dict, dict]:
+    """Update the slow weights towards the fast ones; reset the fast ones to them."""
+
+    def interpolate(s: jax.Array, f: jax.Array) -> jax.Array:
+        return (s + step_size * (f - s)).astype(s.dtype)
+
+    slow = jax.tree.map(interpolate, slow, fast)
     return slow, slow
 
 
-def _go_on(slow: dict, fast: dict) -> tuple[dict, dict]:
+def _keep(slow: dict, fast: dict) -> tuple[dict, dict]:
     return slow, fast

@@ -1,9 +1,9 @@
-"""Populations: many runs in one program, over seeds and over hyperparameters.
+"""Populations: many training runs in one program, over seeds and hyperparameters.
 
-A step is a pure function of its hyperparameters too, so a whole sweep is one `vmap`:
-one trace, one compilation, one call for all members. Whatever `build` makes of a
-hyperparameter may be traced: learning rates, betas, weights of penalties, decays.
-Nothing passes between members, so one that diverges does not disturb the others.
+A step is a pure function of its hyperparameters too, so a sweep is one `vmap`: one
+trace, one compilation and one call for all members. All hyperparameters that `build`
+uses as numbers may be traced: learning rates, betas, weights of penalties, decays.
+Members do not communicate, so one that diverges does not affect the others.
 """
 
 import itertools
@@ -23,7 +23,8 @@ from jaxgan.types import Algorithm, Batch, Info, State, Tree
 
 Build = Callable[[Any], Algorithm]
 
-# The step is one number for all, or what depends on it would be computed both ways.
+# `State.step` is not batched: a batched predicate would turn `lax.cond` into `select`,
+# which runs both branches.
 AXES: Any = State(*[0] * len(State._fields))._replace(step=None)  # type: ignore[arg-type]
 
 
@@ -35,36 +36,36 @@ def population(
     sequential: bool = False,
     donate: bool = False,
 ) -> Algorithm:
-    """The algorithm of all members at once.
+    """Make an algorithm that trains many members at once.
 
-    Its `init` takes an array of keys, one for each member; its state, its batches and
-    its reports have the members' axis in front of every leaf, except `State.step`. A
-    member equals the same run alone, up to rounding.
+    Its `init` takes an array of keys, one for each member. Its state, batches and
+    reports have a leading members' axis in every leaf, except `State.step`. A member
+    equals the same run alone, up to rounding.
 
     The step is traced once for a `build` and a number of members, whatever the values.
-    So values are checked beforehand, by building the members at the two ends of each
-    hyperparameter.
+    So values are checked beforehand, by building the members with the smallest and the
+    largest value of each hyperparameter.
 
     Args:
         build: `(one member's hypers) -> algorithm`, a pure function. It is run while
-            tracing, so it may not need the value of a hyperparameter.
-        hypers: any pytree of arrays with the members' axis in front; see `hyper_grid`.
+            tracing, so it must not depend on the concrete value of a hyperparameter.
+        hypers: any pytree of arrays with a leading members' axis; see `hyper_grid`.
         devices: the members are divided among these; by default among as many of this
             process as divide them evenly. On a CPU set JAX_NUM_CPU_DEVICES to the
             number of cores.
-        sequential: one member after the other, in one compiled program, instead of
-            `vmap`. Convolutions with a kernel for each member are no faster together,
-            and take longer to compile.
-        donate: let `step` reuse the memory of the state that it is given.
+        sequential: train one member after the other, in one compiled program, instead
+            of using `vmap`. Under `vmap`, convolutions with a kernel for each member
+            are no faster and take longer to compile.
+        donate: let `step` reuse the memory of its input state.
 
     Raises:
         InputError: before anything compiles, if there are no members, the leaves differ
-            in how many or hold no numbers, a hyperparameter is refused or cannot be
-            traced, or the members do not divide evenly among the devices.
+            in their number of members or are not numeric, a hyperparameter is invalid
+            or cannot be traced, or the members do not divide evenly among the devices.
 
         >>> import jax, jax.numpy as jnp, optax
-        >>> from jaxgan import Batch, alternating, chain, hyper_grid, gan, member, mlp
-        >>> from jaxgan import non_saturating, population, priors, r1
+        >>> from jaxgan import Batch, alternating, chain, hyper_grid, gan, mlp
+        >>> from jaxgan import non_saturating, population, priors, r1, select_member
         >>> def build(hypers):
         ...     loss = chain(non_saturating(), r1(hypers["gamma"]))
         ...     game = gan(mlp((2,), (8,)), mlp((), (8,)), loss, priors.normal(4))
@@ -77,14 +78,14 @@ def population(
         >>> state, info = algorithm.step(state, batches)
         >>> info.losses["discriminator"]["r1"].shape
         (4,)
-        >>> best = member(state, 2)
+        >>> best = select_member(state, 2)
     """
     members = _check_hypers(build, hypers)
     hypers = jax.tree.map(jnp.asarray, hypers)
     if sequential and devices is not None:
         raise InputError("population: sequential members share one device; give none.")
     if sequential:
-        return _in_sequence(build, hypers, members, donate)
+        return _sequential(build, hypers, members, donate)
     mesh = _mesh(devices, members)
     step_all = _step_donated if donate else _step_all
 
@@ -96,16 +97,16 @@ def population(
         _check_members("batches", batches, members)
         try:
             return step_all(build, mesh, hypers, state, batches)
-        except TypeError:  # while tracing; named, if by a hyperparameter
-            one = _of(batches, 0)
-            _check_traceable(lambda h: build(h).step(member(state, 0), one), hypers)
+        except TypeError:  # while tracing; name the hyperparameter, if one causes it
+            first, batch = select_member(state, 0), _index(batches, 0)
+            _check_traceable(lambda h: build(h).step(first, batch), hypers)
             raise
 
     return Algorithm(init, step)
 
 
 def hyper_grid(**values: Iterable[Any]) -> dict[str, NDArray]:
-    """Every combination of some values, the last name varying fastest.
+    """Make the grid of all combinations of values, the last name varying fastest.
 
     Raises:
         InputError: if a name has no values.
@@ -119,35 +120,36 @@ def hyper_grid(**values: Iterable[Any]) -> dict[str, NDArray]:
         if not given:
             raise InputError(f"hyper_grid: {name} has no values; give at least one.")
     if not axes:
-        raise InputError("hyper_grid: there is nothing to cross; name some values.")
+        raise InputError("hyper_grid: no hyperparameters are given; name some values.")
     rows = itertools.product(*axes.values())
     return dict(zip(axes, map(np.array, zip(*rows, strict=True)), strict=True))
 
 
-def member(state: State, i: int) -> State:
-    """One member's state, to go on with alone, to sample from or to save."""
-    return State(state.step, *_of(state[1:], i))
+def select_member(state: State, i: int) -> State:
+    """Select one member's state, to train on alone, to sample from or to save."""
+    return State(state.step, *_index(state[1:], i))
 
 
 def diverged_members(state: State) -> Bool[np.ndarray, " members"]:
-    """Which members hold a number that is not finite in a network."""
+    """Find the members whose networks contain a number that is not finite."""
     return np.asarray(~_finite(state.variables))
 
 
 @jax.jit
 def _finite(variables: Tree) -> Array:
-    """Of each member, whether all its numbers are."""
+    """Test for each member if all its numbers are finite."""
     leaves = jax.tree.leaves(variables)
     each = [jnp.isfinite(x).reshape(len(x), -1).all(axis=1) for x in leaves]
     return jnp.stack(each).all(axis=0)
 
 
-# --- All at once, and one after the other ---------------------------------------------
+# --- Vectorized and sequential steps --------------------------------------------------
 
 
 def _init(build: Build, mesh: Mesh | None, hypers: Tree, keys: Array) -> State:
     start = jax.vmap(lambda h, key: build(h).init(key), out_axes=AXES)
-    return _divided(start, mesh, (_SPLIT, _SPLIT), _STATE)(hypers, keys)
+    shard = _shard_map(start, mesh, (_MEMBERS, _MEMBERS), _STATE)
+    return shard(hypers, keys)
 
 
 def _step(
@@ -157,18 +159,19 @@ def _step(
     state: State,
     batches: tuple[Batch, ...],
 ) -> tuple[State, Info]:
-    move = jax.vmap(
+    advance = jax.vmap(
         lambda h, state, batches: build(h).step(state, batches),
         in_axes=(0, AXES, 0),
         out_axes=(AXES, 0),
     )
-    divided = _divided(move, mesh, (_SPLIT, _STATE, _SPLIT), (_STATE, _SPLIT))
-    return divided(hypers, state, batches)
+    in_specs, out_specs = (_MEMBERS, _STATE, _MEMBERS), (_STATE, _MEMBERS)
+    shard = _shard_map(advance, mesh, in_specs, out_specs)
+    return shard(hypers, state, batches)
 
 
-_SPLIT = PartitionSpec("members")
+_MEMBERS = PartitionSpec("members")
 _STATE: Any = AXES._replace(
-    **{name: _SPLIT for name in State._fields if name != "step"}, step=PartitionSpec()
+    **{name: _MEMBERS for name in State._fields if name != "step"}, step=PartitionSpec()
 )
 
 _init_all = jax.jit(_init, static_argnums=(0, 1))
@@ -176,18 +179,18 @@ _step_all = jax.jit(_step, static_argnums=(0, 1))
 _step_donated = jax.jit(_step, static_argnums=(0, 1), donate_argnums=3)
 
 
-def _divided(
+def _shard_map(
     function: Callable, mesh: Mesh | None, in_specs: Any, out_specs: Any
 ) -> Any:
     if mesh is None:
         return function
-    # No device asks another for anything, so there is nothing to check.
+    # Members do not communicate, so `check_vma` is off.
     return jax.shard_map(
         function, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False
     )
 
 
-def _in_sequence(build: Build, hypers: Tree, members: int, donate: bool) -> Algorithm:
+def _sequential(build: Build, hypers: Tree, members: int, donate: bool) -> Algorithm:
     def init(keys: Array) -> State:
         _check_members("keys", keys, members)
         states = [_init_one(build, hypers, keys, i) for i in range(members)]
@@ -196,44 +199,51 @@ def _in_sequence(build: Build, hypers: Tree, members: int, donate: bool) -> Algo
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
         _check_members("batches", batches, members)
-        moving = state[1:] if donate else jax.tree.map(jnp.copy, state[1:])
+        stacked = state[1:] if donate else jax.tree.map(jnp.copy, state[1:])
         batches = jax.device_put(batches)  # once, not for every member
         infos = []
         for i in range(members):
-            moving, now, info = _step_one(build, hypers, moving, state.step, batches, i)
+            stacked, after, info = _step_one(
+                build, hypers, stacked, state.step, batches, i
+            )
             infos.append(info)
-        return State(now, *moving), jax.tree.map(lambda *x: jnp.stack(x), *infos)
+        return State(after, *stacked), jax.tree.map(lambda *x: jnp.stack(x), *infos)
 
     return Algorithm(init, step)
 
 
 @partial(jax.jit, static_argnums=0)
 def _init_one(build: Build, hypers: Tree, keys: Array, i: int | Array) -> State:
-    return build(_of(hypers, i)).init(keys[i])
+    return build(_index(hypers, i)).init(keys[i])
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
 def _step_one(
-    build: Build, hypers: Tree, moving: Tree, step: Array, batches: Tree, i: int | Array
+    build: Build,
+    hypers: Tree,
+    stacked: Tree,
+    step: Array,
+    batches: Tree,
+    i: int | Array,
 ) -> tuple[Tree, Array, Info]:
-    state, info = build(_of(hypers, i)).step(
-        State(step, *_of(moving, i)), _of(batches, i)
+    state, info = build(_index(hypers, i)).step(
+        State(step, *_index(stacked, i)), _index(batches, i)
     )
-    put = jax.tree.map(lambda x, new: x.at[i].set(new), moving, state[1:])
-    return put, state.step, info
+    stacked = jax.tree.map(lambda x, new: x.at[i].set(new), stacked, state[1:])
+    return stacked, state.step, info
 
 
-def _of(tree: Tree, i: int | Array) -> Any:
+def _index(tree: Tree, i: int | Array) -> Any:
     return jax.tree.map(lambda x: x[i], tree)
 
 
 def _mesh(devices: Sequence[jax.Device] | None, members: int) -> Mesh | None:
     if devices is None:
-        there = jax.local_devices()
-        count = max(n for n in range(1, len(there) + 1) if members % n == 0)
+        local = jax.local_devices()
+        count = max(n for n in range(1, len(local) + 1) if members % n == 0)
         if count == 1:
             return None
-        devices = there[:count]
+        devices = local[:count]
     if not len(devices) or members % len(devices):
         raise InputError(
             f"population: {members} members do not divide evenly among {len(devices)} "
@@ -242,11 +252,11 @@ def _mesh(devices: Sequence[jax.Device] | None, members: int) -> Mesh | None:
     return Mesh(np.array(devices), ("members",), axis_types=(AxisType.Auto,))
 
 
-# --- What is refused ------------------------------------------------------------------
+# --- Checks ---------------------------------------------------------------------------
 
 
 def _check_hypers(build: Build, hypers: Tree) -> int:
-    """Refuse what cannot be a population; return how many members it has."""
+    """Check the hyperparameters of a population; return its number of members."""
     named = {}
     for path, given in jax.tree_util.tree_leaves_with_path(hypers):
         name = jax.tree_util.keystr(path)
@@ -259,8 +269,8 @@ def _check_hypers(build: Build, hypers: Tree) -> int:
     sizes = {name: x.shape[:1] for name, x in named.items()}
     if len({*sizes.values()}) != 1 or not all(sizes.values()):
         raise InputError(
-            "population: every leaf of hypers needs the same number of members in "
-            f"front, got shapes beginning with {sizes}."
+            "population: every leaf of hypers needs a leading axis of the same "
+            f"number of members, got shapes beginning with {sizes}."
         )
     [members] = next(iter(sizes.values()))
     if not members:
@@ -268,15 +278,16 @@ def _check_hypers(build: Build, hypers: Tree) -> int:
     flat = [x.reshape(members, -1) for x in named.values()]
     ends = {int(find(x) // x.shape[1]) for x in flat for find in (np.argmin, np.argmax)}
     for i in sorted({0} | ends):
-        said = ", ".join(f"{name} {x[i]}" for name, x in named.items())
-        _try(f"member {i} ({said})", partial(build, _values(hypers, i)))
+        shown = ", ".join(f"{name} {x[i]}" for name, x in named.items())
+        build_member = partial(build, _member_values(hypers, i))
+        _explain_errors(f"member {i} ({shown})", build_member)
     _check_traceable(lambda h: build(h).init(jax.random.key(0)), hypers)
     return members
 
 
 def _check_traceable(use: Callable[[Any], Any], hypers: Tree) -> None:
-    """Trace with one hyperparameter unknown at a time, to name one that cannot be."""
-    first = _values(hypers, 0)
+    """Trace one hyperparameter at a time, to name the one that cannot be traced."""
+    first = _member_values(hypers, 0)
     leaves, structure = jax.tree.flatten(first)
     for i, (path, _) in enumerate(jax.tree_util.tree_leaves_with_path(first)):
 
@@ -284,24 +295,25 @@ def _check_traceable(use: Callable[[Any], Any], hypers: Tree) -> None:
             mixed = [*leaves[:i], leaf, *leaves[i + 1 :]]
             return use(jax.tree.unflatten(structure, mixed))
 
-        _try(
+        _explain_errors(
             f"hypers{jax.tree_util.keystr(path)} cannot be traced, so it cannot differ "
             "between members; make a population for each of its values",
             partial(jax.eval_shape, start, leaves[i]),
         )
 
 
-def _try(what: str, make: Callable[[], Any]) -> None:
+def _explain_errors(subject: str, function: Callable[[], Any]) -> None:
+    """Call a function; convert any exception to an InputError about the subject."""
     try:
-        make()
+        function()
     except Exception as error:  # whatever a user's function may raise
-        said = str(error).strip().split("\n")[0]
+        reason = str(error).strip().split("\n")[0]
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-        raise InputError(f"population: {what}: {kind}{said}") from error
+        raise InputError(f"population: {subject}: {kind}{reason}") from error
 
 
-def _values(hypers: Tree, i: int) -> Any:
-    """One member's, as plain numbers where they are."""
+def _member_values(hypers: Tree, i: int) -> Any:
+    """Select one member's hyperparameters; scalars become Python numbers."""
     return jax.tree.map(lambda x: x[i].item() if np.ndim(x) == 1 else x[i], hypers)
 
 
@@ -309,6 +321,6 @@ def _check_members(what: str, tree: Tree, members: int) -> None:
     sizes = {x.shape[:1] for x in jax.tree.leaves(tree)}
     if sizes != {(members,)}:
         raise InputError(
-            f"population: every leaf of {what} needs the {members} members in front, "
-            f"got shapes beginning with {sorted(sizes)}."
+            f"population: every leaf of {what} needs a leading axis of {members} "
+            f"members, got shapes beginning with {sorted(sizes)}."
         )

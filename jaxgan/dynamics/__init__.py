@@ -1,1 +1,1 @@
-"""Dynamics: how the players of a game move. Each turns a game into an `Algorithm`."""
+"""Dynamics: update rules of the players. Each turns a game into an `Algorithm`."""

@@ -1,4 +1,4 @@
-"""Alternating moves: each player answers what the others have just become."""
+"""Alternating updates: players update in turn, from the others' latest parameters."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -6,17 +6,18 @@ from typing import Any
 
 import jax
 
-from jaxgan.dynamics.checks import check_batches, check_order, set_up
+from jaxgan.dynamics.checks import check_batches, check_order, check_problem
 from jaxgan.dynamics.field import (
     Optimizers,
-    Setting,
-    algorithm_of,
-    move,
+    Step,
+    make_algorithm,
+    substep,
     substep_key,
 )
 from jaxgan.types import Algorithm, Batch, Game, Info, PlayerName, State
 
-Move = Callable[[State, PlayerName, Batch, jax.Array], tuple[State, Info]]
+Substep = Callable[[State, PlayerName, Batch, jax.Array], tuple[State, Info]]
+"""`(state, player, batch, key) -> (state, info)`: one update of one player."""
 
 
 def alternating(
@@ -25,27 +26,27 @@ def alternating(
     example: Batch,
     *,
     order: Sequence[PlayerName] | None = None,
-    fakes: Mapping[PlayerName, int] | None = None,
+    fake_batch_sizes: Mapping[PlayerName, int] | None = None,
 ) -> Algorithm:
-    """Let the players move in turn, each by one optimizer update.
+    """Update the players in turn, each by one optimizer update.
 
-    A step is one iteration: the substeps of `order`, each with fresh reals (its own
-    `Batch`), fresh latents and fresh noise. So k discriminator moves on N real and M
-    fake images, then one generator move on L, is
+    A step is one iteration: the substeps of `order`. Each has fresh reals (its own
+    `Batch`), fresh latents and fresh noise. For k discriminator updates on N real and M
+    fake images, then one generator update on L fakes, use
     `order=("discriminator",) * k + ("generator",)`, batches of N, and
-    `fakes={"discriminator": M, "generator": L}`. Two time scales are two learning
-    rates in `optimizers`, and negative momentum is a negative one in them, such as
-    `optax.sgd(0.1, momentum=-0.5)`.
+    `fake_batch_sizes={"discriminator": M, "generator": L}`. For two time scales, give
+    `optimizers` two learning rates. For negative momentum, give them a negative one,
+    such as `optax.sgd(0.1, momentum=-0.5)`.
 
-    All randomness is folded from (key, step, substep), so the position is the step.
+    All randomness is folded from (key, step, substep), so a run resumes from the step.
 
     Args:
         game: any number of players.
         optimizers: an optax transformation for each player.
         example: a batch as training will give it, of arrays or of their shapes.
-        order: who moves, substep by substep; by default each player of the game once.
-        fakes: how many latents a player's substep draws; for a player not named, as
-            many as there are reals.
+        order: the player of each substep; by default each player of the game once.
+        fake_batch_sizes: number of latents that a player's substep draws, by player; by
+            default the number of reals.
 
     Raises:
         InputError: before anything compiles, if the pieces do not fit; see
@@ -68,32 +69,33 @@ def alternating(
     """
     order = tuple(game.players) if order is None else order
     check_order(game, order)
-    setting = set_up(game, optimizers, example, fakes)
-    return in_turn(setting, order, partial(move, setting))
+    problem = check_problem(game, optimizers, example, fake_batch_sizes)
+    step = alternating_step(order, partial(substep, problem))
+    return make_algorithm(problem, step)
 
 
-def in_turn(setting: Setting, order: Sequence[PlayerName], move: Move) -> Algorithm:
-    """The algorithm whose step is one `move` of each player in the order."""
+def alternating_step(order: Sequence[PlayerName], substep: Substep) -> Step:
+    """Make a step that calls `substep` for each player of `order`."""
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
         check_batches(len(order), batches)
         infos = []
-        for substep, (player, batch) in enumerate(zip(order, batches, strict=True)):
-            state, info = move(state, player, batch, substep_key(state, substep))
+        for index, (player, batch) in enumerate(zip(order, batches, strict=True)):
+            state, info = substep(state, player, batch, substep_key(state, index))
             infos.append(info)
         return state._replace(step=state.step + 1), _mean_infos(infos)
 
-    return algorithm_of(setting, step)
+    return step
 
 
 def _mean_infos(infos: list[Info]) -> Info:
-    """One report of several substeps: each player's own mean."""
+    """Average the reports of several substeps, player by player."""
 
     def merge(*reports: dict[PlayerName, Any]) -> dict[PlayerName, Any]:
         merged = {}
         for player in sorted({player for report in reports for player in report}):
-            of_player = [report[player] for report in reports if player in report]
-            merged[player] = jax.tree.map(lambda *x: sum(x) / len(x), *of_player)
+            own = [report[player] for report in reports if player in report]
+            merged[player] = jax.tree.map(lambda *x: sum(x) / len(x), *own)
         return merged
 
     return Info(*(merge(*reports) for reports in zip(*infos, strict=True)))

@@ -1,8 +1,7 @@
-"""The checks made before anything compiles.
+"""Checks of a game, its optimizers and an example batch, made before compilation.
 
-All shapes are known as soon as a game meets an example batch, so everything is checked
-there with `jax.eval_shape`: nothing is computed, and a mistake costs a second instead
-of a compilation or a night.
+A game and an example batch determine all shapes, so everything is checked with
+`jax.eval_shape`. Nothing is computed, and a mistake is reported within a second.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,11 +13,11 @@ import jax.numpy as jnp
 from jaxgan.dynamics.field import (
     Optimizers,
     Outcome,
-    Setting,
+    Problem,
     init_views,
-    play_out,
+    make_turn,
+    play_round,
     state_shapes,
-    turn_of,
     zeros_like,
 )
 from jaxgan.dynamics.microbatches import check_microbatches
@@ -40,86 +39,106 @@ from jaxgan.types import (
 )
 
 
-def set_up(
+def check_problem(
     game: Game,
     optimizers: Optimizers,
     example: Batch,
-    fakes: Mapping[PlayerName, int] | None = None,
-) -> Setting:
-    """Check that everything fits together.
+    fake_batch_sizes: Mapping[PlayerName, int] | None = None,
+) -> Problem:
+    """Check that a game, its optimizers and an example batch fit together.
 
     Args:
         example: a batch as training will give it, of arrays or of their shapes.
-        fakes: how many latents a player's substep draws; for a player not named, as
-            many as there are reals.
+        fake_batch_sizes: number of latents that a player's substep draws, by player; by
+            default the number of reals.
 
     Raises:
-        InputError: naming the culprit: players that do not partition the networks, a
+        InputError: naming the cause: players that do not partition the networks, a
             player without optimizer, a network that cannot take its inputs, generated
             images unlike the data, a loss that charges an unknown player, a payment
-            that is not a scalar, a player whom nothing charges.
+            that is not a scalar, a player that no term charges.
     """
-    fakes = fakes or {}
-    _check_players(game, "fakes", fakes)
-    for player, count in fakes.items():
-        check_positive_int(f"fakes[{player!r}]", count)
+    fake_batch_sizes = fake_batch_sizes or {}
+    _check_players(game, "fake_batch_sizes", fake_batch_sizes)
+    for player, count in fake_batch_sizes.items():
+        check_positive_int(f"fake_batch_sizes[{player!r}]", count)
     _check_ownership(game)
     check_optimizers(game, optimizers)
     _check_example(example)
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), example)
-    sizes = {player: fakes.get(player, _count(shapes)) for player in game.players}
+    batch_size = _batch_size(shapes)
+    sizes = {
+        player: fake_batch_sizes.get(player, batch_size) for player in game.players
+    }
     latent = _latent_shapes(game, shapes)
     inputs = _input_shapes(game, shapes, latent)
-    setting = Setting(game, optimizers, shapes, inputs, (), sizes, {}, {})
+    problem = Problem(
+        game=game,
+        optimizers=optimizers,
+        example=shapes,
+        input_shapes=inputs,
+        shown=(),
+        fake_batch_sizes=sizes,
+        state_owners={},
+        lazy_intervals={},
+    )
 
-    state = state_shapes(setting)
+    state = state_shapes(problem)
     variables = state.variables | state.frozen
-    setting = setting._replace(shown=called_by_outputs(game, variables, latent, shapes))
+    problem = problem._replace(shown=called_by_outputs(game, variables, latent, shapes))
     check_microbatches(
         game,
-        {"reals": _count(shapes)}
+        {"reals": batch_size}
         | {f"fakes of {player!r}": size for player, size in sizes.items()},
         state.view,
     )
     _check_views(game, state)
     charged: dict[TermName, set[PlayerName]] = {name: set() for name in game.loss.terms}
     for player in game.players:
-        outcome = _outcome(setting, state, [player])
+        outcome = _outcome_shapes(problem, state, [player])
         _check_payments(game, player, outcome)
         _check_stats(game, state, outcome)
         for payer, terms in outcome.paid.items():
             for name in terms:
                 charged[name].add(payer)
-    advances = _advances(game, charged)
-    return setting._replace(advances=advances, lazy=_lazy(game, charged, advances))
+    state_owners = _state_owners(game, charged)
+    return problem._replace(
+        state_owners=state_owners,
+        lazy_intervals=_lazy_intervals(game, charged, state_owners),
+    )
 
 
-def set_up_together(
-    game: Game, optimizers: Optimizers, example: Batch, fakes: int | None = None
-) -> Setting:
-    """The same for dynamics in which all players move after one round.
+def check_joint_problem(
+    game: Game,
+    optimizers: Optimizers,
+    example: Batch,
+    fake_batch_size: int | None = None,
+) -> Problem:
+    """Check a problem for dynamics that update all players after one round.
 
     Args:
-        fakes: how many latents a round draws; by default as many as there are reals.
+        fake_batch_size: number of latents that a round draws; by default the number of
+            reals.
 
     Raises:
-        InputError: as `set_up`.
+        InputError: as for `check_problem`.
     """
-    if fakes is not None:
-        check_positive_int("fakes", fakes)
-    counts = {} if fakes is None else dict.fromkeys(game.players, fakes)
-    setting = set_up(game, optimizers, example, counts)
-    _outcome(setting, state_shapes(setting), list(game.players))
-    return setting
+    sizes: dict[PlayerName, int] = {}
+    if fake_batch_size is not None:
+        check_positive_int("fake_batch_size", fake_batch_size)
+        sizes = dict.fromkeys(game.players, fake_batch_size)
+    problem = check_problem(game, optimizers, example, sizes)
+    _outcome_shapes(problem, state_shapes(problem), list(game.players))
+    return problem
 
 
 def check_order(
     game: Game, order: Sequence[PlayerName], argument: str = "order"
 ) -> None:
-    """Refuse an order of moves that is empty or names someone who does not play.
+    """Check that an order of updates is not empty and names players of the game.
 
     Raises:
-        InputError: if so.
+        InputError: if not.
     """
     if isinstance(order, str) or not order:
         raise InputError(f"{argument} must be a tuple of players, got {order!r}.")
@@ -127,10 +146,10 @@ def check_order(
 
 
 def check_batches(substeps: int, batches: Sequence[Batch]) -> None:
-    """Refuse a step's batches if they are not one for each substep.
+    """Check that a step gets one batch for each substep.
 
     Raises:
-        InputError: if so.
+        InputError: if not.
     """
     if isinstance(batches, Batch) or len(batches) != substeps:
         count = "a single Batch" if isinstance(batches, Batch) else len(batches)
@@ -140,18 +159,21 @@ def check_batches(substeps: int, batches: Sequence[Batch]) -> None:
         )
 
 
-def _outcome(setting: Setting, state: State, movers: Sequence[PlayerName]) -> Outcome:
+def _outcome_shapes(
+    problem: Problem, state: State, movers: Sequence[PlayerName]
+) -> Outcome:
+    """Infer the shapes of a round's outcome."""
     return jax.eval_shape(
-        lambda *given: play_out(setting, given[0], movers, *given[1:])[1],
+        lambda state, batch, key: play_round(problem, state, movers, batch, key)[1],
         state,
-        setting.example,
+        problem.example,
         jax.random.key(0),
     )
 
 
 def _latent_shapes(game: Game, example: Batch) -> Tree:
-    """The shapes of as many latents as there are examples."""
-    count = _count(example)
+    """Infer the shapes of one latent for each example."""
+    count = _batch_size(example)
     return jax.eval_shape(
         lambda condition: game.prior(jax.random.key(0), count, condition),
         example.condition,
@@ -161,25 +183,31 @@ def _latent_shapes(game: Game, example: Batch) -> Tree:
 def _input_shapes(
     game: Game, example: Batch, latent: Tree
 ) -> dict[NetworkName, tuple[Tree, ...]]:
-    """What each network takes, found by playing a round in shapes alone."""
+    """Infer the input shapes of each network from an abstract round."""
 
     def play(call: Calls) -> Any:
-        batch, key = zeros_like(example), jax.random.key(0)
-        views = init_views(game, batch)
-        player = next(iter(game.players))
-        given = (player, batch, zeros_like(latent), _NoParams(), views, jnp.int32(0))
-        return game.play(call, turn_of(*given, key))
+        batch = zeros_like(example)
+        turn = make_turn(
+            player=next(iter(game.players)),
+            batch=batch,
+            latent=zeros_like(latent),
+            params=_NoParams(),
+            view=init_views(game, batch),
+            step=jnp.int32(0),
+            key=jax.random.key(0),
+        )
+        return game.play(call, turn)
 
     return input_shapes(game, play)
 
 
 class _NoParams(dict[NetworkName, Tree]):
-    """The parameters before any network is initialized."""
+    """A stand-in for the parameters before any network is initialized."""
 
     def __missing__(self, name: NetworkName) -> Tree:
         raise InputError(
-            f"play reads turn.params[{name!r}], which is not known before the shapes "
-            "of the networks are; let the loss read record.params."
+            f"play reads turn.params[{name!r}], which does not exist yet when play is "
+            "run to find the networks' input shapes; let the loss read record.params."
         )
 
 
@@ -225,21 +253,21 @@ def _check_ownership(game: Game) -> None:
         if name in owner:
             raise InputError(
                 f"frozen: network {name!r} is owned by player {owner[name]!r}, who "
-                "would train it; take it from the player, or let it train."
+                "would train it; remove it from the player or from `frozen`."
             )
     orphans = sorted(set(game.networks) - set(owner) - set(game.frozen))
     if orphans:
         raise InputError(
             f"networks {orphans} are owned by no player; give them one, or name them "
-            "in `frozen` if nobody is to train them."
+            "in `frozen` if they are not to be trained."
         )
 
 
 def check_optimizers(game: Game, optimizers: Optimizers) -> None:
-    """Refuse optimizers that are not one for each player.
+    """Check that there is one optimizer for each player.
 
     Raises:
-        InputError: if so.
+        InputError: if not.
     """
     _check_players(game, "optimizers", optimizers)
     missing = sorted(set(game.players) - set(optimizers))
@@ -264,12 +292,12 @@ def _check_players(game: Game, argument: str, named: Iterable[PlayerName]) -> No
 
 def _check_views(game: Game, state: State) -> None:
     for name, view in game.views.items():
-        if view.advances is not None:
-            _check_players(game, f"view {name!r} advances", [view.advances])
+        if view.state_owner is not None:
+            _check_players(game, f"view {name!r} state_owner", [view.state_owner])
         elif jax.tree.leaves(state.view[name]):
             raise InputError(
-                f"view {name!r} has a state; name the player whose substeps move it, "
-                "with advances=…."
+                f"view {name!r} has a state; name the player whose substeps update it, "
+                "with state_owner=…."
             )
 
 
@@ -278,13 +306,13 @@ def _check_payments(game: Game, mover: PlayerName, outcome: Outcome) -> None:
         if name in outcome.paid and name not in game.players:
             raise InputError(
                 f"loss terms {sorted(outcome.paid[name])} charge {name!r}, a frozen "
-                "network that nobody trains; charge a player, or let it train."
+                "network that no player trains; charge a player, or unfreeze it."
             )
     _check_players(game, f"loss {sorted(game.loss.terms)} charges", outcome.paid)
     if mover not in outcome.paid:
         raise InputError(
             f"loss: no term of {sorted(game.loss.terms)} charges {mover!r}, "
-            "who would never learn."
+            "so its parameters would never be trained."
         )
     for player, terms in outcome.paid.items():
         for name, amount in terms.items():
@@ -317,46 +345,57 @@ def _signature(x: jax.ShapeDtypeStruct) -> tuple:
     return x.shape, x.dtype
 
 
-def _advances(
+def _state_owners(
     game: Game, charged: Mapping[TermName, set[PlayerName]]
 ) -> dict[TermName, PlayerName]:
-    """By default a term advances with the first player, by name, that it charges."""
-    idle = sorted(
+    """Choose the player whose substeps update each term's state.
+
+    By default it is the first player, by name, that the term charges.
+    """
+    unowned = sorted(
         name
         for name, term in game.loss.terms.items()
-        if not (term.advances or charged[name])
+        if not (term.state_owner or charged[name])
     )
-    if idle:
+    if unowned:
         raise InputError(
-            f"loss terms {idle} charge nobody: name the player whose substeps move "
-            "their state, with advances=…."
+            f"loss terms {unowned} charge no player: name the player whose substeps "
+            "update their state, with state_owner=…."
         )
-    advances = {
-        name: term.advances or min(charged[name])
+    state_owners = {
+        name: term.state_owner or min(charged[name])
         for name, term in game.loss.terms.items()
     }
-    _check_players(game, "advances", advances.values())
-    return advances
+    _check_players(game, "state_owner", state_owners.values())
+    return state_owners
 
 
-def _lazy(
+def _lazy_intervals(
     game: Game,
     charged: Mapping[TermName, set[PlayerName]],
-    advances: Mapping[TermName, PlayerName],
+    state_owners: Mapping[TermName, PlayerName],
 ) -> dict[PlayerName, dict[TermName, int]]:
-    """The intervals of the lazy terms that each player pays or moves."""
-    intervals = {n: p.interval for n, p in game.loss.terms.items() if p.interval > 1}
+    """Collect the intervals of the lazy terms that concern each player.
+
+    A term concerns the players that it charges and the player that updates its state.
+    """
+    intervals = {
+        name: term.interval
+        for name, term in game.loss.terms.items()
+        if term.interval > 1
+    }
     return {
         player: {
             name: interval
             for name, interval in intervals.items()
-            if player in charged[name] or player == advances[name]
+            if player in charged[name] or player == state_owners[name]
         }
         for player in game.players
     }
 
 
-def _count(batch: Batch) -> int:
+def _batch_size(batch: Batch) -> int:
+    """Check that all leaves have the same number of examples, and return it."""
     reals = {leaf.shape[0] for leaf in jax.tree.leaves(batch.real)}
     for number, condition in enumerate(batch.condition):
         own = {leaf.shape[0] for leaf in jax.tree.leaves(condition)}

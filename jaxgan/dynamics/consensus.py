@@ -1,11 +1,17 @@
-"""Consensus optimization: players also agree to seek where all gradients vanish."""
+"""Consensus optimization: all players also minimize the norm of the vector field."""
 
 import jax
 import jax.numpy as jnp
 
-from jaxgan.dynamics.checks import set_up_together
-from jaxgan.dynamics.field import Field, Optimizers, Outcome, Params
-from jaxgan.dynamics.simultaneous import together
+from jaxgan.dynamics.checks import check_joint_problem
+from jaxgan.dynamics.field import (
+    Field,
+    Optimizers,
+    Outcome,
+    Params,
+    make_algorithm,
+)
+from jaxgan.dynamics.simultaneous import joint_step
 from jaxgan.errors import check_non_negative
 from jaxgan.types import Algorithm, Batch, Game
 
@@ -16,23 +22,24 @@ def consensus(
     example: Batch,
     *,
     weight: float | jax.Array,
-    fakes: int | None = None,
+    fake_batch_size: int | None = None,
 ) -> Algorithm:
-    """Simultaneous moves that also descend half the squared length of the field.
+    """Update simultaneously and also descend half the squared norm of the field.
 
         w ← w - η (F(w) + γ ∇ ½‖F(w)‖²),  ∇ ½‖F‖² = Jᵀ F
 
-    It draws to every stationary point, good or bad, in proportion to γ; on min max xy
-    the step's eigenvalues are 1 - ηγ ± iη. Second derivatives are exact, so it costs
-    about two more gradients. On batches, ½‖F‖² of the batch is a biased estimate, as
-    in the paper.
+    The second term attracts to every stationary point, stable or not, in proportion to
+    γ. On min max xy the step's eigenvalues are 1 - ηγ ± iη. Second derivatives are
+    exact, so it costs about two more gradients. On batches, ½‖F‖² of the batch is a
+    biased estimate, as in the paper.
 
     Args:
         game: any number of players.
         optimizers: an optax transformation for each player.
         example: a batch as training will give it, of arrays or of their shapes.
         weight: γ, at least 0; may be traced.
-        fakes: how many latents a step draws; by default as many as there are reals.
+        fake_batch_size: number of latents that a step draws; by default the number of
+            reals.
 
     Raises:
         InputError: before anything compiles, if a concrete weight is negative or not
@@ -49,12 +56,12 @@ def consensus(
         ... )
     """
     check_non_negative("consensus: weight", weight)
-    setting = set_up_together(game, optimizers, example, fakes)
+    problem = check_joint_problem(game, optimizers, example, fake_batch_size)
 
     def direction(field: Field, params: Params) -> tuple[Params, Outcome]:
-        gradient, pull, outcome = jax.vjp(field, params, has_aux=True)
-        [agreement] = pull(gradient)
-        add = lambda g, a: g + jnp.asarray(weight, g.dtype) * a  # noqa: E731
-        return jax.tree.map(add, gradient, agreement), outcome
+        gradient, pullback, outcome = jax.vjp(field, params, has_aux=True)
+        [regularizer] = pullback(gradient)  # Jᵀ F
+        add = lambda g, r: g + jnp.asarray(weight, g.dtype) * r  # noqa: E731
+        return jax.tree.map(add, gradient, regularizer), outcome
 
-    return together(setting, direction)
+    return make_algorithm(problem, joint_step(problem, direction))

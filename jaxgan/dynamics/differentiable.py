@@ -1,4 +1,4 @@
-"""Whether optimizers can be differentiated, found out by differentiating them once."""
+"""Check that optimizers can be differentiated, by differentiating them once."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,39 +6,39 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.dynamics.field import Setting, params_of, state_shapes
+from jaxgan.dynamics.field import Problem, owned_params, state_shapes
 from jaxgan.errors import InputError, is_concrete
 from jaxgan.precision import standard_promotion
 from jaxgan.types import PlayerName, Tree
 
 
 def check_differentiable(
-    setting: Setting, players: Sequence[PlayerName], derive: Callable
+    problem: Problem, players: Sequence[PlayerName], derive: Callable
 ) -> None:
-    """Refuse optimizers that dynamics could not differentiate through.
+    """Check that dynamics can differentiate through the players' optimizers.
 
-    Each player's `update` is differentiated once, at parameters and gradients of zero,
-    where dead units leave them. Optimizers with traced hyperparameters pass.
+    Each player's `update` is differentiated once, at parameters and gradients of zero;
+    dead units have gradients of zero. Optimizers with traced hyperparameters pass.
 
     Args:
-        derive: `jax.vjp` or `jax.linearize`, as the dynamics will.
+        derive: `jax.vjp` or `jax.linearize`, whichever the dynamics use.
 
     Raises:
-        InputError: if an update cannot be differentiated so, or has a derivative there
-            that is not finite.
+        InputError: if an update cannot be differentiated, or its derivative there is
+            not finite.
     """
-    state = state_shapes(setting)
+    state = state_shapes(problem)
     for player in players:
-        shapes = params_of(setting.game, state, [player])
+        shapes = owned_params(problem.game, state, [player])
         zeros = jax.tree.map(jnp.zeros_like, shapes)
         try:
-            slope = _slope(setting.optimizers[player], zeros, derive)
+            derivative = _update_derivative(problem.optimizers[player], zeros, derive)
         except Exception as error:  # whatever an optimizer may raise
             reason = str(error).strip().split("\n")[0]
             raise InputError(
                 f"optimizers[{player!r}] cannot be differentiated: {reason}"
             ) from error
-        for x in jax.tree.leaves(slope):
+        for x in jax.tree.leaves(derivative):
             if is_concrete(x) and not jnp.isfinite(x).all():
                 raise InputError(
                     f"optimizers[{player!r}] cannot be differentiated: its update's "
@@ -47,10 +47,10 @@ def check_differentiable(
                 )
 
 
-def _slope(
+def _update_derivative(
     optimizer: optax.GradientTransformation, zeros: Tree, derive: Callable
 ) -> Tree:
-    """Of the first update, with a one for every parameter."""
+    """Differentiate the first update, with a cotangent or tangent of ones."""
     start = optimizer.init(zeros)
     update = lambda gradient: optimizer.update(gradient, start, zeros)[0]  # noqa: E731
     with standard_promotion():

@@ -1,33 +1,37 @@
-"""Extragradient moves: look ahead, and go where the gradient there points."""
+"""Extragradient: update by the gradients at an extrapolated point."""
 
 import jax
 import jax.numpy as jnp
 
-from jaxgan.dynamics.checks import check_batches, set_up_together
+from jaxgan.dynamics.checks import check_batches, check_joint_problem
 from jaxgan.dynamics.field import (
     Optimizers,
-    algorithm_of,
-    descend,
-    field_of,
+    apply_gradient,
+    commit,
     init_state,
-    land,
-    params_of,
+    make_algorithm,
+    make_field,
+    owned_params,
     substep_key,
 )
 from jaxgan.types import Algorithm, Batch, Game, Info, State
 
 
 def extragradient(
-    game: Game, optimizers: Optimizers, example: Batch, *, fakes: int | None = None
+    game: Game,
+    optimizers: Optimizers,
+    example: Batch,
+    *,
+    fake_batch_size: int | None = None,
 ) -> Algorithm:
-    """Move all players at once by the gradients of a point one step ahead.
+    """Update all players at once by the gradients at a point one step ahead.
 
         w½ = w - η F(w),  w ← w - η F(w½)
 
     A step takes two batches, one for each round; give the same one twice for the same
-    data. The look-ahead is an update of the same optimizers, whose state after it is
-    dropped, or schedules and moments would move twice. Statistics and states of the
-    loss move with the second round alone.
+    data. The extrapolation is an update of the same optimizers, whose new state is then
+    dropped. Otherwise schedules and moments would advance twice. Statistics and states
+    of the loss advance with the second round only.
 
     On min max xy it converges for η < 1, with spectral radius √(1 - η² + η⁴).
 
@@ -35,7 +39,8 @@ def extragradient(
         game: any number of players.
         optimizers: an optax transformation for each player.
         example: a batch as training will give it, of arrays or of their shapes.
-        fakes: how many latents each round draws; by default as many as there are reals.
+        fake_batch_size: number of latents that each round draws; by default the number
+            of reals.
 
     Raises:
         InputError: before anything compiles, if the pieces do not fit; see
@@ -52,41 +57,47 @@ def extragradient(
         >>> batches = (Batch(jnp.ones((8, 2))),) * 2
         >>> state, info = jax.jit(algorithm.step)(state, batches)
     """
-    setting = set_up_together(game, optimizers, example, fakes)
+    problem = check_joint_problem(game, optimizers, example, fake_batch_size)
     everyone = list(game.players)
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
         check_batches(2, batches)
-        here, there = (
-            field_of(setting, state, everyone, batch, substep_key(state, i))
+        first_field, second_field = (
+            make_field(problem, state, everyone, batch, substep_key(state, i))
             for i, batch in enumerate(batches)
         )
-        gradient, _ = here(params_of(game, state, everyone))
-        ahead = descend(setting, state, everyone, gradient)
-        gradient, outcome = there(params_of(game, ahead, everyone))
-        state, info = land(setting, state, everyone, gradient, outcome)
+        gradient, _ = first_field(owned_params(game, state, everyone))
+        extrapolated = apply_gradient(problem, state, everyone, gradient)
+        gradient, outcome = second_field(owned_params(game, extrapolated, everyone))
+        state, info = commit(problem, state, everyone, gradient, outcome)
         return state._replace(step=state.step + 1), info
 
-    return algorithm_of(setting, step)
+    return make_algorithm(problem, step)
 
 
 def past_extragradient(
-    game: Game, optimizers: Optimizers, example: Batch, *, fakes: int | None = None
+    game: Game,
+    optimizers: Optimizers,
+    example: Batch,
+    *,
+    fake_batch_size: int | None = None,
 ) -> Algorithm:
-    """Extrapolation from the past: look ahead by the gradient of the last look-ahead.
+    """Update as `extragradient`, but extrapolate by the previous step's gradient.
 
         w½ = w - η F(w½'),  w ← w - η F(w½)
 
-    One gradient and one batch a step, where `extragradient` takes two. The first
-    look-ahead has no past, and its gradient is zero. The look-ahead is an update of the
-    same optimizers, whose state after it is dropped; Adam's moments know its gradient
-    already and see it twice there. On min max xy its w½ goes where `optimistic` goes.
+    Known as extrapolation from the past. It takes one gradient and one batch a step;
+    `extragradient` takes two. The first extrapolation uses a gradient of zero. The
+    extrapolation is an update of the same optimizers, whose new state is then dropped.
+    Adam's moments already contain the gradient that it applies, so they count it twice
+    there. On min max xy the points w½ are those that `optimistic` visits.
 
     Args:
         game: any number of players.
         optimizers: an optax transformation for each player.
         example: a batch as training will give it, of arrays or of their shapes.
-        fakes: how many latents a step draws; by default as many as there are reals.
+        fake_batch_size: number of latents that a step draws; by default the number of
+            reals.
 
     Raises:
         InputError: before anything compiles, if the pieces do not fit; see
@@ -101,20 +112,20 @@ def past_extragradient(
         >>> optimizers = {player: optax.adam(1e-3) for player in game.players}
         >>> algorithm = past_extragradient(game, optimizers, Batch(jnp.zeros((8, 2))))
     """
-    setting = set_up_together(game, optimizers, example, fakes)
+    problem = check_joint_problem(game, optimizers, example, fake_batch_size)
     everyone = list(game.players)
 
     def init(key: jax.Array) -> State:
-        state = init_state(setting, key)
-        params = params_of(game, state, everyone)
+        state = init_state(problem, key)
+        params = owned_params(game, state, everyone)
         return state._replace(memory=jax.tree.map(jnp.zeros_like, params))
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
         check_batches(1, batches)
-        field = field_of(setting, state, everyone, batches[0], substep_key(state, 0))
-        ahead = descend(setting, state, everyone, state.memory)
-        gradient, outcome = field(params_of(game, ahead, everyone))
-        state, info = land(setting, state, everyone, gradient, outcome)
+        field = make_field(problem, state, everyone, batches[0], substep_key(state, 0))
+        extrapolated = apply_gradient(problem, state, everyone, state.memory)
+        gradient, outcome = field(owned_params(game, extrapolated, everyone))
+        state, info = commit(problem, state, everyone, gradient, outcome)
         return state._replace(step=state.step + 1, memory=gradient), info
 
-    return algorithm_of(setting, step, init)
+    return make_algorithm(problem, step, init)

@@ -1,13 +1,14 @@
-"""What all dynamics share: a round of play, and the vector field that it makes.
+"""The game's vector field, and the functions that all dynamics share.
 
-At a point, each player has a gradient: of what it pays, with respect to what it owns.
-Together they are the game's vector field. No function has it for its gradient, unless
-all want the same, and dynamics differ in the use they make of it.
+At a point, each player has a gradient: of its loss, with respect to its own parameters.
+Together these gradients are the game's vector field. In general the field is not the
+gradient of any function, and dynamics differ in how they use it.
 
-Ownership, not `stop_gradient`, decides who is differentiated: those who move
-differentiate and write what they own, and everything else stays bit-identical. What the
-others pay, their networks' new statistics and their terms' new states are dropped, and
-`jit` then removes the computation of all of it.
+Ownership, not `stop_gradient`, decides what is differentiated. The movers, the players
+that update after a round, differentiate and write their own parameters; everything else
+stays bit-identical. The losses of the other players, the new statistics of their
+networks and the new states of their terms are dropped, and `jit` then removes their
+computation.
 """
 
 import zlib
@@ -21,8 +22,13 @@ import optax
 from jax.tree_util import Partial
 from jaxtyping import Array
 
-from jaxgan.dynamics.lazy import add_lazy, prompt
-from jaxgan.dynamics.microbatches import WHOLE, Share, accumulate, share_of
+from jaxgan.dynamics.lazy import add_lazy_terms, every_step_terms
+from jaxgan.dynamics.microbatches import (
+    WHOLE_BATCH,
+    Microbatch,
+    accumulate,
+    take_microbatch,
+)
 from jaxgan.games.calls import bind
 from jaxgan.losses.combine import sum_terms
 from jaxgan.losses.reductions import mask_unweighted
@@ -46,21 +52,21 @@ Players = Collection[PlayerName]
 Params = dict[NetworkName, Tree]
 
 
-class Setting(NamedTuple):
-    """What stays the same through a run; made by `dynamics.checks.set_up`."""
+class Problem(NamedTuple):
+    """A checked game with optimizers; made by `dynamics.checks.check_problem`."""
 
     game: Game
     optimizers: Optimizers
-    example: Batch  # the shapes of one
-    inputs: Mapping[NetworkName, tuple[Tree, ...]]  # shapes of what networks take
+    example: Batch  # shapes only
+    input_shapes: Mapping[NetworkName, tuple[Tree, ...]]
     shown: tuple[NetworkName, ...]  # the networks that the game's outputs call
-    fakes: Mapping[PlayerName, int]  # how many latents a player's substep draws
-    advances: Mapping[TermName, PlayerName]  # whose substeps move a term's state
-    lazy: Mapping[PlayerName, Mapping[TermName, int]]  # its lazy terms' intervals
+    fake_batch_sizes: Mapping[PlayerName, int]  # number of latents per substep
+    state_owners: Mapping[TermName, PlayerName]  # whose substeps update a term's state
+    lazy_intervals: Mapping[PlayerName, Mapping[TermName, int]]
 
 
 class Outcome(NamedTuple):
-    """What a round of play leaves behind, besides gradients."""
+    """The results of a round besides gradients: losses and new states."""
 
     paid: dict[PlayerName, dict[TermName, Array]]
     stats: dict[NetworkName, Tree]
@@ -70,31 +76,34 @@ class Outcome(NamedTuple):
 
 
 Field = Callable[[Params], tuple[Params, Outcome]]
+"""`(params) -> (gradient, outcome)`: the vector field of some players."""
+
+Step = Callable[[State, tuple[Batch, ...]], tuple[State, Info]]
 
 
-def algorithm_of(
-    setting: Setting,
-    step: Callable[[State, tuple[Batch, ...]], tuple[State, Info]],
+def make_algorithm(
+    problem: Problem,
+    step: Step,
     init: Callable[[Array], State] | None = None,
 ) -> Algorithm:
-    """The algorithm with this step, from `init_state` or another beginning."""
-    return Algorithm(init or partial(init_state, setting), step, setting.shown)
+    """Make an algorithm of a step and an init, by default `init_state`."""
+    return Algorithm(init or partial(init_state, problem), step, problem.shown)
 
 
-def init_state(setting: Setting, key: Array) -> State:
-    """The state before the first step; each network's key is folded with its name."""
-    game = setting.game
+def init_state(problem: Problem, key: Array) -> State:
+    """Make the initial state; each network's key is folded with its name."""
+    game = problem.game
     network_key, key = jax.random.split(key)
     variables = {
         name: game.networks[name].init(
             jax.random.fold_in(network_key, zlib.crc32(name.encode())),
             *zeros_like(inputs),
         )
-        for name, inputs in setting.inputs.items()
+        for name, inputs in problem.input_shapes.items()
     }
     frozen = {name: variables.pop(name) for name in game.frozen}
     optimizers = {
-        player: setting.optimizers[player].init(
+        player: problem.optimizers[player].init(
             {name: variables[name].params for name in names}
         )
         for player, names in game.players.items()
@@ -104,7 +113,7 @@ def init_state(setting: Setting, key: Array) -> State:
         variables=variables,
         optimizers=optimizers,
         loss=game.loss.init(variables | frozen),
-        view=init_views(game, zeros_like(setting.example)),
+        view=init_views(game, zeros_like(problem.example)),
         average={},
         frozen=frozen,
         key=key,
@@ -112,58 +121,73 @@ def init_state(setting: Setting, key: Array) -> State:
 
 
 def init_views(game: Game, batch: Batch) -> dict[str, Tree]:
-    """The state of each of a game's views before the first step."""
+    """Make the initial state of each of a game's views."""
     return {name: view.init(batch.real) for name, view in game.views.items()}
 
 
 def zeros_like(shapes: Tree) -> Tree:
-    """Arrays of zeros in the shapes of a tree."""
+    """Make a tree of zeros with the given shapes."""
     return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
 
-def state_shapes(setting: Setting) -> State:
-    """The shapes of a state, of which nothing is computed."""
-    return jax.eval_shape(lambda key: init_state(setting, key), jax.random.key(0))
+def state_shapes(problem: Problem) -> State:
+    """Infer the shapes of a state without computing it."""
+    return jax.eval_shape(lambda key: init_state(problem, key), jax.random.key(0))
 
 
 def substep_key(state: State, substep: int) -> Array:
-    """The key of one of a step's substeps, or rounds."""
+    """Derive the random key of one of a step's substeps, or rounds."""
     return jax.random.fold_in(jax.random.fold_in(state.key, state.step), substep)
 
 
-def play_out(
-    setting: Setting,
+def play_round(
+    problem: Problem,
     state: State,
     movers: Players,
     batch: Batch,
     key: Array,
     *,
     loss: Loss | None = None,
-    share: Share = WHOLE,
+    microbatch: Microbatch = WHOLE_BATCH,
 ) -> tuple[Any, Outcome]:
-    """Play and score one round; returns the record and what the round leaves.
+    """Play one round and evaluate its loss; return the record and the outcome.
 
     Args:
-        movers: who moves after the round.
+        movers: the players that update after the round.
         key: of the substep.
-        loss: to score it by, if not the game's own.
-        share: which share of the batch is played.
+        loss: evaluated in place of the game's own.
+        microbatch: the part of the batch that is played.
     """
-    game = setting.game
+    game = problem.game
     latent_key, play_key, loss_key = jax.random.split(key, 3)
     first, *others = movers
-    latent = game.prior(latent_key, setting.fakes[first], batch.condition)
+    latent = game.prior(latent_key, problem.fake_batch_sizes[first], batch.condition)
     variables = state.variables | state.frozen
     params = {name: value.params for name, value in variables.items()}
-    player = None if others else first
-    given = (player, batch, latent, params, state.view, state.step, play_key)
-    turn = turn_of(*given, share)
+    turn = make_turn(
+        player=None if others else first,
+        batch=batch,
+        latent=latent,
+        params=params,
+        view=state.view,
+        step=state.step,
+        key=play_key,
+        microbatch=microbatch,
+    )
     record, stats, views = game.play(bind(game, variables), turn)
     paid, after = (loss or game.loss).evaluate(record, state.loss, loss_key)
-    return record, Outcome(paid, stats, after, views, game.diagnostics(record))
+    outcome = Outcome(
+        paid=paid,
+        stats=stats,
+        loss=after,
+        view=views,
+        diagnostics=game.diagnostics(record),
+    )
+    return record, outcome
 
 
-def turn_of(
+def make_turn(
+    *,
     player: PlayerName | None,
     batch: Batch,
     latent: Tree,
@@ -171,86 +195,101 @@ def turn_of(
     view: Mapping[str, Tree],
     step: Array,
     key: Array,
-    share: Share = WHOLE,
+    microbatch: Microbatch = WHOLE_BATCH,
 ) -> Turn:
-    """What a round is played from, of which a share of the batch is played.
+    """Make the inputs of a round played on a microbatch.
 
-    What weighs nothing is hidden from everyone, in the conditions too.
+    Reals and conditions of weight zero are set to zero.
     """
-    batch = share_of(batch, share)
+    batch = take_microbatch(batch, microbatch)
     real, condition = mask_unweighted(batch.weight, (batch.real, batch.condition))
     return Turn(
         batch=batch._replace(real=real, condition=condition),
-        latent=share_of(latent, share),
+        latent=take_microbatch(latent, microbatch),
         player=player,
         params=params,
         view=view,
         step=step,
         key=key,
-        draw=Partial(_draw, share),
+        draw=Partial(_draw_microbatch, microbatch),
         mean=Partial(jnp.mean),
-        gather=Partial(_whole),
+        gather=Partial(_identity),
     )
 
 
-def field_of(
-    setting: Setting,
+def make_field(
+    problem: Problem,
     state: State,
     movers: Players,
     batch: Batch,
     key: Array,
     *,
-    at: Callable[[Params], State] | None = None,
+    state_at: Callable[[Params], State] | None = None,
 ) -> Field:
-    """The vector field of those who move: `params -> (gradient, outcome)`.
+    """Make the movers' vector field: `(params) -> (gradient, outcome)`.
 
-    It is a pure function of what the movers own, of any number of derivatives, played
-    with the same numbers wherever it is evaluated. One forward pass serves all movers.
+    It is a pure function of the movers' parameters, differentiable any number of times.
+    Every evaluation uses the same random numbers. One forward pass serves all movers.
 
     Args:
-        movers: who moves.
+        movers: the players that update.
         key: of the substep.
-        at: where the game is played when the movers have these parameters; by default
-            at the state with these parameters in place of its own.
+        state_at: `(params) -> state` in which the round is played; by default the given
+            state with the movers' parameters replaced.
     """
-    game = setting.game
-    at = at or partial(with_params, state)
+    game = problem.game
+    state_at = state_at or partial(with_params, state)
 
     def pay(
-        loss: Loss, share: Share, params: Params
+        loss: Loss, microbatch: Microbatch, params: Params
     ) -> tuple[dict[PlayerName, Array], Outcome]:
-        there = at(params)
-        _, outcome = play_out(
-            setting, there, movers, batch, key, loss=loss, share=share
+        _, outcome = play_round(
+            problem,
+            state_at(params),
+            movers,
+            batch,
+            key,
+            loss=loss,
+            microbatch=microbatch,
         )
-        own = _of_movers(setting, state, movers, outcome)
+        own = _restrict_to_movers(problem, state, movers, outcome)
         return {player: sum_terms(own.paid[player]) for player in movers}, own
 
     def differentiate(loss: Loss, params: Params) -> tuple[Params, Outcome]:
-        def once(share: Share) -> tuple[Params, Outcome]:
-            paid, pull, own = jax.vjp(partial(pay, loss, share), params, has_aux=True)
+        def differentiate_part(part: Microbatch) -> tuple[Params, Outcome]:
+            paid, pull, own = jax.vjp(partial(pay, loss, part), params, has_aux=True)
             gradient: Params = {}
             for player in movers:
-                one = {p: jnp.full_like(paid[p], p == player) for p in paid}
-                [pulled] = pull(one)
+                one_hot = {p: jnp.full_like(paid[p], p == player) for p in paid}
+                [pulled] = pull(one_hot)
                 gradient |= {name: pulled[name] for name in game.players[player]}
             return gradient, own
 
-        return accumulate(once, game.microbatches)
+        return accumulate(differentiate_part, game.microbatches)
 
     def field(params: Params) -> tuple[Params, Outcome]:
-        gradient, outcome = differentiate(prompt(game.loss), params)
-        lazy = {n: k for player in movers for n, k in setting.lazy[player].items()}
-        if not lazy:
+        gradient, outcome = differentiate(every_step_terms(game.loss), params)
+        intervals = {
+            name: interval
+            for player in movers
+            for name, interval in problem.lazy_intervals[player].items()
+        }
+        if not intervals:
             return gradient, outcome
-        again = partial(differentiate, params=params)
-        return add_lazy(again, game.loss, lazy, state, gradient, outcome)
+        return add_lazy_terms(
+            partial(differentiate, params=params),
+            game.loss,
+            intervals,
+            state,
+            gradient,
+            outcome,
+        )
 
     return field
 
 
-def params_of(game: Game, state: State, players: Players) -> Params:
-    """What some players own, as it is."""
+def owned_params(game: Game, state: State, players: Players) -> Params:
+    """Select the parameters that some players own."""
     return {
         name: state.variables[name].params
         for player in players
@@ -259,35 +298,37 @@ def params_of(game: Game, state: State, players: Players) -> Params:
 
 
 def with_params(state: State, params: Params) -> State:
-    """The state with other parameters in some networks."""
+    """Replace the parameters of some networks in the state."""
     moved = {n: state.variables[n]._replace(params=p) for n, p in params.items()}
     return state._replace(variables=state.variables | moved)
 
 
-def descend(setting: Setting, state: State, movers: Players, gradient: Params) -> State:
-    """One update of the movers' optimizers from where they are, and nothing else."""
+def apply_gradient(
+    problem: Problem, state: State, movers: Players, gradient: Params
+) -> State:
+    """Apply one optimizer update to the movers' parameters, and change nothing else."""
     for player in movers:
-        mine = params_of(setting.game, state, [player])
-        slope = {name: gradient[name] for name in mine}
+        own = owned_params(problem.game, state, [player])
+        own_gradient = {name: gradient[name] for name in own}
         with standard_promotion():
-            updates, memory = setting.optimizers[player].update(
-                slope, state.optimizers[player], mine
+            updates, opt_state = problem.optimizers[player].update(
+                own_gradient, state.optimizers[player], own
             )
-        state = with_params(state, optax.apply_updates(mine, updates))
-        state = state._replace(optimizers=state.optimizers | {player: memory})
+        state = with_params(state, optax.apply_updates(own, updates))
+        state = state._replace(optimizers=state.optimizers | {player: opt_state})
     return state
 
 
-def land(
-    setting: Setting, state: State, movers: Players, gradient: Params, outcome: Outcome
+def commit(
+    problem: Problem, state: State, movers: Players, gradient: Params, outcome: Outcome
 ) -> tuple[State, Info]:
-    """Where a move along a gradient ends: the state, and what the movers report.
+    """Apply the movers' gradients and the round's outcome; return the state and report.
 
-    The state has what the round leaves besides gradients, too: statistics, and states
-    of loss and view. Its step is as it was.
+    The outcome has the new statistics and the new states of loss and view. The step
+    number is not changed.
     """
-    players = setting.game.players
-    state = descend(setting, state, movers, gradient)
+    players = problem.game.players
+    state = apply_gradient(problem, state, movers, gradient)
     after = {n: state.variables[n]._replace(stats=s) for n, s in outcome.stats.items()}
     state = state._replace(
         variables=state.variables | after,
@@ -301,50 +342,53 @@ def land(
     return state, Info(outcome.paid, norms, outcome.diagnostics)
 
 
-def move(
-    setting: Setting,
+def substep(
+    problem: Problem,
     state: State,
     player: PlayerName,
     batch: Batch,
     key: Array,
     *,
-    at: Callable[[Params], State] | None = None,
+    state_at: Callable[[Params], State] | None = None,
 ) -> tuple[State, Info]:
-    """One substep: `player` plays a round and descends what it pays.
+    """Play one round and update one player by the gradient of its loss.
 
     Args:
-        at: as for `field_of`.
+        state_at: as for `make_field`.
     """
-    field = field_of(setting, state, [player], batch, key, at=at)
-    gradient, outcome = field(params_of(setting.game, state, [player]))
-    return land(setting, state, [player], gradient, outcome)
+    field = make_field(problem, state, [player], batch, key, state_at=state_at)
+    gradient, outcome = field(owned_params(problem.game, state, [player]))
+    return commit(problem, state, [player], gradient, outcome)
 
 
-def _of_movers(
-    setting: Setting, state: State, movers: Players, outcome: Outcome
+def _restrict_to_movers(
+    problem: Problem, state: State, movers: Players, outcome: Outcome
 ) -> Outcome:
-    """What of an outcome a move leaves; the rest need not be computed."""
-    game = setting.game
+    """Keep the part of an outcome that the movers may write; `jit` removes the rest."""
+    game = problem.game
     return Outcome(
         paid={player: outcome.paid.get(player, {}) for player in movers},
         stats={n: outcome.stats[n] for player in movers for n in game.players[player]},
         loss={
             name: new
             for name, new in outcome.loss.items()
-            if setting.advances[name] in movers
+            if problem.state_owners[name] in movers
         },
         view={
-            name: outcome.view[name] if view.advances in movers else state.view[name]
+            name: outcome.view[name] if view.state_owner in movers else state.view[name]
             for name, view in game.views.items()
         },
         diagnostics={p: outcome.diagnostics.get(p, {}) for p in movers},
     )
 
 
-def _whole(batch: Array) -> Array:
+def _identity(batch: Array) -> Array:
     return batch
 
 
-def _draw(share: Share, sampler: Any, key: Array, shape: tuple[int, ...]) -> Array:
-    whole = (shape[0] * share.count, *shape[1:])
-    return share_of(sampler(key, whole), share)
+def _draw_microbatch(
+    microbatch: Microbatch, sampler: Any, key: Array, shape: tuple[int, ...]
+) -> Array:
+    """Draw random numbers for the whole batch and return those of the microbatch."""
+    whole = (shape[0] * microbatch.count, *shape[1:])
+    return take_microbatch(sampler(key, whole), microbatch)

@@ -1,9 +1,10 @@
-"""Terms of a loss that are not evaluated in every iteration.
+"""Lazy regularization: loss terms that are not evaluated in every iteration.
 
-In an iteration in which lazy terms are due, the round is played over again for them
-alone, inside a conditional. That costs it another forward pass. In return the other
-iterations pass nothing but the gradient through the conditional; otherwise they would
-fill with zeros all that the lazy terms' own gradient reads.
+In an iteration in which lazy terms are due, a second round is played for them alone,
+inside a conditional. This costs another forward pass in that iteration. In return, only
+the gradient passes through the conditional in all others. With a single forward pass,
+the conditional would have to output zeros for every intermediate value that the lazy
+terms' backward pass reads.
 """
 
 import math
@@ -18,12 +19,12 @@ from jaxtyping import Array
 from jaxgan.types import Loss, State, TermName, Tree
 
 
-def prompt(loss: Loss) -> Loss:
-    """The terms that are evaluated in every iteration."""
+def every_step_terms(loss: Loss) -> Loss:
+    """Select the terms that are evaluated in every iteration."""
     return Loss({n: term for n, term in loss.terms.items() if term.interval == 1})
 
 
-def add_lazy(
+def add_lazy_terms(
     differentiate: Callable[[Loss], tuple[Tree, Any]],
     loss: Loss,
     intervals: Mapping[TermName, int],
@@ -31,49 +32,55 @@ def add_lazy(
     gradient: Tree,
     outcome: Any,
 ) -> tuple[Tree, Any]:
-    """Add what the lazy terms that are due pay and pull, played over again.
+    """Evaluate the lazy terms due this step and add their losses and gradients.
+
+    They are evaluated on a second forward pass.
 
     Args:
         differentiate: `(loss) -> (gradient, outcome)`.
         loss: the game's.
-        intervals: of those of its terms that are lazy and concern who moves.
-        state: before the move.
+        intervals: of the lazy terms that concern the movers.
+        state: before the update.
         gradient: of the other terms.
         outcome: of the other terms.
     """
 
-    def awake(due: Collection[int]) -> Loss:
+    def due_terms(due: Collection[int]) -> Loss:
         chosen = [name for name, interval in intervals.items() if interval in due]
         return Loss({name: loss.terms[name] for name in chosen})
 
-    _, asleep = jax.eval_shape(lambda: differentiate(awake(intervals.values())))
-    nothing = jax.tree.map(jnp.zeros_like, asleep.paid)
-    states = {name: state.loss[name] for name in asleep.loss}
+    _, lazy_outcome = jax.eval_shape(
+        lambda: differentiate(due_terms(intervals.values()))
+    )
+    zero = jax.tree.map(jnp.zeros_like, lazy_outcome.paid)
+    states = {name: state.loss[name] for name in lazy_outcome.loss}
 
     def add(due: Collection[int]) -> tuple[Tree, dict, dict]:
         if not due:
-            return gradient, nothing, states
-        extra, now = differentiate(awake(due))
+            return gradient, zero, states
+        extra, due_outcome = differentiate(due_terms(due))
         both = jax.tree.map(jnp.add, gradient, extra)
-        return both, _joined(nothing, now.paid), states | now.loss
+        paid = _merge_losses(zero, due_outcome.paid)
+        return both, paid, states | due_outcome.loss
 
     gradient, paid, states = by_phase(sorted({*intervals.values()}), state.step, add)
     return gradient, outcome._replace(
-        paid=_joined(outcome.paid, paid), loss=outcome.loss | states
+        paid=_merge_losses(outcome.paid, paid), loss=outcome.loss | states
     )
 
 
 def by_phase(
     intervals: Sequence[int], step: Array, compute: Callable[[Collection[int]], Any]
 ) -> Any:
-    """`compute(due)`, with those of the intervals of which `step` is a multiple.
+    """Call `compute(due)` with the intervals that divide the step number.
 
-    Every set that can be due is compiled as a branch of its own.
+    Each set of intervals that can be due together is compiled as a separate branch.
     """
     due = []
     for code in range(2 ** len(intervals)):
         dividing = [n for i, n in enumerate(intervals) if code >> i & 1]
-        # What divides their least common multiple divides the step with them.
+        # If the step is a multiple of these intervals, it is one of their least common
+        # multiple, hence of every divisor of it.
         due.append(tuple(n for n in intervals if math.lcm(*dividing) % n == 0))
     cases = sorted(set(due))
     divides = jnp.array([step % n == 0 for n in intervals])
@@ -82,5 +89,6 @@ def by_phase(
     return jax.lax.switch(case, [partial(compute, each) for each in cases])
 
 
-def _joined(paid: dict[str, dict], more: dict[str, dict]) -> dict[str, dict]:
+def _merge_losses(paid: dict[str, dict], more: dict[str, dict]) -> dict[str, dict]:
+    """Merge the losses of two sets of terms, player by player."""
     return {player: terms | more[player] for player, terms in paid.items()}

@@ -1,12 +1,11 @@
-"""Gradient accumulation: a batch that is too large for memory, played share by share.
+"""Gradient accumulation over microbatches, for batches that are too large for memory.
 
-The gradient of a batch is the mean of its shares' gradients, as long as nothing in the
-round couples the examples of a batch.
+The gradient of a batch is the mean of its microbatches' gradients, as long as nothing
+in the round couples the examples of a batch.
 """
 
 import dataclasses
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar
 
 import jax
@@ -20,22 +19,23 @@ T = TypeVar("T")
 
 
 def microbatched(game: Game, microbatches: int) -> Game:
-    """Play every round in shares, one after the other, and average the gradients.
+    """Accumulate gradients over microbatches in every round of the game.
 
-    Whatever the dynamics, each gradient is the mean over so many shares of the batch,
-    and what a forward pass leaves for the backward one is kept for one share only;
-    dynamics that differentiate gradients compute it again. Latents, and all that is
-    drawn through `round.draw`, are those of the whole batch, so the gradient is the
-    whole batch's, where nothing couples its examples. What does couple them sees a
-    share: BatchNorm, and losses that read `round.mean` or `round.gather` for more than
-    their payment. New statistics and new states of the loss are the mean of what the
-    shares, each from the same beginning, would make of them.
+    In all dynamics each gradient becomes the mean over the microbatches. Activations
+    are kept in memory for one microbatch at a time; dynamics that differentiate
+    gradients recompute them. Latents, and all numbers drawn through `record.draw`, are
+    those of the whole batch. So the gradient is the whole batch's if nothing couples
+    its examples. Whatever couples them sees one microbatch: BatchNorm, and losses that
+    use `record.mean` or `record.gather` for more than the average that a player pays.
+    Each microbatch starts from the same statistics and states of the loss, and the new
+    ones are the mean over the microbatches.
 
-    The shares run in a `scan`, in which convolutions on a CPU are slow.
+    The microbatches run in a `scan`, in which convolutions on a CPU are slow.
 
     Args:
         game: any, under a view without state.
-        microbatches: how many shares; they must divide reals and fakes.
+        microbatches: number of microbatches; it must divide the numbers of reals and
+            fakes.
 
     Raises:
         InputError: if it is not an integer of at least 1, or, when dynamics are built
@@ -50,68 +50,69 @@ def microbatched(game: Game, microbatches: int) -> Game:
     return game._replace(microbatches=microbatches)
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["index"], meta_fields=["count"])
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Share:
+class Microbatch:
     """The examples index, index + count, index + 2·count, … of a batch.
 
-    So a device that holds a block of the batch keeps a part of every share, without
-    asking others for examples, if the devices divide a share evenly.
+    With this stride, a device that holds a block of the batch holds a part of every
+    microbatch. So no examples are exchanged if the devices divide a microbatch evenly.
     """
 
     index: Array | int
-    count: int
+    count: int = dataclasses.field(metadata={"static": True})
 
 
-WHOLE = Share(0, 1)
+WHOLE_BATCH = Microbatch(0, 1)
 
 
-def share_of(batch: Tree, share: Share) -> Tree:
-    """That share of every leaf of a batch."""
+def take_microbatch(batch: Tree, microbatch: Microbatch) -> Tree:
+    """Select the examples of a microbatch from every leaf of a batch."""
+    index, count = microbatch.index, microbatch.count
 
     def take(x: Array) -> Array:
-        rows = x.reshape(x.shape[0] // share.count, share.count, *x.shape[1:])
-        return jax.lax.dynamic_index_in_dim(rows, share.index, axis=1, keepdims=False)
+        rows = x.reshape(x.shape[0] // count, count, *x.shape[1:])
+        return jax.lax.dynamic_index_in_dim(rows, index, axis=1, keepdims=False)
 
-    return batch if share.count == 1 else jax.tree.map(take, batch)
+    return batch if count == 1 else jax.tree.map(take, batch)
 
 
-def accumulate(compute: Callable[[Share], T], count: int) -> T:
-    """The mean over all shares; of what is not a float, the last."""
+def accumulate(compute: Callable[[Microbatch], T], count: int) -> T:
+    """Average `compute` over all microbatches; of non-floats, keep the last."""
     if count == 1:
-        return compute(WHOLE)
+        return compute(WHOLE_BATCH)
 
     @jax.checkpoint
-    def of_share(index: Array) -> T:
-        return compute(Share(index, count))
+    def compute_part(index: Array) -> T:
+        return compute(Microbatch(index, count))
 
     def add(total: T, index: Array) -> tuple[T, None]:
-        return jax.tree.map(_plus(count), total, of_share(index)), None
+        return jax.tree.map(_add_mean(count), total, compute_part(index)), None
 
-    shapes = jax.eval_shape(of_share, jnp.int32(0))
+    shapes = jax.eval_shape(compute_part, jnp.int32(0))
     start = jax.tree.map(jnp.zeros_like, shapes)
     total, _ = jax.lax.scan(add, start, jnp.arange(count))
     return total
 
 
-def _plus(count: int) -> Callable[[Array, Array], Array]:
-    def plus(total: Array, new: Array) -> Array:
+def _add_mean(count: int) -> Callable[[Array, Array], Array]:
+    def add(total: Array, new: Array) -> Array:
         is_float = jnp.issubdtype(new.dtype, jnp.floating)
         return total + new / count if is_float else new
 
-    return plus
+    return add
 
 
 def check_microbatches(game: Game, sizes: dict[str, int], view: Tree) -> None:
-    """Refuse shares that do not divide a batch, or a view that they would move.
+    """Check that microbatches divide the batches and that the view has no state.
 
     Args:
         game: the game.
-        sizes: of the batches, by what they are of.
-        view: its state.
+        sizes: of the batches, by what they hold.
+        view: the view's state.
 
     Raises:
-        InputError: if so.
+        InputError: if not.
     """
     count = game.microbatches
     for name, size in sizes.items():
@@ -122,6 +123,6 @@ def check_microbatches(game: Game, sizes: dict[str, int], view: Tree) -> None:
             )
     if count > 1 and jax.tree.leaves(view):
         raise InputError(
-            "microbatched: the view has a state, which microbatches would move several "
-            "times; use a view without state, or no microbatches."
+            "microbatched: the view has a state, which each microbatch would update; "
+            "use a view without state, or no microbatches."
         )

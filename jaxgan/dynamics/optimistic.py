@@ -1,4 +1,4 @@
-"""Optimistic moves: each player expects its next gradient to change as its last did."""
+"""Optimistic gradient descent: each player extrapolates its last change of update."""
 
 import optax
 
@@ -9,25 +9,30 @@ from jaxgan.types import Algorithm, Batch, Game
 
 
 def optimistic(
-    game: Game, optimizers: Optimizers, example: Batch, *, fakes: int | None = None
+    game: Game,
+    optimizers: Optimizers,
+    example: Batch,
+    *,
+    fake_batch_size: int | None = None,
 ) -> Algorithm:
-    """Simultaneous moves that extrapolate each player's update.
+    """Update simultaneously, extrapolating each player's update.
 
         w ← w + 2 u - u',  u = the optimizer's update, u' = the one before
 
-    So for SGD w ← w - 2η F(w) + η F(w'), which needs one gradient a step and no other
-    batch. On min max xy it converges for η < 1/√3, with spectral radius
+    So for SGD w ← w - 2η F(w) + η F(w'), which needs one gradient and one batch a step.
+    On min max xy it converges for η < 1/√3, with spectral radius
     √((1 + √(1-4η²)) / 2) up to η = ½.
 
-    It is `optax.scale_by_optimistic_gradient` after each player's optimizer; put it
-    there yourself to be optimistic in `alternating` moves, or where something must come
-    after it: `clip_weights` before it would no longer keep weights in their set.
+    It appends `optax.scale_by_optimistic_gradient` to each player's optimizer. Append
+    it yourself to use it with `alternating`, or if another transformation must come
+    last: `clip_weights` before it would no longer keep weights in their set.
 
     Args:
         game: any number of players.
         optimizers: an optax transformation for each player.
         example: a batch as training will give it, of arrays or of their shapes.
-        fakes: how many latents a step draws; by default as many as there are reals.
+        fake_batch_size: number of latents that a step draws; by default the number of
+            reals.
 
     Raises:
         InputError: before anything compiles, if the pieces do not fit; see
@@ -46,4 +51,4 @@ def optimistic(
         player: optax.chain(optimizer, optax.scale_by_optimistic_gradient())
         for player, optimizer in optimizers.items()
     }
-    return simultaneous(game, extrapolated, example, fakes=fakes)
+    return simultaneous(game, extrapolated, example, fake_batch_size=fake_batch_size)

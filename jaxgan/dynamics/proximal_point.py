@@ -1,26 +1,26 @@
-"""The proximal point method: move by the gradients of where the move will end."""
+"""The proximal point method: implicit updates by the gradients at the next point."""
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax.scipy.sparse.linalg import gmres
 
-from jaxgan.dynamics.checks import check_batches, set_up_together
+from jaxgan.dynamics.checks import check_batches, check_joint_problem
 from jaxgan.dynamics.differentiable import check_differentiable
 from jaxgan.dynamics.field import (
     Optimizers,
     Params,
-    algorithm_of,
-    descend,
-    field_of,
-    land,
-    params_of,
+    apply_gradient,
+    commit,
+    make_algorithm,
+    make_field,
+    owned_params,
     substep_key,
 )
 from jaxgan.errors import check_positive_int
 from jaxgan.types import Algorithm, Batch, Game, Info, State
 
-RESTARTS = 5  # of GMRES, every 20 products; what it then leaves is in the residual
+RESTARTS = 5  # of GMRES, every 20 products; its error then shows in the residual
 
 
 def proximal_point(
@@ -29,27 +29,27 @@ def proximal_point(
     example: Batch,
     *,
     iterations: int = 3,
-    fakes: int | None = None,
+    fake_batch_size: int | None = None,
 ) -> Algorithm:
-    """Simultaneous moves by the gradients of the point that they lead to.
+    """Update simultaneously by the gradients at the point that the update reaches.
 
         w ← w⁺  where  w⁺ = w - η F(w⁺)
 
     On min max xy it converges for every η, with spectral radius 1/√(1 + η²); the other
-    dynamics approximate it. The equation is solved by Newton's method, each iteration
-    of which solves a linear system by GMRES on Jacobian-vector products; one iteration
-    is exact for a quadratic game. What is left of the equation, w⁺ - w + η F(w⁺), is
-    reported as `diagnostics[player]["residual"]`, its norm over that player's
-    parameters: where it is not small, the equation has not been solved. Meant for small
-    games.
+    dynamics approximate it. The equation is solved by Newton's method. Each iteration
+    solves a linear system by GMRES on Jacobian-vector products; one iteration is exact
+    for a quadratic game. The norm of the residual w⁺ - w + η F(w⁺) over each player's
+    parameters is reported as `diagnostics[player]["residual"]`. If it is not small, the
+    equation has not been solved. Meant for small games.
 
     Args:
         game: any number of players.
         optimizers: an optax transformation for each player; all must have finite
             derivatives at gradient zero, so Adam needs `eps_root` above 0.
         example: a batch as training will give it, of arrays or of their shapes.
-        iterations: of Newton's method.
-        fakes: how many latents a step draws; by default as many as there are reals.
+        iterations: number of Newton iterations.
+        fake_batch_size: number of latents that a step draws; by default the number of
+            reals.
 
     Raises:
         InputError: before anything compiles, if `iterations` is not an integer of at
@@ -66,42 +66,42 @@ def proximal_point(
         >>> algorithm = proximal_point(game, optimizers, Batch(jnp.zeros((8, 2))))
     """
     check_positive_int("proximal_point: iterations", iterations)
-    setting = set_up_together(game, optimizers, example, fakes)
+    problem = check_joint_problem(game, optimizers, example, fake_batch_size)
     everyone = list(game.players)
-    check_differentiable(setting, everyone, jax.linearize)
+    check_differentiable(problem, everyone, jax.linearize)
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
         check_batches(1, batches)
-        field = field_of(setting, state, everyone, batches[0], substep_key(state, 0))
+        field = make_field(problem, state, everyone, batches[0], substep_key(state, 0))
 
         def residual(params: Params) -> Params:
             gradient, _ = field(params)
-            moved = descend(setting, state, everyone, gradient)
-            return _minus(params, params_of(game, moved, everyone))
+            updated = apply_gradient(problem, state, everyone, gradient)
+            return _subtract(params, owned_params(game, updated, everyone))
 
-        params = params_of(game, state, everyone)
+        params = owned_params(game, state, everyone)
         for _ in range(iterations):
-            left, slope = jax.linearize(residual, params)
-            correction, _ = gmres(slope, left, tol=_tolerance(params), maxiter=RESTARTS)
-            params = _minus(params, correction)
+            error, jvp = jax.linearize(residual, params)
+            correction, _ = gmres(jvp, error, tol=_tolerance(params), maxiter=RESTARTS)
+            params = _subtract(params, correction)
         gradient, outcome = field(params)
-        state, info = land(setting, state, everyone, gradient, outcome)
-        left = _minus(params, params_of(game, state, everyone))
+        state, info = commit(problem, state, everyone, gradient, outcome)
+        error = _subtract(params, owned_params(game, state, everyone))
         diagnostics = {
             player: info.diagnostics[player]
-            | {"residual": optax.tree.norm({name: left[name] for name in names})}
+            | {"residual": optax.tree.norm({name: error[name] for name in names})}
             for player, names in game.players.items()
         }
         info = info._replace(diagnostics=diagnostics)
         return state._replace(step=state.step + 1), info
 
-    return algorithm_of(setting, step)
+    return make_algorithm(problem, step)
 
 
-def _minus(one: Params, other: Params) -> Params:
+def _subtract(one: Params, other: Params) -> Params:
     return jax.tree.map(jnp.subtract, one, other)
 
 
 def _tolerance(params: Params) -> float:
-    """Of the linear systems: a few roundings."""
+    """Return the relative tolerance of the linear systems: ten float epsilons."""
     return 10 * max(float(jnp.finfo(x.dtype).eps) for x in jax.tree.leaves(params))

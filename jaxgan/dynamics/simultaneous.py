@@ -1,41 +1,48 @@
-"""Simultaneous moves: all players answer what the others were."""
+"""Simultaneous updates: all players update from the same parameters."""
 
 from collections.abc import Callable
 
-from jaxgan.dynamics.checks import check_batches, set_up_together
+from jaxgan.dynamics.checks import check_batches, check_joint_problem
 from jaxgan.dynamics.field import (
     Field,
     Optimizers,
     Outcome,
     Params,
-    Setting,
-    algorithm_of,
-    field_of,
-    land,
-    params_of,
+    Problem,
+    Step,
+    commit,
+    make_algorithm,
+    make_field,
+    owned_params,
     substep_key,
 )
 from jaxgan.types import Algorithm, Batch, Game, Info, State
 
 Direction = Callable[[Field, Params], tuple[Params, Outcome]]
+"""`(field, params) -> (direction, outcome)`: the descent direction at a point."""
 
 
 def simultaneous(
-    game: Game, optimizers: Optimizers, example: Batch, *, fakes: int | None = None
+    game: Game,
+    optimizers: Optimizers,
+    example: Batch,
+    *,
+    fake_batch_size: int | None = None,
 ) -> Algorithm:
-    """Let all players move at once, after one round played for all of them.
+    """Update all players at once, from one round played for all of them.
 
-        w ← w - η F(w),  F = (∇ of what each player pays, by what it owns)
+        w ← w - η F(w),  F = (∇ of each player's loss by its own parameters)
 
-    A step takes one `Batch`. It needs fewer operations than the moves of `alternating`,
-    since the forward pass is shared, but on min max xy it spirals outward: the step's
-    eigenvalues are 1 ± iη, of modulus √(1+η²).
+    A step takes one `Batch`. It needs fewer operations than `alternating`, since the
+    forward pass is shared. But on min max xy it spirals outward: the step's eigenvalues
+    are 1 ± iη, of modulus √(1+η²).
 
     Args:
         game: any number of players.
         optimizers: an optax transformation for each player.
         example: a batch as training will give it, of arrays or of their shapes.
-        fakes: how many latents a step draws; by default as many as there are reals.
+        fake_batch_size: number of latents that a step draws; by default the number of
+            reals.
 
     Raises:
         InputError: before anything compiles, if the pieces do not fit; see
@@ -54,19 +61,21 @@ def simultaneous(
         >>> sorted(info.losses)
         ['discriminator', 'generator']
     """
-    setting = set_up_together(game, optimizers, example, fakes)
-    return together(setting, lambda field, params: field(params))
+    problem = check_joint_problem(game, optimizers, example, fake_batch_size)
+    step = joint_step(problem, lambda field, params: field(params))
+    return make_algorithm(problem, step)
 
 
-def together(setting: Setting, direction: Direction) -> Algorithm:
-    """The algorithm in which all descend a direction that is made of the field."""
-    everyone = list(setting.game.players)
+def joint_step(problem: Problem, direction: Direction) -> Step:
+    """Make a step that updates all players at once along a direction."""
+    everyone = list(problem.game.players)
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
         check_batches(1, batches)
-        field = field_of(setting, state, everyone, batches[0], substep_key(state, 0))
-        gradient, outcome = direction(field, params_of(setting.game, state, everyone))
-        state, info = land(setting, state, everyone, gradient, outcome)
+        field = make_field(problem, state, everyone, batches[0], substep_key(state, 0))
+        params = owned_params(problem.game, state, everyone)
+        gradient, outcome = direction(field, params)
+        state, info = commit(problem, state, everyone, gradient, outcome)
         return state._replace(step=state.step + 1), info
 
-    return algorithm_of(setting, step)
+    return step

@@ -1,16 +1,22 @@
-"""Symplectic gradient adjustment: against the part of the field that only rotates."""
+"""Symplectic gradient adjustment: counteract the rotational part of the field."""
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.dynamics.checks import set_up_together
-from jaxgan.dynamics.field import Field, Optimizers, Outcome, Params
-from jaxgan.dynamics.simultaneous import together
+from jaxgan.dynamics.checks import check_joint_problem
+from jaxgan.dynamics.field import (
+    Field,
+    Optimizers,
+    Outcome,
+    Params,
+    make_algorithm,
+)
+from jaxgan.dynamics.simultaneous import joint_step
 from jaxgan.errors import check_non_negative
 from jaxgan.types import Algorithm, Batch, Game
 
-ALIGNMENT = 0.1  # the paper's ε, which decides the sign where there is little to tell
+ALIGNMENT = 0.1  # the paper's ε; it decides the sign when the alignment is near 0
 
 
 def symplectic_adjustment(
@@ -19,23 +25,24 @@ def symplectic_adjustment(
     example: Batch,
     *,
     weight: float | jax.Array = 1.0,
-    fakes: int | None = None,
+    fake_batch_size: int | None = None,
 ) -> Algorithm:
-    """Simultaneous moves along a field turned against its own rotation.
+    """Update simultaneously along the field adjusted against its rotation.
 
         w ← w - η (F + λ Aᵀ F),  A = ½ (J - Jᵀ),  λ = ±weight
 
-    The sign makes the adjustment draw to stable points and away from unstable ones:
-    with H = ½‖F‖² and d parameters, it is that of ⟨F, ∇H⟩ ⟨AᵀF, ∇H⟩ / d + 0.1. It
-    costs about four more gradients. In a game of common interest A is 0; on min max xy
-    it is `consensus`.
+    The sign makes the adjustment attract to stable points and repel from unstable ones.
+    With H = ½‖F‖² and d parameters, it is the sign of ⟨F, ∇H⟩ ⟨AᵀF, ∇H⟩ / d + 0.1. It
+    costs about four more gradients. In a potential game A is 0; on min max xy the
+    dynamics are those of `consensus`.
 
     Args:
         game: any number of players.
         optimizers: an optax transformation for each player.
         example: a batch as training will give it, of arrays or of their shapes.
         weight: |λ|, at least 0; may be traced.
-        fakes: how many latents a step draws; by default as many as there are reals.
+        fake_batch_size: number of latents that a step draws; by default the number of
+            reals.
 
     Raises:
         InputError: before anything compiles, if a concrete weight is negative or not
@@ -53,17 +60,17 @@ def symplectic_adjustment(
         ... )
     """
     check_non_negative("symplectic_adjustment: weight", weight)
-    setting = set_up_together(game, optimizers, example, fakes)
+    problem = check_joint_problem(game, optimizers, example, fake_batch_size)
 
     def direction(field: Field, params: Params) -> tuple[Params, Outcome]:
-        gradient, pull, outcome = jax.vjp(field, params, has_aux=True)
-        [across] = pull(gradient)  # Jᵀ F = ∇H
-        _, along, _ = jax.jvp(field, (params,), (gradient,), has_aux=True)  # J F
-        turned = jax.tree.map(lambda t, n: (t - n) / 2, across, along)
+        gradient, pullback, outcome = jax.vjp(field, params, has_aux=True)
+        [vjp] = pullback(gradient)  # Jᵀ F = ∇H
+        _, jvp, _ = jax.jvp(field, (params,), (gradient,), has_aux=True)  # J F
+        adjustment = jax.tree.map(lambda v, j: (v - j) / 2, vjp, jvp)  # Aᵀ F
         size = sum(x.size for x in jax.tree.leaves(params))
-        favor = optax.tree.vdot(gradient, across) * optax.tree.vdot(turned, across)
-        sign = jnp.where(favor / size + ALIGNMENT >= 0, 1.0, -1.0)
-        adjust = lambda g, t: g + (sign * weight).astype(g.dtype) * t  # noqa: E731
-        return jax.tree.map(adjust, gradient, turned), outcome
+        aligned = optax.tree.vdot(gradient, vjp) * optax.tree.vdot(adjustment, vjp)
+        sign = jnp.where(aligned / size + ALIGNMENT >= 0, 1.0, -1.0)
+        adjust = lambda g, a: g + (sign * weight).astype(g.dtype) * a  # noqa: E731
+        return jax.tree.map(adjust, gradient, adjustment), outcome
 
-    return together(setting, direction)
+    return make_algorithm(problem, joint_step(problem, direction))

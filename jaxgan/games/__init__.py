@@ -1,1 +1,1 @@
-"""Games: who plays, with which networks, and what a round of play computes."""
+"""Games: their players, networks and rounds, and priors of latents."""

@@ -1,8 +1,8 @@
-"""Networks bound to their variables: how a game's `play` and outputs call them.
+"""Networks bound to their variables, and inference of their input shapes.
 
-A game names its networks in one place, `Game.networks`, and `play` gets them as calls.
-What a network is initialized with is found by playing one round in shapes alone, so no
-game has to say it a second time.
+A game names its networks once, in `Game.networks`, and `play` gets them as calls. The
+input shapes with which networks are initialized are inferred from one abstract round,
+so no game has to state them.
 """
 
 import contextlib
@@ -29,7 +29,10 @@ from jaxgan.types import (
 
 @dataclasses.dataclass(frozen=True)
 class _Apply:
-    """A network's `apply` as a call. Equal for equal networks, so that rounds match."""
+    """A network's `apply` as a call.
+
+    Equal for equal networks, so that two rounds have equal tree structures.
+    """
 
     network: Network
     frozen: bool = False
@@ -49,7 +52,7 @@ class _Apply:
 
 
 def bind(game: Game, variables: Mapping[NetworkName, Variables]) -> dict[str, Call]:
-    """Bind each network of which there are variables to them, prepared."""
+    """Bind networks to their prepared variables; skip networks without variables."""
     return {
         name: Partial(
             _Apply(network, name in game.frozen), network.prepare(variables[name])
@@ -62,12 +65,12 @@ def bind(game: Game, variables: Mapping[NetworkName, Variables]) -> dict[str, Ca
 def bind_to_evaluate(
     game: Game, variables: Mapping[NetworkName, Variables]
 ) -> dict[str, Callable[..., Tree]]:
-    """Bind the networks in evaluation mode; each call returns the output alone."""
+    """Bind networks in evaluation mode; a call returns the output only."""
     return to_evaluate(bind(game, variables))
 
 
 def to_evaluate(calls: Calls) -> dict[str, Callable[..., Tree]]:
-    """Turn calls into functions of their inputs, in evaluation mode."""
+    """Put calls in evaluation mode; they return the output only."""
 
     def evaluate(call: Call) -> Callable[..., Tree]:
         return lambda *inputs: call(*inputs, train=False)[0]
@@ -82,9 +85,9 @@ def probe(
     condition: tuple[Tree, ...] = (),
     train: bool = True,
 ) -> Tree:
-    """Call a network again in a round, and drop its statistics after the call.
+    """Call a network again in a round, and drop its new statistics.
 
-    Bound to a call and a key, it is `Round.critic` and `Round.generate`.
+    Bound to a call and a key, it serves as `Round.critic` and `Round.generate`.
     """
     return call(x, *condition, key=key, train=train)[0]
 
@@ -92,28 +95,28 @@ def probe(
 def input_shapes(
     game: Game, play: Callable[[Calls], Any]
 ) -> dict[NetworkName, tuple[Tree, ...]]:
-    """Find the shapes of what each network is first called with.
+    """Infer the input shapes of each network's first call in a round.
 
-    Nothing is computed. Where a network is first called it is initialized, in shape,
-    and where it is called again it must take what it is given, too.
+    Nothing is computed. A network is initialized, abstractly, in its first call. Its
+    later calls must accept their inputs, too.
 
     Args:
         game: whose networks are called.
-        play: a round, given calls.
+        play: a round as a function of calls.
 
     Raises:
-        InputError: if a network cannot take what it is given, or is never called.
+        InputError: if a network cannot take its inputs, or is never called.
     """
     first: dict[NetworkName, tuple[Tree, ...]] = {}
 
-    def once() -> None:
+    def play_once() -> None:
         play(stand_ins(game, first))
 
-    jax.eval_shape(once)
-    idle = sorted(set(game.networks) - set(first))
-    if idle:
+    jax.eval_shape(play_once)
+    unused = sorted(set(game.networks) - set(first))
+    if unused:
         raise InputError(
-            f"networks {idle} are never called in a round, so nothing would train "
+            f"networks {unused} are never called in a round, so nothing would train "
             "them; leave them out, or call them in `play`."
         )
     return first
@@ -122,11 +125,11 @@ def input_shapes(
 def stand_ins(
     game: Game, first: dict[NetworkName, tuple[Tree, ...]]
 ) -> dict[NetworkName, Call]:
-    """Make calls that need no variables: a network is initialized where it is called.
+    """Make calls that need no variables: each call initializes its network.
 
     Args:
         game: whose networks are called.
-        first: gets the shapes of each network's first inputs.
+        first: is filled with the shapes of each network's first inputs.
     """
 
     def stand_in(name: NetworkName) -> Call:
@@ -134,7 +137,7 @@ def stand_ins(
 
         def call(*inputs: Tree, stats: Tree = None, **mode: Any) -> tuple[Tree, Tree]:
             given = first.setdefault(name, jax.tree.map(_shape, inputs))
-            with _explained(name, inputs):
+            with _name_network_in_errors(name, inputs):
                 made = jax.eval_shape(network.init, jax.random.key(0), *given)
                 variables = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), made)
                 return _Apply(network, name in game.frozen)(
@@ -147,8 +150,10 @@ def stand_ins(
 
 
 @contextlib.contextmanager
-def _explained(name: NetworkName, inputs: tuple[Tree, ...]) -> Iterator[None]:
-    """Say which network cannot take its inputs, whatever its library says of them."""
+def _name_network_in_errors(
+    name: NetworkName, inputs: tuple[Tree, ...]
+) -> Iterator[None]:
+    """Convert any exception to an InputError that names the network and its inputs."""
     try:
         yield
     except InputError:
@@ -167,30 +172,37 @@ def called_by_outputs(
     latent: Tree,
     batch: Batch,
 ) -> tuple[NetworkName, ...]:
-    """The networks that train and that a game's outputs call, found in shapes alone.
+    """Find the trained networks that a game's outputs call, by abstract evaluation.
 
     Args:
         game: the game.
         variables: of all networks, or their shapes.
         latent: rows of latents, or their shapes.
         batch: as many examples, or their shapes.
+
+    Raises:
+        InputError: if an output calls a network that the game does not have.
     """
     called: set[NetworkName] = set()
 
-    def noted(name: NetworkName, call: Callable[..., Tree]) -> Callable[..., Tree]:
+    def record_calls(
+        name: NetworkName, call: Callable[..., Tree]
+    ) -> Callable[..., Tree]:
         def evaluate(*inputs: Tree) -> Tree:
             called.add(name)
             return call(*inputs)
 
         return evaluate
 
-    def make(variables: Mapping[NetworkName, Variables], *rows: Any) -> list[Tree]:
+    def evaluate_outputs(
+        variables: Mapping[NetworkName, Variables], *rows: Any
+    ) -> list[Tree]:
         calls = bind_to_evaluate(game, variables)
-        calls = {name: noted(name, call) for name, call in calls.items()}
+        calls = {name: record_calls(name, call) for name, call in calls.items()}
         return [output(calls, *rows) for output in game.outputs.values()]
 
     try:
-        jax.eval_shape(make, dict(variables), latent, batch)
+        jax.eval_shape(evaluate_outputs, dict(variables), latent, batch)
     except KeyError as error:
         raise InputError(
             f"an output calls {error}, which is not a network of the game; its "

@@ -41,9 +41,9 @@ def gan(
     pairing: Pairing = separate,
     view: View = View(),
 ) -> Game[Round]:
-    """A generator and a discriminator, each owned by the player of its name.
+    """Make the game of a generator and a discriminator, each owned by its own player.
 
-    Its one output is `samples`, made of latents under the examples' conditions.
+    Its only output is `samples`, generated from latents and the examples' conditions.
 
     Args:
         generator: `apply(variables, latent, *condition)` gives images like the data.
@@ -52,9 +52,9 @@ def gan(
             tuple of such logits, one for each scale.
         loss: reads a `Round`.
         prior: `(key, n, condition) -> latents`.
-        pairing: whether the discriminator normalizes reals and fakes in one batch
-            each (`separate`) or in one together (`joint`), both of `games.pairing`.
-        view: what the discriminator is shown.
+        pairing: whether the discriminator normalizes reals and fakes in a batch each
+            (`separate`) or in one common batch (`joint`); both are in `games.pairing`.
+        view: transformation of the discriminator's inputs.
 
     Raises:
         InputError: if an argument is of another type, or, when dynamics are built on
@@ -82,6 +82,8 @@ def gan(
             f"got {pairing!r}."
         )
 
+    view = view._replace(state_owner=view.state_owner or "discriminator")
+
     def play(call: Calls, turn: Turn) -> tuple[Round, dict[str, Tree], dict[str, Tree]]:
         fake_key, _, _, probe_key = round_keys(turn)
         check_count(turn, turn.latent)
@@ -107,26 +109,29 @@ def gan(
         loss=loss,
         outputs={"samples": _samples},
         diagnostics=collapse,
-        views={
-            "discriminator": view._replace(advances=view.advances or "discriminator")
-        },
+        views={"discriminator": view},
     )
 
 
 def _samples(call: Mapping[str, Callable], latent: Tree, batch: Batch, /) -> Tree:
+    """Generate samples; the output of a `gan`."""
     return call["generator"](latent, *batch.condition)
 
 
 def collapse(record: Round) -> dict[str, dict[str, Array]]:
-    """Collapse in numbers: who is winning, and how varied the fakes are."""
-    diversity = _spread(record.fake) / jnp.maximum(_spread(record.real), 1e-12)
+    """Compute diagnostics of mode collapse: logit gap, accuracy and diversity.
+
+    Diversity is the standard deviation of the fakes relative to that of the reals.
+    """
+    fake_std, real_std = _batch_std(record.fake), _batch_std(record.real)
+    diversity = fake_std / jnp.maximum(real_std, 1e-12)
     real, fake = record.real_score, record.fake_score
-    right = _mean(record, real, lambda t: t > 0, record.weight)
-    right = right + _mean(record, fake, lambda t: t < 0, record.fake_weight)
+    correct = _mean(record, real, lambda t: t > 0, record.weight)
+    correct = correct + _mean(record, fake, lambda t: t < 0, record.fake_weight)
     gap = _mean(record, real, lambda t: t, record.weight)
     gap = gap - _mean(record, fake, lambda t: t, record.fake_weight)
     return {
-        "discriminator": {"logit_gap": gap, "accuracy": right / 2},
+        "discriminator": {"logit_gap": gap, "accuracy": correct / 2},
         "generator": {"diversity": diversity},
     }
 
@@ -137,7 +142,7 @@ def _mean(
     function: Callable[[Array], Array],
     weight: Array | None,
 ) -> Array:
-    """The average over the patches that weigh something, and over scales."""
+    """Average a function of the logits over patches of nonzero weight and scales."""
     masked = weight is not None and weight.ndim > 1
 
     def mean(logits: Array) -> Array:
@@ -150,6 +155,6 @@ def _mean(
     return jnp.stack(means).mean() if len(means) > 1 else means[0]
 
 
-def _spread(images: Tree) -> Float[Array, ""]:
-    """The standard deviation over the batch, averaged over all else."""
+def _batch_std(images: Tree) -> Float[Array, ""]:
+    """Compute the standard deviation over the batch, averaged over all other axes."""
     return jnp.stack([x.std(axis=0).mean() for x in jax.tree.leaves(images)]).mean()

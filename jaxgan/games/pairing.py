@@ -1,13 +1,13 @@
-"""How a discriminator scores a batch of reals and a batch of fakes.
+"""Pairings: score reals and fakes in separate batches or in one joint batch.
 
-Where the discriminator has BatchNorm the choice changes the mathematics:
+If the discriminator has BatchNorm, the choice changes the mathematics:
 
 - `separate`: one batch of reals, then one of fakes, each normalized by itself; the
   running statistics pass through both, in that order (DCGAN's advice).
 - `joint`: one batch of both, normalized together (compare_gan's default).
 
-Either way each image's score comes with a pullback of the same forward pass, so that a
-penalty on gradients needs no second one.
+In both cases each score comes with the pullback of the same forward pass, so that a
+gradient penalty needs no second forward pass.
 """
 
 from collections.abc import Callable
@@ -21,11 +21,11 @@ from jaxtyping import Array
 from jaxgan.types import Score, Tree
 
 Scorer = Callable[[Tree, Array, Tree, tuple[Tree, ...]], tuple[Score, Tree]]
-"""`(stats, key, image, condition) -> (score, stats)`, of one discriminator."""
+"""`(stats, key, image, condition) -> (score, stats)`: one discriminator."""
 
 
 class Scored(NamedTuple):
-    """A batch's score, and its pullback `(cotangent of logits) -> of image`."""
+    """A batch's score, and its pullback from cotangents of logits to images."""
 
     score: Score
     pullback: Partial
@@ -40,15 +40,15 @@ Pairing = Callable[
 def separate(
     scorer: Scorer, stats: Tree, key: Array, real: Tree, fake: Tree, condition: tuple
 ) -> tuple[Scored, Scored, Tree]:
-    """Score the reals, then the fakes; returns both and the statistics after them."""
+    """Score the reals, then the fakes; return both and the new statistics."""
 
     def one(stats: Tree, key: Array, image: Tree) -> tuple[Scored, Tree]:
-        def logits_of(image: Tree) -> tuple[Tree, tuple[Score, Tree]]:
+        def score_pair(image: Tree) -> tuple[Tree, tuple[Score, Tree]]:
             score, after = scorer(stats, key, image, condition)
             return score.logits, (score, after)
 
-        _, pull, (score, after) = jax.vjp(logits_of, image, has_aux=True)
-        return Scored(score, Partial(_only, pull)), after
+        _, pull, (score, after) = jax.vjp(score_pair, image, has_aux=True)
+        return Scored(score, Partial(_pull_back, pull)), after
 
     real_key, fake_key = jax.random.split(key)
     scored_real, stats = one(stats, real_key, real)
@@ -59,23 +59,23 @@ def separate(
 def joint(
     scorer: Scorer, stats: Tree, key: Array, real: Tree, fake: Tree, condition: tuple
 ) -> tuple[Scored, Scored, Tree]:
-    """Score reals and fakes as one batch; returns both and the statistics after it."""
-    condition = _stacked(condition, condition)
+    """Score reals and fakes as one batch; return both and the new statistics."""
+    condition = _concatenate(condition, condition)
 
-    def logits_of(real: Tree, fake: Tree) -> tuple[Tree, tuple[Score, Tree]]:
-        score, after = scorer(stats, key, _stacked(real, fake), condition)
+    def score_pair(real: Tree, fake: Tree) -> tuple[Tree, tuple[Score, Tree]]:
+        score, after = scorer(stats, key, _concatenate(real, fake), condition)
         return score.logits, (score, after)
 
-    logits, pull, (score, stats) = jax.vjp(logits_of, real, fake, has_aux=True)
+    logits, pull, (score, stats) = jax.vjp(score_pair, real, fake, has_aux=True)
     reals = jax.tree.leaves(real)[0].shape[0]
-    silent = jax.tree.map(jnp.zeros_like, logits)
+    zero = jax.tree.map(jnp.zeros_like, logits)
     scored_real = Scored(
         jax.tree.map(lambda x: x[:reals], score),
-        Partial(_of_real, pull, jax.tree.map(lambda x: x[reals:], silent)),
+        Partial(_pull_back_to_real, pull, jax.tree.map(lambda x: x[reals:], zero)),
     )
     scored_fake = Scored(
         jax.tree.map(lambda x: x[reals:], score),
-        Partial(_of_fake, pull, jax.tree.map(lambda x: x[:reals], silent)),
+        Partial(_pull_back_to_fake, pull, jax.tree.map(lambda x: x[:reals], zero)),
     )
     return scored_real, scored_fake, stats
 
@@ -83,17 +83,21 @@ def joint(
 # Module-level functions, since a Partial's function is part of its tree structure.
 
 
-def _only(pull: Callable[..., Tree], cotangent: Tree) -> Tree:
+def _pull_back(pull: Callable[..., Tree], cotangent: Tree) -> Tree:
     return pull(cotangent)[0]
 
 
-def _of_real(pull: Callable[..., Tree], of_fake: Tree, cotangent: Tree) -> Tree:
-    return pull(_stacked(cotangent, of_fake))[0]
+def _pull_back_to_real(
+    pull: Callable[..., Tree], fake_cotangent: Tree, cotangent: Tree
+) -> Tree:
+    return pull(_concatenate(cotangent, fake_cotangent))[0]
 
 
-def _of_fake(pull: Callable[..., Tree], of_real: Tree, cotangent: Tree) -> Tree:
-    return pull(_stacked(of_real, cotangent))[1]
+def _pull_back_to_fake(
+    pull: Callable[..., Tree], real_cotangent: Tree, cotangent: Tree
+) -> Tree:
+    return pull(_concatenate(real_cotangent, cotangent))[1]
 
 
-def _stacked(one: Tree, other: Tree) -> Tree:
+def _concatenate(one: Tree, other: Tree) -> Tree:
     return jax.tree.map(lambda x, y: jnp.concatenate([x, y]), one, other)

@@ -1,8 +1,8 @@
-"""Priors: where latents come from, as `(key, n, condition) -> latents`.
+"""Priors: distributions of latents, as functions `(key, n, condition) -> latents`.
 
-A latent is all the chance that belongs to one example, whatever its shape: a vector, a
-class, several vectors for several futures, or a dictionary of such things. So priors
-multiply: `together(code=categorical(10), noise=normal(62))`, `several(20, normal(8))`.
+A latent holds all randomness of one example. It may have any shape: a vector, a class,
+several vectors for several futures, or a dictionary of these. Priors combine into
+products: `together(code=categorical(10), noise=normal(62))`, `several(20, normal(8))`.
 """
 
 import zlib
@@ -24,10 +24,10 @@ Prior = Callable[[jax.Array, int, tuple[Any, ...]], Tree]
 
 
 def normal(size: int) -> Prior:
-    """z ~ N(0, I).
+    """Make a standard normal prior, z ~ N(0, I).
 
     Args:
-        size: of one latent vector.
+        size: dimension of a latent vector.
 
     Raises:
         InputError: if `size` is not an integer of at least 1.
@@ -47,7 +47,7 @@ def normal(size: int) -> Prior:
 
 
 def uniform(size: int, low: float = -1.0, high: float = 1.0) -> Prior:
-    """z ~ U(low, high), each coordinate by itself; DCGAN uses U(-1, 1).
+    """Make a uniform prior with independent coordinates; DCGAN uses U(-1, 1).
 
     Raises:
         InputError: if `size` is not an integer of at least 1, or `low` is not below
@@ -69,7 +69,7 @@ def uniform(size: int, low: float = -1.0, high: float = 1.0) -> Prior:
 
 
 def truncated_normal(size: int, bound: float = 2.0) -> Prior:
-    """z ~ N(0, I), each coordinate drawn again until |zᵢ| ≤ bound.
+    """Make a truncated normal prior, N(0, I) conditional on all |zᵢ| ≤ bound.
 
     Reference: Brock et al. 2018, arXiv:1809.11096, section 3.1.
 
@@ -94,7 +94,7 @@ def truncated_normal(size: int, bound: float = 2.0) -> Prior:
 
 
 def categorical(classes: int) -> Prior:
-    """One of some classes, all as likely, as a one-hot vector; InfoGAN's code.
+    """Make a uniform prior over classes, as one-hot vectors; InfoGAN's code.
 
     Raises:
         InputError: if `classes` is not an integer of at least 1.
@@ -116,7 +116,7 @@ def categorical(classes: int) -> Prior:
 
 
 def nothing() -> Prior:
-    """No latent, `()`: for games in which no chance belongs to an example.
+    """Make an empty prior, `()`, for games without latents.
 
     >>> import jax
     >>> from jaxgan import priors
@@ -127,13 +127,13 @@ def nothing() -> Prior:
 
 
 def together(**named: Prior) -> Prior:
-    """A dictionary of latents, each independent of the others.
+    """Make the product of independent priors, with a dictionary of latents.
 
-    Each is drawn from the key folded with its own name, so what one draws does not
-    depend on which others there are.
+    Each latent is drawn from the key folded with its own name, so its value does not
+    depend on which other priors there are.
 
     Raises:
-        InputError: if there is none, or one is not a function.
+        InputError: if no prior is given, or one is not a function.
 
         >>> import jax
         >>> from jaxgan import priors
@@ -158,9 +158,9 @@ def together(**named: Prior) -> Prior:
 
 
 def several(count: int, prior: Prior) -> Prior:
-    """So many latents of one prior for each example: leaves (n, count, …).
+    """Make a prior of several latents for each example, with leaves (n, count, …).
 
-    The prior is asked for n·count latents at once, without a condition.
+    All n·count latents are drawn in one call of `prior`, without a condition.
 
     Raises:
         InputError: if `count` is not an integer of at least 1, or `prior` no function.
@@ -173,12 +173,12 @@ def several(count: int, prior: Prior) -> Prior:
     check_positive_int("several: count", count)
     check_function("several: prior", prior, "priors.normal(16)")
 
-    def of_each(key: jax.Array, n: int, condition: Any = ()) -> Tree:
+    def draw_several(key: jax.Array, n: int, condition: Any = ()) -> Tree:
         del condition
         latents = prior(key, n * count, ())
         return jax.tree.map(lambda z: z.reshape(n, count, *z.shape[1:]), latents)
 
-    return of_each
+    return draw_several
 
 
 def _check_range(name: str, low: float, high: float) -> None:

@@ -1,9 +1,9 @@
-"""The round that every adversarial game has: a discriminator scores reals and fakes.
+"""The adversarial round: a discriminator scores reals and fakes.
 
     real_score = D(view(x), c),  fake_score = D(view(fake), c)
 
-It does not matter what made the fakes. A `gan` has one such round; a bigger game has
-several, as fields of its own record, and `focus` applies to each the losses of a GAN.
+The fakes may come from any networks. A `gan` has one such round. A larger game has
+several, as fields of its own record, and `focus` applies the losses of a GAN to each.
 """
 
 import dataclasses
@@ -31,42 +31,41 @@ def score_round(
     stats: Tree = None,
     generate: Partial | None = None,
 ) -> tuple[Round, Tree, Tree]:
-    """Score the reals of a turn and some fakes by one discriminator.
+    """Score a turn's reals and some fakes with one discriminator.
 
-    Where the weight has patch axes, what weighs nothing is hidden: its logits are 0,
-    and so are those places of images and features whose axes begin with the weight's,
-    such as persons or frames. In a conditional game a fake has the weight of its
-    example.
+    If the weight has patch axes, patches of weight zero are masked. Their logits are 0.
+    Images and features are 0 there too, if their axes begin with the weight's (persons
+    or frames, for instance). In a conditional game a fake has its example's weight.
 
     Args:
-        discriminator: `(image, *condition)` gives a `Score`, or logits, as `gan` says.
-        turn: its batch has the reals, the condition and the weight, its key is this
-            round's own; see `round_keys`.
-        fake: images like the reals, as many as the game likes.
-        view: what the discriminator is shown.
-        view_state: the view's.
-        pairing: how the batches of reals and fakes meet; see `games.pairing`.
-        stats: the discriminator's, where it was called before in the game's round.
-        generate: the probe that the record gets, if the fakes come from latents.
+        discriminator: `(image, *condition)` gives a `Score` or logits, as in `gan`.
+        turn: the batch has the reals, the condition and the weight; the key is used by
+            this round only, see `round_keys`.
+        fake: images shaped like the reals; any number, if there is no condition.
+        view: transformation of the discriminator's inputs.
+        view_state: state of the view.
+        pairing: whether reals and fakes are scored in one batch; see `games.pairing`.
+        stats: statistics of the discriminator, if it was called before in this round.
+        generate: `Round.generate`, if the fakes come from latents.
 
     Returns:
         The record, and the states of discriminator and view after the round.
 
     Raises:
-        InputError: if the fakes are not like the reals, the logits have another batch,
-            a conditional game has another number of fakes than of reals, or a view that
-            keeps fakes is used under a condition or where several players move after
-            one round.
+        InputError: if the fakes have another shape than the reals, the logits another
+            batch size, a conditional game another number of fakes than of reals, or if
+            a view with a pool of fakes is used under a condition or when several
+            players update after one round.
     """
     batch = turn.batch
     _, pool_key, pair_key, probe_key = round_keys(turn)
-    _check_alike(batch.real, fake)
+    _check_shapes(batch.real, fake)
     check_count(turn, fake)
-    fake, view_state = _pooled(view, view_state, turn, fake, pool_key)
+    fake, view_state = _replay(view, view_state, turn, fake, pool_key)
     fake_weight = batch.weight if batch.condition else None
-    real = view.group(batch.real)  # hidden already, with the rest of the turn
+    real = view.group(batch.real)  # masked already, with the rest of the turn
     fake = view.group(mask_unweighted(fake_weight, fake))
-    critic = Partial(_BehindView(view), discriminator, view_state, turn.step)
+    critic = Partial(_ViewedDiscriminator(view), discriminator, view_state, turn.step)
 
     def scorer(
         stats: Tree, key: Array, image: Tree, condition: tuple[Tree, ...]
@@ -81,8 +80,8 @@ def score_round(
         real=real,
         fake=fake,
         fake_weight=fake_weight,
-        real_score=_masked(batch.weight, scored_real.score),
-        fake_score=_masked(fake_weight, scored_fake.score),
+        real_score=_mask(batch.weight, scored_real.score),
+        fake_score=_mask(fake_weight, scored_fake.score),
         real_pullback=scored_real.pullback,
         fake_pullback=scored_fake.pullback,
         critic=Partial(probe, critic, probe_key),
@@ -92,33 +91,33 @@ def score_round(
 
 
 def round_keys(turn: Turn) -> tuple[Array, Array, Array, Array]:
-    """The keys of a round: to make its fakes, for the pool, the scores and the probes.
+    """Split a round's key: for the fakes, the pool, the scores and the probes.
 
-    `score_round` uses the last three, so whoever makes the fakes takes the first.
+    `score_round` uses the last three; a game generates its fakes with the first.
     """
     making, pool, scores, probes = jax.random.split(turn.key, 4)
     return making, pool, scores, probes
 
 
 def as_score(output: Score | Tree) -> Score:
-    """A discriminator's output as a `Score` with logits of at least float32.
+    """Convert a discriminator's output to a `Score` with logits of at least float32.
 
-    A last axis of one channel is dropped from the logits. Logits of several scales stay
+    A last axis of size one is dropped from the logits. Logits of several scales become
     a tuple.
     """
 
-    def logits_of(x: Array) -> Array:
+    def normalize(x: Array) -> Array:
         return at_least_float32(x[..., 0] if x.ndim > 1 and x.shape[-1] == 1 else x)
 
     score = output if isinstance(output, Score) else Score(output)
     if isinstance(score.logits, list):
         score = score._replace(logits=tuple(score.logits))
-    return score._replace(logits=jax.tree.map(logits_of, score.logits))
+    return score._replace(logits=jax.tree.map(normalize, score.logits))
 
 
 @dataclasses.dataclass(frozen=True)
-class _BehindView:
-    """A discriminator behind its view, as a call; equal for equal views."""
+class _ViewedDiscriminator:
+    """A discriminator that sees images through its view; equal for equal views."""
 
     view: View
 
@@ -143,26 +142,27 @@ class _BehindView:
         return score, stats
 
 
-def _pooled(
+def _replay(
     view: View, state: Tree, turn: Turn, fake: Tree, key: Array
 ) -> tuple[Tree, Tree]:
+    """Pass the fakes through the view's pool; return them and the pool's new state."""
     if view.pool is no_pool:
         return fake, state
     if turn.player is None:
         raise InputError(
-            "the view keeps earlier fakes, which only the discriminator may be shown, "
-            "but here several players move after one round; use alternating moves."
+            "the view keeps earlier fakes, which only the discriminator may score, but "
+            "several players update after one round here; use alternating updates."
         )
     if turn.batch.condition:
         raise InputError(
             "the view keeps earlier fakes, which would be scored under the conditions "
-            "of others; use a view without a pool in a conditional game."
+            "of other examples; use a view without a pool in a conditional game."
         )
     return view.pool(state, fake, key, turn.player)
 
 
-def _masked(weight: Array | None, score: Score) -> Score:
-    """A score whose logits and features are 0 at patches that weigh nothing."""
+def _mask(weight: Array | None, score: Score) -> Score:
+    """Set a score's logits and features to 0 at patches of weight zero."""
     return score._replace(
         logits=mask_unweighted(weight, score.logits),
         features=mask_unweighted(weight, score.features),
@@ -179,26 +179,27 @@ def _check_logits(logits: Tree, image: Tree) -> None:
             )
 
 
-def _check_alike(real: Tree, fake: Tree) -> None:
+def _check_shapes(real: Tree, fake: Tree) -> None:
     made, wanted = (
         jax.tree.map(lambda x: x.shape[1:], images) for images in (fake, real)
     )
     if made != wanted:
         raise InputError(
             f"the generator makes examples of shape {made}, but the data's are "
-            f"{wanted}: give both the same shape."
+            f"{wanted}; they must be the same."
         )
 
 
 def check_count(turn: Turn, made: Tree) -> None:
-    """Refuse another number of fakes, or latents, than of reals under a condition.
+    """Check that a conditional game has as many fakes, or latents, as reals.
 
     Raises:
-        InputError: if so.
+        InputError: if not.
     """
     sizes = {x.shape[0] for x in jax.tree.leaves((turn.batch.real, made))}
     if turn.batch.condition and len(sizes) > 1:
         raise InputError(
-            "fakes: a condition belongs to one real and one fake, so a conditional "
-            f"game needs as many fakes as reals, got batches of {sorted(sizes)}."
+            "fake_batch_sizes: a condition belongs to one real and one fake, so a "
+            "conditional game needs as many fakes as reals, got batches of "
+            f"{sorted(sizes)}."
         )

@@ -153,7 +153,9 @@ def _add_payments(one: Payments, other: Payments) -> Payments:
 
 
 def _state_owner(a: Loss, b: Loss) -> PlayerName | None:
-    named = {term.advances for loss in (a, b) for term in loss.terms.values()} - {None}
+    named = {term.state_owner for loss in (a, b) for term in loss.terms.values()} - {
+        None
+    }
     if len(named) > 1:
         raise InputError(
             "gradient_balanced: the states of a and b advance with different players, "

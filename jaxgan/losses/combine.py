@@ -37,14 +37,14 @@ def stateless(
     evaluate: Callable[[Any, jax.Array], Payments],
     *,
     name: str,
-    advances: PlayerName | None = None,
+    state_owner: PlayerName | None = None,
 ) -> Loss:
     """Create a one-term loss from a function `(record, key) -> {player: scalar}`.
 
     Args:
         evaluate: returns the losses by player, scalars of at least float32.
         name: name of the term, also in the log.
-        advances: see `Term`.
+        state_owner: see `Term`.
 
         >>> from jaxgan import stateless
         >>> drift = stateless(
@@ -58,7 +58,7 @@ def stateless(
     def with_state(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
         return evaluate(record, key), state
 
-    return Loss({name: Term(lambda variables: (), with_state, advances)})
+    return Loss({name: Term(lambda variables: (), with_state, state_owner)})
 
 
 def chain(*losses: Loss) -> Loss:
@@ -204,8 +204,8 @@ def rename(loss: Loss, *, names: Mapping[str, str]) -> Loss:
                 renamed[new] = renamed[new] + amount if new in renamed else amount
             return renamed, state
 
-        advances = term.advances and names.get(term.advances, term.advances)
-        return dataclasses.replace(term, evaluate=evaluate, advances=advances)
+        state_owner = term.state_owner and names.get(term.state_owner, term.state_owner)
+        return dataclasses.replace(term, evaluate=evaluate, state_owner=state_owner)
 
     return chain(
         *(

@@ -91,5 +91,5 @@ def boundary_equilibrium(
         del variables
         return jnp.float32(0)
 
-    term = Term(init, evaluate, advances="discriminator")
+    term = Term(init, evaluate, state_owner="discriminator")
     return Loss({"boundary_equilibrium": term})

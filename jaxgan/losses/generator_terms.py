@@ -228,7 +228,7 @@ def path_length(weight: float | Array = 2.0, *, decay: float | Array = 0.99) -> 
         del variables
         return jnp.float32(0)
 
-    return Loss({"path_length": Term(init, evaluate, advances="generator")})
+    return Loss({"path_length": Term(init, evaluate, state_owner="generator")})
 
 
 def _mean_per_position(record: Round, layer: Array, weight: Weight) -> Array:

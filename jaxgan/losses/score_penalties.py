@@ -101,7 +101,7 @@ def lecam(weight: float | Array = 0.3, *, decay: float | Array = 0.99) -> Loss:
         del variables
         return LogitAverages(jnp.float32(0), jnp.float32(0), jnp.int32(0))
 
-    return Loss({"lecam": Term(init, evaluate, advances="discriminator")})
+    return Loss({"lecam": Term(init, evaluate, state_owner="discriminator")})
 
 
 def _update_average(average: Array, value: Array, decay: float | Array) -> Array:

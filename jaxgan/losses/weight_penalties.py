@@ -140,7 +140,7 @@ def historical_averaging(
         )
         return {network: weight * _sum_leaves(squares)}, History(mean, moves)
 
-    return Loss({name: Term(init, evaluate, advances=network)})
+    return Loss({name: Term(init, evaluate, state_owner=network)})
 
 
 def _kernel_penalty(

@@ -1,1 +1,1 @@
-"""Networks: adapters from module libraries, and one file for each architecture."""
+"""Networks: adapters for Flax modules, and one file for each architecture."""

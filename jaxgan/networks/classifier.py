@@ -1,8 +1,8 @@
 """A small convolutional classifier, whose last hidden layer metrics use as features.
 
-Convolutions of 4×4 with stride 2, those of a DCGAN, halve the maps until they are at
-most 4 pixels wide; then come one hidden layer and the logits. BatchNorm after every
-layer and dropout before the logits make it learn in minutes.
+Convolutions of 4×4 with stride 2, as in a DCGAN, halve the feature maps until they are
+at most 4 pixels wide; then come one hidden layer and the logits. With BatchNorm after
+every hidden layer and dropout before the logits, it trains in minutes.
 """
 
 from typing import NamedTuple
@@ -18,19 +18,19 @@ from jaxgan.types import Network
 
 
 class Classified(NamedTuple):
-    """What a classifier makes of images."""
+    """A classifier's output: features and logits."""
 
     features: Float[Array, "b d"]
     logits: Float[Array, "b classes"]
 
 
 def classifier(classes: int, channels: int = 32, features: int = 128) -> Network:
-    """Images (b, h, w, c) to their classes' logits, with the last hidden layer.
+    """Make a classifier of images (b, h, w, c), with its last hidden layer as features.
 
     Args:
-        classes: how many.
-        channels: of the first maps; they double as the maps halve.
-        features: of the last hidden layer.
+        classes: number of classes.
+        channels: of the first feature map; they double as the maps halve.
+        features: width of the last hidden layer.
 
     Raises:
         InputError: if an argument is not an integer of at least 1.
@@ -63,13 +63,13 @@ class _Classifier(nn.Module):
         while min(x.shape[1:3]) > 4:
             shape = (4, 4, x.shape[-1], width)
             kernel = self.param(f"kernel_{level}", nn.initializers.he_normal(), shape)
-            x = _activated(convolve(x, kernel, stride=2), train)
+            x = _norm_relu(convolve(x, kernel, stride=2), train)
             width, level = 2 * width, level + 1
         x = nn.Dense(self.hidden, use_bias=False)(x.reshape(len(x), -1))
-        features = _activated(x, train)
+        features = _norm_relu(x, train)
         x = nn.Dropout(0.5, deterministic=not train)(features)
         return Classified(features, nn.Dense(self.classes)(x))
 
 
-def _activated(x: Array, train: bool) -> Array:
+def _norm_relu(x: Array, train: bool) -> Array:
     return jax.nn.relu(nn.BatchNorm(use_running_average=not train, momentum=0.9)(x))

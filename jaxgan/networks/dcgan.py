@@ -1,17 +1,18 @@
-"""DCGAN: a generator and a discriminator made of strided convolutions.
+"""DCGAN: a generator and a discriminator of strided convolutions.
 
 The five guidelines of the paper (Radford et al. 2015, arXiv:1511.06434, section 3):
 
 1. strided convolutions down, fractionally strided ones up, no pooling;
-2. BatchNorm in both networks, but for the generator's output and the discriminator's
-   input;
+2. BatchNorm in both networks, except at the generator's output and the
+   discriminator's input;
 3. no fully connected hidden layers;
 4. ReLU in the generator, tanh at its output;
 5. leaky ReLU (slope 0.2) in the discriminator.
 
-Every convolution is 4×4 with stride 2. The feature maps double in width as they halve
-in size, from `channels` beside the image to the smallest map of `base`×`base`. Weights
-start from N(0, 0.02²). The convolutions are those of `networks.convolution`.
+Every convolution is 4×4 with stride 2. As the feature maps halve in size, their number
+of channels doubles, from `channels` next to the image to the smallest map of
+`base`×`base`. Weights are initialized from N(0, 0.02²). The convolutions are those of
+`networks.ops.convolution`.
 """
 
 import math
@@ -34,15 +35,18 @@ WEIGHTS = nn.initializers.normal(0.02)
 def dcgan_generator(
     image_shape: Sequence[int], channels: int = 64, *, base: int = 4
 ) -> Network:
-    """Latents (b, d) to images (b, size, size, colors) in [-1, 1].
+    """Make a generator of images (b, size, size, colors) from latents (b, d).
+
+    The images are in [-1, 1].
 
     Args:
         image_shape: (size, size, colors), size a power of two from 8 to 128.
-        channels: of the largest hidden map.
-        base: side of the smallest map, a power of two below the size; the paper's is 4.
+        channels: of the largest feature map.
+        base: size of the smallest map, a power of two below the image's; the paper's is
+            4.
 
     Raises:
-        InputError: if an argument is none of these.
+        InputError: if an argument is invalid.
 
         >>> import jax
         >>> from jaxgan import dcgan_generator
@@ -53,7 +57,7 @@ def dcgan_generator(
         (2, 8, 8, 1)
     """
     check_positive_int("dcgan: channels", channels)
-    levels = _levels(tuple(image_shape), base)
+    levels = _count_levels(tuple(image_shape), base)
     return from_linen(_Generator(levels, channels, base, image_shape[-1]))
 
 
@@ -64,18 +68,19 @@ def dcgan_discriminator(
     base: int = 4,
     batch_norm: bool = True,
 ) -> Network:
-    """Images (b, size, size, colors) to logits (b,), with the last map as features.
+    """Make a discriminator with logits (b,) and the last feature map as features.
 
     Args:
         image_shape: (size, size, colors), size a power of two from 8 to 128.
-        channels: of the largest hidden map.
-        base: side of the smallest map, a power of two below the size; the paper's is 4.
-        batch_norm: leave it out (False) under a gradient penalty, which asks for the
-            slope at each image by itself.
+        channels: of the largest feature map.
+        base: size of the smallest map, a power of two below the image's; the paper's is
+            4.
+        batch_norm: set it to False under a gradient penalty, which needs the gradient
+            at each image independent of the others.
 
     Raises:
-        InputError: if an argument is none of these, or, when the game is built, if the
-            images have another shape.
+        InputError: if an argument is invalid, or, when the game is built, if the images
+            have another shape.
 
         >>> import jax
         >>> from jaxgan import dcgan_discriminator
@@ -86,7 +91,7 @@ def dcgan_discriminator(
         (2,)
     """
     check_positive_int("dcgan: channels", channels)
-    levels = _levels(tuple(image_shape), base)
+    levels = _count_levels(tuple(image_shape), base)
     module = _Discriminator(levels, channels, tuple(image_shape), batch_norm)
     return from_linen(module)
 
@@ -105,9 +110,9 @@ class _Generator(nn.Module):
         x = nn.Dense(self.base**2 * width, use_bias=False, kernel_init=WEIGHTS)(latent)
         x = x.reshape(-1, self.base, self.base, width)
         for level in reversed(range(1, self.levels)):
-            x = jax.nn.relu(_normalized(x, train))
+            x = jax.nn.relu(_normalize(x, train))
             x = _Up(self.channels * 2 ** (level - 1), use_bias=False)(x)
-        x = jax.nn.relu(_normalized(x, train))
+        x = jax.nn.relu(_normalize(x, train))
         return jnp.tanh(_Up(self.colors)(x))
 
 
@@ -128,7 +133,7 @@ class _Discriminator(nn.Module):
         for level in range(self.levels):
             normalize = self.batch_norm and level > 0
             x = _Down(self.channels * 2**level, use_bias=not normalize)(x)
-            x = _normalized(x, train) if normalize else x
+            x = _normalize(x, train) if normalize else x
             x = jax.nn.leaky_relu(x, 0.2)
         logits = nn.Dense(1, kernel_init=WEIGHTS)(x.reshape(x.shape[0], -1))
         return Score(logits[:, 0], features=(x,))
@@ -142,7 +147,7 @@ class _Down(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h/2 w/2 f"]:
         kernel = self.param("kernel", WEIGHTS, (4, 4, x.shape[-1], self.features))
         x = convolve(x, kernel, stride=2)
-        return _biased(self, x) if self.use_bias else x
+        return _add_bias(self, x) if self.use_bias else x
 
 
 class _Up(nn.Module):
@@ -151,18 +156,18 @@ class _Up(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w f"]:
-        # Laid out as for the convolution of which this is the transpose.
+        # The layout is that of the convolution of which this is the transpose.
         kernel = self.param("kernel", WEIGHTS, (4, 4, self.features, x.shape[-1]))
         x = convolve_transposed(x, kernel, stride=2)
-        return _biased(self, x) if self.use_bias else x
+        return _add_bias(self, x) if self.use_bias else x
 
 
-def _biased(module: nn.Module, x: Array) -> Array:
+def _add_bias(module: nn.Module, x: Array) -> Array:
     bias = module.param("bias", nn.initializers.zeros, (x.shape[-1],))
     return x + bias.reshape(1, 1, 1, -1)
 
 
-def _normalized(x: Array, train: bool) -> Array:
+def _normalize(x: Array, train: bool) -> Array:
     return nn.BatchNorm(
         use_running_average=not train,
         momentum=0.9,
@@ -170,8 +175,8 @@ def _normalized(x: Array, train: bool) -> Array:
     )(x)
 
 
-def _levels(image_shape: tuple[int, ...], base: int) -> int:
-    """How many times the image halves before it is `base` pixels wide."""
+def _count_levels(image_shape: tuple[int, ...], base: int) -> int:
+    """Count the halvings from the image to a map `base` pixels wide."""
     if len(image_shape) != 3 or image_shape[0] != image_shape[1]:
         raise InputError(
             f"dcgan: image_shape must be (size, size, colors), got {image_shape}."

@@ -1,4 +1,4 @@
-"""Flax Linen modules as networks."""
+"""Adapter for Flax Linen modules: `from_linen`."""
 
 import inspect
 from typing import Any
@@ -12,14 +12,14 @@ STREAMS = ("dropout", "noise")
 
 
 def from_linen(module: nn.Module) -> Network:
-    """Wrap a Linen module.
+    """Wrap a Linen module as a network.
 
-    `train` is passed on if the module's `__call__` takes it, and the network's key
-    feeds the random streams "dropout" and "noise". Everything but "params" counts as
+    `train` is passed on if the module's `__call__` takes it. The network's key feeds
+    the random streams "dropout" and "noise". All collections but "params" are
     statistics.
 
     Args:
-        module: its `__call__` takes the network's inputs, then perhaps `train`.
+        module: its `__call__` takes the network's inputs, and optionally `train`.
 
         >>> import flax.linen as nn, jax
         >>> from jaxgan import from_linen
@@ -31,13 +31,13 @@ def from_linen(module: nn.Module) -> Network:
     """
     takes_train = "train" in inspect.signature(type(module).__call__).parameters
 
-    def mode(train: bool) -> dict[str, Any]:
+    def train_argument(train: bool) -> dict[str, Any]:
         return {"train": train} if takes_train else {}
 
     def init(key: jax.Array, *inputs: Tree) -> Variables:
         params_key, key = jax.random.split(key)
-        rngs = {"params": params_key, **_streams(key)}
-        collections = dict(module.init(rngs, *inputs, **mode(True)))
+        rngs = {"params": params_key, **_split_streams(key)}
+        collections = dict(module.init(rngs, *inputs, **train_argument(True)))
         return Variables(collections.pop("params", {}), collections)
 
     def apply(
@@ -46,18 +46,24 @@ def from_linen(module: nn.Module) -> Network:
         key: jax.Array | None = None,
         train: bool = True,
     ) -> tuple[Any, Tree]:
-        given = {"params": variables.params, **dict(variables.stats)}
-        rngs = {} if key is None else _streams(key)
+        collections = {"params": variables.params, **dict(variables.stats)}
+        rngs = {} if key is None else _split_streams(key)
         if not train:
-            output = module.apply(given, *inputs, rngs=rngs, **mode(False))
+            output = module.apply(
+                collections, *inputs, rngs=rngs, **train_argument(False)
+            )
             return output, variables.stats
         output, changed = module.apply(
-            given, *inputs, rngs=rngs, mutable=list(variables.stats), **mode(True)
+            collections,
+            *inputs,
+            rngs=rngs,
+            mutable=list(variables.stats),
+            **train_argument(True),
         )
         return output, {**dict(variables.stats), **changed}
 
     return Network(init, apply)
 
 
-def _streams(key: jax.Array) -> dict[str, jax.Array]:
+def _split_streams(key: jax.Array) -> dict[str, jax.Array]:
     return dict(zip(STREAMS, jax.random.split(key, len(STREAMS)), strict=True))

@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons, for data in a few dimensions and for first experiments."""
+"""Multi-layer perceptrons, for low-dimensional data and first experiments."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,19 +20,20 @@ def mlp(
     activation: Callable[[Array], Array] = jax.nn.relu,
     output_activation: Callable[[Array], Array] = lambda x: x,
 ) -> Network:
-    """Dense layers with an activation between them.
+    """Make a multi-layer perceptron.
 
-    As a generator give it the shape of an example, as a discriminator `()`. Inputs are
-    flattened; several of them (a condition, say) are laid side by side.
+    For a generator, give the shape of an example; for a discriminator, `()`. Inputs are
+    flattened, and several inputs (a condition, for instance) are concatenated.
 
     Args:
         output_shape: of one example's output.
-        hidden: the widths of the hidden layers.
+        hidden: widths of the hidden layers.
         activation: after each hidden layer.
         output_activation: after the last layer; `jnp.tanh` for images.
 
     Raises:
-        InputError: if a width or a side of the output is not an integer of at least 1.
+        InputError: if a width or an axis size of the output is not an integer of at
+            least 1.
 
         >>> import jax
         >>> from jaxgan import mlp

@@ -1,9 +1,9 @@
-"""Flax NNX modules as networks.
+"""Adapter for Flax NNX modules: `from_nnx`.
 
 A module is split once into its structure and its arrays. Every call merges *fresh*
-variables: NNX's own `merge(graphdef, state)` aliases the caller's, which then change
-under it, and it fails inside nested transformations. Parameters are never read back
-after a call, since `nnx.SpectralNorm` overwrites its raw weights.
+variables, because NNX's own `merge(graphdef, state)` aliases the caller's: the call
+would then mutate them, and it fails inside nested transformations. Parameters are never
+read back after a call, since `nnx.SpectralNorm` overwrites its raw weights.
 """
 
 import inspect
@@ -18,15 +18,15 @@ from jaxgan.types import Network, Tree, Variables
 
 
 def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
-    """Wrap a function that builds an NNX module.
+    """Wrap a function that builds an NNX module as a network.
 
-    The module is put in train or eval mode for each call, and `train` is passed on too
-    if its `__call__` takes it. The network's key replaces the module's random streams
-    in every call; without a key they are fixed.
-    Everything but `nnx.Param` and random streams counts as statistics.
+    Each call puts the module in train or eval mode, and passes `train` on if the
+    module's `__call__` takes it. The network's key replaces the module's random streams
+    in every call; without a key they are fixed. All variables but `nnx.Param` and
+    random streams are statistics.
 
     Args:
-        make: from random streams to a module, which takes the network's inputs.
+        make: `(rngs) -> module`; the module takes the network's inputs.
 
         >>> import jax
         >>> from flax import nnx
@@ -55,9 +55,9 @@ def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
         key = jax.random.key(0) if key is None else key
         module = nnx.merge(
             structure,
-            _filled(params_shape, variables.params),
-            _seeded(streams, key),
-            _filled(stats_shape, variables.stats),
+            _fill(params_shape, variables.params),
+            _seed_streams(streams, key),
+            _fill(stats_shape, variables.stats),
         )
         module.train() if train else module.eval()
         takes_train = "train" in inspect.signature(type(module).__call__).parameters
@@ -70,17 +70,20 @@ def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
 
 
 def _split(module: nnx.Module) -> tuple[Any, Tree, Tree, Tree]:
+    """Split a module into structure, parameters, random streams and statistics."""
     parts: Any = nnx.split(module, nnx.Param, nnx.RngState, ...)
     return parts
 
 
-def _filled(shapes: Tree, values: Tree) -> Tree:
+def _fill(shapes: Tree, values: Tree) -> Tree:
+    """Make an NNX state of a plain dictionary of values."""
     fresh = jax.tree.map(lambda x: x, shapes)
     nnx.replace_by_pure_dict(fresh, values)
     return fresh
 
 
-def _seeded(streams: Tree, key: jax.Array) -> Tree:
+def _seed_streams(streams: Tree, key: jax.Array) -> Tree:
+    """Reset random streams: a key folded with each one's index, and counts of zero."""
     return nnx.from_flat_state(
         [
             (

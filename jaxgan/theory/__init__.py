@@ -1,1 +1,1 @@
-"""Games whose course is known, and what the field's quantities are exactly."""
+"""Theory: games with known dynamics, exact divergences and optimal discriminators."""

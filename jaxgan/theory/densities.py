@@ -1,9 +1,9 @@
-"""From log densities to numbers: masses on a grid, or an integral over a line.
+"""Discretization and quadrature of densities: masses on a grid, integrals over a line.
 
-`masses` on an even grid is what to begin with: once the grid holds all of a smooth
-density, with two points or more to its narrowest standard deviation, sums over it are
-exact to about ten digits and more (Trefethen & Weideman 2014, SIAM Review 56).
-`by_quadrature` finds its own grid, and stays right where densities underflow.
+Begin with `masses` on an even grid. If the grid covers a smooth density, with two or
+more points per narrowest standard deviation, sums over it are exact to about ten digits
+or more (Trefethen & Weideman 2014, SIAM Review 56). `by_quadrature` chooses its own
+points, and remains accurate where densities underflow.
 """
 
 import math
@@ -21,12 +21,13 @@ from jaxgan.errors import InputError
 
 
 def masses(log_density: ArrayLike) -> Float[np.ndarray, " n"]:
-    """The share of each point of an even grid, given log densities up to a constant.
+    """Normalize log densities on an even grid to probability masses.
 
         pᵢ = exp(log pᵢ) / Σ exp(log pⱼ)
 
     Args:
-        log_density: of any shape, that of a grid in the plane too; -inf for nothing.
+        log_density: log densities up to a constant, of any shape (a grid in the plane,
+            for instance); -inf for a density of 0.
 
     Returns:
         The masses, flattened.
@@ -41,26 +42,28 @@ def masses(log_density: ArrayLike) -> Float[np.ndarray, " n"]:
     values = np.ravel(np.asarray(log_density, np.float64))
     if not values.size or not np.isfinite(values.max()):
         raise InputError(
-            "masses: log_density must hold numbers or -inf, and some of the former."
+            "masses: log_density must hold numbers or -inf, and at least one number."
         )
-    shares = np.exp(values - values.max())
-    return shares / shares.sum()
+    densities = np.exp(values - values.max())
+    return densities / densities.sum()
 
 
 def log_mixture(
     x: float | ArrayLike, weights: ArrayLike, means: ArrayLike, sigmas: ArrayLike
 ) -> Float[np.ndarray, "..."]:
-    """log Σₖ wₖ N(x; μₖ, σₖ²), finite however far out x is.
+    """Compute the log density of a Gaussian mixture, log Σₖ wₖ N(x; μₖ, σₖ²).
+
+    It is finite for every x, however small the density.
 
     Args:
         x: points on a line, of any shape.
-        weights, means, sigmas: (k,); the weights sum to 1, the sigmas are above 0.
+        weights, means, sigmas: (k,); the weights sum to 1, the sigmas are positive.
 
     Returns:
-        Log densities, of x's shape.
+        Log densities, with the shape of x.
 
     Raises:
-        InputError: if the shapes differ, or weights or sigmas are not such.
+        InputError: if the shapes differ, or weights or sigmas are invalid.
 
         >>> from jaxgan.theory.densities import log_mixture
         >>> log_mixture([0.0, 60.0], [0.5, 0.5], [0, 2], [1, 1]).round(2).tolist()
@@ -74,8 +77,8 @@ def log_mixture(
         )
     if not ((w >= 0).all() and abs(w.sum() - 1) <= 1e-9 and (sigma > 0).all()):
         raise InputError(
-            "log_mixture: weights must be at least 0 and sum to 1, and sigmas be above "
-            f"0, got {w.tolist()} and {sigma.tolist()}."
+            "log_mixture: weights must be at least 0 and sum to 1, and sigmas must be "
+            f"above 0, got {w.tolist()} and {sigma.tolist()}."
         )
     standard = (np.asarray(x, np.float64)[..., None] - mu) / sigma
     terms = -(standard**2) / 2 - np.log(sigma * math.sqrt(2 * math.pi))
@@ -89,17 +92,17 @@ def by_quadrature(
     low: float,
     high: float,
 ) -> float:
-    """∫ q f(p/q) from `low` to `high`.
+    """Integrate an f-divergence by quadrature: ∫ q f(p/q) from `low` to `high`.
 
-    By adaptive Gauss–Kronrod quadrature from 64 equal pieces, until its own estimate of
-    the error is below 1e-10, absolute or relative; what is narrower than
-    (high - low)/1000 it may miss. It works in logs, so densities may underflow. What
-    lies outside the interval is left out.
+    It uses adaptive Gauss–Kronrod quadrature from 64 equal pieces, until its estimate
+    of the error is below 1e-10, absolute or relative. It may miss features narrower
+    than (high - low)/1000. It works in logs, so densities may underflow. Mass outside
+    the interval is ignored.
 
     Args:
-        f: of one number, in NumPy or JAX; it is given float64, whatever JAX's default.
+        f: of one number, in NumPy or JAX; it gets float64, whatever JAX's default.
         log_p, log_q: log densities, finite from `low` to `high`.
-        low, high: the ends, that hold all of both.
+        low, high: ends of an interval that holds the mass of both densities.
 
     Raises:
         InputError: if `low` is not below `high`, a log density is not finite, or the
@@ -125,35 +128,38 @@ def by_quadrature(
                 "by_quadrature: log_p and log_q must be finite from low to high, got "
                 f"{a:g} and {b:g} at {x:g}."
             )
-        # Below e⁻⁷⁰⁰ both are nothing, even to an f that is infinite there.
-        return math.exp(max(a, b)) * _per_larger(f, a - b) if max(a, b) > -700 else 0.0
+        # Densities below e⁻⁷⁰⁰ count as 0, even if f is infinite there.
+        if max(a, b) <= -700:
+            return 0.0
+        return math.exp(max(a, b)) * _relative_integrand(f, a - b)
 
     pieces = np.linspace(low, high, 65)[1:-1]
     options = {"points": pieces, "limit": 2000, "epsabs": 1e-10, "epsrel": 1e-10}
     with jax.enable_x64(True):
-        value, _, _, *trouble = quad(integrand, low, high, full_output=1, **options)
-    if trouble:
+        value, _, _, *messages = quad(integrand, low, high, full_output=1, **options)
+    if messages:
         raise InputError(
-            f"by_quadrature: f, log_p and log_q have an integral from {low} to {high} "
-            "that does not converge."
+            f"by_quadrature: the integral of f, log_p and log_q from {low} to {high} "
+            "does not converge."
         )
     return float(value)
 
 
-def _per_larger(f: Callable[[Any], Any], log_ratio: float) -> float:
-    """q f(p/q) / max(p, q).
+def _relative_integrand(f: Callable[[Any], Any], log_ratio: float) -> float:
+    """Compute q f(p/q) / max(p, q).
 
-    A log ratio beyond ±700 is no float's. From there on it is continued linearly in the
-    log: exactly so for f that behave like 1, log u, u or u log u.
+    Beyond a log ratio of ±700, where p/q overflows or underflows, it is extrapolated
+    linearly in the log ratio. This is exact for f that behave like 1, log u, u or
+    u log u.
     """
 
-    def within(t: float) -> float:
+    def evaluate(t: float) -> float:
         return float(f(np.float64(math.exp(t)))) / math.exp(max(t, 0.0))
 
     if abs(log_ratio) <= 700:
-        return within(log_ratio)
+        return evaluate(log_ratio)
     edge = math.copysign(700.0, log_ratio)
-    value, halfway = within(edge), within(edge / 2)
+    value, halfway = evaluate(edge), evaluate(edge / 2)
     if not math.isfinite(value):
         return value
     return value + (value - halfway) / 350 * (abs(log_ratio) - 700)

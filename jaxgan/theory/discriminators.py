@@ -1,10 +1,10 @@
-"""The discriminator that each loss asks for, where it is free at every point.
+"""Optimal discriminators of the losses, in closed form, for known densities.
 
-Against known densities p of reals and q of fakes, a discriminator's payment is a
-separate problem at each point, solved here by hand. The values are jaxgan's logits,
-large for reals, and computed in float64 from log densities, of one shape, or from log
-densities up to a constant that both share. What a game is worth at its optimum is in
-`jaxgan.theory.divergences`.
+For densities p of reals and q of fakes, and a discriminator that is free at every
+point, its loss separates into one problem per point, solved here analytically. The
+values are jaxgan's logits, large for reals. They are computed in float64 from log
+densities of one shape, which may lack a common constant. The values of the games at
+these optima are in `jaxgan.theory.divergences`.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,14 @@ from scipy.special import expit
 from jaxgan.errors import InputError
 from jaxgan.theory.divergences import cumulative_gap
 
-OfPoints = Float[np.ndarray, "..."]
-"""One number for each point, in the shape of the log densities."""
+PerPoint = Float[np.ndarray, "..."]
+"""One number for each point, with the shape of the log densities."""
 
 
-def minimax(log_p: ArrayLike, log_q: ArrayLike) -> OfPoints:
-    """D* = log p - log q, so that σ(D*) = p / (p + q), for `non_saturating` too.
+def minimax(log_p: ArrayLike, log_q: ArrayLike) -> PerPoint:
+    """Compute the optimal minimax discriminator, D* = log p - log q.
+
+    So σ(D*) = p / (p + q). It is the optimum of `non_saturating` too.
 
     Args:
         log_p, log_q: log densities of reals and fakes, of one shape.
@@ -43,8 +45,8 @@ def minimax(log_p: ArrayLike, log_q: ArrayLike) -> OfPoints:
 
 def least_squares(
     log_p: ArrayLike, log_q: ArrayLike, a: float = 0.0, b: float = 1.0
-) -> OfPoints:
-    """D* = (b·p + a·q) / (p + q), from the target of fakes to that of reals.
+) -> PerPoint:
+    """Compute the optimal least-squares discriminator, D* = (b·p + a·q) / (p + q).
 
     Args:
         log_p, log_q: log densities of reals and fakes, of one shape.
@@ -63,11 +65,12 @@ def least_squares(
     return np.asarray(a + (b - a) * expit(_log_ratio(log_p, log_q)))
 
 
-def hinge(log_p: ArrayLike, log_q: ArrayLike) -> OfPoints:
-    """D* = sign(p - q); where p = q all of [-1, 1] is optimal, and this is 0.
+def hinge(log_p: ArrayLike, log_q: ArrayLike) -> PerPoint:
+    """Compute the optimal hinge discriminator, D* = sign(p - q).
 
-    The game is worth 2·TV - 2 to the discriminator, so the generator's linear payment
-    sees only on which side of p = q its fakes are.
+    Where p = q, every value in [-1, 1] is optimal, and this returns 0. The game's value
+    for the discriminator is 2·TV - 2. The generator's linear loss depends only on the
+    side of p = q on which its fakes are.
 
     Args:
         log_p, log_q: log densities of reals and fakes, of one shape.
@@ -86,20 +89,20 @@ def hinge(log_p: ArrayLike, log_q: ArrayLike) -> OfPoints:
 
 def of_f_divergence(
     function: Callable[[Any], Any], log_p: ArrayLike, log_q: ArrayLike
-) -> OfPoints:
-    """T* = f'(p/q), the optimal discriminator's output after its activation.
+) -> PerPoint:
+    """Compute the optimal f-GAN discriminator after its activation, T* = f'(p/q).
 
-    It is g(D*) in terms of `jaxgan.Divergence`, and so the same for every increasing g
-    that maps all logits onto the slopes of f. Total variation's is never reached:
+    In terms of `jaxgan.Divergence` it is g(D*). So it is the same for every increasing
+    g that maps all logits onto the slopes of f. For total variation it is not attained:
     |g(D)| < ½ for all logits, and T* is ±½.
 
     Args:
-        function: f, in JAX, the `function` of a `jaxgan.Divergence`, say; it is given
+        function: f, in JAX, such as the `function` of a `jaxgan.Divergence`; it gets
             float64 scalars, whatever JAX's default.
         log_p, log_q: log densities of reals and fakes, of one shape.
 
     Raises:
-        InputError: if the shapes differ, or p/q is no float above 0 somewhere.
+        InputError: if the shapes differ, or p/q overflows or underflows somewhere.
 
     Reference: Nowozin et al. 2016, arXiv:1606.00709, equation 5.
 
@@ -108,30 +111,30 @@ def of_f_divergence(
         >>> of_f_divergence(lambda u: u * jnp.log(u), [0.0, 2.0], [0.0, 1.0]).tolist()
         [1.0, 2.0]
     """
-    apart = _log_ratio(log_p, log_q)
-    if not (np.abs(apart) <= 700).all():
+    log_ratio = _log_ratio(log_p, log_q)
+    if not (np.abs(log_ratio) <= 700).all():
         raise InputError(
             "of_f_divergence: log_p and log_q must differ by at most 700, got "
-            f"{np.abs(apart).max():g}."
+            f"{np.abs(log_ratio).max():g}."
         )
     with jax.enable_x64(True):
-        slopes = jax.vmap(jax.grad(function))(np.exp(np.ravel(apart)))
-        return np.asarray(slopes, np.float64).reshape(apart.shape)
+        slopes = jax.vmap(jax.grad(function))(np.exp(np.ravel(log_ratio)))
+        return np.asarray(slopes, np.float64).reshape(log_ratio.shape)
 
 
 def wasserstein_critic(
     points: ArrayLike, p: ArrayLike, q: ArrayLike
 ) -> Float[np.ndarray, " n"]:
-    """The 1-Lipschitz critic on a line for which E_P D - E_Q D is W₁.
+    """Compute the optimal 1-Lipschitz critic on a line, for which E_P D - E_Q D is W₁.
 
         D*' = -sign(P - Q),  for the distribution functions P and Q
 
-    It falls where mass has to be carried to the right to make Q of P. Where P = Q, to
-    12 digits, any slope from -1 to 1 is as good, and this one is flat. Only differences
-    count; D* is 0 at the first point.
+    It decreases where optimal transport from P to Q moves mass to the right. Where
+    P = Q, to 12 digits, any slope from -1 to 1 is optimal, and this one is flat. D* is
+    determined up to a constant; here it is 0 at the first point.
 
     Args:
-        points: where the masses are, (n,), increasing, even or not.
+        points: positions of the masses, (n,), increasing, even or not.
         p, q: masses of reals and fakes, (n,).
 
     Returns:
@@ -154,16 +157,16 @@ def wasserstein_critic(
 
 
 def _log_ratio(log_p: ArrayLike, log_q: ArrayLike) -> np.ndarray:
-    """log p/q, which may be infinite where one of them is 0."""
+    """Compute log p/q, which is infinite where one of them is 0."""
     one, other = np.asarray(log_p, np.float64), np.asarray(log_q, np.float64)
     if one.shape != other.shape:
         raise InputError(
             f"log_p and log_q must be of one shape, got {one.shape} and {other.shape}."
         )
     with np.errstate(invalid="ignore"):
-        apart = np.asarray(one - other)
-    if np.isnan(apart).any():
+        log_ratio = np.asarray(one - other)
+    if np.isnan(log_ratio).any():
         raise InputError(
             "log_p and log_q must be numbers or -inf, and not -inf at the same point."
         )
-    return apart
+    return log_ratio

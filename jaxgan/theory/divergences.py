@@ -1,9 +1,9 @@
-"""What lies between two known distributions: the numbers that games estimate.
+"""Divergences of two known discrete distributions: KL, Jensen–Shannon, W₁ and others.
 
-Distributions are masses here, arrays (n,) that sum to 1, and all is exact in float64.
-`jaxgan.theory.densities` makes masses of densities, `jaxgan.theory.gaussians` has the
-closed forms of Gaussians, and `jaxgan.theory.discriminators` the discriminators by
-which a game is worth its divergence.
+Distributions are arrays (n,) of masses that sum to 1. Results are exact in float64.
+`jaxgan.theory.densities` converts densities to masses. `jaxgan.theory.gaussians` has
+the closed forms for Gaussians. `jaxgan.theory.discriminators` has the discriminators
+with which a game's value is its divergence.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,12 @@ from jaxgan.errors import InputError
 
 
 def kl(p: ArrayLike, q: ArrayLike) -> float:
-    """Kullback–Leibler, Σ p log(p/q), in nats.
+    """Compute the Kullback–Leibler divergence, Σ p log(p/q), in nats.
 
-    Nothing where p is 0, infinity where only q is. Masses of less than 1e-323 are 0 in
-    floats, so that on a grid it can be infinite though it is not for the densities;
-    `jaxgan.theory.densities.by_quadrature` is right there.
+    Points where p is 0 add nothing; a point where only q is 0 makes it infinite. Masses
+    below 1e-323 are 0 in floats. So on a grid the result can be infinite where the
+    divergence of the densities is finite; then use
+    `jaxgan.theory.densities.by_quadrature`.
 
     Args:
         p, q: masses (n,).
@@ -35,14 +36,15 @@ def kl(p: ArrayLike, q: ArrayLike) -> float:
         >>> round(kl([0.5, 0.5, 0.0], [0.25, 0.25, 0.5]), 6), kl([0.5, 0.5], [1, 0])
         (0.693147, inf)
     """
-    p, q = _checked("kl", p, q)
+    p, q = _check_masses("kl", p, q)
     return float(rel_entr(p, q).sum())
 
 
 def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
-    """½ KL(p‖m) + ½ KL(q‖m) with m = (p + q) / 2, in nats, from 0 to log 2.
+    """Compute the Jensen–Shannon divergence, ½ KL(p‖m) + ½ KL(q‖m), in nats.
 
-    Half of what the game `jaxgan.divergences.jensen_shannon` is worth.
+    Here m = (p + q) / 2. It is from 0 to log 2, and half the value of the game with
+    `jaxgan.divergences.jensen_shannon`.
 
     Args:
         p, q: masses (n,).
@@ -56,13 +58,13 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
         >>> round(jensen_shannon([1, 0], [0, 1]), 6)
         0.693147
     """
-    p, q = _checked("jensen_shannon", p, q)
-    # Doubled, since halving the smallest float makes it zero.
+    p, q = _check_masses("jensen_shannon", p, q)
+    # Scaled by 2, since halving the smallest float gives zero.
     return float((rel_entr(2 * p, p + q) + rel_entr(2 * q, p + q)).sum() / 4)
 
 
 def total_variation(p: ArrayLike, q: ArrayLike) -> float:
-    """½ Σ |p - q|, from 0 to 1.
+    """Compute the total variation distance, ½ Σ |p - q|, from 0 to 1.
 
     Args:
         p, q: masses (n,).
@@ -74,12 +76,14 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> float:
         >>> total_variation([0.5, 0.5], [1, 0])
         0.5
     """
-    p, q = _checked("total_variation", p, q)
+    p, q = _check_masses("total_variation", p, q)
     return float(np.abs(p - q).sum() / 2)
 
 
 def squared_hellinger(p: ArrayLike, q: ArrayLike) -> float:
-    """Σ (√p - √q)², from 0 to 2; others halve it.
+    """Compute the squared Hellinger distance, Σ (√p - √q)², from 0 to 2.
+
+    Some authors define it as half of this.
 
     Args:
         p, q: masses (n,).
@@ -91,7 +95,7 @@ def squared_hellinger(p: ArrayLike, q: ArrayLike) -> float:
         >>> squared_hellinger([1, 0], [0, 1])
         2.0
     """
-    p, q = _checked("squared_hellinger", p, q)
+    p, q = _check_masses("squared_hellinger", p, q)
     return float(np.square(np.sqrt(p) - np.sqrt(q)).sum())
 
 
@@ -101,16 +105,17 @@ def f_divergence(
     q: ArrayLike,
     at_infinity: float | None = None,
 ) -> float:
-    """Σ q f(p/q), for the `function` of any `jaxgan.Divergence`, say.
+    """Compute an f-divergence, Σ q f(p/q).
 
-    Where p is 0 it takes f(0), or, if f is nan there, as u log u is, f just above 0.
-    Where q is 0 (or too small for p/q to be a float) it takes p·f'(∞), which no
-    evaluation of f can tell: lim f(u)/u as u grows is ∞ for KL and Pearson, 0 for
-    reverse KL, 1 for squared Hellinger and Neyman, ½ for total variation, and log 2 for
-    2·JSD.
+    Points where p is 0 use f(0), or the value of f just above 0 if f(0) is nan, as for
+    u log u. Points where q is 0 (or too small for p/q to be a float) use p·f'(∞), which
+    cannot be computed from values of f. This limit of f(u)/u as u grows is ∞ for KL and
+    Pearson, 0 for reverse KL, 1 for squared Hellinger and Neyman, ½ for total
+    variation, and log 2 for 2·JSD.
 
     Args:
-        f: elementwise, in NumPy or JAX; it is given float64, whatever JAX's default.
+        f: elementwise, in NumPy or JAX, such as the `function` of a
+            `jaxgan.Divergence`; it gets float64, whatever JAX's default.
         p, q: masses (n,).
         at_infinity: lim f(u)/u, needed only if q is 0 somewhere and p is not.
 
@@ -125,25 +130,27 @@ def f_divergence(
         >>> f_divergence(lambda u: (u - 1) ** 2, [0.5, 0.5], [0.2, 0.8])
         0.5625
     """
-    p, q = _checked("f_divergence", p, q)
+    p, q = _check_masses("f_divergence", p, q)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         ratio = p / q
-    told = np.isfinite(ratio)
-    alone = p[~told].sum()
-    if alone > 0 and at_infinity is None:
+    finite = np.isfinite(ratio)
+    singular = p[~finite].sum()
+    if singular > 0 and at_infinity is None:
         raise InputError(
             "f_divergence: q is 0 where p is not, so at_infinity, the limit of f(u)/u, "
             "must be given."
         )
-    beyond = alone * at_infinity if alone > 0 and at_infinity is not None else 0.0
-    return float((q[told] * _values(f, ratio[told])).sum() + beyond)
+    tail = singular * at_infinity if singular > 0 and at_infinity is not None else 0.0
+    return float((q[finite] * _values(f, ratio[finite])).sum() + tail)
 
 
 def wasserstein1(points: ArrayLike, p: ArrayLike, q: ArrayLike) -> float:
-    """W₁ on a line, ∫ |P - Q| for the distribution functions P and Q.
+    """Compute the Wasserstein-1 distance W₁ on a line, ∫ |P - Q|.
+
+    P and Q are the distribution functions.
 
     Args:
-        points: where the masses are, (n,), increasing, even or not.
+        points: positions of the masses, (n,), increasing, even or not.
         p, q: masses (n,).
 
     Raises:
@@ -161,14 +168,14 @@ def wasserstein1(points: ArrayLike, p: ArrayLike, q: ArrayLike) -> float:
 def cumulative_gap(
     points: ArrayLike, p: ArrayLike, q: ArrayLike
 ) -> Float[np.ndarray, "..."]:
-    """P - Q, the difference of the distribution functions, between the points.
+    """Compute P - Q, the difference of the distribution functions, between the points.
 
     Args:
-        points: where the masses are, (n,), increasing, even or not.
+        points: positions of the masses, (n,), increasing, even or not.
         p, q: masses (n,).
 
     Returns:
-        (n - 1,), one for each interval.
+        Array (n - 1,), one value for each interval.
 
     Raises:
         InputError: if the points do not increase, or p and q are not masses on them.
@@ -177,18 +184,20 @@ def cumulative_gap(
         >>> cumulative_gap([0, 1, 10], [1, 0, 0], [0, 0.5, 0.5]).tolist()
         [1.0, 0.5]
     """
-    p, q = _checked("p and q", p, q)
-    where = np.asarray(points, np.float64)
-    if where.shape != p.shape or not (np.diff(where) > 0).all():
+    p, q = _check_masses("p and q", p, q)
+    x = np.asarray(points, np.float64)
+    if x.shape != p.shape or not (np.diff(x) > 0).all():
         raise InputError(
             f"points must be {len(p)} increasing numbers, one for each mass, got "
-            f"an array of shape {where.shape}."
+            f"an array of shape {x.shape}."
         )
     return np.cumsum(p - q)[:-1]
 
 
-def _checked(name: str, p: ArrayLike, q: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float64, if they are masses."""
+def _check_masses(
+    name: str, p: ArrayLike, q: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    """Convert p and q to float64, and check that they are masses."""
     one, other = np.asarray(p, np.float64), np.asarray(q, np.float64)
     if one.ndim != 1 or one.shape != other.shape:
         raise InputError(
@@ -200,16 +209,16 @@ def _checked(name: str, p: ArrayLike, q: ArrayLike) -> tuple[np.ndarray, np.ndar
         if not ((values >= 0).all() and abs(total - 1) <= 1e-9):
             raise InputError(
                 f"{name}: {which} must hold masses of at least 0 that sum to 1, got "
-                f"a least of {values.min(initial=0):g} and a sum of {total:.10g}."
+                f"a minimum of {values.min(initial=0):g} and a sum of {total:.10g}."
             )
     return one, other
 
 
 def _values(f: Callable[[Any], Any], u: np.ndarray) -> np.ndarray:
-    """f(u) in float64, and at 0 its limit if the formula is nan there."""
+    """Evaluate f(u) in float64; at 0 use the limit if the formula gives nan."""
     with jax.enable_x64(True), np.errstate(divide="ignore", invalid="ignore"):
         values = np.asarray(f(u), np.float64)
         if (u > 0).all():
             return values
-        nearly = np.asarray(f(np.maximum(u, 1e-300)), np.float64)
-    return np.where((u == 0) & np.isnan(values), nearly, values)
+        limit = np.asarray(f(np.maximum(u, 1e-300)), np.float64)
+    return np.where((u == 0) & np.isnan(values), limit, values)

@@ -1,8 +1,8 @@
-"""Games small enough to be understood: bilinear, quadratic, and the Dirac-GAN.
+"""Analytically tractable games: bilinear, quadratic, and the Dirac-GAN.
 
-They are ordinary games, so every dynamics plays them, and each is the local picture of
-some behavior of large ones. They ignore their batches, except the Dirac-GAN, whose
-real data are what its batches hold: zeros, `Batch(jnp.zeros((n, 1)))`.
+They are ordinary games, so all dynamics apply to them. Each is a local model of the
+behavior of larger games. They ignore their batches, except the Dirac-GAN, whose batches
+must hold its real data: zeros, `Batch(jnp.zeros((n, 1)))`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,13 +32,14 @@ Coefficients = Mapping[tuple[PlayerName, PlayerName], ArrayLike]
 
 
 def bilinear(start: tuple[float, float] = (1.0, 1.0), scale: float = 1.0) -> Game:
-    """min over x, max over y of scale·xy, the smallest game that only rotates.
+    """Make the bilinear game min over x, max over y of scale·xy.
 
-    The generator owns x and pays scale·xy, the discriminator owns y and pays -scale·xy.
-    Its only equilibrium is the origin.
+    It is the smallest game whose vector field only rotates. The generator owns x and
+    pays scale·xy; the discriminator owns y and pays -scale·xy. The only equilibrium is
+    the origin.
 
     Args:
-        start: x and y before the first step.
+        start: initial x and y.
         scale: any number.
 
     Reference: Gidel et al. 2019, arXiv:1802.10551, section 2.
@@ -59,18 +60,18 @@ def bilinear(start: tuple[float, float] = (1.0, 1.0), scale: float = 1.0) -> Gam
 def quadratic(
     coefficients: Coefficients, starts: Mapping[PlayerName, Sequence[float]]
 ) -> Game:
-    """Players with quadratic costs: each one's gradient is linear in everyone's point.
+    """Make a game of quadratic costs, whose vector field is linear.
 
         player p pays ½ wₚᵀ Aₚₚ wₚ + Σ_q≠p wₚᵀ Aₚq w_q,  so its gradient is Σ_q Aₚq w_q
 
-    where Aₚₚ is made symmetric. The matrix of all blocks is the Jacobian of the game's
-    field, so any linear field can be had: rotation, attraction, their mixtures, with
-    any number of players.
+    where Aₚₚ is symmetrized. The matrix of all blocks is the Jacobian of the game's
+    field. So every linear field is possible, with any number of players: rotation,
+    attraction, or mixtures of both.
 
     Args:
-        coefficients: Aₚq, of shape (size of p, size of q), by (p, q); those not named
+        coefficients: Aₚq, of shape (size of p, size of q), by (p, q); missing blocks
             are zero.
-        starts: by player, its point before the first step.
+        starts: each player's initial point.
 
     Raises:
         InputError: if a player is not in `starts` or a block has another shape.
@@ -110,17 +111,17 @@ def quadratic(
 def dirac_gan(
     loss: Loss, start: tuple[float, float] = (1.0, 1.0), view: View = View()
 ) -> Game:
-    """One fake point θ against one real point 0, judged by D(x) = ψx.
+    """Make the Dirac-GAN: one fake point θ, one real point 0, and D(x) = ψx.
 
-    A whole `gan`: it takes any loss, penalty and view, and its batches hold the real
-    points. The equilibrium is θ = ψ = 0, where the minimax loss has the field's
-    eigenvalues ±i/2 and so is not locally convergent; with R1 they are
+    It is a complete `gan`: it takes any loss, penalty and view, and its batches hold
+    the real points. The equilibrium is θ = ψ = 0. There the field of the minimax loss
+    has the eigenvalues ±i/2, so training does not converge locally. With R1 they are
     -γ/2 ± √(γ²/4 - 1/4).
 
     Args:
         loss: any loss of a `gan`.
-        start: θ and ψ before the first step.
-        view: of the two-player game; instance noise, say.
+        start: initial θ and ψ.
+        view: of the discriminator; instance noise, for instance.
 
     Reference: Mescheder et al. 2018, arXiv:1801.04406, sections 2 and 3; its
     discriminator is large for fakes, so its ψ is -ψ here.
@@ -131,24 +132,32 @@ def dirac_gan(
     """
     theta, psi = start
 
-    def place(variables: Variables, latent: Array, **_: object) -> tuple[Array, Tree]:
-        there = jnp.broadcast_to(variables.params, (latent.shape[0], 1))
-        return there, variables.stats
+    def generate(
+        variables: Variables, latent: Array, **_: object
+    ) -> tuple[Array, Tree]:
+        fake = jnp.broadcast_to(variables.params, (latent.shape[0], 1))
+        return fake, variables.stats
 
-    def slope(variables: Variables, x: Array, **_: object) -> tuple[Array, Tree]:
+    def discriminate(variables: Variables, x: Array, **_: object) -> tuple[Array, Tree]:
         return (x * variables.params[None])[:, 0], variables.stats
 
     def prior(key: Array, n: int, condition: tuple[Tree, ...]) -> Array:
         return jnp.zeros((n, 1))
 
-    return gan(_point((theta,), place), _point((psi,), slope), loss, prior, view=view)
+    generator, discriminator = _point((theta,), generate), _point((psi,), discriminate)
+    return gan(generator, discriminator, loss, prior, view=view)
 
 
-def _itself(variables: Variables, **_: object) -> tuple[Array, Tree]:
+def _return_params(variables: Variables, **_: object) -> tuple[Array, Tree]:
+    """Apply a network without inputs, whose output is its parameters."""
     return variables.params, variables.stats
 
 
-def _point(start: Sequence[float], apply: Callable[..., Any] = _itself) -> Network:
+def _point(
+    start: Sequence[float], apply: Callable[..., Any] = _return_params
+) -> Network:
+    """Make a network whose parameters are one vector."""
+
     def init(key: Array, *inputs: Tree) -> Variables:
         return Variables(jnp.asarray(start, jnp.result_type(float)))
 
@@ -159,15 +168,15 @@ def _game_of_points(
     points: Mapping[PlayerName, tuple[str, Sequence[float]]],
     pay: Callable[[Mapping[str, Array]], dict[PlayerName, Array]],
 ) -> Game:
-    """A game without data: each player owns a point, and `pay` is of all points."""
+    """Make a game without data: each player owns a point and pays a function of all."""
     networks = {name: _point(start) for name, start in points.values()}
 
     def prior(key: Array, n: int, condition: tuple[Tree, ...]) -> Array:
         return jnp.zeros((n, 0))
 
     def play(call: Calls, turn: Turn) -> tuple:
-        where = {name: call[name]()[0] for name in networks}
-        return where, {name: () for name in networks}, {}
+        points = {name: call[name]()[0] for name in networks}
+        return points, {name: () for name in networks}, {}
 
     def evaluate(record: Mapping[str, Array], state: Tree, key: Array) -> tuple:
         return pay(record), state

@@ -11,8 +11,9 @@ from jaxgan.errors import InputError
 def kl(
     mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike
 ) -> float:
-    """KL(N(μₚ, Σₚ) ‖ N(μ_q, Σ_q)), in nats.
+    """Compute the Kullback–Leibler divergence of two Gaussians, in nats.
 
+        KL(N(μₚ, Σₚ) ‖ N(μ_q, Σ_q)) =
         ½ (Tr Σ_q⁻¹Σₚ + (μ_q - μₚ)ᵀ Σ_q⁻¹ (μ_q - μₚ) - d + log det Σ_q / det Σₚ)
 
     Args:
@@ -20,22 +21,24 @@ def kl(
         cov_p, cov_q: (d, d), positive definite.
 
     Raises:
-        InputError: if the shapes do not fit or a covariance is not one.
+        InputError: if the shapes do not fit or a covariance is not positive definite.
 
         >>> from jaxgan.theory.gaussians import kl
         >>> kl([1.0], [[1.0]], [0.0], [[1.0]])
         0.5
     """
-    apart, root_p, root_q = _gaussians("kl", mean_p, cov_p, mean_q, cov_q)
+    difference, root_p, root_q = _means_and_factors("kl", mean_p, cov_p, mean_q, cov_q)
     spread = np.square(np.linalg.solve(root_q, root_p)).sum()
-    distance = np.square(np.linalg.solve(root_q, apart)).sum()
-    return float((spread + distance - len(apart)) / 2 + _log_det(root_q, root_p))
+    distance = np.square(np.linalg.solve(root_q, difference)).sum()
+    return float((spread + distance - len(difference)) / 2 + _log_det(root_q, root_p))
 
 
 def wasserstein2(
     mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike
 ) -> float:
-    """W₂ of two Gaussians, whose square is the Fréchet distance.
+    """Compute the Wasserstein-2 distance of two Gaussians.
+
+    Its square is the Fréchet distance.
 
         W₂² = ‖μₚ - μ_q‖² + Tr(Σₚ + Σ_q - 2 (Σₚ Σ_q)^½)
 
@@ -44,7 +47,7 @@ def wasserstein2(
         cov_p, cov_q: (d, d), positive definite.
 
     Raises:
-        InputError: if the shapes do not fit or a covariance is not one.
+        InputError: if the shapes do not fit or a covariance is not positive definite.
 
     Reference: Dowson & Landau 1982, Journal of Multivariate Analysis 12.
 
@@ -52,17 +55,21 @@ def wasserstein2(
         >>> wasserstein2([0.0], [[1.0]], [3.0], [[25.0]])
         5.0
     """
-    apart, root_p, root_q = _gaussians("wasserstein2", mean_p, cov_p, mean_q, cov_q)
-    # The trace is the least ‖√Σₚ - √Σ_q·U‖² over rotations U: no digits cancel.
+    difference, root_p, root_q = _means_and_factors(
+        "wasserstein2", mean_p, cov_p, mean_q, cov_q
+    )
+    # The trace is the minimum of ‖√Σₚ - √Σ_q·U‖² over rotations U: no cancellation.
     left, _, right = np.linalg.svd(root_q.T @ root_p)
     spread = np.square(root_p - root_q @ (left @ right)).sum()
-    return math.sqrt(np.square(apart).sum() + spread)
+    return math.sqrt(np.square(difference).sum() + spread)
 
 
 def squared_hellinger(
     mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike
 ) -> float:
-    """∫ (√p - √q)² of two Gaussians, from 0 to 2; others halve it.
+    """Compute the squared Hellinger distance of two Gaussians, ∫ (√p - √q)².
+
+    It is from 0 to 2; some authors define it as half of this.
 
         2 - 2 (det Σₚ det Σ_q)^¼ / (det Σ)^½ · exp(-⅛ (μₚ - μ_q)ᵀ Σ⁻¹ (μₚ - μ_q))
 
@@ -73,25 +80,25 @@ def squared_hellinger(
         cov_p, cov_q: (d, d), positive definite.
 
     Raises:
-        InputError: if the shapes do not fit or a covariance is not one.
+        InputError: if the shapes do not fit or a covariance is not positive definite.
 
         >>> from jaxgan.theory.gaussians import squared_hellinger
         >>> round(squared_hellinger([0.0], [[1.0]], [2.0], [[1.0]]), 6)
         0.786939
     """
-    apart, root_p, root_q = _gaussians(
+    difference, root_p, root_q = _means_and_factors(
         "squared_hellinger", mean_p, cov_p, mean_q, cov_q
     )
     root = np.linalg.cholesky((root_p @ root_p.T + root_q @ root_q.T) / 2)
-    distance = np.square(np.linalg.solve(root, apart)).sum()
+    distance = np.square(np.linalg.solve(root, difference)).sum()
     overlap = -(_log_det(root, root_p) + _log_det(root, root_q)) / 2 - distance / 8
     return float(-2 * np.expm1(overlap))
 
 
-def _gaussians(
+def _means_and_factors(
     name: str, mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The difference of the means, and the Cholesky roots of both covariances."""
+    """Compute the difference of means and the Cholesky factors of the covariances."""
     means = [np.asarray(mean, np.float64) for mean in (mean_p, mean_q)]
     covs = [np.asarray(cov, np.float64) for cov in (cov_p, cov_q)]
     d = means[0].size
@@ -112,5 +119,5 @@ def _gaussians(
 
 
 def _log_det(root: np.ndarray, other: np.ndarray) -> float:
-    """½ log of the ratio of determinants, given Cholesky roots."""
+    """Compute ½ log of the ratio of determinants from Cholesky factors."""
     return float(np.log(np.diag(root) / np.diag(other)).sum())

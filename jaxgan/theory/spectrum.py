@@ -1,9 +1,9 @@
-"""What a step does near a point: the eigenvalues of its derivative.
+"""Local stability of a training step: its Jacobian, eigenvalues and spectral radius.
 
-Training near an equilibrium w* multiplies the distance from it by the step's Jacobian,
-so it converges if all eigenvalues lie within the unit circle, as fast as the largest
-modulus says. A step acts on more than parameters: momenta, moments and remembered
-gradients belong to the point, and to the Jacobian.
+Near an equilibrium w*, a step multiplies the distance from it by the step's Jacobian.
+So training converges if all eigenvalues lie within the unit circle, at the rate of the
+largest modulus. The Jacobian covers not only parameters but the whole state: momenta,
+moments and gradients of earlier steps.
 """
 
 import jax
@@ -18,14 +18,15 @@ from jaxgan.types import Algorithm, Batch, State
 def jacobian(
     algorithm: Algorithm, state: State, batches: tuple[Batch, ...]
 ) -> Float[np.ndarray, "n n"]:
-    """∂(state after a step) / ∂(state), over all that moves and is a float.
+    """Compute the Jacobian of a step, ∂(next state) / ∂(state), over all floats.
 
-    That is: parameters and statistics, the optimizers' states, those of loss, view
-    and average, and what the dynamics remember, flattened in that order.
+    These are the parameters and statistics, the states of optimizers, loss and view,
+    the average, frozen networks, and the memory of the dynamics, flattened in this
+    order.
 
     Args:
         algorithm: any.
-        state: the point. Take a few steps first where the first is not like the others.
+        state: the point. If the first steps differ from later ones, take a few first.
         batches: of the step.
     """
     flat, restore = ravel_pytree(_floats(state))
@@ -40,9 +41,9 @@ def jacobian(
 def eigenvalues(
     algorithm: Algorithm, state: State, batches: tuple[Batch, ...]
 ) -> Complex[np.ndarray, " n"]:
-    """Of a step at a point, in complex128, the largest modulus first.
+    """Compute the eigenvalues of a step's Jacobian, the largest modulus first.
 
-    On the bilinear game, simultaneous moves of size 1 have 1 ± i:
+    On the bilinear game, those of simultaneous updates with step size 1 are 1 ± i:
 
         >>> import jax, jax.numpy as jnp, optax
         >>> from jaxgan import Batch, simultaneous
@@ -61,7 +62,10 @@ def eigenvalues(
 def spectral_radius(
     algorithm: Algorithm, state: State, batches: tuple[Batch, ...]
 ) -> float:
-    """The largest modulus of a step's eigenvalues: below 1, the point attracts."""
+    """Compute the largest modulus of a step's eigenvalues.
+
+    If it is below 1, the point attracts.
+    """
     return float(np.abs(eigenvalues(algorithm, state, batches)[0]))
 
 

@@ -27,8 +27,8 @@ import numpy as np
 from jaxgan.algorithms.population import (
     diverged_members,
     hyper_grid,
-    member,
     population,
+    select_member,
 )
 from jaxgan.errors import (
     InputError,
@@ -256,7 +256,7 @@ class _MemberRecorder:
     def _measure(self, step: int, state: State) -> None:
         for i, each in enumerate(self._members):
             if each.diverged_at is None:
-                own = member(state, i)
+                own = select_member(state, i)
                 each.measured[step] = summary_of(each.experiment, each.showing, own)
                 each.log[step] |= each.measured[step]
 
@@ -266,7 +266,7 @@ def _score(against: Reference, state: State, members: Sequence[SweepMember]) -> 
     found = []
     for i, each in enumerate(members):
         if each.diverged_at is None:
-            own, game = member(state, i), each.experiment.game
+            own, game = select_member(state, i), each.experiment.game
             evaluation = each.experiment.evaluation
             assert evaluation is not None  # as the first member's
             make = each.showing.makers[output_name(game, evaluation.output)]
@@ -319,7 +319,7 @@ def _keep_best(
     write_scores(run.scores, chosen.scores)
     if against is not None and chosen.experiment.evaluation is not None:
         kept_reference(chosen.experiment.evaluation, run.kept, lambda: against)
-    own = member(state, best)
+    own = select_member(state, best)
     with Checkpoints(run.checkpoints, 1) as saved:
         saved.save(own)
         saved.wait()

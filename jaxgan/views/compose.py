@@ -28,7 +28,9 @@ def compose(*views: View) -> View:
     for view in views:
         if not isinstance(view, View):
             raise InputError(f"compose: every argument must be a View, got {view!r}.")
-    owners = sorted({view.advances for view in views if view.advances is not None})
+    owners = sorted(
+        {view.state_owner for view in views if view.state_owner is not None}
+    )
     if len(owners) > 1:
         raise InputError(
             f"compose: the states of the views advance with different players, "
@@ -69,5 +71,5 @@ def compose(*views: View) -> View:
         group=group,
         show=show,
         adapt=adapt,
-        advances=owners[0] if owners else None,
+        state_owner=owners[0] if owners else None,
     )

@@ -69,7 +69,7 @@ def replayed(size: int = 50, player: PlayerName = "discriminator") -> View:
         kept_fakes = jax.lax.stop_gradient(take(kept))
         return take(shown), Pool(kept_fakes, filled)
 
-    return View(init=init, pool=pool, advances=player)
+    return View(init=init, pool=pool, state_owner=player)
 
 
 def _pool_indices(

@@ -101,7 +101,7 @@ def test_the_state_may_be_put_on_every_device():
 )
 def test_latents_must_split_evenly(game, n, fakes, message):
     with pytest.raises(InputError, match=message):
-        spread(small_game(wasserstein()), n=n, fakes=fakes)
+        spread(small_game(wasserstein()), n=n, fake_batch_sizes=fakes)
 
 
 def test_batches_must_split_evenly():

@@ -22,11 +22,11 @@ from jaxgan import (
     gan,
     hyper_grid,
     lookahead,
-    member,
     non_saturating,
     population,
     priors,
     r1,
+    select_member,
 )
 from jaxgan.theory.games import bilinear
 from tests.builders import (
@@ -101,7 +101,7 @@ def compared(algorithm, build, hypers, steps=4, substeps=2, atol=1e-6):
         state, info = algorithm.step(state, batches_of(t, substeps=substeps))
     for i in (0, 3):
         expected, told = alone(build, hypers, i, steps, substeps)
-        found = member(state, i)
+        found = select_member(state, i)
         assert_close(found.variables, expected.variables, atol=atol)
         assert_close(found.average, expected.average, atol=atol)
         assert bits(found.key) == bits(expected.key)
@@ -157,7 +157,7 @@ def test_convolutional_members_equal_single_runs(form):
         )
     for i in range(2):
         expected, _ = alone(build_convolutional, hypers, i, 2, given=images)
-        assert_close(member(state, i).variables, expected.variables)
+        assert_close(select_member(state, i).variables, expected.variables)
 
 
 @in_every_form
@@ -181,7 +181,7 @@ def test_one_trace_serves_two_sweeps(form):
     assert len(traces) == 1
     for i in (0, 3):  # and the second sweep's values were those used
         expected, _ = alone(build, HYPERS, i, 2)
-        assert_close(member(state, i).variables, expected.variables)
+        assert_close(select_member(state, i).variables, expected.variables)
 
 
 def test_a_step_is_not_computed_both_ways_for_a_lazy_part():
@@ -203,16 +203,16 @@ def test_a_diverged_member_is_named_and_disturbs_nobody(form):
     assert diverged_members(state).tolist() == [False, False, True, False]
     for i in (0, 3):
         expected, _ = alone(build, hypers, i, 4)
-        assert_close(member(state, i).variables, expected.variables)
+        assert_close(select_member(state, i).variables, expected.variables)
 
 
 def test_the_best_member_goes_on_alone():
     algorithm = together()
     state, _ = algorithm.step(algorithm.init(keys()), batches_of(0))
     one = single(build, **{name: x[3].item() for name, x in HYPERS.items()})
-    on, _ = one.step(member(state, 3), batches(seed=13))
+    on, _ = one.step(select_member(state, 3), batches(seed=13))
     expected, _ = algorithm.step(state, batches_of(1))
-    assert_close(on.variables, member(expected, 3).variables)
+    assert_close(on.variables, select_member(expected, 3).variables)
 
 
 def test_donated_states_are_used_again():
@@ -264,7 +264,7 @@ def test_a_hyperparameter_may_be_a_vector():
     algorithm = population(build_of_vector, {"all": vectors})
     state, _ = algorithm.step(algorithm.init(keys()), batches_of(0))
     expected, _ = alone(build, HYPERS, 3, 1)
-    assert_close(member(state, 3).variables, expected.variables)
+    assert_close(select_member(state, 3).variables, expected.variables)
 
 
 def test_what_only_a_step_cannot_trace_is_named_too():
@@ -302,10 +302,10 @@ def shaped(hypers):
             lambda: hyper_grid(gamma=[]),
             "hyper_grid: gamma has no values; give at least one",
         ),
-        (lambda: hyper_grid(), "hyper_grid: there is nothing to cross"),
+        (lambda: hyper_grid(), "hyper_grid: no hyperparameters are given"),
         (
             lambda: population(build, {"gamma": np.ones(3), "rate": np.ones(2)}),
-            r"the same number of members in front, got .*'gamma'.*\(3,\).*\(2,\)",
+            r"axis of the same number of members, got .*'gamma'.*\(3,\).*\(2,\)",
         ),
         (lambda: population(build, {"gamma": 1.0, "rate": 1.0}), "the same number of"),
         (lambda: population(build, {}), "the same number of members"),
@@ -351,13 +351,13 @@ def shaped(hypers):
         ),
         (
             lambda: population(build_points, HYPERS).init(keys((1, 2))),
-            r"every leaf of keys needs the 4 members in front, got .*\(2,\)",
+            r"every leaf of keys needs a leading axis of 4 members, got .*\(2,\)",
         ),
         (
             lambda: population(build_points, HYPERS).step(
                 population(build_points, HYPERS).init(keys()), batches()
             ),
-            r"every leaf of batches needs the 4 members in front, got .*\(8,\)",
+            r"every leaf of batches needs a leading axis of 4 members, got .*\(8,\)",
         ),
     ],
 )

@@ -137,7 +137,9 @@ def by_hand(order, optimizers, params, memory, given, latents):
 def test_a_step_is_the_algorithm_written_by_hand(order, fakes, optimizers):
     optimizers = dict(zip(PLAYERS, optimizers, strict=True))
     algorithm, step = telling(
-        partial(algorithm_of, optimizer=optimizers, n=4, order=order, fakes=fakes),
+        partial(
+            algorithm_of, optimizer=optimizers, n=4, order=order, fake_batch_sizes=fakes
+        ),
         small_game(chain(non_saturating(), r1(GAMMA))),
     )
     hand = jax.jit(partial(by_hand, order, optimizers))
@@ -223,13 +225,13 @@ def test_other_randomness_too_is_fresh_in_every_iteration(term):
 # Ownership
 
 
-def count(name, payer, advances=None):
+def count(name, payer, state_owner=None):
     """A term that counts the substeps in which its state moves."""
 
     def evaluate(record, state, key):
         return {payer: 0.0 * record.mean(record.fake_score.logits)}, state + 1
 
-    return Loss({name: Term(lambda variables: jnp.int32(0), evaluate, advances)})
+    return Loss({name: Term(lambda variables: jnp.int32(0), evaluate, state_owner)})
 
 
 def eventful_game():
@@ -242,7 +244,7 @@ def eventful_game():
             non_saturating(),
             gradient_penalty(),
             count("by_default", "discriminator"),
-            count("by_name", "discriminator", advances="generator"),
+            count("by_name", "discriminator", state_owner="generator"),
         ),
         normed=PLAYERS,
         view=view,

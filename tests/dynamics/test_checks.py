@@ -89,13 +89,16 @@ def test_an_optimizer_must_be_one():
 @pytest.mark.parametrize(
     ("fakes", "message"),
     [
-        ({"critic": 8}, r"fakes: \['critic'\] do not play"),
-        ({"generator": 0}, r"fakes\['generator'\] must be an integer of at least 1"),
+        ({"critic": 8}, r"fake_batch_sizes: \['critic'\] do not play"),
+        (
+            {"generator": 0},
+            r"fake_batch_sizes\['generator'\] must be an integer of at least 1",
+        ),
     ],
     ids=["unknown", "none"],
 )
 def test_counts_of_fakes_must_make_sense(fakes, message):
-    refuses(message, fakes=fakes)
+    refuses(message, fake_batch_sizes=fakes)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +151,7 @@ def test_a_network_that_cannot_take_its_inputs_is_named():
             chain(non_saturating(), charges("critic")),
             r"loss \['non_saturating', 'toll'\] charges: \['critic'\] do not play",
         ),
-        (r1(1.0), r"loss: no term of \['r1'\] charges 'generator', who would never"),
+        (r1(1.0), r"loss: no term of \['r1'\] charges 'generator', so its parameters"),
         (chain(), r"loss: no term of \[\] charges 'discriminator'"),
         (
             chain(
@@ -183,18 +186,16 @@ def test_a_part_must_advance_with_a_player():
     def evaluate(record, state, key):
         return {"generator": record.mean(record.fake)}, state
 
-    term = Term(lambda variables: (), evaluate, advances="critic")
+    term = Term(lambda variables: (), evaluate, state_owner="critic")
     loss = chain(wasserstein(), Loss({"term": term}))
-    refuses(r"advances: \['critic'\] do not play", small_game(loss))
+    refuses(r"state_owner: \['critic'\] do not play", small_game(loss))
 
 
 def test_a_part_that_charges_nobody_must_say_with_whom_it_advances():
-    def watching(advances):
-        return chain(
-            wasserstein(), stateless(lambda *_: {}, name="watch", advances=advances)
-        )
+    def watching(state_owner):
+        return chain(wasserstein(), stateless(lambda *_: {}, "watch", state_owner))
 
-    refuses(r"loss terms \['watch'\] charge nobody", small_game(watching(None)))
+    refuses(r"loss terms \['watch'\] charge no player", small_game(watching(None)))
     algorithm_of(small_game(watching("generator")))
 
 

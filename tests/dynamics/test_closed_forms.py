@@ -264,7 +264,7 @@ def test_symplectic_adjustment_turns_to_stable_points_and_from_others(attraction
 @pytest.mark.parametrize("size", tiered(SIZES, SIZES[:2]))
 def test_lookahead_against_powers_of_the_inner_step(size):
     def dynamics(*of):
-        return lookahead(simultaneous(*of), period=5, rate=0.5)
+        return lookahead(simultaneous(*of), period=5, slow_step_size=0.5)
 
     algorithm, state, batches = played(dynamics, size, warm=0)
     inner = np.array([[1, -size], [size, 1]])
@@ -284,7 +284,7 @@ def test_lookahead_against_powers_of_the_inner_step(size):
 def test_unrolled_by_hand_on_the_bilinear_game(size):
     # y_k = y + kηx, so x pays x·y_k, whose total derivative is y + 2kηx.
     k = 3
-    dynamics = partial(unrolled, moves=k)
+    dynamics = partial(unrolled, unroll_steps=k)
     found = jacobian(*played(dynamics, size, substeps=2))
     discriminator = np.array([[1, 0], [size, 1]])
     generator = np.array([[1 - 2 * k * size**2, -size], [0, 1]])
@@ -295,7 +295,7 @@ def test_unrolled_looks_through_momentum():
     # Heavy ball from a memory m: y₁ = y + η(x + βm)…, with x's derivative through it.
     momentum = {"discriminator": optax.sgd(0.1, momentum=0.9)}
     algorithm, state, batches = played(
-        partial(unrolled, moves=2), 0.1, substeps=2, warm=1, others=momentum
+        partial(unrolled, unroll_steps=2), 0.1, substeps=2, warm=1, others=momentum
     )
     x, y = point(state)
     [m] = (float(v[0]) for v in jax.tree.leaves(state.optimizers["discriminator"]))

@@ -143,7 +143,7 @@ def test_losses_gradients_and_statistics_are_those_written_by_hand():
     game = the_game()
     # Momentum, since its memory after one step is the gradient itself.
     optimizers = {player: optax.sgd(RATE, momentum=0.9) for player in game.players}
-    algorithm = alternating(game, optimizers, Batch(REALS[0]), fakes=FAKES)
+    algorithm = alternating(game, optimizers, Batch(REALS[0]), fake_batch_sizes=FAKES)
     before = strengthened(jax.jit(algorithm.init)(jax.random.key(0)))
     after, info = jax.jit(algorithm.step)(before, (Batch(REALS[0]), Batch(REALS[1])))
     g, d = before.variables["generator"], before.variables["discriminator"]

@@ -67,7 +67,7 @@ DYNAMICS = {
     "optimistic": (optimistic, 1),
     "consensus": (partial(consensus, weight=0.5), 1),
     "symplectic_adjustment": (symplectic_adjustment, 1),
-    "unrolled": (partial(unrolled, moves=2), 2),
+    "unrolled": (partial(unrolled, unroll_steps=2), 2),
     "lookahead": (looking_ahead, 2),
     "proximal_point": (proximal_point, 1),
 }
@@ -193,7 +193,7 @@ def test_unrolled_by_hand_through_adam():
         still_game(),
         optimizers,
         dynamics=unrolled,
-        moves=2,
+        unroll_steps=2,
         player="generator",
         order=("generator", "discriminator"),
     )
@@ -258,7 +258,7 @@ def test_optimistic_adam_is_optaxs():
 
 def test_lookahead_calls_back_both_players():
     inner = algorithm_of(bilinear(), optax.adam(0.01))
-    algorithm = lookahead(inner, period=2, rate=0.25)
+    algorithm = lookahead(inner, period=2, slow_step_size=0.25)
     state, plain = (a.init(jax.random.key(0)) for a in (algorithm, inner))
     start = {name: v.params for name, v in plain.variables.items()}
     for i in range(2):
@@ -420,7 +420,7 @@ def test_a_pool_is_told_who_moves_and_refused_where_all_do():
 def test_foreseen_moves_leave_no_statistics():
     """The discriminator's BatchNorm moves in its own substep alone."""
     game = still_game(non_saturating(), normed=("discriminator",))
-    options = {"dynamics": partial(unrolled, moves=2, order=("generator",))}
+    options = {"dynamics": partial(unrolled, unroll_steps=2, order=("generator",))}
     algorithm = algorithm_of(game, optax.sgd(0.1), **options)
     state = algorithm.init(jax.random.key(0))
     after, _ = jax.jit(algorithm.step)(state, batches(1))
@@ -448,7 +448,7 @@ def test_several_others_are_foreseen_together():
         game,
         dict.fromkeys("abc", optax.sgd(0.1)),
         Batch(jnp.zeros((1, 1))),
-        moves=2,
+        unroll_steps=2,
         player="a",
         order=("a",),
     )
@@ -543,14 +543,17 @@ def test_microbatches_average_the_statistics():
     ("build", "message"),
     [
         (
-            partial(unrolled, moves=0),
-            r"unrolled: moves must be an integer of at least 1, got 0\.",
+            partial(unrolled, unroll_steps=0),
+            r"unrolled: unroll_steps must be an integer of at least 1, got 0\.",
         ),
         (
-            partial(unrolled, moves=2, player="critic"),
+            partial(unrolled, unroll_steps=2, player="critic"),
             r"unrolled: player: \['critic'\]",
         ),
-        (partial(unrolled, moves=2, order=()), "order must be a tuple of players"),
+        (
+            partial(unrolled, unroll_steps=2, order=()),
+            "order must be a tuple of players",
+        ),
         (partial(consensus, weight=-1.0), "consensus: weight must be at least 0"),
         (
             partial(symplectic_adjustment, weight=float("nan")),
@@ -560,14 +563,17 @@ def test_microbatches_average_the_statistics():
             partial(proximal_point, iterations=0),
             "proximal_point: iterations must be an integer of at least 1",
         ),
-        (partial(simultaneous, fakes=0), "fakes must be an integer of at least 1"),
+        (
+            partial(simultaneous, fake_batch_size=0),
+            "fake_batch_size must be an integer of at least 1",
+        ),
         (
             lambda *of: lookahead(alternating(*of), period=0),
             "lookahead: period must be an integer of at least 1",
         ),
         (
-            lambda *of: lookahead(alternating(*of), rate=1.5),
-            "lookahead: rate must be from 0 to 1",
+            lambda *of: lookahead(alternating(*of), slow_step_size=1.5),
+            "lookahead: slow_step_size must be from 0 to 1",
         ),
     ],
 )
@@ -581,7 +587,7 @@ def rounded(gradient, state, params=None):
 
 
 @pytest.mark.parametrize(
-    "dynamics", [partial(unrolled, moves=1), partial(proximal_point)]
+    "dynamics", [partial(unrolled, unroll_steps=1), partial(proximal_point)]
 )
 @pytest.mark.parametrize(
     ("optimizer", "message"),
@@ -616,22 +622,22 @@ def test_a_loop_can_be_differentiated_forwards_only():
     optimizer = optax.GradientTransformation(lambda params: (), halved)
     algorithm_of(bilinear(), optimizer, dynamics=proximal_point)
     with pytest.raises(InputError, match="cannot be differentiated: Reverse-mode"):
-        algorithm_of(bilinear(), optimizer, dynamics=partial(unrolled, moves=1))
+        algorithm_of(bilinear(), optimizer, dynamics=partial(unrolled, unroll_steps=1))
 
 
 def test_only_the_others_optimizers_are_differentiated():
     optimizers = {"generator": optax.adam(1e-3), "discriminator": optax.sgd(1e-3)}
-    algorithm_of(small_game(), optimizers, dynamics=partial(unrolled, moves=1))
+    algorithm_of(small_game(), optimizers, dynamics=partial(unrolled, unroll_steps=1))
 
 
 def test_a_lonely_player_foresees_nobody():
     alone = quadratic({("a", "a"): [[1.0]]}, {"a": [1.0]})
-    with pytest.raises(InputError, match="'a' plays alone; nobody answers"):
+    with pytest.raises(InputError, match="'a' is the only player"):
         unrolled(
             alone,
             {"a": optax.sgd(0.1)},
             Batch(jnp.zeros((1, 1))),
-            moves=1,
+            unroll_steps=1,
             player="a",
             order=("a",),
         )
@@ -641,6 +647,6 @@ def test_microbatches_must_divide():
     with pytest.raises(InputError, match="3 microbatches do not divide 8 reals"):
         algorithm_of(microbatched(small_game(), 3))
     with pytest.raises(InputError, match="4 microbatches do not divide 6 fakes of"):
-        algorithm_of(microbatched(small_game(), 4), fakes={"generator": 6})
+        algorithm_of(microbatched(small_game(), 4), fake_batch_sizes={"generator": 6})
     with pytest.raises(InputError, match="microbatches must be an integer of at least"):
         microbatched(small_game(), 0)

@@ -21,8 +21,8 @@ from jaxgan import (
     r2,
     wasserstein,
 )
-from jaxgan.dynamics.checks import set_up
-from jaxgan.dynamics.field import init_state, move, play_out
+from jaxgan.dynamics.checks import check_problem
+from jaxgan.dynamics.field import init_state, play_round, substep
 from jaxgan.games.pairing import joint, separate
 from jaxgan.games.rounds import as_score
 from tests.builders import algorithm_of, assert_close, reals, small_game, unchecked
@@ -33,9 +33,9 @@ OPTIMIZERS = {name: optax.sgd(0.1) for name in ("generator", "discriminator")}
 def one_round(game, batch=None, player="discriminator", fakes=None):
     """A round of a new game: its record, the outcome and the state before it."""
     batch = reals(0) if batch is None else batch
-    setting = set_up(game, OPTIMIZERS, batch, fakes)
-    state = init_state(setting, jax.random.key(1))
-    record, outcome = play_out(setting, state, [player], batch, jax.random.key(2))
+    problem = check_problem(game, OPTIMIZERS, batch, fakes)
+    state = init_state(problem, jax.random.key(1))
+    record, outcome = play_round(problem, state, [player], batch, jax.random.key(2))
     return record, outcome, state
 
 
@@ -283,9 +283,11 @@ def test_prepare_runs_before_any_apply_and_is_differentiated():
     assert_close(record.real_score.logits, record.real @ (2 * w))
     assert_close(record.params["discriminator"], w)
 
-    setting = set_up(game, {**OPTIMIZERS, "discriminator": optax.sgd(1.0)}, reals(0))
+    problem = check_problem(
+        game, {**OPTIMIZERS, "discriminator": optax.sgd(1.0)}, reals(0)
+    )
     key = jax.random.key(2)
-    after, _ = move(setting, state, "discriminator", reals(0), key)
+    after, _ = substep(problem, state, "discriminator", reals(0), key)
     # d/dw [|2w|²/2 + 2w·(E fake - E real)] = 4w + 2 (E fake - E real)
     slope = 4 * w + 2 * (record.fake.mean(0) - record.real.mean(0))
     assert_close(after.variables["discriminator"].params, w - slope, rtol=1e-5)
@@ -293,15 +295,15 @@ def test_prepare_runs_before_any_apply_and_is_differentiated():
 
 def test_a_round_passes_through_transformations():
     game = small_game()
-    setting = set_up(game, OPTIMIZERS, reals(0))
-    state = init_state(setting, jax.random.key(1))
+    problem = check_problem(game, OPTIMIZERS, reals(0))
+    state = init_state(problem, jax.random.key(1))
 
     def slope(record):
         return record.real_pullback(jnp.ones(8)), record.critic(record.fake).logits
 
     def by_way_of(transform):
         def run(key):
-            record, _ = play_out(setting, state, ["generator"], reals(0), key)
+            record, _ = play_round(problem, state, ["generator"], reals(0), key)
             return transform(record)
 
         return jax.jit(jax.vmap(run))(jax.random.split(jax.random.key(0), 2))
@@ -334,14 +336,16 @@ def test_generated_examples_must_be_like_the_data():
 
 def test_a_conditional_game_needs_as_many_fakes_as_reals():
     batch = reals(0)._replace(condition=(jnp.zeros((8, 1)),))
-    with pytest.raises(InputError, match=r"fakes: .* batches of \[6, 8\]"):
+    with pytest.raises(
+        InputError, match=r"as many fakes as reals.* batches of \[6, 8\]"
+    ):
         one_round(small_game(), batch, fakes={"generator": 6})
 
 
 def test_gradient_penalty_refuses_unequal_batches_when_the_game_is_built():
     game = small_game(chain(wasserstein(), gradient_penalty()))
     with pytest.raises(InputError, match="8 reals and 6 fakes"):
-        algorithm_of(game, fakes={"discriminator": 6})
+        algorithm_of(game, fake_batch_sizes={"discriminator": 6})
 
 
 def test_a_game_of_trees_is_a_game():

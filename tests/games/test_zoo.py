@@ -18,7 +18,6 @@ from jaxgan import (
     feature_matching,
     gradient_penalty,
     lookahead,
-    member,
     microbatched,
     non_saturating,
     optimistic,
@@ -27,6 +26,7 @@ from jaxgan import (
     priors,
     proximal_point,
     r1,
+    select_member,
     simultaneous,
     symplectic_adjustment,
     unrolled,
@@ -106,13 +106,13 @@ def test_dynamics_in_which_all_move_play_every_game(name, dynamics):
     "name", tiered(["vae_gan", "cycle_gan_with_pool"], ["vae_gan"])
 )
 def test_one_player_may_foresee_the_others(name):
-    foreseeing = partial(unrolled, moves=1)
+    foreseeing = partial(unrolled, unroll_steps=1)
     assert played(name, foreseeing, steps=1).step == 1
 
 
 def test_a_player_alone_has_nobody_to_foresee():
-    with pytest.raises(InputError, match="'coder' plays alone"):
-        played("vae", partial(unrolled, moves=1))
+    with pytest.raises(InputError, match="'coder' is the only player"):
+        played("vae", partial(unrolled, unroll_steps=1))
 
 
 @of_games("vae_gan")
@@ -181,7 +181,7 @@ def test_members_of_a_population_are_games_alone(name):
     for i, gamma in enumerate(gammas):
         alone = build({"gamma": float(gamma)})
         expected, _ = jax.jit(alone.step)(alone.init(jax.random.key(i)), batches)
-        assert_close(member(state, i).variables, expected.variables)
+        assert_close(select_member(state, i).variables, expected.variables)
 
 
 # Masks

@@ -65,14 +65,14 @@ def round_number(seed, step=0):
     return round_with(critic, real, fake, step=jnp.int32(step))
 
 
-def counter(name="counter", payer="discriminator", advances=None):
+def counter(name="counter", payer="discriminator", state_owner=None):
     """Create a term that counts its evaluations and charges the count."""
 
     def evaluate(record, state, key):
         del record, key
         return {payer: state}, state + 1
 
-    return Loss({name: Term(lambda variables: jnp.float32(1), evaluate, advances)})
+    return Loss({name: Term(lambda variables: jnp.float32(1), evaluate, state_owner)})
 
 
 def paid(loss, seed, step=0):
@@ -275,12 +275,12 @@ def test_a_renamed_random_part_draws_other_numbers():
 
 
 @pytest.mark.parametrize(
-    ("advances", "expected"),
+    ("state_owner", "expected"),
     [("discriminator", "d_x"), ("other", "other"), (None, None)],
 )
-def test_renaming_follows_who_advances_a_part(advances, expected):
-    loss = rename(counter(advances=advances), names={"discriminator": "d_x"})
-    assert loss.terms["counter"].advances == expected
+def test_renaming_follows_who_advances_a_part(state_owner, expected):
+    loss = rename(counter(state_owner=state_owner), names={"discriminator": "d_x"})
+    assert loss.terms["counter"].state_owner == expected
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,10 @@ def test_renaming_follows_who_advances_a_part(advances, expected):
     ids=["weighted", "every", "focus"],
 )
 def test_wrappers_keep_who_advances_a_part(wrap):
-    assert wrap(counter(advances="generator")).terms["counter"].advances == "generator"
+    assert (
+        wrap(counter(state_owner="generator")).terms["counter"].state_owner
+        == "generator"
+    )
 
 
 @pytest.mark.parametrize(
@@ -332,8 +335,8 @@ def test_a_function_of_the_round_and_a_key_is_a_loss():
     def drift(record, key):
         return {"critic": record.mean(record.real) + jax.random.normal(key)}
 
-    loss = stateless(drift, name="drift_penalty", advances="critic")
-    assert loss.terms["drift_penalty"].advances == "critic"
+    loss = stateless(drift, name="drift_penalty", state_owner="critic")
+    assert loss.terms["drift_penalty"].state_owner == "critic"
     one, other = (play(loss, round_number(0), jax.random.key(i)) for i in range(2))
     assert list(one) == ["critic"] and list(one["critic"]) == ["drift_penalty"]
     assert one != other

@@ -89,7 +89,7 @@ def test_logits_of_another_batch(reduce, shape):
 @pytest.mark.parametrize("term", [relativistic(non_saturating()), gradient_penalty()])
 def test_unequal_batches_under_a_pairing_term(term):
     game = small_game(chain(weighted(non_saturating(), by=0.1), term))
-    message = refusal(lambda: algorithm_of(game, fakes={"discriminator": 4}))
+    message = refusal(lambda: algorithm_of(game, fake_batch_sizes={"discriminator": 4}))
     assert message.endswith("must have equal sizes, got 8 reals and 4 fakes.")
 
 
@@ -176,7 +176,7 @@ def test_weights_that_are_no_numbers():
 def test_states_follow_their_player_to_another_name():
     names = {"discriminator": "zoe", "generator": "abe"}
     loss = rename(chain(boundary_equilibrium(), lecam(), path_length()), names=names)
-    assert {name: term.advances for name, term in loss.terms.items()} == {
+    assert {name: term.state_owner for name, term in loss.terms.items()} == {
         "boundary_equilibrium": "zoe",
         "lecam": "zoe",
         "path_length": "abe",

@@ -227,5 +227,5 @@ def test_an_array_that_is_not_finite_is_named(state):
 
 def test_an_array_too_many_is_named(state):
     more = {"AuxLogits.fc.weight": np.zeros((1000, 768), np.float32)}
-    with pytest.raises(InputError, match=r"has no AuxLogits.fc.weight"):
+    with pytest.raises(InputError, match=r"the file has AuxLogits.fc.weight"):
         inception_variables(state | more)

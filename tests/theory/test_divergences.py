@@ -270,7 +270,7 @@ def test_quadrature_finds_kinks():
     [
         ([1.0], [0.5, 0.5], r"p and q must be of one shape \(n,\), got \(1,\) and"),
         ([[1.0]], [[1.0]], r"p and q must be of one shape \(n,\), got \(1, 1\)"),
-        ([1.5, -0.5], [0.5, 0.5], "p must hold masses .* a least of -0.5"),
+        ([1.5, -0.5], [0.5, 0.5], "p must hold masses .* a minimum of -0.5"),
         ([0.5, 0.5], [0.5, 0.5001], "q must hold masses .* a sum of 1.0001"),
         ([0.5, math.nan], [0.5, 0.5], "p must hold masses"),
         ([], [], "p must hold masses .* a sum of 0"),
@@ -300,7 +300,7 @@ def test_what_has_no_masses(values):
         (([0.5, 0.5], [0.0], [1.0, 1.0]), r"one shape \(k,\), got \(2,\), \(1,\)"),
         (([0.5, 0.6], [0, 1], [1, 1]), "weights must be at least 0 and sum to 1"),
         (([1.5, -0.5], [0, 1], [1, 1]), "weights must be at least 0 and sum to 1"),
-        (([0.5, 0.5], [0, 1], [1, 0]), "and sigmas be above 0"),
+        (([0.5, 0.5], [0, 1], [1, 0]), "and sigmas must be above 0"),
     ],
 )
 def test_what_is_no_mixture(given, message):
@@ -318,7 +318,9 @@ def test_what_has_no_integral():
         densities.by_quadrature(np.abs, normal, normal, 1.0, 1.0)
     with pytest.raises(InputError, match="log_p and log_q must be finite from low to"):
         densities.by_quadrature(np.abs, box, normal, -1.0, 2.0)
-    with pytest.raises(InputError, match=r"an integral from -1\.0 to 2\.0 that does"):
+    with pytest.raises(
+        InputError, match=r"the integral of f, log_p and log_q from -1\.0 to 2\.0 does"
+    ):
         densities.by_quadrature(lambda u: math.nan, normal, normal, -1.0, 2.0)
 
 

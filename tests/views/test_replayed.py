@@ -98,7 +98,7 @@ def test_a_pool_in_a_conditional_game_is_refused():
     batch = batches(1)[0]._replace(condition=(labels,))
     game = small_game(view=replayed(SIZE))
     sgd = {player: optax.sgd(0.1) for player in game.players}
-    with pytest.raises(InputError, match="scored under the conditions of others"):
+    with pytest.raises(InputError, match="scored under the conditions of other"):
         alternating(game, sgd, batch)
 
 
@@ -161,8 +161,8 @@ def test_states_of_composed_views_move_each_by_itself():
 
 def test_a_view_with_a_state_has_a_player_who_moves_it():
     composed = compose(replayed(SIZE, "critic"), shifted_by(1.0))
-    assert composed.advances == "critic"
-    match = r"view 'discriminator' advances: \['critic'\] do not play"
+    assert composed.state_owner == "critic"
+    match = r"view 'discriminator' state_owner: \['critic'\] do not play"
     with pytest.raises(InputError, match=match):
         algorithm_of(small_game(view=composed))
 
@@ -172,4 +172,4 @@ def test_what_cannot_be_composed_is_refused():
     with unchecked(), pytest.raises(InputError, match=message):
         compose(louder)
     with pytest.raises(InputError, match="advance with different players"):
-        compose(View(advances="generator"), View(advances="discriminator"))
+        compose(View(state_owner="generator"), View(state_owner="discriminator"))

@@ -1,1 +1,1 @@
-"""Operations that networks are made of."""
+"""Operations for networks: convolutions."""

@@ -5,15 +5,14 @@ the three have one trilinear form between them:
 
     ⟨convolve(x, w), y⟩ = ⟨x, convolve_transposed(y, w)⟩ = ⟨w, correlate(x, y)⟩
 
-Hence every derivative of one of the three, of any order, is another of the three, and
-nothing else is ever run: not by the gradients of a generator, whose layers are
-transposed convolutions, nor by the double backward pass of a gradient penalty. On the
-CPU it is what makes a GAN fast, for the derivatives that JAX itself finds for a
-transposed convolution run there many times slower than these operators.
+Hence every derivative of one of the three, of any order, is another of the three. This
+includes the gradients of a generator, whose layers are transposed convolutions, and the
+double backward pass of a gradient penalty. It makes GANs fast on the CPU, where JAX's
+own derivatives of a transposed convolution run many times slower than these operators.
 
-Each of the three is a primitive: an operator of `jax.lax`, how `vmap` sees it, and the
-other two as its derivatives. Images are NHWC and kernels HWIO, the kernel of a
-transposed convolution being that of the convolution which it transposes.
+Each of the three is a primitive: an operator of `jax.lax`, a batching rule for `vmap`,
+and the other two as its derivatives. Images are NHWC and kernels HWIO. A transposed
+convolution takes the kernel of the convolution that it transposes.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +47,7 @@ def convolve(
     stride: int | Pair = 1,
     padding: Padding = "SAME",
 ) -> Float[Array, "b h_ w_ o"]:
-    """Convolution, in the sense of networks: the kernel is not reversed.
+    """Convolve images with a kernel, without reversing it (cross-correlation).
 
     y[b, i, o] = Σ x[b, s·i + k - p, c] w[k, c, o] over k and c, for pixels i, stride s
     and padding p.
@@ -57,14 +56,14 @@ def convolve(
         x: images.
         w: kernel.
         stride: of both axes, or of each.
-        padding: "SAME" (the output has ⌈h/s⌉ pixels), "VALID" (none), or how many
+        padding: "SAME" (the output has ⌈h/s⌉ pixels), "VALID" (none), or the numbers of
             pixels to add to the two axes, ((before, after), (before, after)).
 
     Returns:
         Images, of the wider of the two types.
 
     Raises:
-        InputError: if the shapes do not fit together, or an argument is none of these.
+        InputError: if the shapes do not fit together, or an argument is invalid.
 
         >>> import jax.numpy as jnp
         >>> x, w = jnp.ones((1, 8, 8, 3)), jnp.ones((4, 4, 3, 5))
@@ -85,23 +84,23 @@ def convolve_transposed(
     padding: Padding = "SAME",
     size: Pair | None = None,
 ) -> Float[Array, "b h_ w_ i"]:
-    """Transposed convolution: the adjoint of `convolve` with the same kernel.
+    """Apply a transposed convolution: the adjoint of `convolve` with the same kernel.
 
     ⟨convolve_transposed(y, w), x⟩ = ⟨y, convolve(x, w)⟩ for all images x.
 
     Args:
-        y: images, such as the convolution makes.
+        y: images, like the outputs of the convolution.
         w: kernel of the convolution: its last axis has y's channels.
         stride: of the convolution.
         padding: of the convolution.
-        size: (height, width) of the output, of the several that the convolution takes
-            to y's; by default s·h under "SAME", otherwise the smallest.
+        size: (height, width) of the output, if the convolution maps several sizes to
+            y's; by default s·h under "SAME", otherwise the smallest.
 
     Returns:
         Images, of the wider of the two types.
 
     Raises:
-        InputError: if the shapes do not fit together, or an argument is none of these.
+        InputError: if the shapes do not fit together, or an argument is invalid.
 
         >>> import jax.numpy as jnp
         >>> y, w = jnp.ones((1, 4, 4, 5)), jnp.ones((4, 4, 3, 5))
@@ -121,10 +120,11 @@ def convolve_transposed(
 
 # --- The operators ------------------------------------------------------------------
 #
-# On a GPU or TPU they are the native ones: nothing else has been measured there. On the
-# CPU too these were the fastest of the forms tried, but for `winograd` where it applies
-# and `_patches` over tiny images. Elsewhere patches and one matrix product are as fast
-# alone, but ask for so much memory that in a training step page faults cost the gain.
+# On a GPU or TPU they are the native ones; nothing else has been measured there. On the
+# CPU these were also the fastest of the forms tried, except for `winograd` where it
+# applies and `_patches` on tiny images. On larger images, patches and one matrix
+# product are as fast in isolation. But they allocate so much memory that page faults
+# in a training step cancel the gain.
 
 
 def _run_convolve(x: Array, w: Array, window: Window, cpu: bool = False) -> Array:
@@ -142,7 +142,7 @@ def _run_convolve(x: Array, w: Array, window: Window, cpu: bool = False) -> Arra
 
 
 def _run_transposed(y: Array, w: Array, window: Window, cpu: bool = False) -> Array:
-    """The reversed kernel over y, between whose pixels there are stride - 1 zeros."""
+    """Convolve y, dilated by the stride, with the reversed kernel."""
     if cpu and winograd.suits("convolve_transposed", window, w.shape[2:], y.dtype):
         return winograd.convolve_transposed(y, w, window)
     if cpu and any(a.output < a.kernel for a in window):
@@ -165,9 +165,10 @@ def _run_transposed(y: Array, w: Array, window: Window, cpu: bool = False) -> Ar
 
 
 def _run_correlate(x: Array, y: Array, window: Window, cpu: bool = False) -> Array:
-    """y, its pixels a stride apart, as a kernel over x: it has `kernel` places to go.
+    """Convolve x with y, dilated by the stride, as the kernel.
 
-    The sum over the channels is the sum over the batch.
+    The output has the size of w. The batch takes the place of the channels that are
+    summed over.
     """
     if cpu and winograd.suits("correlate", window, (x.shape[3], y.shape[3]), x.dtype):
         return winograd.correlate(x, y, window)
@@ -185,9 +186,9 @@ def _run_correlate(x: Array, y: Array, window: Window, cpu: bool = False) -> Arr
 
 
 def _patches(x: Array, window: Window) -> Array:
-    """What the kernel meets at each place, (b, h_, w_, kh, kw, i).
+    """Extract the patch under the kernel at each position, (b, h_, w_, kh, kw, i).
 
-    Over an image smaller than the kernel XLA has no fast operator on the CPU: patches
+    XLA has no fast operator on the CPU for an image smaller than the kernel: patches
     and one matrix product took a tenth of the time or less.
     """
     down, right = window
@@ -201,7 +202,7 @@ def _patches(x: Array, window: Window) -> Array:
     )
 
 
-# --- The primitives, and who is whose derivative -------------------------------------
+# --- The primitives and their derivatives --------------------------------------------
 
 
 def _primitive(
@@ -210,14 +211,14 @@ def _primitive(
     shape: Callable[..., tuple[int, ...]],
     fold: tuple[Pair, Pair],
 ) -> Primitive:
-    """An operator on two arrays, complete but for its derivatives.
+    """Make a primitive of an operator on two arrays, without its derivatives.
 
     Args:
         name: in jaxprs and profiles.
-        run: the operator, told whether it is for a CPU.
-        shape: its output's, from the operands' shapes and the window.
-        fold: for each operand, an axis into which `vmap` may merge the members, and
-            the axis of the output in which they are then found.
+        run: the operator; `cpu` says whether it is compiled for a CPU.
+        shape: of the output, from the operands' shapes and the window.
+        fold: for each operand, an axis into which `vmap` may fold the mapped axis, and
+            the axis of the output that then contains it.
     """
     primitive = Primitive(name)
 
@@ -241,10 +242,11 @@ def _batch(
     *,
     window: Window,
 ) -> tuple[Array, int]:
-    """`vmap`: the members of a mapped operand go into an axis that it has anyway.
+    """Apply the batching rule: fold the mapped axis of an operand into another axis.
 
-    If both are mapped, one call for each member: a grouped convolution took 5 to 20
-    times as long on the CPU, and is known to be slow to differentiate on GPUs.
+    If both operands are mapped, it makes one call for each member: a grouped
+    convolution took 5 to 20 times as long on the CPU, and is known to be slow to
+    differentiate on GPUs.
     """
     operands, call = list(operands), partial(primitive.bind, window=window)
     if None not in dims:
@@ -302,8 +304,8 @@ ad.defbilinear(
 def _bind(primitive: Primitive, a: Array, b: Array, window: Window) -> Array:
     dtype = promote_types(a.dtype, b.dtype)
     a, b = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
-    # Inside `shard_map` images vary over the devices and kernels do not. That the
-    # copies of a kernel are then used as several is what sums their gradients.
+    # Inside `shard_map` images vary over the devices and kernels do not. A kernel is
+    # cast to a varying one, and the transpose of this cast sums its gradients.
     over_a, over_b = (jax.typeof(x).manual_axis_type.varying for x in (a, b))
     a = lax.pcast(a, tuple(over_b - over_a), to="varying")
     b = lax.pcast(b, tuple(over_a - over_b), to="varying")

@@ -1,4 +1,4 @@
-"""How the kernel of a convolution goes over an image, from what a caller says of it."""
+"""Window geometry of convolutions, resolved from stride and padding arguments."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ Padding = str | tuple[Pair, Pair]
 
 
 class Axis(NamedTuple):
-    """Along one axis of the image; a window has two of them."""
+    """Geometry of a convolution along one axis; a window has two of them."""
 
     image: int  # pixels
     kernel: int
@@ -20,7 +20,7 @@ class Axis(NamedTuple):
 
     @property
     def output(self) -> int:
-        """How many places the kernel has."""
+        """Number of positions of the kernel."""
         return (self.image + self.low + self.high - self.kernel) // self.stride + 1
 
 
@@ -28,7 +28,7 @@ Window = tuple[Axis, ...]
 
 
 def output_size(window: Window) -> tuple[int, ...]:
-    """(height, width) of what a convolution makes of its image."""
+    """Compute the output size (height, width) of a convolution."""
     return tuple(axis.output for axis in window)
 
 
@@ -39,20 +39,20 @@ def make_window(
     stride: int | Pair,
     padding: Padding,
 ) -> Window:
-    """The window of a convolution, checked.
+    """Make the window of a convolution, and check it.
 
     Args:
-        name: of the function that the caller called, for the message.
+        name: of the public function, for error messages.
         image: (height, width).
         kernel: (height, width).
         stride: of both axes, or of each.
         padding: "SAME", "VALID" or ((before, after), (before, after)).
 
     Raises:
-        InputError: if an argument is none of these, or the kernel has no place to go.
+        InputError: if an argument is invalid, or the kernel does not fit.
     """
-    strides = _both(name, "stride", stride, int)
-    paddings = _both(name, "padding", padding, str)
+    strides = _expand(name, "stride", stride, int)
+    paddings = _expand(name, "padding", padding, str)
     axes = zip(image, kernel, strides, paddings, strict=True)
     return tuple(_axis(name, *axis) for axis in axes)
 
@@ -64,23 +64,26 @@ def default_image(
     stride: int | Pair,
     padding: Padding,
 ) -> tuple[int, ...]:
-    """An image of which the convolution has the given output: stride·m under "SAME".
+    """Choose the image size of a transposed convolution, given the output's size m.
 
-    Under other paddings it is the smallest. The arguments are those of `make_window`.
+    It is stride·m under "SAME", and otherwise the smallest size for which the
+    convolution has this output. The arguments are as for `make_window`.
     """
-    strides = _both(name, "stride", stride, int)
-    paddings = _both(name, "padding", padding, str)
+    strides = _expand(name, "stride", stride, int)
+    paddings = _expand(name, "padding", padding, str)
     return tuple(
         m * s if p == "SAME" else (m - 1) * s + k - sum(_low_high(name, m, k, s, p))
         for m, k, s, p in zip(output, kernel, strides, paddings, strict=True)
     )
 
 
-def _both(name: str, what: str, value: object, of: type) -> Sequence:
-    """One value for each of the two axes."""
-    values = (value, value) if isinstance(value, of) else value
+def _expand(name: str, argument: str, value: object, kind: type) -> Sequence:
+    """Expand a value to one for each of the two axes."""
+    values = (value, value) if isinstance(value, kind) else value
     if not isinstance(values, Sequence) or len(values) != 2:
-        raise InputError(f"{name}: {what} must be given once or twice, got {value!r}.")
+        raise InputError(
+            f"{name}: {argument} must be given once or twice, got {value!r}."
+        )
     return values
 
 

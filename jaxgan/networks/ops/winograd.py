@@ -1,19 +1,20 @@
-"""Convolutions with fewer products, for a kernel twice as long as its stride.
+"""Winograd convolutions, for kernels twice as long as their stride.
 
-Such a kernel (4×4 with stride 2 in most GANs) cuts its image into cells of
-stride×stride pixels and lays two taps on them: y[i] = d[i] g₀ + d[i+1] g₁, each cell d
-a vector. Two neighbors y₀, y₁ take four products, or three (Winograd 1980; for
-networks Lavin and Gray 2015, arXiv:1509.09308):
+Such a kernel (4×4 with stride 2 in most GANs) divides its image into cells of
+stride×stride pixels and has two taps along each axis: y[i] = d[i] g₀ + d[i+1] g₁, where
+each cell d is a vector. Two neighbors y₀, y₁ need four products, or only three
+(Winograd 1980; for networks Lavin and Gray 2015, arXiv:1509.09308):
 
     m₀ = (d₀ - d₁) g₀    m₁ = d₁ (g₀ + g₁)    m₂ = (d₂ - d₁) g₁
     y₀ = m₀ + m₁         y₁ = m₁ + m₂
 
-In two dimensions nine do for sixteen. They are products of matrices, which the CPU
-runs at its full rate; all else is additions. Sums of two lose no accuracy to speak of.
+In two dimensions nine products replace sixteen. They are matrix products, which the CPU
+runs at its full rate; the rest is additions. The loss of accuracy in sums of two is
+negligible.
 
-So there is a linear map before each operand (`_cells`, `_taps`) and one after the
-product (`_outputs`), and the adjoints of the convolution are the same nine products
-between the transposes of the maps.
+Thus a linear map is applied to each operand (`_transform_image`, `_transform_kernel`)
+and one to the products (`_combine_products`). The adjoints of the convolution are the
+same nine products between the transposes of these maps.
 """
 
 from collections.abc import Sequence
@@ -28,47 +29,55 @@ from jaxgan.networks.ops.window import Window, output_size
 Matrices = list[Array]  # nine
 
 
-# Of both images, for this to be faster on the CPU than `jax.lax`. The transposed
-# convolution of `jax.lax` is a slow one.
-FEWEST_CHANNELS = {"convolve": 64, "convolve_transposed": 8, "correlate": 64}
+# Minimum channels of both images above which this is faster on the CPU than `jax.lax`,
+# whose transposed convolution is slow.
+MIN_CHANNELS = {"convolve": 64, "convolve_transposed": 8, "correlate": 64}
 
 
 def suits(name: str, window: Window, channels: Sequence[int], dtype: jnp.dtype) -> bool:
-    """Whether the form of this name is there for the operands, and the faster one.
+    """Check if Winograd applies to the operands of an operator and is faster.
 
-    With few channels the sums cost more than the products that they save, and in 16
-    bits they would be rounded.
+    With few channels the sums cost more time than the products saved. In 16 bits the
+    sums would be rounded.
     """
     return (
         all(axis.kernel == 2 * axis.stride for axis in window)
         and all(axis.output % 2 == 0 for axis in window)
-        and min(channels) >= FEWEST_CHANNELS[name]
+        and min(channels) >= MIN_CHANNELS[name]
         and jnp.finfo(dtype).bits >= 32
     )
 
 
 def convolve(x: Array, w: Array, window: Window) -> Array:
-    """The convolution (b, h, w, i), (kh, kw, i, o) -> (b, h_, w_, o)."""
-    products = [d @ g for d, g in zip(_cells(x, window), _taps(w), strict=True)]
-    return _outputs(products, window)
+    """Convolve: (b, h, w, i), (kh, kw, i, o) -> (b, h_, w_, o)."""
+    products = [
+        d @ g
+        for d, g in zip(_transform_image(x, window), _transform_kernel(w), strict=True)
+    ]
+    return _combine_products(products, window)
 
 
 def convolve_transposed(y: Array, w: Array, window: Window) -> Array:
-    """Its adjoint (b, h_, w_, o), (kh, kw, i, o) -> (b, h, w, i)."""
-    products = [m @ g.T for m, g in zip(_from_outputs(y), _taps(w), strict=True)]
-    return _from_cells(products, window)
+    """Apply the image adjoint: (b, h_, w_, o), (kh, kw, i, o) -> (b, h, w, i)."""
+    products = [
+        m @ g.T
+        for m, g in zip(_transpose_combine(y), _transform_kernel(w), strict=True)
+    ]
+    return _transpose_image_transform(products, window)
 
 
 def correlate(x: Array, y: Array, window: Window) -> Array:
-    """Its other adjoint (b, h, w, i), (b, h_, w_, o) -> (kh, kw, i, o)."""
-    pairs = zip(_cells(x, window), _from_outputs(y), strict=True)
+    """Apply the kernel adjoint: (b, h, w, i), (b, h_, w_, o) -> (kh, kw, i, o)."""
+    pairs = zip(_transform_image(x, window), _transpose_combine(y), strict=True)
     shape = (*(a.kernel for a in window), x.shape[3], y.shape[3])
     kernel = jax.ShapeDtypeStruct(shape, x.dtype)
-    return jax.linear_transpose(_taps, kernel)([d.T @ m for d, m in pairs])[0]
+    return jax.linear_transpose(_transform_kernel, kernel)([d.T @ m for d, m in pairs])[
+        0
+    ]
 
 
-def _cells(x: Array, window: Window) -> Matrices:
-    """Images to the left factors, (b·places, stride·stride·i)."""
+def _transform_image(x: Array, window: Window) -> Matrices:
+    """Transform images to the left factors, (b·places, stride·stride·i)."""
     rows, columns = window
     b, *_, i = x.shape
     t, u = (a.output // 2 for a in window)
@@ -85,7 +94,7 @@ def _cells(x: Array, window: Window) -> Matrices:
 
 
 def _differences(x: Array, axis: int) -> tuple[Array, Array, Array]:
-    """d₀ - d₁, d₁, d₂ - d₁ from pairs (d₀, d₁), of which d₂ begins the next."""
+    """Compute d₀ - d₁, d₁, d₂ - d₁ from pairs (d₀, d₁); d₂ begins the next pair."""
     even, odd = (lax.index_in_dim(x, k, axis + 1, keepdims=False) for k in (0, 1))
     n = even.shape[axis]
     d1 = lax.slice_in_dim(odd, 0, n - 1, axis=axis)
@@ -93,47 +102,47 @@ def _differences(x: Array, axis: int) -> tuple[Array, Array, Array]:
     return d0 - d1, d1, lax.slice_in_dim(even, 1, n, axis=axis) - d1
 
 
-def _taps(w: Array) -> Matrices:
-    """Kernels to the right factors, (stride·stride·i, o)."""
+def _transform_kernel(w: Array) -> Matrices:
+    """Transform kernels to the right factors, (stride·stride·i, o)."""
     h, v, i, o = w.shape
     w = w.reshape(2, h // 2, 2, v // 2, i, o)
     return [tap.reshape(-1, o) for row in _sums(w, 0) for tap in _sums(row, 1)]
 
 
 def _sums(g: Array, axis: int) -> tuple[Array, Array, Array]:
-    """g₀, g₀ + g₁, g₁."""
+    """Compute g₀, g₀ + g₁, g₁."""
     g0, g1 = (lax.index_in_dim(g, k, axis, keepdims=False) for k in (0, 1))
     return g0, g0 + g1, g1
 
 
-def _outputs(products: Matrices, window: Window) -> Array:
-    """The nine products to the images, (b, 2t, 2u, o)."""
+def _combine_products(products: Matrices, window: Window) -> Array:
+    """Combine the nine products to images, (b, 2t, 2u, o)."""
     t, u = (n // 2 for n in output_size(window))
     m = [product.reshape(-1, t, u, product.shape[-1]) for product in products]
-    y = _joined([_joined(m[3 * k : 3 * k + 3], 3) for k in range(3)], 2)
+    y = _stack_sums([_stack_sums(m[3 * k : 3 * k + 3], 3) for k in range(3)], 2)
     return y.reshape(-1, 2 * t, 2 * u, y.shape[-1])
 
 
-def _joined(m: Sequence[Array], axis: int) -> Array:
-    """y₀ = m₀ + m₁ and y₁ = m₁ + m₂, side by side."""
+def _stack_sums(m: Sequence[Array], axis: int) -> Array:
+    """Stack y₀ = m₀ + m₁ and y₁ = m₁ + m₂."""
     return jnp.stack([m[0] + m[1], m[1] + m[2]], axis)
 
 
-def _from_outputs(y: Array) -> Matrices:
-    """The transpose of `_outputs`. It makes of y₀ and y₁ what `_sums` makes of taps."""
+def _transpose_combine(y: Array) -> Matrices:
+    """Apply the transpose of `_combine_products`, which takes `_sums` of y₀ and y₁."""
     b, h, w, o = y.shape
     y = y.reshape(b, h // 2, 2, w // 2, 2, o)
     return [m.reshape(-1, o) for row in _sums(y, 2) for m in _sums(row, 3)]
 
 
-def _from_cells(products: Matrices, window: Window) -> Array:
-    """The transpose of `_cells`; JAX's own is slower."""
+def _transpose_image_transform(products: Matrices, window: Window) -> Array:
+    """Apply the transpose of `_transform_image`; JAX's own is slower."""
     rows, columns = window
     t, u = (n // 2 for n in output_size(window))
     shape = (-1, t, u, rows.stride, products[0].shape[1] // rows.stride)
     d = [product.reshape(shape) for product in products]
-    x = _from_differences(
-        [_from_differences(d[3 * k : 3 * k + 3], 2) for k in range(3)], 1
+    x = _transpose_differences(
+        [_transpose_differences(d[3 * k : 3 * k + 3], 2) for k in range(3)], 1
     )
     # (b, t + 1, 2, u + 1, 2, stride, stride·i), and the strides to their cells.
     x = x.transpose(0, 1, 2, 5, 3, 4, 6)
@@ -150,13 +159,13 @@ def _from_cells(products: Matrices, window: Window) -> Array:
     ]
 
 
-def _from_differences(p: Sequence[Array], axis: int) -> Array:
-    """The transpose of `_differences`: pairs of cells, of one pair more than p has."""
+def _transpose_differences(p: Sequence[Array], axis: int) -> Array:
+    """Apply the transpose of `_differences`; the result has one more pair than p."""
     p0, p1, p2 = p
-    even = _padded(p0, axis, 0, 1) + _padded(p2, axis, 1, 0)
-    return jnp.stack([even, _padded(p1 - p0 - p2, axis, 0, 1)], axis + 1)
+    even = _pad(p0, axis, 0, 1) + _pad(p2, axis, 1, 0)
+    return jnp.stack([even, _pad(p1 - p0 - p2, axis, 0, 1)], axis + 1)
 
 
-def _padded(x: Array, axis: int, low: int, high: int) -> Array:
+def _pad(x: Array, axis: int, low: int, high: int) -> Array:
     pads = [(low, high, 0) if k == axis else (0, 0, 0) for k in range(x.ndim)]
     return lax.pad(x, jnp.zeros((), x.dtype), pads)

@@ -1,1 +1,1 @@
-"""Networks made of other networks."""
+"""Wrappers that make a network from other networks."""

@@ -1,4 +1,4 @@
-"""Discriminators that judge an image by how well they can reconstruct it."""
+"""Autoencoder discriminators, whose logits are reconstruction errors."""
 
 from collections.abc import Callable
 
@@ -14,13 +14,13 @@ from jaxgan.types import Network, Score, Tree, Variables
 def autoencoding(
     autoencoder: Network, error: Callable[[Array], Array] = jnp.square
 ) -> Network:
-    """The discriminator whose logit is minus an autoencoder's reconstruction error.
+    """Make a discriminator whose logit is minus an autoencoder's reconstruction error.
 
         D(x) = -mean over pixels of error(x - A(x))
 
     Args:
         autoencoder: `apply(variables, image, *condition)` gives the reconstruction, or
-            the reconstruction and the code, which then is the score's features.
+            a tuple of reconstruction and code; the code becomes the score's features.
         error: elementwise; `jnp.square` as in EBGAN, `jnp.abs` as in BEGAN.
 
     Raises:
@@ -46,13 +46,13 @@ def autoencoding(
     ) -> tuple[Score, Tree]:
         output, stats = autoencoder.apply(variables, *inputs, key=key, train=train)
         image = inputs[0]
-        again, *code = output if isinstance(output, tuple) else (output,)
-        if again.shape != image.shape:
+        reconstruction, *code = output if isinstance(output, tuple) else (output,)
+        if reconstruction.shape != image.shape:
             raise InputError(
-                f"autoencoding: the network makes {again.shape} of images of shape "
-                f"{image.shape}; a reconstruction must be shaped like its image."
+                f"autoencoding: the network makes {reconstruction.shape} of images of "
+                f"shape {image.shape}; a reconstruction must be shaped like its image."
             )
-        difference = at_least_float32(image) - at_least_float32(again)
+        difference = at_least_float32(image) - at_least_float32(reconstruction)
         energy = error(difference).mean(axis=tuple(range(1, image.ndim)))
         return Score(-energy, features=tuple(code)), stats
 

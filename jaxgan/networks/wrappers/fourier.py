@@ -1,4 +1,4 @@
-"""Random Fourier features: a network sees details that its inputs would hide."""
+"""Random Fourier features, with which networks learn high frequencies faster."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,20 +11,20 @@ from jaxgan.types import Network, Tree, Variables
 def fourier(
     network: Network, features: int = 64, *, scale: float | Array, seed: int = 0
 ) -> Network:
-    """Show a network x, cos(2πBx) and sin(2πBx) in place of x, with B ~ N(0, scale²).
+    """Replace a network's input x by x, cos(2πBx) and sin(2πBx), with B ~ N(0, scale²).
 
-    A dense network learns smooth functions of its inputs first; a discriminator of
-    points that lie in many narrow modes then takes long to tell them apart.
+    A dense network learns smooth functions of its inputs first. So without these
+    features, a discriminator needs long to separate points in many narrow modes.
 
     Args:
-        network: takes inputs (b, d); further inputs are passed on as they are.
-        features: rows of B, which is drawn once and not trained.
+        network: takes inputs (b, d); further inputs are passed on unchanged.
+        features: number of rows of B, which is drawn once and not trained.
         scale: the standard deviation of B, in cycles per unit of x; may be traced.
-        seed: of B.
+        seed: random seed of B.
 
     Raises:
         InputError: if `features` is not an integer of at least 1, `scale` is not above
-            0, or the seed is not one from 0 to 2³² - 1.
+            0, or `seed` is not an integer from 0 to 2³² - 1.
 
     Reference: Tancik et al. 2020, arXiv:2006.10739.
 

@@ -1,4 +1,4 @@
-"""Further heads on a discriminator: one trunk, several answers."""
+"""Multi-head discriminators: further heads on the features of one trunk."""
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +9,12 @@ from jaxgan.types import Network, Score, Tree, Variables
 
 
 def headed(discriminator: Network, **heads: Network) -> Network:
-    """A discriminator whose `Score.extra` has what each head makes of its features.
+    """Add heads to a discriminator; their outputs are in `Score.extra`.
 
         extra[name] = head(f),  f the last of the discriminator's features
 
-    The trunk is one network with one owner, whatever the heads are for: the code of
-    InfoGAN, the classes of AC-GAN.
+    Trunk and heads are one network with one owner. Heads predict the code in InfoGAN,
+    for instance, or the classes in AC-GAN.
 
     Args:
         discriminator: returns a `Score` with features.
@@ -41,7 +41,7 @@ def headed(discriminator: Network, **heads: Network) -> Network:
     parts = {"discriminator": discriminator, **heads}
 
     def init(key: Array, *inputs: Tree) -> Variables:
-        keys = _keys(parts, key)
+        keys = _split_key(parts, key)
         trunk = discriminator.init(keys["discriminator"], *inputs)
         output, _ = jax.eval_shape(
             lambda variables: discriminator.apply(
@@ -51,8 +51,10 @@ def headed(discriminator: Network, **heads: Network) -> Network:
         )
         shape = _features(output)
         features = jnp.zeros(shape.shape, shape.dtype)
-        made = {name: head.init(keys[name], features) for name, head in heads.items()}
-        return _joined({"discriminator": trunk, **made})
+        variables = {
+            name: head.init(keys[name], features) for name, head in heads.items()
+        }
+        return _merge({"discriminator": trunk, **variables})
 
     def apply(
         variables: Variables,
@@ -60,11 +62,12 @@ def headed(discriminator: Network, **heads: Network) -> Network:
         key: Array | None = None,
         train: bool = True,
     ) -> tuple[Score, Tree]:
-        own = _each(variables)
-        keys = {} if key is None else _keys(parts, key)
+        own = _unmerge(variables)
+        keys = {} if key is None else _split_key(parts, key)
 
-        def run(name: str, *given: Tree) -> tuple[Tree, Tree]:
-            return parts[name].apply(own[name], *given, key=keys.get(name), train=train)
+        def run(name: str, *inputs: Tree) -> tuple[Tree, Tree]:
+            key = keys.get(name)
+            return parts[name].apply(own[name], *inputs, key=key, train=train)
 
         score, after = run("discriminator", *inputs)
         stats, extra = {"discriminator": after}, {}
@@ -73,13 +76,14 @@ def headed(discriminator: Network, **heads: Network) -> Network:
         return score._replace(extra=extra), stats
 
     def prepare(variables: Variables) -> Variables:
-        own = _each(variables)
-        return _joined({name: parts[name].prepare(each) for name, each in own.items()})
+        own = _unmerge(variables)
+        return _merge({name: parts[name].prepare(each) for name, each in own.items()})
 
     return Network(init, apply, prepare)
 
 
 def _features(score: Tree) -> Tree:
+    """Return the last layer of a score's features."""
     layers = jax.tree.leaves(score.features) if isinstance(score, Score) else []
     if not layers:
         raise InputError(
@@ -89,18 +93,20 @@ def _features(score: Tree) -> Tree:
     return layers[-1]
 
 
-def _keys(parts: dict[str, Network], key: Array) -> dict[str, Array]:
+def _split_key(parts: dict[str, Network], key: Array) -> dict[str, Array]:
     return dict(zip(parts, jax.random.split(key, len(parts)), strict=True))
 
 
-def _each(variables: Variables) -> dict[str, Variables]:
+def _unmerge(variables: Variables) -> dict[str, Variables]:
+    """Split the variables of all parts by name."""
     return {
         name: Variables(params, variables.stats[name])
         for name, params in variables.params.items()
     }
 
 
-def _joined(each: dict[str, Variables]) -> Variables:
+def _merge(each: dict[str, Variables]) -> Variables:
+    """Merge the variables of several parts."""
     return Variables(
         {name: variables.params for name, variables in each.items()},
         {name: variables.stats for name, variables in each.items()},

@@ -1,4 +1,4 @@
-"""Integer labels as inputs of networks."""
+"""Conditional networks with integer labels as inputs."""
 
 import jax
 from jaxtyping import Array
@@ -8,13 +8,14 @@ from jaxgan.types import Network, Tree, Variables
 
 
 def labeled(network: Network, classes: int) -> Network:
-    """A network that gets its last input, an integer label (b,), as a one-hot vector.
+    """One-hot encode a network's last input, integer labels (b,).
 
-    Around an `mlp`, which concatenates its inputs, it is the conditional GAN's network.
+    An `mlp` concatenates its inputs; wrapped so, it is the network of the conditional
+    GAN.
 
     Args:
         network: takes `(*inputs, one-hot labels (b, classes))`.
-        classes: how many there are.
+        classes: number of classes.
 
     Raises:
         InputError: if `classes` is not an integer of at least 1.
@@ -31,11 +32,11 @@ def labeled(network: Network, classes: int) -> Network:
     """
     check_positive_int("labeled: classes", classes)
 
-    def encoded(inputs: tuple[Tree, ...]) -> tuple[Tree, ...]:
+    def encode(inputs: tuple[Tree, ...]) -> tuple[Tree, ...]:
         return *inputs[:-1], jax.nn.one_hot(inputs[-1], classes)
 
     def init(key: Array, *inputs: Tree) -> Variables:
-        return network.init(key, *encoded(inputs))
+        return network.init(key, *encode(inputs))
 
     def apply(
         variables: Variables,
@@ -43,6 +44,6 @@ def labeled(network: Network, classes: int) -> Network:
         key: Array | None = None,
         train: bool = True,
     ) -> tuple[Tree, Tree]:
-        return network.apply(variables, *encoded(inputs), key=key, train=train)
+        return network.apply(variables, *encode(inputs), key=key, train=train)
 
     return network._replace(init=init, apply=apply)

@@ -48,7 +48,6 @@ from jaxgan import (
     chain,
     ema,
     gan,
-    labeled,
     mlp,
     non_saturating,
     priors,
@@ -57,6 +56,7 @@ from jaxgan import (
 )
 from jaxgan.data.readers.digits import LEVELS, digits
 from jaxgan.metrics.frechet import frechet_distance
+from jaxgan.networks import labeled
 from jaxgan.reporting.figures import image_grid
 from jaxgan.sampling.inputs import label
 from jaxgan.training.experiment import Experiment

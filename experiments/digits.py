@@ -42,8 +42,6 @@ from jaxgan import (
     Batch,
     alternating,
     chain,
-    dcgan_discriminator,
-    dcgan_generator,
     ema,
     gan,
     non_saturating,
@@ -53,6 +51,7 @@ from jaxgan import (
 )
 from jaxgan.data.readers.digits import LEVELS, digits
 from jaxgan.metrics.frechet import frechet_distance
+from jaxgan.networks import dcgan_discriminator, dcgan_generator
 from jaxgan.training.experiment import Experiment
 
 

@@ -33,19 +33,18 @@ from jaxgan import (
     alternating,
     chain,
     data,
-    dcgan_discriminator,
-    dcgan_generator,
     ema,
     every,
     gan,
     non_saturating,
     priors,
     r1,
-    random_transform,
     shuffled,
 )
+from jaxgan.data import random_transform
 from jaxgan.data.readers.decode import Filter, Shape
 from jaxgan.data.sources import Source
+from jaxgan.networks import dcgan_discriminator, dcgan_generator
 from jaxgan.training.experiment import Experiment
 from jaxgan.types import View
 from jaxgan.views.augmentation import brightness, cutout, diff_augment, translation

@@ -39,19 +39,19 @@ from jaxgan import (
     alternating,
     chain,
     ema,
-    fourier,
     gan,
     mlp,
     non_saturating,
     priors,
     r1,
     r2,
-    relativistic,
     shuffled,
 )
 from jaxgan.data import synthetic
 from jaxgan.data.sources import Source
+from jaxgan.losses import relativistic
 from jaxgan.metrics.modes import count_modes
+from jaxgan.networks import fourier
 from jaxgan.reporting.figures import scatter
 from jaxgan.training.experiment import Experiment
 

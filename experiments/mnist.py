@@ -35,8 +35,6 @@ from jaxgan import (
     alternating,
     chain,
     data,
-    dcgan_discriminator,
-    dcgan_generator,
     ema,
     every,
     gan,
@@ -47,6 +45,7 @@ from jaxgan import (
 )
 from jaxgan.data.sources import Source
 from jaxgan.evaluation.evaluator import by_classifier
+from jaxgan.networks import dcgan_discriminator, dcgan_generator
 from jaxgan.training.experiment import Experiment
 
 

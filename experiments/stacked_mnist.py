@@ -37,8 +37,6 @@ from jaxgan import (
     alternating,
     chain,
     data,
-    dcgan_discriminator,
-    dcgan_generator,
     ema,
     gan,
     gradient_penalty,
@@ -52,6 +50,7 @@ from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.features.extractor import Extractor, Features
 from jaxgan.metrics.metric import Metric
 from jaxgan.metrics.modes import class_modes
+from jaxgan.networks import dcgan_discriminator, dcgan_generator
 from jaxgan.training.experiment import Experiment
 
 TRIPLES = 128_000

@@ -34,8 +34,6 @@ from jaxgan import (
     alternating,
     chain,
     data,
-    dcgan_discriminator,
-    dcgan_generator,
     ema,
     gan,
     gradient_penalty,
@@ -45,6 +43,7 @@ from jaxgan import (
 )
 from jaxgan.data.sources import Source
 from jaxgan.evaluation.evaluator import by_classifier
+from jaxgan.networks import dcgan_discriminator, dcgan_generator
 from jaxgan.training.experiment import Experiment
 
 

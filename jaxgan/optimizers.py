@@ -36,7 +36,7 @@ def clip_weights(limit: float | Array = 0.01) -> optax.GradientTransformation:
     Reference: Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1.
 
         >>> import jax.numpy as jnp, optax
-        >>> from jaxgan import clip_weights
+        >>> from jaxgan.optimizers import clip_weights
         >>> optimizer = optax.chain(optax.sgd(1.0), clip_weights(0.1))
         >>> w, gradient = jnp.array([0.0, 0.05]), jnp.array([0.5, 0.01])
         >>> update, _ = optimizer.update(gradient, optimizer.init(w), w)
@@ -62,7 +62,7 @@ def project_orthogonal() -> optax.GradientTransformation:
     Higham 1986, doi:10.1137/0907079.
 
         >>> import jax.numpy as jnp, optax
-        >>> from jaxgan import project_orthogonal
+        >>> from jaxgan.optimizers import project_orthogonal
         >>> optimizer = optax.chain(optax.sgd(1.0), project_orthogonal())
         >>> w, gradient = 3 * jnp.eye(2), jnp.zeros((2, 2))
         >>> update, _ = optimizer.update(gradient, optimizer.init(w), w)

@@ -20,9 +20,9 @@ from jaxgan import (
     priors,
     r1,
     shuffled,
-    stateless,
 )
 from jaxgan.data import synthetic
+from jaxgan.losses import stateless
 from jaxgan.training.experiment import Experiment
 
 

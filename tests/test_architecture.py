@@ -30,6 +30,7 @@ ALLOWED = {
     "losses": BASE,
     "views": BASE,
     "optimizers": BASE,
+    "penalties": {"losses"},
     "games": BASE | {"networks", "losses", "views"},
     "dynamics": BASE | {"networks", "losses", "views", "games"},
     "algorithms": BASE | GAMES,

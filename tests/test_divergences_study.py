@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from jaxgan import f_divergence, minimax
+from jaxgan import minimax
+from jaxgan.losses import f_divergence
 from tests.losses.catalog import DIVERGENCES
 
 PATH = Path(__file__).parent.parent / "experiments" / "theory" / "divergences.py"

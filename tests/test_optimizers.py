@@ -4,7 +4,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan import InputError, clip_weights, project_orthogonal, wasserstein
+from jaxgan import InputError, wasserstein
+from jaxgan.optimizers import clip_weights, project_orthogonal
 from tests.builders import algorithm_of, batches, random, small_game
 
 PARAMS = {"kernel": random(0, 6, 3), "wide": random(1, 2, 5), "bias": random(2, 3)}

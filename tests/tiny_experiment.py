@@ -11,8 +11,6 @@ from jaxgan import (
     Batch,
     alternating,
     chain,
-    dcgan_discriminator,
-    dcgan_generator,
     ema,
     every,
     gan,
@@ -22,6 +20,7 @@ from jaxgan import (
     r1,
     shuffled,
 )
+from jaxgan.networks import dcgan_discriminator, dcgan_generator
 from jaxgan.training.experiment import Experiment
 
 

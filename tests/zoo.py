@@ -24,15 +24,15 @@ from jaxgan import (
     focus,
     from_linen,
     gan,
-    labeled,
     least_squares,
     mlp,
     non_saturating,
     priors,
     r1,
     score_round,
-    stateless,
 )
+from jaxgan.losses import stateless
+from jaxgan.networks import labeled
 from jaxgan.views.replayed import replayed
 from tests.builders import Normed
 

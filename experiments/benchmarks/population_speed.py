@@ -47,8 +47,6 @@ from jaxgan import (
     Batch,
     alternating,
     chain,
-    dcgan_discriminator,
-    dcgan_generator,
     gan,
     mlp,
     non_saturating,
@@ -56,6 +54,7 @@ from jaxgan import (
     priors,
     r1,
 )
+from jaxgan.networks import dcgan_discriminator, dcgan_generator
 
 SIZES = {"ring": (1, 8, 64), "dcgan": (1, 8)}
 SHAPES = {"ring": (512, 2), "dcgan": (32, 8, 8, 1)}

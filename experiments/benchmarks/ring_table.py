@@ -43,32 +43,32 @@ from jaxgan import (
     Loss,
     alternating,
     chain,
-    consensus,
-    diverged_members,
     ema,
     extragradient,
     gan,
     gradient_penalty,
     hinge,
     least_squares,
-    lookahead,
     minimax,
     mlp,
     non_saturating,
-    optimistic,
-    past_extragradient,
     population,
     priors,
     r1,
-    relativistic,
-    select_member,
     shuffled,
     simultaneous,
-    symplectic_adjustment,
-    unrolled,
     wasserstein,
 )
+from jaxgan.algorithms import diverged_members, lookahead, select_member
 from jaxgan.data import synthetic
+from jaxgan.dynamics import (
+    consensus,
+    optimistic,
+    past_extragradient,
+    symplectic_adjustment,
+    unrolled,
+)
+from jaxgan.losses import relativistic
 from jaxgan.metrics.modes import count_modes
 from jaxgan.reporting.tables import mean_and_error
 from jaxgan.sampling.outputs import NOTHING, best_variables, draw_latents, maker

@@ -33,14 +33,13 @@ from jaxgan import (
     alternating,
     chain,
     data_parallel,
-    dcgan_discriminator,
-    dcgan_generator,
     gan,
     gradient_penalty,
     non_saturating,
     priors,
     wasserstein,
 )
+from jaxgan.networks import dcgan_discriminator, dcgan_generator
 from jaxgan.training.allocator import tune_malloc
 
 SHAPE, BATCH, CHANNELS, LATENT = (32, 32, 3), 64, 64, 128

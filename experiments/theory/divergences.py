@@ -35,18 +35,8 @@ from matplotlib.axes import Axes
 from scipy.optimize import minimize
 from scipy.stats import norm, qmc
 
-from jaxgan import (
-    Divergence,
-    Loss,
-    Round,
-    Score,
-    chain,
-    divergences,
-    f_divergence,
-    gradient_penalty,
-    minimax,
-    wasserstein,
-)
+from jaxgan import Loss, Round, Score, chain, gradient_penalty, minimax, wasserstein
+from jaxgan.losses import Divergence, divergences, f_divergence
 from jaxgan.theory.divergences import f_divergence as exact_divergence
 
 Density = Callable[[np.ndarray], np.ndarray]

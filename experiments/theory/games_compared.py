@@ -53,24 +53,26 @@ from jaxgan import (
     State,
     alternating,
     chain,
-    consensus,
     extragradient,
     gan,
-    lookahead,
     minimax,
     mlp,
     non_saturating,
-    optimistic,
-    past_extragradient,
     priors,
-    proximal_point,
     r1,
     shuffled,
     simultaneous,
+)
+from jaxgan.algorithms import lookahead
+from jaxgan.data import synthetic
+from jaxgan.dynamics import (
+    consensus,
+    optimistic,
+    past_extragradient,
+    proximal_point,
     symplectic_adjustment,
     unrolled,
 )
-from jaxgan.data import synthetic
 from jaxgan.metrics.modes import count_modes
 from jaxgan.sampling.outputs import NOTHING, draw_latents, maker
 from jaxgan.theory.games import bilinear, dirac_gan

@@ -1,1 +1,22 @@
 """Transformations of algorithms: EMA, lookahead, populations, data parallelism."""
+
+from jaxgan.algorithms.data_parallel import data_parallel, on_devices
+from jaxgan.algorithms.ema import ema
+from jaxgan.algorithms.lookahead import lookahead
+from jaxgan.algorithms.population import (
+    diverged_members,
+    hyper_grid,
+    population,
+    select_member,
+)
+
+__all__ = [
+    "data_parallel",
+    "diverged_members",
+    "ema",
+    "hyper_grid",
+    "lookahead",
+    "on_devices",
+    "population",
+    "select_member",
+]

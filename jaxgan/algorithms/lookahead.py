@@ -34,7 +34,7 @@ def lookahead(
     Reference: Zhang et al. 2019, arXiv:1907.08610; for games, Chavdarova et al. 2021,
     arXiv:2006.14567.
 
-        >>> from jaxgan import lookahead
+        >>> from jaxgan.algorithms import lookahead
         >>> lookahead(algorithm, period=10)  # doctest: +SKIP
     """
     check_positive_int("lookahead: period", period)

@@ -65,7 +65,8 @@ def population(
 
         >>> import jax, jax.numpy as jnp, optax
         >>> from jaxgan import Batch, alternating, chain, hyper_grid, gan, mlp
-        >>> from jaxgan import non_saturating, population, priors, r1, select_member
+        >>> from jaxgan import non_saturating, population, priors, r1
+        >>> from jaxgan.algorithms import select_member
         >>> def build(hypers):
         ...     loss = chain(non_saturating(), r1(hypers["gamma"]))
         ...     game = gan(mlp((2,), (8,)), mlp((), (8,)), loss, priors.normal(4))

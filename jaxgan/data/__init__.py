@@ -1,30 +1,65 @@
 """Data sets, readers of files, transforms and sources of batches."""
 
-from jaxgan.data.datasets import Dataset as Dataset
-from jaxgan.data.datasets import in_memory as in_memory
-from jaxgan.data.processes import multiprocess as multiprocess
-from jaxgan.data.readers import synthetic as synthetic
-from jaxgan.data.readers.array_files import array_file as array_file
-from jaxgan.data.readers.decode import Resize as Resize
-from jaxgan.data.readers.folder import folder as folder
-from jaxgan.data.readers.folder import paired_folders as paired_folders
-from jaxgan.data.readers.labels import Labels as Labels
-from jaxgan.data.readers.labels import by_folder as by_folder
-from jaxgan.data.readers.labels import by_table as by_table
-from jaxgan.data.readers.tfds import tfds as tfds
-from jaxgan.data.transforms.combine import concatenate as concatenate
-from jaxgan.data.transforms.combine import map as map
-from jaxgan.data.transforms.combine import paired as paired
-from jaxgan.data.transforms.combine import sample_tuples as sample_tuples
-from jaxgan.data.transforms.combine import split as split
-from jaxgan.data.transforms.combine import take as take
-from jaxgan.data.transforms.images import downscaled as downscaled
-from jaxgan.data.transforms.images import edge_map as edge_map
-from jaxgan.data.transforms.images import grayscale as grayscale
-from jaxgan.data.transforms.images import pad_to as pad_to
-from jaxgan.data.transforms.random import bernoulli_binarize as bernoulli_binarize
-from jaxgan.data.transforms.random import draw_once as draw_once
-from jaxgan.data.transforms.random import moving_clip as moving_clip
-from jaxgan.data.transforms.random import random_flip as random_flip
-from jaxgan.data.transforms.random import random_hue as random_hue
-from jaxgan.data.transforms.random import stack_channels as stack_channels
+from jaxgan.data.datasets import Dataset, in_memory
+from jaxgan.data.processes import multiprocess
+from jaxgan.data.readers import synthetic
+from jaxgan.data.readers.array_files import array_file
+from jaxgan.data.readers.decode import Resize
+from jaxgan.data.readers.digits import digits
+from jaxgan.data.readers.folder import folder, paired_folders
+from jaxgan.data.readers.labels import Labels, by_folder, by_table
+from jaxgan.data.readers.tfds import tfds
+from jaxgan.data.sources import prefetch, random_transform, shuffled, zip_sources
+from jaxgan.data.transforms.combine import (
+    concatenate,
+    map,
+    paired,
+    sample_tuples,
+    split,
+    take,
+)
+from jaxgan.data.transforms.images import downscaled, edge_map, grayscale, pad_to
+from jaxgan.data.transforms.random import (
+    bernoulli_binarize,
+    draw_once,
+    moving_clip,
+    random_flip,
+    random_hue,
+    stack_channels,
+)
+
+__all__ = [
+    "Dataset",
+    "Labels",
+    "Resize",
+    "array_file",
+    "bernoulli_binarize",
+    "by_folder",
+    "by_table",
+    "concatenate",
+    "digits",
+    "downscaled",
+    "draw_once",
+    "edge_map",
+    "folder",
+    "grayscale",
+    "in_memory",
+    "map",
+    "moving_clip",
+    "multiprocess",
+    "pad_to",
+    "paired",
+    "paired_folders",
+    "prefetch",
+    "random_flip",
+    "random_hue",
+    "random_transform",
+    "sample_tuples",
+    "shuffled",
+    "split",
+    "stack_channels",
+    "synthetic",
+    "take",
+    "tfds",
+    "zip_sources",
+]

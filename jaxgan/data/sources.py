@@ -119,7 +119,8 @@ def zip_sources(*sources: Source) -> Source:
             differ in substeps or batch sizes.
 
         >>> import numpy as np
-        >>> from jaxgan import Batch, shuffled, zip_sources
+        >>> from jaxgan import Batch, shuffled
+        >>> from jaxgan.data import zip_sources
         >>> zebras, horses = (Batch(np.zeros((n, 8, 8, 3))) for n in (10, 20))
         >>> source = zip_sources(shuffled(zebras, 4), shuffled(horses, 4))
         >>> [x.shape for x in source(0, 0)[0].real]
@@ -154,7 +155,8 @@ def random_transform(source: Source, *transforms: Transform) -> Source:
     transforms to one call: nested calls would use the same keys.
 
         >>> import jax, numpy as np
-        >>> from jaxgan import Batch, random_transform, shuffled
+        >>> from jaxgan import Batch, shuffled
+        >>> from jaxgan.data import random_transform
         >>> def noisy(key, example):
         ...     noise = jax.random.normal(key, example.real.shape)
         ...     return example._replace(real=example.real + 0.1 * noise)

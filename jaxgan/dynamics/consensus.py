@@ -48,7 +48,8 @@ def consensus(
     Reference: Mescheder et al. 2017, arXiv:1705.10461.
 
         >>> import jax.numpy as jnp, optax
-        >>> from jaxgan import Batch, consensus, gan, mlp, non_saturating, priors
+        >>> from jaxgan import Batch, gan, mlp, non_saturating, priors
+        >>> from jaxgan.dynamics import consensus
         >>> game = gan(mlp((2,)), mlp(()), non_saturating(), priors.normal(16))
         >>> optimizers = {player: optax.sgd(0.1) for player in game.players}
         >>> algorithm = consensus(

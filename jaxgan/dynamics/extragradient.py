@@ -106,7 +106,8 @@ def past_extragradient(
     Reference: Popov 1980; Gidel et al. 2019, arXiv:1802.10551, algorithm 3.
 
         >>> import jax.numpy as jnp, optax
-        >>> from jaxgan import Batch, gan, mlp, non_saturating, past_extragradient
+        >>> from jaxgan import Batch, gan, mlp, non_saturating
+        >>> from jaxgan.dynamics import past_extragradient
         >>> from jaxgan import priors
         >>> game = gan(mlp((2,)), mlp(()), non_saturating(), priors.normal(16))
         >>> optimizers = {player: optax.adam(1e-3) for player in game.players}

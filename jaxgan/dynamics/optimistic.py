@@ -41,7 +41,8 @@ def optimistic(
     Reference: Daskalakis et al. 2018, arXiv:1711.00141.
 
         >>> import jax.numpy as jnp, optax
-        >>> from jaxgan import Batch, gan, mlp, non_saturating, optimistic, priors
+        >>> from jaxgan import Batch, gan, mlp, non_saturating, priors
+        >>> from jaxgan.dynamics import optimistic
         >>> game = gan(mlp((2,)), mlp(()), non_saturating(), priors.normal(16))
         >>> optimizers = {player: optax.adam(1e-3) for player in game.players}
         >>> algorithm = optimistic(game, optimizers, Batch(jnp.zeros((8, 2))))

@@ -59,7 +59,8 @@ def proximal_point(
     Reference: Rockafellar 1976; Mokhtari et al. 2020, arXiv:1901.08511.
 
         >>> import jax.numpy as jnp, optax
-        >>> from jaxgan import Batch, gan, mlp, non_saturating, priors, proximal_point
+        >>> from jaxgan import Batch, gan, mlp, non_saturating, priors
+        >>> from jaxgan.dynamics import proximal_point
         >>> generator, discriminator = mlp((2,), (8,)), mlp((), (8,))
         >>> game = gan(generator, discriminator, non_saturating(), priors.normal(4))
         >>> optimizers = {player: optax.sgd(0.1) for player in game.players}

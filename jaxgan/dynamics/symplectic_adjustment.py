@@ -52,7 +52,7 @@ def symplectic_adjustment(
 
         >>> import jax.numpy as jnp, optax
         >>> from jaxgan import Batch, gan, mlp, non_saturating, priors
-        >>> from jaxgan import symplectic_adjustment
+        >>> from jaxgan.dynamics import symplectic_adjustment
         >>> game = gan(mlp((2,)), mlp(()), non_saturating(), priors.normal(16))
         >>> optimizers = {player: optax.sgd(0.1) for player in game.players}
         >>> algorithm = symplectic_adjustment(

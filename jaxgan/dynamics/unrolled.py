@@ -63,7 +63,8 @@ def unrolled(
     Reference: Metz et al. 2017, arXiv:1611.02163.
 
         >>> import jax.numpy as jnp, optax
-        >>> from jaxgan import Batch, gan, mlp, non_saturating, priors, unrolled
+        >>> from jaxgan import Batch, gan, mlp, non_saturating, priors
+        >>> from jaxgan.dynamics import unrolled
         >>> generator, discriminator = mlp((2,), (8,)), mlp((), (8,))
         >>> game = gan(generator, discriminator, non_saturating(), priors.normal(4))
         >>> adam = optax.adam(1e-3, eps_root=1e-8)

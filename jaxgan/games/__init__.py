@@ -1,1 +1,15 @@
 """Games: their players, networks and rounds, and priors of latents."""
+
+from jaxgan.games import priors
+from jaxgan.games.gan import gan
+from jaxgan.games.pairing import joint, separate
+from jaxgan.games.rounds import as_score, score_round
+
+__all__ = [
+    "as_score",
+    "gan",
+    "joint",
+    "priors",
+    "score_round",
+    "separate",
+]

@@ -1,1 +1,53 @@
 """GAN losses, penalties and regularizers, and functions that combine them."""
+
+from jaxgan.losses import divergences
+from jaxgan.losses.adversarial import (
+    hinge,
+    least_squares,
+    minimax,
+    non_saturating,
+    wasserstein,
+)
+from jaxgan.losses.balance import gradient_balanced
+from jaxgan.losses.combine import chain, every, focus, rename, stateless, weighted
+from jaxgan.losses.divergences import Divergence, f_divergence
+from jaxgan.losses.energy import boundary_equilibrium, energy_based
+from jaxgan.losses.generator_terms import feature_matching
+from jaxgan.losses.kernels import cramer, gaussian, mmd, rational_quadratic
+from jaxgan.losses.lenses import multi_scale, top_k
+from jaxgan.losses.pointwise import Targets, pointwise, uniform_targets
+from jaxgan.losses.relativistic import relativistic, relativistic_average
+from jaxgan.losses.sinkhorn import sinkhorn
+
+__all__ = [
+    "Divergence",
+    "Targets",
+    "boundary_equilibrium",
+    "chain",
+    "cramer",
+    "divergences",
+    "energy_based",
+    "every",
+    "f_divergence",
+    "feature_matching",
+    "focus",
+    "gaussian",
+    "gradient_balanced",
+    "hinge",
+    "least_squares",
+    "minimax",
+    "mmd",
+    "multi_scale",
+    "non_saturating",
+    "pointwise",
+    "rational_quadratic",
+    "relativistic",
+    "relativistic_average",
+    "rename",
+    "sinkhorn",
+    "stateless",
+    "top_k",
+    "uniform_targets",
+    "wasserstein",
+    "weighted",
+]

@@ -54,7 +54,8 @@ def gradient_balanced(
 
     Reference: Esser et al. 2020 (VQGAN), arXiv:2012.09841, equation 7.
 
-        >>> from jaxgan import feature_matching, gradient_balanced, non_saturating
+        >>> from jaxgan import non_saturating
+        >>> from jaxgan.losses import feature_matching, gradient_balanced
         >>> loss = gradient_balanced(feature_matching(), b=non_saturating(), ratio=0.1)
     """
     for which, loss in (("a", a), ("b", b)):

@@ -46,7 +46,7 @@ def stateless(
         name: name of the term, also in the log.
         state_owner: see `Term`.
 
-        >>> from jaxgan import stateless
+        >>> from jaxgan.losses import stateless
         >>> drift = stateless(
         ...     lambda record, key: {
         ...         "discriminator": 1e-3 * record.mean(record.real_score.logits ** 2)

@@ -47,7 +47,8 @@ def consistency(transform: Transform, *, weight: float | Array = 10.0) -> Loss:
     Reference: Zhang et al. 2019, arXiv:1910.12027.
 
         >>> import jax, jax.numpy as jnp
-        >>> from jaxgan import chain, consistency, hinge
+        >>> from jaxgan import chain, hinge
+        >>> from jaxgan.penalties import consistency
         >>> def flip(key, image):
         ...     return jnp.where(jax.random.bernoulli(key), image[:, ::-1], image)
         >>> loss = chain(hinge(), consistency(flip))
@@ -89,7 +90,8 @@ def balanced_consistency(
     Reference: Zhao et al. 2020, arXiv:2002.04724.
 
         >>> import jax, jax.numpy as jnp
-        >>> from jaxgan import balanced_consistency, chain, hinge
+        >>> from jaxgan import chain, hinge
+        >>> from jaxgan.penalties import balanced_consistency
         >>> def flip(key, image):
         ...     return jnp.where(jax.random.bernoulli(key), image[:, ::-1], image)
         >>> loss = chain(hinge(), balanced_consistency(flip))
@@ -141,7 +143,8 @@ def latent_consistency(
 
     Reference: Zhao et al. 2020, arXiv:2002.04724.
 
-        >>> from jaxgan import chain, hinge, latent_consistency
+        >>> from jaxgan import chain, hinge
+        >>> from jaxgan.penalties import latent_consistency
         >>> loss = chain(hinge(), latent_consistency())
     """
     for name, value in (

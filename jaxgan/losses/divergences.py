@@ -60,7 +60,7 @@ def f_divergence(divergence: Divergence, *, saturating: bool = True) -> Loss:
     log 2, so its divergence is 2·JSD, twice the usual.
 
     Args:
-        divergence: one of `jaxgan.divergences`, or your own.
+        divergence: one of `jaxgan.losses.divergences`, or your own.
         saturating: True for the zero-sum game, False for the non-saturating one.
 
     Raises:
@@ -68,14 +68,14 @@ def f_divergence(divergence: Divergence, *, saturating: bool = True) -> Loss:
 
     Reference: Nowozin et al. 2016, arXiv:1606.00709, section 2.
 
-        >>> from jaxgan import divergences, f_divergence
+        >>> from jaxgan.losses import divergences, f_divergence
         >>> list(f_divergence(divergences.pearson).terms)
         ['pearson']
     """
     if not isinstance(divergence, Divergence):
         raise InputError(
             "f_divergence: divergence must be a Divergence, such as "
-            f"jaxgan.divergences.kl, got {divergence!r}."
+            f"jaxgan.losses.divergences.kl, got {divergence!r}."
         )
     fake_loss = divergence.conjugate_of_activation or (
         lambda v: divergence.conjugate(divergence.activation(v))

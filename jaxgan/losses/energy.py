@@ -3,7 +3,7 @@
 The discriminator assigns low energy to reals. The energy is minus the logit, so logits
 are large for reals as in all other losses, and these losses can be combined with any
 penalty. The usual discriminator is an autoencoder whose energy is its reconstruction
-error: `jaxgan.autoencoding` makes one of any network that maps images to images.
+error: `jaxgan.networks.autoencoding` makes one of any network from images to images.
 """
 
 import jax
@@ -35,7 +35,9 @@ def energy_based(margin: float | Array = 10.0) -> Loss:
 
     Reference: Zhao et al. 2016, arXiv:1609.03126, equations 1 and 2.
 
-        >>> from jaxgan import chain, energy_based, pulling_away
+        >>> from jaxgan import chain
+        >>> from jaxgan.losses import energy_based
+        >>> from jaxgan.penalties import pulling_away
         >>> ebgan_pt = chain(energy_based(10.0), pulling_away(0.1))
     """
     check_non_negative("energy_based: margin", margin)
@@ -69,7 +71,7 @@ def boundary_equilibrium(
 
     Reference: Berthelot et al. 2017, arXiv:1703.10717.
 
-        >>> from jaxgan import boundary_equilibrium
+        >>> from jaxgan.losses import boundary_equilibrium
         >>> list(boundary_equilibrium(diversity=0.7).terms)
         ['boundary_equilibrium']
     """

@@ -46,7 +46,8 @@ def feature_matching(weight: float | Array = 1.0) -> Loss:
 
     Reference: Salimans et al. 2016, arXiv:1606.03498, section 3.1.
 
-        >>> from jaxgan import chain, feature_matching, non_saturating
+        >>> from jaxgan import chain, non_saturating
+        >>> from jaxgan.losses import feature_matching
         >>> loss = chain(non_saturating(), feature_matching(1.0))
     """
     check_non_negative("feature_matching: weight", weight)
@@ -96,7 +97,9 @@ def pulling_away(weight: float | Array = 0.1) -> Loss:
 
     Reference: Zhao et al. 2016, arXiv:1609.03126, section 2.4.
 
-        >>> from jaxgan import chain, energy_based, pulling_away
+        >>> from jaxgan import chain
+        >>> from jaxgan.losses import energy_based
+        >>> from jaxgan.penalties import pulling_away
         >>> ebgan_pt = chain(energy_based(10.0), pulling_away(0.1))
     """
     check_non_negative("pulling_away: weight", weight)
@@ -145,7 +148,8 @@ def mode_seeking(weight: float | Array = 1.0, *, epsilon: float | Array = 1e-5) 
 
     Reference: Mao et al. 2019, arXiv:1903.05628.
 
-        >>> from jaxgan import chain, mode_seeking, non_saturating
+        >>> from jaxgan import chain, non_saturating
+        >>> from jaxgan.penalties import mode_seeking
         >>> loss = chain(non_saturating(), mode_seeking(1.0))
     """
     check_non_negative("mode_seeking: weight", weight)
@@ -200,7 +204,8 @@ def path_length(weight: float | Array = 2.0, *, decay: float | Array = 0.99) -> 
 
     Reference: Karras et al. 2019, arXiv:1912.04958, equation 4.
 
-        >>> from jaxgan import chain, every, non_saturating, path_length
+        >>> from jaxgan import chain, every, non_saturating
+        >>> from jaxgan.penalties import path_length
         >>> loss = chain(non_saturating(), every(path_length(2.0), n=4))
     """
     check_non_negative("path_length: weight", weight)

@@ -127,7 +127,8 @@ def perturbed_reals(scale: float | Array = 0.5) -> Points:
     Raises:
         InputError: if a concrete `scale` is negative or not finite.
 
-        >>> from jaxgan import perturbed_reals, gradient_penalty
+        >>> from jaxgan import gradient_penalty
+        >>> from jaxgan.penalties import perturbed_reals
         >>> local = gradient_penalty(10.0, one_sided=True, points=perturbed_reals(0.1))
     """
     check_non_negative("perturbed_reals: scale", scale)
@@ -210,7 +211,8 @@ def zero_centered_penalty(
 
     Reference: Thanh-Tung et al. 2019, arXiv:1902.03984.
 
-        >>> from jaxgan import chain, non_saturating, zero_centered_penalty
+        >>> from jaxgan import chain, non_saturating
+        >>> from jaxgan.penalties import zero_centered_penalty
         >>> loss = chain(non_saturating(), zero_centered_penalty(100.0))
     """
     check_non_negative("zero_centered_penalty: weight", weight)
@@ -254,7 +256,8 @@ def dragan(
 
     Reference: Kodali et al. 2017, arXiv:1705.07215.
 
-        >>> from jaxgan import chain, dragan, non_saturating
+        >>> from jaxgan import chain, non_saturating
+        >>> from jaxgan.penalties import dragan
         >>> loss = chain(non_saturating(), dragan(10.0))
     """
     return _gradient_norm_penalty(
@@ -282,7 +285,8 @@ def max_gradient_penalty(
 
     Reference: Zhou et al. 2019, arXiv:1902.05687.
 
-        >>> from jaxgan import chain, max_gradient_penalty, wasserstein
+        >>> from jaxgan import chain, wasserstein
+        >>> from jaxgan.penalties import max_gradient_penalty
         >>> lgan = chain(wasserstein(), max_gradient_penalty(0.1))
     """
     check_non_negative("max_gradient_penalty: weight", weight)

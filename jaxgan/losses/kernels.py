@@ -69,7 +69,7 @@ def rational_quadratic(
 
     Reference: Bińkowski et al. 2018, arXiv:1801.01401.
 
-        >>> from jaxgan import mmd, rational_quadratic
+        >>> from jaxgan.losses import mmd, rational_quadratic
         >>> loss = mmd(rational_quadratic((1.0,)))
     """
     _check_positive_tuple("rational_quadratic: scale", scales)
@@ -90,7 +90,7 @@ def gaussian(bandwidths: tuple[float, ...] = (1.0,)) -> Kernel:
 
     Reference: Li et al. 2017, arXiv:1705.08584.
 
-        >>> from jaxgan import gaussian, mmd
+        >>> from jaxgan.losses import gaussian, mmd
         >>> loss = mmd(gaussian((1.0, 2.0, 4.0, 8.0, 16.0)))
     """
     _check_positive_tuple("gaussian: bandwidth", bandwidths)
@@ -128,7 +128,7 @@ def mmd(kernel: Kernel = rational_quadratic(), *, embed: Embedding = logit) -> L
 
     Reference: Bińkowski et al. 2018, arXiv:1801.01401; Gretton et al. 2012, JMLR 13.
 
-        >>> from jaxgan import gaussian, mmd
+        >>> from jaxgan.losses import gaussian, mmd
         >>> list(mmd(gaussian()).terms)
         ['mmd']
     """
@@ -155,7 +155,8 @@ def cramer(embed: Embedding = logit) -> Loss:
 
     Reference: Bellemare et al. 2017, arXiv:1705.10743.
 
-        >>> from jaxgan import chain, cramer, gradient_penalty
+        >>> from jaxgan import chain, gradient_penalty
+        >>> from jaxgan.losses import cramer
         >>> loss = chain(cramer(), gradient_penalty(10.0))
     """
     return _discrepancy("cramer", negative_distance, embed)

@@ -34,7 +34,8 @@ def top_k(fraction: float | Array | optax.Schedule) -> Callable[[Round], Round]:
     Reference: Sinha et al. 2020, arXiv:2002.06224.
 
         >>> import optax
-        >>> from jaxgan import focus, non_saturating, top_k
+        >>> from jaxgan import focus, non_saturating
+        >>> from jaxgan.losses import top_k
         >>> fraction = optax.linear_schedule(1.0, 0.5, 10_000)
         >>> loss = focus(non_saturating(), on=top_k(fraction), player="generator")
     """
@@ -79,7 +80,8 @@ def multi_scale(loss: Loss[Round], *, scales: int) -> Loss[Round]:
 
     Reference: Wang et al. 2017 (pix2pixHD), arXiv:1711.11585, section 3.2.
 
-        >>> from jaxgan import hinge, multi_scale
+        >>> from jaxgan import hinge
+        >>> from jaxgan.losses import multi_scale
         >>> sorted(multi_scale(hinge(), scales=2).terms)
         ['hinge_0', 'hinge_1']
     """

@@ -48,7 +48,8 @@ class Targets(NamedTuple):
 
     Reference: Salimans et al. 2016, arXiv:1606.03498, section 3.4.
 
-        >>> from jaxgan import Targets, non_saturating
+        >>> from jaxgan import non_saturating
+        >>> from jaxgan.losses import Targets
         >>> loss = non_saturating(Targets(real=0.9))
     """
 
@@ -64,7 +65,8 @@ def uniform_targets(
     Raises:
         InputError: if not 0 ≤ low ≤ high ≤ 1.
 
-        >>> from jaxgan import Targets, hinge, uniform_targets
+        >>> from jaxgan import hinge
+        >>> from jaxgan.losses import Targets, uniform_targets
         >>> loss = hinge(Targets(uniform_targets(0.7, 1.0), uniform_targets(0.0, 0.3)))
     """
     check_fraction("uniform_targets: low", low)
@@ -100,7 +102,7 @@ def pointwise(
     Raises:
         InputError: if a target is a concrete number outside 0 to 1.
 
-        >>> from jaxgan import pointwise
+        >>> from jaxgan.losses import pointwise
         >>> linear = pointwise(
         ...     "linear",
         ...     real=lambda t: -t,

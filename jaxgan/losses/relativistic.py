@@ -45,7 +45,8 @@ def relativistic(base: Loss) -> Loss:
     Reference: Jolicoeur-Martineau 2018, arXiv:1807.00734; Huang et al.
     2025 (R3GAN), arXiv:2501.05441.
 
-        >>> from jaxgan import chain, non_saturating, r1, r2, relativistic
+        >>> from jaxgan import chain, non_saturating, r1, r2
+        >>> from jaxgan.losses import relativistic
         >>> r3gan = chain(relativistic(non_saturating()), r1(0.05), r2(0.05))
     """
 
@@ -82,7 +83,8 @@ def relativistic_average(base: Loss) -> Loss:
 
     Reference: Jolicoeur-Martineau 2018, arXiv:1807.00734.
 
-        >>> from jaxgan import hinge, relativistic_average
+        >>> from jaxgan import hinge
+        >>> from jaxgan.losses import relativistic_average
         >>> list(relativistic_average(hinge()).terms)
         ['relativistic_average_hinge']
     """

@@ -28,7 +28,8 @@ def drift_penalty(weight: float | Array = 1e-3) -> Loss:
 
     Reference: Karras et al. 2017, arXiv:1710.10196, appendix A.1.
 
-        >>> from jaxgan import chain, drift_penalty, gradient_penalty, wasserstein
+        >>> from jaxgan import chain, gradient_penalty, wasserstein
+        >>> from jaxgan.penalties import drift_penalty
         >>> progan = chain(wasserstein(), gradient_penalty(10.0), drift_penalty(1e-3))
     """
     check_non_negative("drift_penalty: weight", weight)
@@ -70,7 +71,8 @@ def lecam(weight: float | Array = 0.3, *, decay: float | Array = 0.99) -> Loss:
 
     Reference: Tseng et al. 2021, arXiv:2104.03310.
 
-        >>> from jaxgan import chain, hinge, lecam
+        >>> from jaxgan import chain, hinge
+        >>> from jaxgan.penalties import lecam
         >>> loss = chain(hinge(), lecam(0.3))
     """
     check_non_negative("lecam: weight", weight)

@@ -42,7 +42,7 @@ def sinkhorn(
     Reference: Genevay et al. 2018, arXiv:1706.00292; Feydy et al. 2019,
     arXiv:1810.08278.
 
-        >>> from jaxgan import sinkhorn
+        >>> from jaxgan.losses import sinkhorn
         >>> list(sinkhorn(epsilon=0.1).terms)
         ['sinkhorn']
     """

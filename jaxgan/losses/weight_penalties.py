@@ -39,7 +39,8 @@ def orthogonal_penalty(
 
     Reference: Brock et al. 2018, arXiv:1809.11096, equation 3.
 
-        >>> from jaxgan import chain, hinge, orthogonal_penalty
+        >>> from jaxgan import chain, hinge
+        >>> from jaxgan.penalties import orthogonal_penalty
         >>> loss = chain(hinge(), orthogonal_penalty("generator", weight=1e-4))
     """
 
@@ -71,7 +72,8 @@ def weight_decay_penalty(
 
     Reference: Kurach et al. 2018, arXiv:1807.04720.
 
-        >>> from jaxgan import chain, weight_decay_penalty, non_saturating
+        >>> from jaxgan import chain, non_saturating
+        >>> from jaxgan.penalties import weight_decay_penalty
         >>> decay = weight_decay_penalty("discriminator", weight=1e-4)
         >>> loss = chain(non_saturating(), decay)
     """
@@ -109,7 +111,8 @@ def historical_averaging(
 
     Reference: Salimans et al. 2016, arXiv:1606.03498, section 3.3.
 
-        >>> from jaxgan import chain, historical_averaging, non_saturating
+        >>> from jaxgan import chain, non_saturating
+        >>> from jaxgan.penalties import historical_averaging
         >>> pull = historical_averaging("generator", weight=0.1)
         >>> loss = chain(non_saturating(), pull)
     """

@@ -1,1 +1,24 @@
 """Networks: adapters for Flax modules, and one file for each architecture."""
+
+from jaxgan.networks.classifier import classifier
+from jaxgan.networks.dcgan import dcgan_discriminator, dcgan_generator
+from jaxgan.networks.linen import from_linen
+from jaxgan.networks.mlp import mlp
+from jaxgan.networks.nnx import from_nnx
+from jaxgan.networks.wrappers.autoencoding import autoencoding
+from jaxgan.networks.wrappers.fourier import fourier
+from jaxgan.networks.wrappers.headed import headed
+from jaxgan.networks.wrappers.labeled import labeled
+
+__all__ = [
+    "autoencoding",
+    "classifier",
+    "dcgan_discriminator",
+    "dcgan_generator",
+    "fourier",
+    "from_linen",
+    "from_nnx",
+    "headed",
+    "labeled",
+    "mlp",
+]

@@ -49,7 +49,7 @@ def dcgan_generator(
         InputError: if an argument is invalid.
 
         >>> import jax
-        >>> from jaxgan import dcgan_generator
+        >>> from jaxgan.networks import dcgan_generator
         >>> network = dcgan_generator((8, 8, 1), channels=8)
         >>> z = jax.numpy.ones((2, 16))
         >>> image, _ = network.apply(network.init(jax.random.key(0), z), z)
@@ -83,7 +83,7 @@ def dcgan_discriminator(
             have another shape.
 
         >>> import jax
-        >>> from jaxgan import dcgan_discriminator
+        >>> from jaxgan.networks import dcgan_discriminator
         >>> network = dcgan_discriminator((8, 8, 1), channels=8)
         >>> x = jax.numpy.ones((2, 8, 8, 1))
         >>> score, _ = network.apply(network.init(jax.random.key(0), x), x)

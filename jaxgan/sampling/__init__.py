@@ -1,1 +1,19 @@
 """Sampling from trained games, and interpolation between latents."""
+
+from jaxgan.sampling.inputs import Input, caption, images, label
+from jaxgan.sampling.interpolation import interpolate, lerp, slerp, traverse
+from jaxgan.sampling.outputs import draw_examples, draw_latents, maker
+
+__all__ = [
+    "Input",
+    "caption",
+    "draw_examples",
+    "draw_latents",
+    "images",
+    "interpolate",
+    "label",
+    "lerp",
+    "maker",
+    "slerp",
+    "traverse",
+]

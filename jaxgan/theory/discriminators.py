@@ -92,13 +92,13 @@ def of_f_divergence(
 ) -> PerPoint:
     """Compute the optimal f-GAN discriminator after its activation, T* = f'(p/q).
 
-    In terms of `jaxgan.Divergence` it is g(D*). So it is the same for every increasing
-    g that maps all logits onto the slopes of f. For total variation it is not attained:
-    |g(D)| < ½ for all logits, and T* is ±½.
+    In terms of `jaxgan.losses.Divergence` it is g(D*). So it is the same for every
+    increasing g that maps all logits onto the slopes of f. For total variation it is
+    not attained: |g(D)| < ½ for all logits, and T* is ±½.
 
     Args:
-        function: f, in JAX, such as the `function` of a `jaxgan.Divergence`; it gets
-            float64 scalars, whatever JAX's default.
+        function: f, in JAX, such as the `function` of a `jaxgan.losses.Divergence`; it
+            gets float64 scalars, whatever JAX's default.
         log_p, log_q: log densities of reals and fakes, of one shape.
 
     Raises:

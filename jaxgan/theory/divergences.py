@@ -44,7 +44,7 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
     """Compute the Jensen–Shannon divergence, ½ KL(p‖m) + ½ KL(q‖m), in nats.
 
     Here m = (p + q) / 2. It is from 0 to log 2, and half the value of the game with
-    `jaxgan.divergences.jensen_shannon`.
+    `jaxgan.losses.divergences.jensen_shannon`.
 
     Args:
         p, q: masses (n,).
@@ -115,7 +115,7 @@ def f_divergence(
 
     Args:
         f: elementwise, in NumPy or JAX, such as the `function` of a
-            `jaxgan.Divergence`; it gets float64, whatever JAX's default.
+            `jaxgan.losses.Divergence`; it gets float64, whatever JAX's default.
         p, q: masses (n,).
         at_infinity: lim f(u)/u, needed only if q is 0 somewhere and p is not.
 

@@ -1,1 +1,16 @@
 """Experiments, runs and the training loop."""
+
+from jaxgan.training.experiment import Experiment, load_file
+from jaxgan.training.loop import train
+from jaxgan.training.run import Run, create_run, load_run
+from jaxgan.training.schedule import Schedule
+
+__all__ = [
+    "Experiment",
+    "Run",
+    "Schedule",
+    "create_run",
+    "load_file",
+    "load_run",
+    "train",
+]

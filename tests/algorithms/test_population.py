@@ -13,21 +13,18 @@ from jaxgan import (
     InputError,
     alternating,
     chain,
-    dcgan_discriminator,
-    dcgan_generator,
-    diverged_members,
     ema,
     every,
     extragradient,
     gan,
     hyper_grid,
-    lookahead,
     non_saturating,
     population,
     priors,
     r1,
-    select_member,
 )
+from jaxgan.algorithms import diverged_members, lookahead, select_member
+from jaxgan.networks import dcgan_discriminator, dcgan_generator
 from jaxgan.theory.games import bilinear
 from tests.builders import (
     algorithm_of,

@@ -19,13 +19,11 @@ from jaxgan import (
     gan,
     mlp,
     non_saturating,
-    on_devices,
     priors,
-    random_transform,
     shuffled,
-    zip_sources,
 )
-from jaxgan.data import Dataset, random_flip
+from jaxgan.algorithms import on_devices
+from jaxgan.data import Dataset, random_flip, random_transform, zip_sources
 
 SIZE, ROWS, STEPS, SEED = 24, 8, 4, 3
 DEVICES = 2

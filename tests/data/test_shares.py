@@ -7,7 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan import Batch, on_devices, shuffled
+from jaxgan import Batch, shuffled
+from jaxgan.algorithms import on_devices
 from tests.data.shares_worker import (
     DEVICES,
     ROWS,

@@ -8,22 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import (
-    Batch,
-    InputError,
-    data,
-    prefetch,
-    random_transform,
-    shuffled,
-    zip_sources,
-)
+from jaxgan import Batch, InputError, data, shuffled
 from jaxgan.data import (
     Dataset,
     array_file,
     bernoulli_binarize,
     draw_once,
     in_memory,
+    prefetch,
     random_flip,
+    random_transform,
+    zip_sources,
 )
 from jaxgan.data.sources import PREFETCH_THREADS, as_float
 from tests.builders import bits

@@ -24,9 +24,9 @@ from jaxgan import (
     non_saturating,
     priors,
     r1,
-    stateless,
     wasserstein,
 )
+from jaxgan.losses import stateless
 from jaxgan.precision import standard_promotion
 from tests.builders import (
     algorithm_of,

@@ -17,10 +17,10 @@ from jaxgan import (
     non_saturating,
     priors,
     r1,
-    stateless,
     wasserstein,
 )
 from jaxgan.errors import check_finite, check_non_negative, check_positive_int
+from jaxgan.losses import stateless
 from tests.builders import algorithm_of, batches, reals, small_game, unchecked
 
 SGD = optax.sgd(0.1)
@@ -193,7 +193,10 @@ def test_a_part_must_advance_with_a_player():
 
 def test_a_part_that_charges_nobody_must_say_with_whom_it_advances():
     def watching(state_owner):
-        return chain(wasserstein(), stateless(lambda *_: {}, "watch", state_owner))
+        return chain(
+            wasserstein(),
+            stateless(lambda *_: {}, name="watch", state_owner=state_owner),
+        )
 
     refuses(r"loss terms \['watch'\] charge no player", small_game(watching(None)))
     algorithm_of(small_game(watching("generator")))

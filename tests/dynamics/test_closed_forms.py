@@ -13,20 +13,22 @@ from jaxgan import (
     View,
     alternating,
     chain,
-    consensus,
     extragradient,
-    lookahead,
     minimax,
     non_saturating,
-    optimistic,
-    past_extragradient,
-    proximal_point,
     r1,
     r2,
     simultaneous,
+    wasserstein,
+)
+from jaxgan.algorithms import lookahead
+from jaxgan.dynamics import (
+    consensus,
+    optimistic,
+    past_extragradient,
+    proximal_point,
     symplectic_adjustment,
     unrolled,
-    wasserstein,
 )
 from jaxgan.theory.games import bilinear, dirac_gan, quadratic
 from jaxgan.theory.spectrum import jacobian, spectral_radius

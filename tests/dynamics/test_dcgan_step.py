@@ -11,14 +11,13 @@ from jaxgan import (
     alternating,
     chain,
     data_parallel,
-    dcgan_discriminator,
-    dcgan_generator,
     gan,
     gradient_penalty,
     non_saturating,
     priors,
     r1,
 )
+from jaxgan.networks import dcgan_discriminator, dcgan_generator
 
 FAKES = {"discriminator": 8, "generator": 6}
 LATENTS = jax.random.normal(jax.random.key(5), (8, 12))

@@ -16,26 +16,28 @@ from jaxgan import (
     View,
     alternating,
     chain,
-    consensus,
     data_parallel,
     ema,
     every,
     extragradient,
     gradient_penalty,
-    lecam,
-    lookahead,
     microbatched,
     non_saturating,
+    r1,
+    simultaneous,
+    wasserstein,
+)
+from jaxgan.algorithms import lookahead
+from jaxgan.dynamics import (
+    consensus,
     optimistic,
     past_extragradient,
     proximal_point,
-    r1,
-    relativistic_average,
-    simultaneous,
     symplectic_adjustment,
     unrolled,
-    wasserstein,
 )
+from jaxgan.losses import relativistic_average
+from jaxgan.penalties import lecam
 from jaxgan.precision import standard_promotion
 from jaxgan.theory.games import bilinear, quadratic
 from jaxgan.training.checkpoint import Checkpoints, restore, shapes

@@ -12,21 +12,18 @@ from jaxgan import (
     Term,
     alternating,
     chain,
-    dcgan_discriminator,
-    dcgan_generator,
-    drift_penalty,
     every,
     gan,
     gradient_penalty,
-    lecam,
     mlp,
     non_saturating,
-    path_length,
     priors,
     r1,
     weighted,
 )
 from jaxgan.dynamics.lazy import by_phase
+from jaxgan.networks import dcgan_discriminator, dcgan_generator
+from jaxgan.penalties import drift_penalty, lecam, path_length
 from tests.builders import algorithm_of, assert_close, batches, bits, small_game, tiered
 
 BOTH = ("discriminator", "generator")

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import optax
 import pytest
 
-from jaxgan import InputError, alternating, ema, stateless
+from jaxgan import InputError, alternating, ema
 from jaxgan.errors import RunError
+from jaxgan.losses import stateless
 from jaxgan.training.checkpoint import Checkpoints, restore, restore_networks
 from tests.builders import bits
 from tests.zoo import ZOO

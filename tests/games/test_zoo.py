@@ -11,27 +11,28 @@ import pytest
 from jaxgan import (
     InputError,
     alternating,
-    consensus,
     data_parallel,
     ema,
     extragradient,
-    feature_matching,
     gradient_penalty,
-    lookahead,
     microbatched,
     non_saturating,
-    optimistic,
-    past_extragradient,
     population,
     priors,
-    proximal_point,
     r1,
-    select_member,
     simultaneous,
-    symplectic_adjustment,
-    unrolled,
     wasserstein,
 )
+from jaxgan.algorithms import lookahead, select_member
+from jaxgan.dynamics import (
+    consensus,
+    optimistic,
+    past_extragradient,
+    proximal_point,
+    symplectic_adjustment,
+    unrolled,
+)
+from jaxgan.losses import feature_matching
 from tests.builders import assert_close, bits, tiered
 from tests.losses.catalog import ADVERSARIAL, PENALTIES
 from tests.zoo import PERSONS, ZOO, crowd_gan, crowds

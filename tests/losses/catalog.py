@@ -16,44 +16,48 @@ import jax.numpy as jnp
 import jaxgan
 from jaxgan import (
     Loss,
+    focus,
+    gradient_penalty,
+    hinge,
+    least_squares,
+    minimax,
+    non_saturating,
+    r1,
+    r2,
+    rename,
+    wasserstein,
+)
+from jaxgan.losses import (
     Targets,
-    balanced_consistency,
     boundary_equilibrium,
-    consistency,
     cramer,
     divergences,
-    dragan,
-    drift_penalty,
     energy_based,
     f_divergence,
     feature_matching,
-    focus,
     gaussian,
     gradient_balanced,
-    gradient_penalty,
-    hinge,
+    mmd,
+    relativistic,
+    relativistic_average,
+    sinkhorn,
+    top_k,
+    uniform_targets,
+)
+from jaxgan.penalties import (
+    balanced_consistency,
+    consistency,
+    dragan,
+    drift_penalty,
     historical_averaging,
     latent_consistency,
-    least_squares,
     lecam,
     max_gradient_penalty,
-    minimax,
-    mmd,
     mode_seeking,
-    non_saturating,
     orthogonal_penalty,
     path_length,
     perturbed_reals,
     pulling_away,
-    r1,
-    r2,
-    relativistic,
-    relativistic_average,
-    rename,
-    sinkhorn,
-    top_k,
-    uniform_targets,
-    wasserstein,
     weight_decay_penalty,
     zero_centered_penalty,
 )
@@ -148,7 +152,7 @@ ONE_OF_EACH_FAMILY = {
 
 PUBLIC = {
     name: value
-    for name, value in vars(jaxgan).items()
+    for name, value in (vars(jaxgan.losses) | vars(jaxgan.penalties)).items()
     if inspect.isfunction(value)
     and inspect.signature(value).return_annotation is Loss
     and value.__module__ not in ("jaxgan.losses.combine", "jaxgan.losses.pointwise")
@@ -198,10 +202,10 @@ def rows(examples):
 def others_table():
     """Write the table of functions that are not losses, with their first lines."""
     others = (
-        jaxgan.top_k,
-        jaxgan.Targets,
-        jaxgan.clip_weights,
-        jaxgan.project_orthogonal,
+        jaxgan.losses.top_k,
+        jaxgan.losses.Targets,
+        jaxgan.optimizers.clip_weights,
+        jaxgan.optimizers.project_orthogonal,
     )
     lines = []
     for other in others:

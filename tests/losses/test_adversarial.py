@@ -9,16 +9,14 @@ from scipy.special import expit
 
 from jaxgan import (
     InputError,
-    Targets,
     hinge,
     least_squares,
     minimax,
     non_saturating,
-    pointwise,
-    uniform_targets,
     wasserstein,
 )
 from jaxgan.games.rounds import as_score
+from jaxgan.losses import Targets, pointwise, uniform_targets
 from tests.builders import play, random, round_of
 
 LOSSES = {

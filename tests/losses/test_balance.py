@@ -3,21 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import (
-    InputError,
-    chain,
-    gradient_balanced,
-    hinge,
-    lecam,
-    mode_seeking,
-    orthogonal_penalty,
-    path_length,
-    r1,
-    r2,
-    stateless,
-    wasserstein,
-    weighted,
-)
+from jaxgan import InputError, chain, hinge, r1, r2, wasserstein, weighted
+from jaxgan.losses import gradient_balanced, stateless
+from jaxgan.penalties import lecam, mode_seeking, orthogonal_penalty, path_length
 from tests.builders import play, played, random, round_with, theta
 
 REAL, FAKE = random(0, 4, 3), random(1, 4, 3)

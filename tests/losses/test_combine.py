@@ -20,10 +20,10 @@ from jaxgan import (
     r1,
     r2,
     rename,
-    stateless,
     wasserstein,
     weighted,
 )
+from jaxgan.losses import stateless
 from tests.builders import (
     assert_close,
     bits,

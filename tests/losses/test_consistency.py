@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from jaxgan import (
-    InputError,
-    Score,
-    balanced_consistency,
-    consistency,
-    latent_consistency,
-)
+from jaxgan import InputError, Score
+from jaxgan.penalties import balanced_consistency, consistency, latent_consistency
 from tests.builders import play, random, round_of, round_with
 
 REAL, FAKE = random(0, 4, 3), random(1, 5, 3)

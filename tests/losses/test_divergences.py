@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import InputError, divergences, f_divergence, minimax
+from jaxgan import InputError, minimax
+from jaxgan.losses import divergences, f_divergence
 from tests.builders import play, random, round_of, unchecked
 from tests.losses.catalog import DIVERGENCES
 

@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import InputError, boundary_equilibrium, energy_based
+from jaxgan import InputError
+from jaxgan.losses import boundary_equilibrium, energy_based
 from tests.builders import play, random, round_of
 
 REAL_ENERGY, FAKE_ENERGY = jnp.array([1.0, 3.0]), jnp.array([2.0, 4.0, 12.0])

@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from jaxgan import (
-    InputError,
-    Score,
-    feature_matching,
-    mode_seeking,
-    path_length,
-    pulling_away,
-)
+from jaxgan import InputError, Score
+from jaxgan.losses import feature_matching
+from jaxgan.penalties import mode_seeking, path_length, pulling_away
 from tests.builders import play, random, round_of, unchecked
 
 

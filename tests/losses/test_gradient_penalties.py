@@ -5,18 +5,14 @@ import pytest
 from jax.test_util import check_grads
 from jax.tree_util import Partial
 
-from jaxgan import (
-    InputError,
+from jaxgan import InputError, gradient_penalty, r1, r2, rename
+from jaxgan.games.rounds import as_score
+from jaxgan.penalties import (
     dragan,
-    gradient_penalty,
     max_gradient_penalty,
     perturbed_reals,
-    r1,
-    r2,
-    rename,
     zero_centered_penalty,
 )
-from jaxgan.games.rounds import as_score
 from tests.builders import play, random, round_of, round_with
 
 SHAPE = (4, 3, 3, 2)

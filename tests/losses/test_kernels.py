@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import energy_distance
 
-from jaxgan import InputError, Score, cramer, gaussian, mmd, rational_quadratic
+from jaxgan import InputError, Score
+from jaxgan.losses import cramer, gaussian, mmd, rational_quadratic
 from jaxgan.losses.kernels import negative_distance
 from tests.builders import play, random, round_of
 

@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import InputError, focus, hinge, non_saturating, r2, top_k
+from jaxgan import InputError, focus, hinge, non_saturating, r2
+from jaxgan.losses import top_k
 from tests.builders import play, random, round_of, round_with
 
 LOGITS = jnp.array([3.0, -1.0, 2.0, 0.5, 7.0])

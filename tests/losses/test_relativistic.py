@@ -6,21 +6,17 @@ import pytest
 from jaxgan import (
     InputError,
     chain,
-    consistency,
-    feature_matching,
     gradient_penalty,
     hinge,
     least_squares,
-    mmd,
     non_saturating,
     r1,
-    relativistic,
-    relativistic_average,
     rename,
     wasserstein,
-    weight_decay_penalty,
     weighted,
 )
+from jaxgan.losses import feature_matching, mmd, relativistic, relativistic_average
+from jaxgan.penalties import consistency, weight_decay_penalty
 from tests.builders import bits, play, random, round_of, unchecked
 
 REAL, FAKE = random(0, 6, scale=2), random(1, 6, scale=2)

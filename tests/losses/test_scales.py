@@ -11,14 +11,11 @@ from jaxgan import (
     Network,
     alternating,
     chain,
-    drift_penalty,
     focus,
     gan,
     gradient_penalty,
     hinge,
-    lecam,
     mlp,
-    multi_scale,
     non_saturating,
     priors,
     r1,
@@ -27,6 +24,8 @@ from jaxgan import (
     weighted,
 )
 from jaxgan.games.pairing import joint, separate
+from jaxgan.losses import multi_scale
+from jaxgan.penalties import drift_penalty, lecam
 from jaxgan.types import Variables
 from tests.builders import (
     assert_close,

@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import InputError, drift_penalty, lecam
+from jaxgan import InputError
+from jaxgan.penalties import drift_penalty, lecam
 from tests.builders import play, random, round_of
 
 

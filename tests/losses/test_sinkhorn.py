@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from jaxgan import InputError, Score, sinkhorn
+from jaxgan import InputError, Score
+from jaxgan.losses import sinkhorn
 from tests.builders import play, random, round_of
 
 REAL, FAKE = random(0, 6), random(1, 6) + 2

@@ -20,7 +20,7 @@ def test_every_loss_has_a_row_of_five_cells():
 
 
 def test_a_changed_docstring_changes_the_table(monkeypatch):
-    from jaxgan import drift_penalty
+    from jaxgan.penalties import drift_penalty
     from tests.losses.catalog import EVERYTHING
 
     before = row("drift_penalty", drift_penalty, EVERYTHING["drift_penalty"])

@@ -3,14 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import (
-    InputError,
-    Variables,
-    chain,
+from jaxgan import InputError, Variables, chain, non_saturating, rename
+from jaxgan.penalties import (
     historical_averaging,
-    non_saturating,
     orthogonal_penalty,
-    rename,
     weight_decay_penalty,
 )
 from tests.builders import (

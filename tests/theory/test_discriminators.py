@@ -10,13 +10,13 @@ from scipy.stats import norm
 
 from jaxgan import (
     InputError,
-    f_divergence,
     hinge,
     least_squares,
     minimax,
     non_saturating,
     wasserstein,
 )
+from jaxgan.losses import f_divergence
 from jaxgan.theory import discriminators
 from jaxgan.theory import divergences as exact
 from jaxgan.theory.densities import masses

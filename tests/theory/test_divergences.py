@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm, wasserstein_distance
 
-from jaxgan import InputError, divergences
+from jaxgan import InputError
+from jaxgan.losses import divergences
 from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.theory import densities, gaussians
 from jaxgan.theory import divergences as exact

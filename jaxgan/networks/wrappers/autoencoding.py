@@ -30,7 +30,8 @@ def autoencoding(
     Reference: Zhao et al. 2016, arXiv:1609.03126, section 2.3.
 
         >>> import jax, jax.numpy as jnp
-        >>> from jaxgan import autoencoding, mlp
+        >>> from jaxgan import mlp
+        >>> from jaxgan.networks import autoencoding
         >>> discriminator = autoencoding(mlp((2,), hidden=(8, 1, 8)))
         >>> x = jnp.ones((4, 2))
         >>> score, _ = discriminator.apply(discriminator.init(jax.random.key(0), x), x)

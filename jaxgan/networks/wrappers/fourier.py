@@ -29,7 +29,8 @@ def fourier(
     Reference: Tancik et al. 2020, arXiv:2006.10739.
 
         >>> import jax, jax.numpy as jnp
-        >>> from jaxgan import fourier, mlp
+        >>> from jaxgan import mlp
+        >>> from jaxgan.networks import fourier
         >>> network = fourier(mlp(()), features=8, scale=0.5)
         >>> x = jnp.ones((4, 2))
         >>> variables = network.init(jax.random.key(0), x)

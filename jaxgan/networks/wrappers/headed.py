@@ -28,7 +28,8 @@ def headed(discriminator: Network, **heads: Network) -> Network:
     arXiv:1610.09585.
 
         >>> import jax, jax.numpy as jnp
-        >>> from jaxgan import dcgan_discriminator, headed, mlp
+        >>> from jaxgan import mlp
+        >>> from jaxgan.networks import dcgan_discriminator, headed
         >>> network = headed(dcgan_discriminator((8, 8, 1), 8), digit=mlp((10,)))
         >>> images = jnp.zeros((4, 8, 8, 1))
         >>> variables = network.init(jax.random.key(0), images)

@@ -23,7 +23,8 @@ def labeled(network: Network, classes: int) -> Network:
     Reference: Mirza & Osindero 2014, arXiv:1411.1784.
 
         >>> import jax, jax.numpy as jnp
-        >>> from jaxgan import labeled, mlp
+        >>> from jaxgan import mlp
+        >>> from jaxgan.networks import labeled
         >>> generator = labeled(mlp((2,)), classes=10)
         >>> latent, label = jnp.zeros((4, 16)), jnp.array([3, 7, 3, 7])
         >>> variables = generator.init(jax.random.key(0), latent, label)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import Batch, InputError, random_transform, shuffled, zip_sources
+from jaxgan import Batch, InputError, shuffled
 from jaxgan.data import (
     Dataset,
     bernoulli_binarize,
@@ -15,8 +15,10 @@ from jaxgan.data import (
     moving_clip,
     random_flip,
     random_hue,
+    random_transform,
     sample_tuples,
     stack_channels,
+    zip_sources,
 )
 from jaxgan.data.datasets import as_dataset
 from tests.builders import bits

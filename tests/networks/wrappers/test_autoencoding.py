@@ -3,19 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import (
-    InputError,
-    Network,
-    Variables,
-    autoencoding,
-    boundary_equilibrium,
-    chain,
-    energy_based,
-    gan,
-    mlp,
-    priors,
-    pulling_away,
-)
+from jaxgan import InputError, Network, Variables, chain, gan, mlp, priors
+from jaxgan.losses import boundary_equilibrium, energy_based
+from jaxgan.networks import autoencoding
+from jaxgan.penalties import pulling_away
 from tests.builders import algorithm_of, batches, random
 
 X = random(0, 4, 3, 2)

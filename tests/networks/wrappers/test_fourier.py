@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import InputError, fourier, mlp
+from jaxgan import InputError, mlp
+from jaxgan.networks import fourier
 from jaxgan.types import Network, Variables
 
 

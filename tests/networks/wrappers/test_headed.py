@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import InputError, Score, from_linen, headed, labeled, mlp
+from jaxgan import InputError, Score, from_linen, mlp
+from jaxgan.networks import headed, labeled
 from tests.builders import Normed, assert_close, bits, random
 
 

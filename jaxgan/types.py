@@ -11,6 +11,7 @@ All other modules import this one. This one imports only `errors`.
 """
 
 import dataclasses
+import math
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
@@ -79,6 +80,10 @@ class Network(NamedTuple):
     init: Callable[..., Variables]
     apply: Apply
     prepare: Callable[[Variables], Variables] = _unchanged
+
+    def __repr__(self) -> str:
+        """Return a short text; functions say nothing when printed."""
+        return "Network(init, apply, prepare)"
 
 
 @runtime_checkable
@@ -251,6 +256,10 @@ class Loss(Generic[Reads]):
 
     terms: Mapping[TermName, Term[Reads]]
 
+    def __repr__(self) -> str:
+        """Return the names of the terms."""
+        return f"Loss({' + '.join(self.terms)})"
+
     def __add__(self, other: "Loss[Reads]") -> "Loss[Reads]":
         """Add two losses: take the union of their terms.
 
@@ -378,9 +387,20 @@ class Game(Generic[R]):
     views: Mapping[str, View] = dataclasses.field(default_factory=dict)
     microbatches: int = 1
 
+    def __repr__(self) -> str:
+        """Return the names of players, networks, terms and outputs."""
+        owned = {player: [*names] for player, names in self.players.items()}
+        return f"Game(players={owned}, loss={self.loss}, outputs={[*self.outputs]})"
+
     def _replace(self, **changes: Any) -> "Game[R]":
         """Return the game with some fields replaced, like `NamedTuple._replace`."""
         return dataclasses.replace(self, **changes)
+
+
+def _count_numbers(variables: Any) -> int:
+    """Count the parameters of a network's variables, or of their shapes."""
+    params = getattr(variables, "params", variables)
+    return sum(math.prod(getattr(x, "shape", ())) for x in jax.tree.leaves(params))
 
 
 class State(NamedTuple):
@@ -395,6 +415,13 @@ class State(NamedTuple):
     frozen: dict[NetworkName, Variables]  # never changes
     key: Key[Array, ""]  # never changes: randomness is folded from (key, step, substep)
     memory: Tree = ()  # of the dynamics: an earlier gradient, slow weights
+
+    def __repr__(self) -> str:
+        """Return the step and the networks' numbers of parameters."""
+        if not isinstance(self.variables, dict):  # such as a tree of axes
+            return tuple.__repr__(self)
+        sizes = {name: _count_numbers(v) for name, v in self.variables.items()}
+        return f"State(step={self.step}, parameters={sizes})"
 
 
 class Info(NamedTuple):

@@ -1,7 +1,7 @@
 """Digits that are asked for: a conditional GAN on 1,797 real handwritten digits.
 
 Two MLPs that get the label beside their other input, with the logistic loss and R1, on
-the 8×8 digits that scikit-learn carries: no network and no GPU needed. Samples are made
+the 8×8 digits that come with jaxgan: no network and no GPU needed. Samples are made
 under the labels of held-out digits, and it measures
 
 - conditional_accuracy: the share of samples that are the digit they were asked to be,

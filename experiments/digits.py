@@ -1,6 +1,6 @@
 """A convolutional GAN on 1,797 real handwritten digits.
 
-A DCGAN with the logistic loss and R1, on the 8×8 digits that scikit-learn carries: no
+A DCGAN with the logistic loss and R1, on the 8×8 digits that come with jaxgan: no
 network and no GPU needed. It draws its samples at steps 100, 300, 1,000, … and
 measures, from as many samples as there are digits,
 

@@ -1,4 +1,5 @@
 import numpy as np
+from sklearn.datasets import load_digits
 
 from jaxgan.data.readers.digits import digits
 
@@ -19,3 +20,10 @@ def test_ink_is_bright_and_rows_are_rows():
     images, labels = digits()
     ones = images[labels == 1].mean(axis=0)[..., 0]
     assert ones[:, 3:5].mean() > 0 > ones[:, [0, 7]].mean()
+
+
+def test_they_are_those_of_scikit_learn():
+    images, labels = digits()
+    pixels, classes = load_digits(return_X_y=True)
+    np.testing.assert_array_equal(8 * (images.reshape(len(images), -1) + 1), pixels)
+    np.testing.assert_array_equal(labels, classes)

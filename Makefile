@@ -32,6 +32,7 @@ wheel:  ## builds the wheel and uses it outside the repository
 docs: docs/losses.md  ## the table of losses and the site, in build/site
 	mkdocs build --strict
 
+.DELETE_ON_ERROR:
 docs/losses.md:
 	python -m tests.losses.catalog > $@
 

@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 
 os.environ["JAX_PLATFORMS"] = "cpu"
+# of the processes that tests start too
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
 os.environ["COLUMNS"] = "120"  # of the terminal, whatever it is
 
 import jax
@@ -18,9 +21,10 @@ def pytest_configure(config):
     """Let the first tier, which is nearly all compilation, compile with least effort.
 
     LLVM's expensive passes and MLIR's code generator are left out, XLA's own passes
-    run. The second tier compiles as users do.
+    run. The second tier, and `pytest -m ""`, compile as users do, but for the hundreds
+    of programs of test_products.
     """
-    if "not slow" in config.getoption("markexpr"):
+    if config.getoption("markexpr") == "not slow":
         jax.config.update("jax_disable_most_optimizations", True)
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # of processes tests start
         flags = ["--xla_cpu_parallel_codegen_split_count=1"]

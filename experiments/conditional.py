@@ -17,7 +17,7 @@ then makes threes and sevens.
 Paper: Mirza & Osindero 2014, arXiv:1411.1784; Mescheder et al. 2018,
     arXiv:1801.04406 (R1)
 
-Command: jaxgan train experiments/conditional.py
+Command: jaxgan train conditional
 
 Cost: about a minute on one CPU core
 
@@ -44,6 +44,7 @@ from sklearn.svm import SVC
 
 from jaxgan import (
     Batch,
+    Experiment,
     alternating,
     chain,
     ema,
@@ -57,9 +58,8 @@ from jaxgan import (
 from jaxgan.data.readers.digits import LEVELS, digits
 from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.networks import labeled
-from jaxgan.reporting.figures import image_grid
+from jaxgan.reporting import image_grid
 from jaxgan.sampling.inputs import label
-from jaxgan.training.experiment import Experiment
 
 CLASSES = 10
 TRAINED = 1_500  # of the digits; the others are held out

@@ -15,7 +15,7 @@ measures, from as many samples as there are digits,
 Paper: Radford et al. 2015, arXiv:1511.06434 (DCGAN); Mescheder et al. 2018,
     arXiv:1801.04406 (R1)
 
-Command: jaxgan train experiments/digits.py
+Command: jaxgan train digits
 
 Cost: about a minute on two CPU cores
 
@@ -40,6 +40,7 @@ from sklearn.svm import SVC
 
 from jaxgan import (
     Batch,
+    Experiment,
     alternating,
     chain,
     ema,
@@ -52,7 +53,6 @@ from jaxgan import (
 from jaxgan.data.readers.digits import LEVELS, digits
 from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.networks import dcgan_discriminator, dcgan_generator
-from jaxgan.training.experiment import Experiment
 
 
 @dataclasses.dataclass(frozen=True)

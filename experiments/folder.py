@@ -1,7 +1,7 @@
 """A GAN of your own images: any folder of PNG, JPEG and WebP files.
 
     jaxgan data DIR --size 32 --channels 3    shows what it would be trained on
-    jaxgan train experiments/folder.py --path DIR
+    jaxgan train folder --path DIR
 
 The images may have any sizes; sub-folders are read too. Decoded once, they are cached.
 Mirroring gives every second image the other way round: leave it out where left and
@@ -11,7 +11,7 @@ brighter and darker, lest it learn a few thousand images by heart.
 Paper: Radford et al. 2015, arXiv:1511.06434 (DCGAN); Mescheder et al. 2018,
     arXiv:1801.04406 (R1); Zhao et al. 2020, arXiv:2006.10738 (augmentation)
 
-Command: jaxgan train experiments/folder.py --path DIR
+Command: jaxgan train folder --path DIR
 
 Cost: 53 minutes on two quiet CPU cores, at 400 images/s
 
@@ -30,6 +30,8 @@ from typing import Literal
 import optax
 
 from jaxgan import (
+    Experiment,
+    View,
     alternating,
     chain,
     data,
@@ -45,9 +47,7 @@ from jaxgan.data import random_transform
 from jaxgan.data.readers.decode import Filter, Shape
 from jaxgan.data.sources import Source
 from jaxgan.networks import dcgan_discriminator, dcgan_generator
-from jaxgan.training.experiment import Experiment
-from jaxgan.types import View
-from jaxgan.views.augmentation import brightness, cutout, diff_augment, translation
+from jaxgan.views import brightness, cutout, diff_augment, translation
 
 CHANGES = (translation(1 / 8), cutout(1 / 3), brightness(0.25))
 
@@ -81,14 +81,17 @@ class Config:
 
 def experiment(config: Config) -> Experiment:
     """Networks, game, dynamics and data."""
-    fit = data.Resize(
-        *(config.size, config.shape, config.filter),
-        *(config.channels, config.background),
+    resize = data.Resize(
+        size=config.size,
+        shape=config.shape,
+        filter=config.filter,
+        channels=config.channels,
+        background=config.background,
     )
 
     def source() -> Source:
         images = data.folder(
-            config.path, fit, on_error=config.on_error, cache=config.cache
+            config.path, resize, on_error=config.on_error, cache=config.cache
         )
         plain = shuffled(images, config.batch_size)
         return random_transform(plain, data.random_flip) if config.mirror else plain

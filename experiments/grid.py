@@ -13,13 +13,13 @@ Paper: the benchmark is PacGAN's (Lin et al. 2018, arXiv:1712.04086), whose PacG
     reached 24.8 ± 0.2 modes, 93.6 ± 0.6 % and 0.04 ± 0.01; the loss is that of Huang et
     al. 2024, arXiv:2501.05441.
 
-Command: jaxgan train experiments/grid.py
+Command: jaxgan train grid
 
 Cost: about 2 min on one CPU core
 
 Expect: captured 25, high_quality 0.96, reverse_kl 0.006
 
-Seeds 0 to 9, all of them, by jaxgan sweep experiments/grid.py --seeds 10 on jax 0.10.2
+Seeds 0 to 9, all of them, by jaxgan sweep grid --seeds 10 on jax 0.10.2
 (everything was chosen on other seeds, 100 to 111):
 
     seed             0    1    2    3    4    5    6    7    8    9   mean
@@ -36,6 +36,7 @@ from PIL import Image
 
 from jaxgan import (
     Batch,
+    Experiment,
     alternating,
     chain,
     ema,
@@ -52,8 +53,7 @@ from jaxgan.data.sources import Source
 from jaxgan.losses import relativistic
 from jaxgan.metrics.modes import count_modes
 from jaxgan.networks import fourier
-from jaxgan.reporting.figures import scatter
-from jaxgan.training.experiment import Experiment
+from jaxgan.reporting import scatter
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,13 +6,15 @@ in the discriminator, since R1 asks for the slope at each image by itself.
 Paper: Radford et al. 2015, arXiv:1511.06434 (DCGAN); Mescheder et al. 2018,
     arXiv:1801.04406 (R1)
 
-Command: jaxgan train experiments/mnist.py
-    or, for clothes: jaxgan train experiments/mnist.py --data fashion_mnist
+Command: jaxgan train mnist
+    or, for clothes: jaxgan train mnist --data fashion_mnist
 
 Cost: 15 minutes on one CPU core, at 400 images/s and with five evaluations
 
-Expect: digits, a third of them broken, or clothes. In features of a classifier, means
-    and standard errors of seeds 0, 1, 2 (docs/scores.md has each):
+Expect: digits, a third of them broken, or clothes; Fréchet distance 2.60 ± 0.19
+    (digits) and 3.07 ± 0.06 (clothes) in features of a classifier.
+
+    Means and standard errors of seeds 0, 1, 2 (docs/scores.md has each):
 
                     digits             other reals   clothes            other reals
         Fréchet     2.60 ± 0.19        0.04          3.07 ± 0.06        0.06
@@ -32,6 +34,7 @@ import optax
 
 from jaxgan import (
     Batch,
+    Experiment,
     alternating,
     chain,
     data,
@@ -44,9 +47,8 @@ from jaxgan import (
     shuffled,
 )
 from jaxgan.data.sources import Source
-from jaxgan.evaluation.evaluator import by_classifier
+from jaxgan.evaluation import by_classifier
 from jaxgan.networks import dcgan_discriminator, dcgan_generator
-from jaxgan.training.experiment import Experiment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,12 +73,12 @@ def experiment(config: Config) -> Experiment:
     """Networks, game, dynamics and data."""
 
     @cache
-    def framed(split: str) -> data.Dataset:
+    def padded(split: str) -> data.Dataset:
         wanted = {"condition": ("label",), "data_dir": config.data_dir}
         return data.in_memory(data.pad_to(data.tfds(config.data, split, **wanted), 32))
 
     def source() -> Source:
-        return shuffled(Batch(framed("train").arrays.real), config.batch_size)
+        return shuffled(Batch(padded("train").arrays.real), config.batch_size)
 
     shape = (32, 32, 1)
     game = gan(
@@ -95,5 +97,5 @@ def experiment(config: Config) -> Experiment:
         source=source,
         steps=config.steps,
         seed=config.seed,
-        evaluation=by_classifier(f"{config.data} framed to 32 pixels", framed),
+        evaluation=by_classifier(f"{config.data} framed to 32 pixels", padded),
     )

@@ -13,7 +13,7 @@ Paper: the benchmark is PacGAN's (Lin et al. 2018, arXiv:1712.04086), whose PacG
     reached 7.9 ± 0.1 modes, 95.6 ± 2.0 % and 0.07 ± 0.03; R1 is Mescheder et al. 2018,
     arXiv:1801.04406.
 
-Command: jaxgan train experiments/ring.py
+Command: jaxgan train ring
 
 Cost: about 50 s on one CPU core
 
@@ -36,6 +36,7 @@ from PIL import Image
 
 from jaxgan import (
     Batch,
+    Experiment,
     alternating,
     chain,
     ema,
@@ -49,8 +50,7 @@ from jaxgan import (
 from jaxgan.data import synthetic
 from jaxgan.data.sources import Source
 from jaxgan.metrics.modes import count_modes
-from jaxgan.reporting.figures import scatter
-from jaxgan.training.experiment import Experiment
+from jaxgan.reporting import scatter
 
 
 @dataclasses.dataclass(frozen=True)

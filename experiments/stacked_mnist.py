@@ -16,7 +16,7 @@ for a generator wider than the critic.
 Paper: Srivastava et al. 2017, arXiv:1705.07761 (protocol); Lin et al. 2018,
     arXiv:1712.04086 (triples); Gulrajani et al. 2017, arXiv:1704.00028 (loss)
 
-Command: jaxgan train experiments/stacked_mnist.py
+Command: jaxgan train stacked_mnist
 
 Cost: 41 minutes on one CPU core, beside other work; 190 images/s
 
@@ -34,6 +34,7 @@ import optax
 
 from jaxgan import (
     Batch,
+    Experiment,
     alternating,
     chain,
     data,
@@ -45,13 +46,12 @@ from jaxgan import (
     wasserstein,
 )
 from jaxgan.data.sources import Source
-from jaxgan.evaluation.evaluator import Evaluation, by_classifier
+from jaxgan.evaluation import Evaluation, by_classifier
+from jaxgan.metrics import Metric
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.features.extractor import Extractor, Features
-from jaxgan.metrics.metric import Metric
 from jaxgan.metrics.modes import class_modes
 from jaxgan.networks import dcgan_discriminator, dcgan_generator
-from jaxgan.training.experiment import Experiment
 
 TRIPLES = 128_000
 SAMPLES = 26_000

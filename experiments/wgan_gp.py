@@ -6,13 +6,15 @@ of the first order, as in the paper, which has ResNets where this has DCGAN's la
 
 Paper: Gulrajani et al. 2017, arXiv:1704.00028 (algorithm 1)
 
-Command: jaxgan train experiments/wgan_gp.py
-    or, for clothes: jaxgan train experiments/wgan_gp.py --data fashion_mnist
+Command: jaxgan train wgan_gp
+    or, for clothes: jaxgan train wgan_gp --data fashion_mnist
 
 Cost: 12 minutes on one CPU core, at 196 images/s of the generator's batches
 
-Expect: of 64 samples some 50 are clear digits, by eye, or clothes. In features of a
-    classifier, means and standard errors of seeds 0, 1, 2 (docs/scores.md has each):
+Expect: of 64 samples some 50 are clear digits, by eye, or clothes; Fréchet distance
+    1.88 ± 0.06 (digits) and 2.87 ± 0.01 (clothes) in features of a classifier.
+
+    Means and standard errors of seeds 0, 1, 2 (docs/scores.md has each):
 
                     digits             other reals   clothes            other reals
         Fréchet     1.88 ± 0.06        0.04          2.87 ± 0.01        0.06
@@ -31,6 +33,7 @@ import optax
 
 from jaxgan import (
     Batch,
+    Experiment,
     alternating,
     chain,
     data,
@@ -42,9 +45,8 @@ from jaxgan import (
     wasserstein,
 )
 from jaxgan.data.sources import Source
-from jaxgan.evaluation.evaluator import by_classifier
+from jaxgan.evaluation import by_classifier
 from jaxgan.networks import dcgan_discriminator, dcgan_generator
-from jaxgan.training.experiment import Experiment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,14 +71,14 @@ def experiment(config: Config) -> Experiment:
     """Networks, game, dynamics and data."""
 
     @cache
-    def framed(split: str) -> data.Dataset:
+    def padded(split: str) -> data.Dataset:
         wanted = {"condition": ("label",), "data_dir": config.data_dir}
         return data.in_memory(data.pad_to(data.tfds(config.data, split, **wanted), 32))
 
     order = ("discriminator",) * config.critic_moves + ("generator",)
 
     def source() -> Source:
-        images = Batch(framed("train").arrays.real)
+        images = Batch(padded("train").arrays.real)
         return shuffled(images, config.batch_size, len(order))
 
     shape = (32, 32, 1)
@@ -103,5 +105,5 @@ def experiment(config: Config) -> Experiment:
         source=source,
         steps=config.steps,
         seed=config.seed,
-        evaluation=by_classifier(f"{config.data} framed to 32 pixels", framed),
+        evaluation=by_classifier(f"{config.data} framed to 32 pixels", padded),
     )

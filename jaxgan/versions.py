@@ -4,8 +4,15 @@ import importlib.metadata
 import platform
 
 PACKAGES = (
-    *("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint"),
-    *("numpy", "scipy", "pillow"),
+    "jaxgan",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "numpy",
+    "scipy",
+    "pillow",
 )
 
 

@@ -39,6 +39,7 @@ def unread(*args, **kwargs):
 
 def tiered(values, first):
     """Parameters of a test: `first` in the first tier, the others in the second."""
+    assert {*first} <= {*values}, {*first} - {*values}
     slow = pytest.mark.slow
     return [v if v in first else pytest.param(v, marks=slow) for v in values]
 
@@ -160,7 +161,7 @@ def random(seed, *shape, scale=1.0):
 
 
 def play(loss, record, key=None, state=None):
-    """What everyone pays, `{player: {part: scalar}}`."""
+    """What everyone pays, `{player: {term: scalar}}`."""
     key = jax.random.key(0) if key is None else key
     return loss.evaluate(record, loss.init({}) if state is None else state, key)[0]
 

@@ -240,17 +240,13 @@ def test_an_output_is_scored_against_the_truth_of_its_row(trained):
     assert score.protocol.output == "reconstructions"
 
 
-def test_metrics_that_need_what_is_not_there_are_refused(trained, capsys):
-    directory = trained("vae_gan")
-    options = (
-        "--extractor",
-        "pixels",
-        "--metrics",
-        "conditional_accuracy",
-        "--against",
-        "./x",
-    )
-    assert run("evaluate", directory, *options) == 2
+def test_metrics_that_need_what_is_not_there_are_refused(trained, capsys, tmp_path):
+    Image.new("L", (SIDE, SIDE)).save(tmp_path / "one.png")
+    options = ("--extractor", "pixels", "--against", f"{tmp_path}/", "--metrics")
+    for metric in ("conditional_accuracy", "intra_class_frechet"):
+        capsys.readouterr()
+        assert run("evaluate", trained("vae_gan"), *options, metric) == 2
+        assert f"{metric} needs a label in each example" in capsys.readouterr().err
 
 
 # Runs

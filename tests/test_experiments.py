@@ -48,7 +48,7 @@ def test_the_docstring_says_paper_command_cost_and_what_to_expect(path):
     doc = load_file(path).doc
     for heading in ("Paper:", "Command:", "Cost:", "Expect:"):
         assert f"\n{heading} " in doc
-    assert f"jaxgan train experiments/{path.name}" in doc
+    assert f"jaxgan train {path.stem}" in doc
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)

@@ -14,7 +14,7 @@ from jaxgan.evaluation.evaluator import OF_SAMPLES
 from jaxgan.metrics.protocol import Measurement, Protocol, check_alike, read_scores
 from jaxgan.reporting.figures import check_picture, curves
 from jaxgan.reporting.tables import mean_and_error, with_error
-from jaxgan.training.run import EVALUATIONS, SCORES, Kind, experiment_identity
+from jaxgan.training.run import EVALUATIONS, SCORES, ExperimentId, experiment_identity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Compared(NamedTuple):
     """A run and the scores that are compared."""
 
     directory: Path
-    kind: Kind
+    kind: ExperimentId
     seed: str
     scores: dict[int, dict[str, Measurement]]  # by step and name
 
@@ -130,7 +130,7 @@ def score_table(compared: Sequence[Compared]) -> str:
         + [with_error(each.last[name].value, each.last[name].error) for name in names]
         for each in compared
     ]
-    groups: dict[tuple[Kind, int], dict[str, dict[str, Measurement]]] = {}
+    groups: dict[tuple[ExperimentId, int], dict[str, dict[str, Measurement]]] = {}
     for each in compared:
         groups.setdefault((each.kind, each.step), {})[each.seed] = each.last
     for (kind, step), by_seed in groups.items():

@@ -128,15 +128,18 @@ def open_data(options: Data) -> Dataset:
         InputError: as the function that makes it.
     """
     path = Path(options.spec)
-    fit = Resize(
-        64 if options.size is None else options.size,
-        *(options.shape, options.filter),
-        *(options.channels, options.background),
+    resize = Resize(
+        size=64 if options.size is None else options.size,
+        shape=options.shape,
+        filter=options.filter,
+        channels=options.channels,
+        background=options.background,
     )
     if path.is_dir():
         _check_apply(options, FOLDER)
         return folder(
-            *(path, fit),
+            path,
+            resize,
             labels=_labeling(options),
             on_error=options.on_error,
             cache=options.cache,
@@ -157,7 +160,7 @@ def open_data(options: Data) -> Dataset:
         real=options.real or "image",
         condition=options.condition or (("label",) if "label" in there else ()),
         data_dir=options.data_dir,
-        resize=None if options.size is None else fit,
+        resize=None if options.size is None else resize,
     )
 
 
@@ -224,7 +227,7 @@ def _labeling(options: Data) -> Labeling | None:
     if not any(columns[1:]):
         raise InputError("--table: name one of its columns by --label or --caption.")
     return by_table(
-        *(options.table, options.label, options.caption), options.file or "file"
+        options.table, options.label, options.caption, options.file or "file"
     )
 
 

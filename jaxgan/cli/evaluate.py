@@ -108,7 +108,11 @@ class Evaluate(InceptionOptions):
         if against.real is not None:
             check_features(metrics, against.real.features, wanted.samples)
         scores = evaluate(
-            *(wanted, against, experiment.game, make, variables),
+            wanted,
+            against,
+            experiment.game,
+            make,
+            variables,
             step=step,
             seed=self.seed,
         )

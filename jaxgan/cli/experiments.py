@@ -10,7 +10,7 @@ from jaxgan.training.packaged import packaged_experiments, summarize_experiment
 class Experiments:
     """List the experiments that come with jaxgan: paper, cost, expected numbers.
 
-    Example: jaxgan train digits
+    Example: jaxgan experiments
     """
 
     def execute(self) -> None:

@@ -20,7 +20,7 @@ class New:
     file: Positional[Path]
     """The file to be made."""
 
-    like: str = "digits"
+    like: str
     """The packaged experiment, by name; `jaxgan experiments` lists them."""
 
     def execute(self) -> None:
@@ -29,9 +29,12 @@ class New:
         if not source.is_file():
             raise InputError(f"--like: {self.like} is not an experiment's file.")
         if self.file.suffix != ".py":
-            raise InputError(f"file: {self.file} must be a Python file, ending in .py.")
+            raise InputError(f"file: {self.file} must end in .py.")
         if self.file.exists():
             raise InputError(f"file: {self.file} exists already; choose another name.")
         self.file.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, self.file)
-        print(f"{self.file} is a copy of {self.like}; `jaxgan train {self.file}`")
+        print(
+            f"{self.file} is a copy of {self.like}; train it with: "
+            f"jaxgan train {self.file}"
+        )

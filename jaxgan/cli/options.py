@@ -31,9 +31,10 @@ def with_config(command: type, arguments: Sequence[str]) -> Any:
     named = [word for word in arguments[1:] if word.endswith(".py")]
     first = [word for word in arguments[1:2] if not word.startswith("-")]
     path = Path((named or first or ["."])[0])
+    path = find_experiment(path)
     if path.is_dir():
         return command
-    file = load_file(find_experiment(path))
+    file = load_file(path)
     own = {field.name for field in dataclasses.fields(command)}
     taken = sorted(own & {field.name for field in dataclasses.fields(file.config)})
     if taken:

@@ -29,7 +29,7 @@ class Sweep:
     """
 
     experiment: Positional[Path]
-    """An experiment's Python file."""
+    """An experiment's Python file, or the name of a packaged one."""
 
     seeds: int = 4
     """How many, from the Config's seed on."""

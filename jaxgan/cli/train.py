@@ -96,13 +96,16 @@ class Train:
                 f"with {now} it will not resume bit-exactly."
             )
         begun, last = [0, *steps(run.checkpoints)][-1], run.experiment.steps
-        if begun == last:
+        logged = any(row["step"] == last for row in read_rows(run.metrics))
+        if begun == last and logged:
             print(f"{run.directory} is already finished, with {last:,} steps")
-        elif begun:
-            print(f"resuming {run.directory} from step {begun:,}")
-        with delete_on_rejection(run) if fresh else nullcontext():
-            train(run, schedule, devices, self.tensorboard)
-        print(f"finished: {run.samples / 'strip.png'} shows samples over the steps.")
+        else:
+            if begun:
+                print(f"resuming {run.directory} from step {begun:,}")
+            with delete_on_rejection(run) if fresh else nullcontext():
+                train(run, schedule, devices, self.tensorboard)
+            strip = run.samples / "strip.png"
+            print(f"finished: {strip} shows samples over the steps.")
         for line in _last_numbers(run):
             print(line)
 

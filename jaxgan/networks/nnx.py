@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxgan.errors import InputError
 from jaxgan.types import Network, Tree, Variables
 
 
@@ -28,6 +29,9 @@ def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
     Args:
         make: `(rngs) -> module`; the module takes the network's inputs.
 
+    Raises:
+        InputError: if `make` is a module, not a function that builds one.
+
         >>> import jax
         >>> from flax import nnx
         >>> from jaxgan import from_nnx
@@ -37,6 +41,11 @@ def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
         >>> output.shape
         (4, 3)
     """
+    if isinstance(make, nnx.Module):
+        raise InputError(
+            "from_nnx: make must be a function of rngs, such as lambda rngs: "
+            f"{type(make).__name__}(rngs=rngs), got a module."
+        )
     structure, params_shape, streams, stats_shape = _split(
         nnx.eval_shape(lambda: make(nnx.Rngs(0)))
     )

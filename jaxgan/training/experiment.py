@@ -34,7 +34,7 @@ from jaxgan.sampling.outputs import (
     output_name,
     output_shapes,
 )
-from jaxgan.training.local_modules import make_importable
+from jaxgan.training.local_modules import make_importable, module_folder
 from jaxgan.training.run_data import RunData
 from jaxgan.types import Algorithm, Batch, Game, NetworkName, Tree, Variables
 
@@ -62,24 +62,25 @@ class Experiment(NamedTuple):
     The data are behind functions, and opened when they are used: a trained run is
     sampled and evaluated without them.
 
-    game:     who plays.
+    game:     the game.
     dynamics: `(game, example) -> algorithm`, for batches shaped like `example`; it
               takes the game, since training on several devices builds the algorithm on
               a game whose latents are split.
     source:   `() -> source`, which is `(seed, step) -> batches`.
-    steps:    how many.
+    steps:    number of iterations.
     seed:     of everything random: weights, data order, latents, noise.
     examples: `() -> data set` that is held out and shaped like the source's batches, of
               which outputs are made; None for games that read no examples.
     inputs:   what `jaxgan sample` can be given in their place, by name.
     plot:     `(made, batch, columns) -> picture` of an output and the examples that it
-              was made of, row by row; `columns` is a wish, or None.
+              was made of, row by row; `columns` is the preferred number of grid
+              columns, None for a square grid.
     summarize: `(made, batch) -> {name: number}` of the game's first output, whenever
               pictures are made.
-    rank:     `(summary) -> number`, the least for the best of several runs; without
+    rank:     `(summary) -> number`, lowest for the best of several runs; without
               it a sweep goes by the first score and, without scores, keeps none.
     evaluation: what an output is scored against, at intervals and at the end of a
-              sweep, each score with its protocol; None for nothing.
+              sweep, each score with its protocol; None if outputs are not scored.
     samples:  how many rows `summarize` is given.
     shown:    how many of them `plot` is given.
     """
@@ -130,7 +131,7 @@ def load_file(path: Path) -> ExperimentFile:
 
 
 TAKEN = {"run", "output", "count", "seed", "best", "out", "help"}
-"""Options of `jaxgan sample`, which no input may be called like."""
+"""Reserved option names of `jaxgan sample`; no input may have one."""
 
 
 def build(file: ExperimentFile, config: Any) -> Experiment:
@@ -273,7 +274,7 @@ def _run(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     loader = spec.loader
-    make_importable(path.parent)
+    make_importable(module_folder(path))
     _or_refused(path, lambda: loader.exec_module(module))
     return module
 

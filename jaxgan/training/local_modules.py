@@ -1,7 +1,7 @@
 """Import the modules beside an experiment's file, and copy them into its runs.
 
 An experiment may import modules that lie beside it, as a script may. A run keeps a copy
-of each, so that it needs nothing else.
+of each in RUN/modules, so that it needs nothing else.
 """
 
 import shutil
@@ -9,6 +9,16 @@ import sys
 from pathlib import Path
 
 from jaxgan.errors import InputError
+
+MODULES = "modules"
+"""The directory of a run that holds them."""
+
+
+def module_folder(file: Path) -> Path:
+    """Return the folder of the modules that an experiment's file may import."""
+    kept = file.parent / MODULES
+    is_run = (file.parent / "run.json").exists()
+    return kept if is_run and kept.is_dir() else file.parent
 
 
 def make_importable(folder: Path) -> None:
@@ -53,7 +63,7 @@ def copy_modules(folder: Path, run: Path) -> None:
         InputError: if one cannot be copied.
     """
     for name, relative in local_modules(folder).items():
-        target = run / relative
+        target = run / MODULES / relative
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / relative, target)
@@ -67,7 +77,7 @@ def copy_modules(folder: Path, run: Path) -> None:
 def changed_module(folder: Path, run: Path) -> Path | None:
     """Find a module whose copy in a run differs; None if all are the same."""
     for relative in local_modules(folder).values():
-        kept, now = run / relative, folder / relative
+        kept, now = run / MODULES / relative, folder / relative
         if not kept.exists() or kept.read_bytes() != now.read_bytes():
             return now
     return None

@@ -32,7 +32,8 @@ def find_experiment(name: Path) -> Path:
     Raises:
         InputError: if it is neither; the nearest names are offered.
     """
-    if name.exists() or name.suffix or len(name.parts) != 1:
+    is_run = (name / "run.json").exists()
+    if name.is_file() or is_run or name.suffix or len(name.parts) != 1:
         return name
     found = packaged_experiments()
     if name.name in found:

@@ -1,11 +1,12 @@
 """Create, open and lock run directories, which hold all that belongs to a run.
 
-experiment.py   the experiment file as it was, and beside it the modules it imports
+experiment.py   the experiment file as it was
+modules/        the modules beside it that it imports
 run.json        its name, the full configuration, the versions it ran on
-data/           what it keeps of its data, so that it is enough by itself
-metrics.jsonl   a line each so many steps
-scores.jsonl    what it scored while it trained, each score with its protocol
-evaluations.jsonl   what it scored when `jaxgan evaluate` was asked
+data/           shapes and examples of its data, which make it self-contained
+metrics.jsonl   the log: one line every --log-every steps
+scores.jsonl    scores during training, each with its protocol
+evaluations.jsonl   scores of `jaxgan evaluate`
 checkpoints/    the latest few
 best/           the checkpoint of the best score, where the experiment evaluates
 frozen/         the networks that nobody trains, once for all checkpoints
@@ -32,7 +33,7 @@ from jaxgan.training.experiment import (
     load_file,
     open_data,
 )
-from jaxgan.training.local_modules import changed_module, copy_modules
+from jaxgan.training.local_modules import MODULES, changed_module, copy_modules
 from jaxgan.training.run_data import RunData, read_run_data, write_run_data
 from jaxgan.versions import versions
 
@@ -171,15 +172,15 @@ def locked(run: Run) -> Iterator[None]:
         raise RunError(f"another process is training in {run.directory}.") from error
 
 
-class Kind(NamedTuple):
+class ExperimentId(NamedTuple):
     """The experiment and configuration that runs of several seeds share."""
 
     name: str  # of the experiment
-    code: bytes  # of its file
+    code: bytes  # of its file and modules
     config: str  # but for the seed
 
 
-def experiment_identity(directory: Path) -> tuple[Kind, str]:
+def experiment_identity(directory: Path) -> tuple[ExperimentId, str]:
     """Read a run's experiment, configuration and seed from disk.
 
     Raises:
@@ -187,8 +188,10 @@ def experiment_identity(directory: Path) -> tuple[Kind, str]:
     """
     about = _read_about(directory)
     seed = str(about.config.pop("seed", directory))
-    code = (directory / "experiment.py").read_bytes()
-    return Kind(about.name, code, str(about.config)), seed
+    modules = sorted((directory / MODULES).rglob("*.py"))
+    files = [directory / "experiment.py", *modules]
+    code = b"".join(path.read_bytes() for path in files)
+    return ExperimentId(about.name, code, str(about.config)), seed
 
 
 def changed_versions(directory: Path) -> dict[str, tuple[str, str]]:

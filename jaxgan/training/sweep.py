@@ -271,7 +271,11 @@ def _score(against: Reference, state: State, members: Sequence[SweepMember]) -> 
             assert evaluation is not None  # as the first member's
             make = each.showing.makers[output_name(game, evaluation.output)]
             scores = evaluate(
-                *(evaluation, against, game, make, best_variables(own)),
+                evaluation,
+                against,
+                game,
+                make,
+                best_variables(own),
                 step=int(own.step),
                 seed=each.seed,
             )

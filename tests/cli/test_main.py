@@ -185,7 +185,13 @@ def test_a_config_field_that_train_already_has_is_refused(tmp_path, capsys):
     assert "may not have fields named ['keep']" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "interpolate", "list"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("train", "sweep", "sample", "interpolate", "evaluate", "evaluate-folders"),
+        *("compare", "list", "data", "experiments", "new"),
+    ],
+)
 def test_each_help_is_a_page(command, capsys):
     assert run(command, "--help") == 0
     page = capsys.readouterr().out

@@ -31,16 +31,17 @@ def test_every_experiment_is_listed_with_paper_cost_and_numbers(capsys):
         about = summarize_experiment(path)
         assert f"{name}: {about.title}" in said
         assert about.paper and about.cost and about.expect, name
+        assert not about.expect.endswith(":"), name
 
 
 def test_new_copies_and_never_overwrites(tmp_path, capsys):
     mine = tmp_path / "mine.py"
     assert run("new", mine, "--like", "grid") == 0
     assert mine.read_text() == packaged_experiments()["grid"].read_text()
-    assert run("new", mine) == 2
+    assert run("new", mine, "--like", "ring") == 2
     assert "exists already" in capsys.readouterr().err
-    assert run("new", tmp_path / "mine.txt") == 2
-    assert "must be a Python file" in capsys.readouterr().err
+    assert run("new", tmp_path / "mine.txt", "--like", "ring") == 2
+    assert "must end in .py" in capsys.readouterr().err
 
 
 def test_a_dry_run_says_what_would_be_trained_and_leaves_nothing(

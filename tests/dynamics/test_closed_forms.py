@@ -224,7 +224,7 @@ OF_FIELDS = {
 }
 
 
-@pytest.mark.parametrize("name", tiered(OF_FIELDS, ["simultaneous", "extragradient"]))
+@pytest.mark.parametrize("name", OF_FIELDS)
 def test_three_players_have_the_jacobian_of_their_blocks(name):
     blocks = {
         ("a", "a"): [[2.0, 0.5], [0.5, 1.0]],

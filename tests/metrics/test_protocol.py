@@ -16,7 +16,7 @@ from jaxgan.metrics.protocol import (
 )
 
 PROTOCOL = Protocol(
-    metric="frechet (ddof 1)",
+    metric="frechet",
     extractor="pixels",
     weights="",
     resizer="none",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxgan import from_nnx
+from jaxgan import InputError, from_nnx
 from tests.builders import assert_close, bits, random
 
 X = random(0, 6, 3)
@@ -110,3 +110,10 @@ def test_a_module_without_a_train_argument_is_evaluated_in_eval_mode():
     assert stats is variables.stats
     trained, _ = network.apply(variables, x, key=key, train=True)
     assert 0 < (np.asarray(trained) == 0).mean() < 1
+
+
+def test_a_module_in_place_of_a_function_is_refused():
+    with pytest.raises(
+        InputError, match=r"lambda rngs: Linear\(rngs=rngs\), got a mod"
+    ):
+        from_nnx(nnx.Linear(2, 3, rngs=nnx.Rngs(0)))

@@ -45,6 +45,8 @@ def test_samples_are_the_generators_in_evaluation_mode(count):
     expected, _ = network.apply(variables, latents, train=False)
     assert images.shape == (count, 2)
     assert_close(images, expected, rtol=1e-5)
+    single = maker(game)({"generator": variables}, latents[-1:], NOTHING)
+    assert_close(single, images[-1:], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

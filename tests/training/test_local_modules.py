@@ -14,12 +14,12 @@ from tests.command_line import run
 from tests.runs import PLANE
 
 
-def experiment_with_modules(folder, number=3):
+def experiment_with_modules(folder, number=3, name="beside"):
     """The plane's experiment, whose steps are a number in a module of a package."""
     (folder / "mine").mkdir(parents=True)
     (folder / "mine" / "__init__.py").write_text("")
     (folder / "mine" / "numbers_here.py").write_text(f"STEPS = {number}\n")
-    (folder / "beside.py").write_text(
+    (folder / f"{name}.py").write_text(
         "from mine.numbers_here import STEPS\n\ndef steps():\n    return STEPS\n"
     )
     text = PLANE.read_text(encoding="utf-8")
@@ -27,7 +27,9 @@ def experiment_with_modules(folder, number=3):
     text = text.replace("steps=config.steps", "steps=beside.steps()")
     path = folder / "several.py"
     path.write_text(
-        text.replace("import dataclasses", "import dataclasses\nimport beside")
+        text.replace(
+            "import dataclasses", f"import dataclasses\nimport {name} as beside"
+        )
     )
     return path
 
@@ -45,7 +47,16 @@ def test_modules_beside_an_experiment_are_imported_and_kept(tmp_path):
     shutil.rmtree(path.parent)
     again = load_run(tmp_path / "run")
     assert again.experiment.steps == 3
-    assert Path(sys.modules["beside"].__file__).parent == tmp_path / "run"
+    assert Path(sys.modules["beside"].__file__).parent == tmp_path / "run" / "modules"
+
+
+def test_a_module_may_be_named_as_a_runs_own_file(tmp_path):
+    path = experiment_with_modules(tmp_path / "here", name="experiment")
+    created(path, tmp_path / "run")
+    again = load_run(tmp_path / "run")
+    assert again.experiment.steps == 3
+    kept = tmp_path / "run" / "experiment.py"
+    assert kept.read_text() == path.read_text()
 
 
 def test_modules_of_one_name_in_two_folders_do_not_mix(tmp_path):

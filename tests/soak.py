@@ -58,11 +58,17 @@ class Counts:
 
 
 def kills(count: int, seed: int, place: Path) -> None:
-    """A run that is killed at any moment resumes to the same bits."""
+    """A run that is killed at any moment resumes to the same bits.
+
+    Every second kill comes after a new checkpoint, the others at any moment at all.
+    """
     whole, seconds = _whole(place)
     rng = np.random.default_rng(seed)
     for number in tqdm(range(count), "kills"):
+        before = _reached(place / "killed")
         process = _training(place / "killed")
+        if number % 2 and before < STEPS - OFTEN.save_every:
+            wait_until(lambda b=before: _reached(place / "killed") > b, process)
         try:
             said = process.communicate(timeout=rng.uniform(0, seconds))[1]
             assert process.returncode == 0, said

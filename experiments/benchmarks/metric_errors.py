@@ -1,4 +1,4 @@
-"""How far the standard errors of metrics can be trusted.
+"""Compare the standard errors of metrics with the spread of repeated samples.
 
 Every metric measures many pairs of samples of two known distributions. Its values then
 have a standard deviation, which is the true error of one of them, and its errors a root
@@ -96,7 +96,7 @@ PAIRS: dict[str, Callable[[Generator], Pair]] = {
 
 
 def measure(pair: Pair, seed: int) -> dict[str, Estimate]:
-    """What several metrics say, by name."""
+    """Compute several metrics, by name."""
     real, fake = pair
     frechet = frechet_distance(real, fake)
     chances = softmax(fake, axis=1)

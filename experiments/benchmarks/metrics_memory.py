@@ -37,7 +37,7 @@ def main(n: int = 50_000, d: int = 2048) -> None:
 
 
 def told(name: str, seconds: float) -> None:
-    """How long it took, and the peak of this process so far."""
+    """Format the time that it took and the peak memory of this process."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"    {name:12} {seconds:8.1f} s   peak {peak:.2f} GiB", flush=True)
 

@@ -1,4 +1,4 @@
-"""What each penalty costs: FLOPs and time of the compiled step, over the plain step's.
+"""Measure each penalty's cost: FLOPs and time of the step, over the plain step's.
 
 The alternating step of a DCGAN, one move each, at 32×32×3 pixels, 32 channels and batch
 64 without BatchNorm in the discriminator, with the non-saturating loss alone and with

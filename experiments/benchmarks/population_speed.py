@@ -1,4 +1,4 @@
-"""What a member's step costs: in a population, one after the other, in processes.
+"""Time a member's step: in a population, one after the other, in processes.
 
 Ring GANs (two hidden layers of 128, batches of 512, non-saturating with R1) in
 populations of 1, 8 and 64, and a small DCGAN (8×8 images, 8 channels, batches of 32) in

@@ -1,4 +1,4 @@
-"""Which loss, which penalty, which dynamics: the ring GAN under each of them.
+"""Train the ring GAN under each loss, penalty and dynamics.
 
 Every row is one setting of the ring experiment, all else equal: networks of two hidden
 layers of 128, batches of 128, Adam with β1 = 0.5 (and ε_root = 1e-8, which unrolling
@@ -221,7 +221,7 @@ def main(
         for done in as_completed(waiting):
             print(line(waiting[done], done.result()), flush=True)
     lines = [line(row, kept(row, seeds, steps, runs)) for row in ROWS]
-    heading = "# The ring under every loss, penalty and dynamics"
+    heading = "# Ring benchmark: every loss, penalty and dynamics"
     text = [
         heading,
         "",

@@ -69,7 +69,7 @@ class Variant:
         return self.g(torch.randn(BATCH, LATENT, device=DEVICE))
 
     def d_loss(self) -> torch.Tensor:
-        """What the discriminator pays."""
+        """Compute the discriminator's loss."""
         with torch.no_grad():
             fake = self.fake()
         real_logits, fake_logits = self.d(self.real), self.d(fake)

@@ -1,4 +1,4 @@
-"""What each loss measures: its value when the discriminator is free at every point.
+"""Compare each game, its discriminator free at every point, with its divergence.
 
 The losses themselves are evaluated, on two Gaussians in one dimension and a grid on
 which the discriminator has one logit a point. At its optimum, `minimax` is worth
@@ -57,7 +57,7 @@ def pair_of(points: np.ndarray, real: Density, fake: Density) -> Pair:
 
 
 def payment(loss: Loss, record: Round) -> Array:
-    """What the discriminator pays in all."""
+    """Compute the discriminator's total loss."""
     paid, _ = loss.evaluate(record, loss.init({}), jax.random.key(0))
     return jnp.stack(list(paid["discriminator"].values())).sum()
 

@@ -1,4 +1,4 @@
-"""Where every dynamics goes, on three games: bilinear, Dirac-GAN, a mixture.
+"""Compare all dynamics on three games: bilinear, Dirac-GAN, a mixture.
 
 - min max xy, whose only equilibrium is the origin, and around which it only rotates;
   steps of 0.3. The spectral radius of the step at the origin is printed beside the

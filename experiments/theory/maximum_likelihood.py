@@ -137,7 +137,7 @@ SEEDS = 5
 
 
 def model(means: Sequence[float], sigma: float = 1.0) -> Mixture:
-    """Where a model starts: equal weights and equal sigmas."""
+    """Make the first model: equal weights and equal sigmas."""
     k = len(means)
     return Mixture(np.zeros(k), np.asarray(means, float), np.full(k, np.log(sigma)))
 

@@ -31,13 +31,13 @@ class Compare:
     """Run directories."""
 
     metrics: tuple[str, ...] = ()
-    """Names of scores; by default all but the shares of classes."""
+    """Scores to compare; by default all but the shares of classes."""
 
     evaluations: bool = False
-    """Those that `jaxgan evaluate` took last, instead of those taken in training."""
+    """Compare the last scores of `jaxgan evaluate` instead of those of training."""
 
     out: Path = RUNS / "compare.png"
-    """The curves."""
+    """File of the curves."""
 
     def execute(self) -> None:
         """Print the table, and write the curves."""

@@ -52,52 +52,52 @@ class Data:
     """A folder of images, a .npy or .npz file, or the name of a TFDS data set."""
 
     split: str = "train"
-    """Of a TFDS set."""
+    """Split of a TFDS set."""
 
     data_dir: Path | None = None
-    """Where TFDS sets are prepared; $TFDS_DATA_DIR or ~/tensorflow_datasets."""
+    """Directory of prepared TFDS sets; $TFDS_DATA_DIR or ~/tensorflow_datasets."""
 
     real: str | None = None
-    """The feature or array that is the example; `image` of a TFDS set."""
+    """Feature or array that holds the examples; `image` of a TFDS set."""
 
     condition: tuple[str, ...] = ()
-    """Features or arrays that go with it; `label` of a TFDS set that has one."""
+    """Features or arrays of conditions; `label` of a TFDS set that has one."""
 
     size: int | None = None
-    """Fit images to squares of so many pixels; 64 for a folder."""
+    """Side in pixels of the squares that images are resized to; 64 for a folder."""
 
     shape: Shape = "crop"
-    """What does not fit a square is cut off, padded or stretched."""
+    """Crop, pad or stretch images that are not square."""
 
     filter: Filter = "lanczos"
-    """Of the resizing."""
+    """Resizing filter."""
 
     channels: int | None = None
-    """1 for gray, 3 for RGB; as the images are by default."""
+    """Number of channels: 1 for gray, 3 for RGB; by default as the images are."""
 
     background: str = "white"
-    """Of transparent images and of padding."""
+    """Color behind transparent images and of padding."""
 
     by_folder: bool = False
-    """The sub-folders are classes."""
+    """Take the sub-folders for classes."""
 
     table: Path | None = None
-    """A .csv, .tsv or .jsonl file with a row for each image of a folder."""
+    """Table with a row for each image of a folder: a .csv, .tsv or .jsonl file."""
 
     file: str | None = None
-    """The table's column of the files' names; `file` by default."""
+    """Column of the table with file names; `file` by default."""
 
     label: str | None = None
-    """The table's column of classes."""
+    """Column of the table with classes."""
 
     caption: str | None = None
-    """The table's column of captions."""
+    """Column of the table with captions."""
 
     on_error: OnError = "raise"
-    """What to do about images of a folder that cannot be read: stop, or skip them."""
+    """Stop at images of a folder that cannot be read, or skip them."""
 
     cache: Path | None = None
-    """Where the decoded images of a folder are kept."""
+    """Directory for the decoded images of a folder."""
 
     out: Path | None = None
     """The contact sheet; runs/NAME-data.png by default."""

@@ -55,28 +55,29 @@ class Evaluate(InceptionOptions):
     """A run directory."""
 
     metrics: tuple[str, ...] = ()
-    """Which: by default the experiment's; frechet, frechet_infinity, kid, precision,
-    recall, density, coverage, sliced_wasserstein, authenticity, inception_score,
-    class_shares, conditional_accuracy, intra_class_frechet, or the experiment's own.
-    Authenticity is beside the reference: say --against train."""
+    """Metrics to compute, by default the experiment's: frechet, frechet_infinity, kid,
+    precision, recall, density, coverage, sliced_wasserstein, authenticity,
+    inception_score, class_shares, conditional_accuracy, intra_class_frechet, or others
+    that the experiment declares.
+    Authenticity needs the training set as reference: --against train."""
 
     output: str | None = None
-    """Which of the game's outputs; the evaluation's by default."""
+    """Output of the game; the evaluation's by default."""
 
     samples: int | None = None
-    """How many fakes; the experiment's by default, else 10,000."""
+    """Number of fakes; the experiment's by default, else 10,000."""
 
     against: str | None = None
-    """A split of the experiment's data; or a folder, with a / in it, as in ./photos."""
+    """Reference: a split of the experiment's data, or a folder, named with a /."""
 
     extractor: ExtractorName = "own"
-    """Of the features: the experiment's, Inception-v3, or the pixels themselves."""
+    """Feature extractor: the experiment's, Inception-v3, or the pixels themselves."""
 
     seed: int = 0
-    """Of the latents and of the choice of examples."""
+    """Random seed of the latents and of the choice of examples."""
 
     best: bool = False
-    """Take the checkpoint of the best score instead of the latest."""
+    """Use the checkpoint with the best score instead of the latest."""
 
     def execute(self) -> None:
         """Print the scores, and keep them in the run."""

@@ -41,22 +41,22 @@ class EvaluateFolders(InceptionOptions):
     """The folder of images to be scored."""
 
     metrics: tuple[str, ...] = ()
-    """Which: frechet, frechet_infinity, kid, precision, recall, density, coverage,
-    sliced_wasserstein, authenticity, inception_score, class_shares; by default the
-    Fréchet distance, KID, precision, recall, density and coverage and, with Inception,
-    its score."""
+    """Metrics to compute: frechet, frechet_infinity, kid, precision, recall, density,
+    coverage, sliced_wasserstein, authenticity, inception_score, class_shares; by
+    default frechet, kid, precision, recall, density, coverage and, with Inception,
+    inception_score."""
 
     extractor: Literal["inception", "pixels"] = "inception"
-    """Of the features: Inception-v3, or the pixels themselves."""
+    """Feature extractor: Inception-v3, or the pixels themselves."""
 
     samples: int | None = None
-    """How many fakes; all by default."""
+    """Number of fakes; all by default."""
 
     seed: int = 0
-    """Of the choice of fakes where not all are taken."""
+    """Random seed of the choice of fakes where not all are taken."""
 
     out: Path = RUNS / EVALUATIONS
-    """Where the scores are kept."""
+    """File that the scores are appended to."""
 
     def execute(self) -> None:
         """Print the scores, and keep them."""

@@ -32,25 +32,25 @@ class Interpolate:
     """A run directory."""
 
     pairs: int = 8
-    """How many pairs, a row each."""
+    """Number of pairs, a row each."""
 
     steps: int = 10
-    """Samples on the way, both ends included."""
+    """Number of samples in a row, both ends included."""
 
     output: str | None = None
-    """Which of the game's outputs; the first by default."""
+    """Output of the game; the first by default."""
 
     along: str | None = None
-    """The leaf of the latents that moves, by name; all by default."""
+    """Name of the leaf of the latents that changes; all by default."""
 
     seed: int = 0
-    """Of the latents."""
+    """Random seed of the latents."""
 
     best: bool = False
-    """Take the checkpoint of the best score instead of the latest."""
+    """Use the checkpoint with the best score instead of the latest."""
 
     out: Path | None = None
-    """Beginning of the two files' names; by default RUN/samples/interpolate, or
+    """Prefix of the two files' paths; by default RUN/samples/interpolate, or
     interpolate-best."""
 
     def execute(self) -> None:

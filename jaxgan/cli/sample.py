@@ -33,20 +33,19 @@ class Sample:
     """A run directory."""
 
     output: str | None = None
-    """Which of the game's outputs: samples, reconstructions, …; the first by
-    default."""
+    """Output of the game: samples, reconstructions, …; the first by default."""
 
     count: int | None = None
-    """How many; by default 64, or as many as there are images given."""
+    """Number of rows; by default 64, or the number of images given."""
 
     seed: int = 0
-    """Of the latents and of the choice of examples."""
+    """Random seed of the latents and of the choice of examples."""
 
     best: bool = False
-    """Take the checkpoint of the best score instead of the latest."""
+    """Use the checkpoint with the best score instead of the latest."""
 
     out: Path | None = None
-    """Name of the two files without ending; by default RUN/samples/sample-SEED, with
+    """Path of the two files without suffix; by default RUN/samples/sample-SEED, with
     the output's name in place of `sample` if one is given, and -best if so."""
 
     def execute(self) -> None:

@@ -24,13 +24,13 @@ class InceptionOptions:
     """Options of Inception: its weights and the resizing of images."""
 
     weights: str | None = None
-    """Inception's: a file or URL; by default the public ones are downloaded once."""
+    """File or URL of Inception's weights; the public ones by default."""
 
     sha256: str | None = None
-    """What the file's SHA-256 must be, or how it must begin."""
+    """SHA-256 of the weights' file, or its beginning."""
 
     resizer: Literal["tf1", "clean"] = "tf1"
-    """Inception's: TensorFlow 1's bilinear, as published, or clean-fid's bicubic."""
+    """Resizing for Inception: TensorFlow 1's bilinear, as published, or clean-fid's."""
 
 
 def check_options(

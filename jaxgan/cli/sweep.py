@@ -32,13 +32,13 @@ class Sweep:
     """An experiment's Python file, or the name of a packaged one."""
 
     seeds: int = 4
-    """How many, from the Config's seed on."""
+    """Number of seeds, from the Config's seed on."""
 
     grid: tuple[str, ...] = ()
     """NAME=VALUE,VALUE,… for each field to sweep; every combination is a member."""
 
     out: Path | None = None
-    """Where it all goes; runs/NAME-sweep by default."""
+    """Directory of the results; runs/NAME-sweep by default."""
 
     log_every: int = 100
     """Steps between lines of the best run's metrics.jsonl."""

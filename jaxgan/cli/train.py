@@ -51,7 +51,7 @@ class Train:
     """An experiment's Python file, the name of a packaged one, or a run directory."""
 
     run: Path | None = None
-    """Where the run goes; runs/NAME by default."""
+    """Run directory; runs/NAME by default."""
 
     log_every: int = 100
     """Steps between lines of metrics.jsonl."""
@@ -66,10 +66,10 @@ class Train:
     """Write the log for TensorBoard too, in RUN/tensorboard."""
 
     keep: int = 3
-    """How many checkpoints to keep, the latest."""
+    """Number of latest checkpoints to keep."""
 
     devices: int | None = None
-    """How many devices share each batch; all by default."""
+    """Number of devices that share each batch; all by default."""
 
     dry_run: bool = False
     """Print config, networks, data and devices, and train nothing."""

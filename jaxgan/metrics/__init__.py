@@ -35,7 +35,7 @@ from jaxgan.metrics.modes import (
 )
 from jaxgan.metrics.ms_ssim_diversity import ms_ssim_diversity
 from jaxgan.metrics.neighbors import neighbors_metric
-from jaxgan.metrics.pairs import restoration, walks
+from jaxgan.metrics.pairs import displacement_metric, restoration_metric
 from jaxgan.metrics.parzen import parzen_log_likelihood
 from jaxgan.metrics.perceptual_path_length import perceptual_path_length
 from jaxgan.metrics.precision_recall import precision_recall
@@ -64,6 +64,7 @@ __all__ = [
     "density_coverage",
     "difference",
     "displacement",
+    "displacement_metric",
     "earth_movers_distance",
     "frechet_distance",
     "frechet_infinity",
@@ -88,12 +89,11 @@ __all__ = [
     "precision_recall",
     "psnr",
     "read_scores",
-    "restoration",
+    "restoration_metric",
     "sliced_wasserstein",
     "sliced_wasserstein_metric",
     "squared_mmd",
     "ssim",
     "trained_classifier",
-    "walks",
     "wasserstein_1d",
 ]

@@ -16,7 +16,7 @@ from jaxgan.metrics.image_similarity import psnr, ssim
 from jaxgan.metrics.metric import Metric
 
 
-def restoration(luma: bool = False, border: int = 0) -> Metric:
+def restoration_metric(luma: bool = False, border: int = 0) -> Metric:
     """Make the metric of PSNR and SSIM against the ground truth, both in uint8.
 
     Args:
@@ -29,13 +29,14 @@ def restoration(luma: bool = False, border: int = 0) -> Metric:
         InputError: if `border` is not an integer of at least 0, or, when the metric is
             computed, if the outputs are not images shaped like the ground truth.
 
-        >>> from jaxgan.metrics.pairs import restoration
-        >>> restoration(luma=True, border=4).protocol
+        >>> from jaxgan.metrics.pairs import restoration_metric
+        >>> restoration_metric(luma=True, border=4).protocol
         'border 4, luma True'
     """
     if isinstance(border, bool) or not isinstance(border, int) or border < 0:
         raise InputError(
-            f"restoration: border must be an integer of at least 0, got {border!r}."
+            "restoration_metric: border must be an integer of at least 0, "
+            f"got {border!r}."
         )
 
     return Metric(
@@ -49,7 +50,7 @@ def restoration(luma: bool = False, border: int = 0) -> Metric:
     )
 
 
-def walks(block: int = 20) -> Metric:
+def displacement_metric(block: int = 20) -> Metric:
     """Make the metric of displacement errors (ADE and FDE) of trajectories, in meters.
 
     Sampled futures have shape (n, k, p, t, 2) and the ground truth (n, p, t, 2). The

@@ -27,7 +27,7 @@ from jaxgan.metrics.inception_score import inception_score_metric
 from jaxgan.metrics.kid import kid_metric
 from jaxgan.metrics.modes import conditional_accuracy_metric
 from jaxgan.metrics.neighbors import neighbors_metric
-from jaxgan.metrics.pairs import restoration
+from jaxgan.metrics.pairs import restoration_metric
 from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting.log import read_rows
 from jaxgan.sampling.outputs import NOTHING, maker
@@ -192,7 +192,7 @@ def test_reals_that_serve_no_metric_are_refused_before_any_fakes_are_made():
 def test_of_some_metrics_the_most_is_the_best():
     first = scores_of(noise())[0]
     more = dataclasses.replace(first, value=first.value + 1)
-    quality = dataclasses.replace(EVALUATION, metrics=(restoration(),))
+    quality = dataclasses.replace(EVALUATION, metrics=(restoration_metric(),))
     check_evaluation(quality)
     assert is_best(quality, [more], [first]) and not is_best(quality, [first], [more])
 
@@ -204,7 +204,10 @@ def test_labels_and_truths_must_be_there():
             conditional_accuracy_metric(),
             "conditional_accuracy needs a label in each example that",
         ),
-        (restoration(), "restoration needs a truth to compare with in each example"),
+        (
+            restoration_metric(),
+            "restoration needs a truth to compare with in each example",
+        ),
     ):
         wrong = dataclasses.replace(EVALUATION, metrics=(frechet_metric(), metric))
         made = file.experiment(file.config())._replace(evaluation=wrong)

@@ -163,10 +163,22 @@ HEADER = """\
 # Losses and penalties
 
 Every loss of jaxgan, with what each player pays, which players it charges, and whether
-it has a state. All of them compose with `chain`, `weighted`, `every`, `focus` and
-`rename`. `python -m tests.losses.catalog > docs/losses.md` writes this page from the
-docstrings, which also describe the arguments, the conventions and how other
+it has a state. `python -m tests.losses.catalog > docs/losses.md` writes this page from
+the docstrings, which also describe the arguments, the conventions and how other
 implementations differ.
+
+## Combining losses
+
+A loss is a sum of named terms. The functions below take a loss and return a loss.
+
+| function | does |
+|---|---|
+| `a + b`, `chain(a, b, …)` | adds losses: the union of their terms |
+| `weighted(loss, by=w)` | multiplies by w ≥ 0, a number or a schedule of the iteration |
+| `every(loss, n=16)` | lazy regularization: evaluates every 16 iterations, times 16; the others cost nothing |
+| `focus(loss, on="forth")` | applies to one field of a bigger record, or through a function of it |
+| `rename(loss, names={…})` | gives players and terms other names |
+| `stateless(function, name="mine")` | makes a loss of `(record, key) -> {player: scalar}` |
 """
 
 

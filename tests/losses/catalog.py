@@ -171,14 +171,15 @@ implementations differ.
 
 A loss is a sum of named terms. The functions below take a loss and return a loss.
 
-| function | does |
-|---|---|
-| `a + b`, `chain(a, b, …)` | adds losses: the union of their terms |
-| `weighted(loss, by=w)` | multiplies by w ≥ 0, a number or a schedule of the iteration |
-| `every(loss, n=16)` | lazy regularization: evaluates every 16 iterations, times 16; the others cost nothing |
-| `focus(loss, on="forth")` | applies to one field of a bigger record, or through a function of it |
-| `rename(loss, names={…})` | gives players and terms other names |
-| `stateless(function, name="mine")` | makes a loss of `(record, key) -> {player: scalar}` |
+- `a + b` or `chain(a, b, …)` adds losses: the union of their terms.
+- `weighted(loss, by=w)` multiplies by w ≥ 0, a number or a schedule of the iteration.
+- `every(loss, n=16)` is lazy regularization: the loss is evaluated every 16 iterations,
+  times 16, and costs nothing in the others.
+- `focus(loss, on="forth")` applies a loss to one field of a bigger record, or to what a
+  function makes of it.
+- `rename(loss, names={…})` gives players and terms other names.
+- `stateless(function, name="mine")` makes a loss of a function
+  `(record, key) -> {player: scalar}`.
 """
 
 

@@ -397,8 +397,11 @@ class Game(Generic[R]):
         return dataclasses.replace(self, **changes)
 
 
-def _count_numbers(variables: Any) -> int:
-    """Count the parameters of a network's variables, or of their shapes."""
+def count_parameters(variables: Any) -> int:
+    """Count the parameters of a network's variables, or of their shapes.
+
+    Leaves that have no shape, as in a state of shardings, count as one number.
+    """
     params = getattr(variables, "params", variables)
     return sum(math.prod(getattr(x, "shape", ())) for x in jax.tree.leaves(params))
 
@@ -420,7 +423,7 @@ class State(NamedTuple):
         """Return the step and the networks' numbers of parameters."""
         if not isinstance(self.variables, dict):  # such as a tree of axes
             return tuple.__repr__(self)
-        sizes = {name: _count_numbers(v) for name, v in self.variables.items()}
+        sizes = {name: count_parameters(v) for name, v in self.variables.items()}
         return f"State(step={self.step}, parameters={sizes})"
 
 

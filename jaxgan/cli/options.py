@@ -30,8 +30,7 @@ def with_config(command: type, arguments: Sequence[str]) -> Any:
         return command
     named = [word for word in arguments[1:] if word.endswith(".py")]
     first = [word for word in arguments[1:2] if not word.startswith("-")]
-    path = Path((named or first or ["."])[0])
-    path = find_experiment(path)
+    path = find_experiment(Path((named or first or ["."])[0]))
     if path.is_dir():
         return command
     file = load_file(path)

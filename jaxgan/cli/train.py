@@ -19,6 +19,7 @@ from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.experiment import Experiment, ExperimentFile, build, open_data
 from jaxgan.training.loop import train
+from jaxgan.training.recorder import is_finished
 from jaxgan.training.run import (
     Run,
     changed_versions,
@@ -28,6 +29,7 @@ from jaxgan.training.run import (
 )
 from jaxgan.training.run_data import RunData
 from jaxgan.training.schedule import Schedule
+from jaxgan.types import count_parameters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,13 +97,12 @@ class Train:
                 f"warning: this run was started with {name} {then}; "
                 f"with {now} it will not resume bit-exactly."
             )
-        begun, last = [0, *steps(run.checkpoints)][-1], run.experiment.steps
-        logged = any(row["step"] == last for row in read_rows(run.metrics))
-        if begun == last and logged:
+        if is_finished(run):
+            last = run.experiment.steps
             print(f"{run.directory} is already finished, with {last:,} steps")
         else:
-            if begun:
-                print(f"resuming {run.directory} from step {begun:,}")
+            if begun := steps(run.checkpoints):
+                print(f"resuming {run.directory} from step {begun[-1]:,}")
             with delete_on_rejection(run) if fresh else nullcontext():
                 train(run, schedule, devices, self.tensorboard)
             strip = run.samples / "strip.png"
@@ -143,8 +144,7 @@ def describe(
         lines.append(f"  {name:24} {value}")
     lines.append("networks")
     for name, variables in sorted((state.variables | state.frozen).items()):
-        count = sum(math.prod(x.shape) for x in jax.tree.leaves(variables.params))
-        lines.append(f"  {name:24} {count:,} parameters")
+        lines.append(f"  {name:24} {count_parameters(variables):,} parameters")
     lines.append(f"data, {len(data.batches)} batches a step")
     for path, leaf in jax.tree_util.tree_leaves_with_path(batch):
         name = jax.tree_util.keystr(path).lstrip(".")

@@ -44,10 +44,12 @@ def local_modules(folder: Path) -> dict[str, Path]:
     folder = folder.resolve()
     found = {}
     for name, module in sorted(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file is None or not Path(file).resolve().is_relative_to(folder):
+        if (name_of_file := getattr(module, "__file__", None)) is None:
             continue
-        relative = Path(file).resolve().relative_to(folder)
+        file = Path(name_of_file).resolve()
+        if not file.is_relative_to(folder):
+            continue
+        relative = file.relative_to(folder)
         parts = relative.with_suffix("").parts
         if parts[-1] == "__init__":
             parts = parts[:-1]

@@ -98,8 +98,9 @@ class Recorder:
                 smoothing=0.05,
             )
         )
-        if begun and self._due(begun).logs and not _is_logged(run, begun):
-            self._report(begun, state, {})  # which failed after the step was made
+        due = self._due(begun)
+        if begun and due.logs and not _is_logged(run, begun):
+            self._report(begun, state, {}, due)  # which failed after the step was made
         return state
 
     def record(self, step: int, state: State, info: Info) -> None:
@@ -119,7 +120,7 @@ class Recorder:
             row = _mean_row(self._unlogged, self._saved)
         if due.logs:
             self._unlogged.clear()
-            self._report(step, state, row)
+            self._report(step, state, row, due)
         if saves:
             save(state, self._saved)
         if stopped is not None and step < self._run.experiment.steps:
@@ -130,13 +131,13 @@ class Recorder:
         """Wait until the last checkpoint is whole."""
         self._saved.wait()
 
-    def _report(self, step: int, state: State, row: Row) -> None:
+    def _report(self, step: int, state: State, row: Row, due: Due) -> None:
         run = self._run
         with self._saved_if_it_fails(state):
-            if self._due(step).plots:
+            if due.plots:
                 row |= show(run.experiment, self._pictures, state, run.samples, step)
                 save_strip(run.samples)
-            if self._score is not None and self._due(step).scores:
+            if self._score is not None and due.scores:
                 row |= self._score(step, state)
         write_row(run.metrics, step, row)
         self._board(step, row)
@@ -159,10 +160,9 @@ class Recorder:
 
     def _is_scored(self) -> bool:
         """Return True if the run is evaluated and not finished."""
-        run, last = self._run, self._run.experiment.steps
-        finished = last in steps(run.checkpoints) and _is_logged(run, last)
-        evaluated = run.experiment.evaluation is not None
-        return evaluated and self._schedule.evaluate_every > 0 and not finished
+        evaluated = self._run.experiment.evaluation is not None
+        wanted = evaluated and self._schedule.evaluate_every > 0
+        return wanted and not is_finished(self._run)
 
     def _interrupted(self, step: int, number: int) -> Interrupted:
         run = self._run
@@ -211,6 +211,12 @@ def _mean_row(infos: Iterable[tuple[int, Info]], saved: Checkpoints) -> Row:
                     )
         rows.append(row)
     return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+
+
+def is_finished(run: Run) -> bool:
+    """Return True if a run's last step is saved and logged."""
+    last = run.experiment.steps
+    return last in steps(run.checkpoints) and _is_logged(run, last)
 
 
 def _is_logged(run: Run, step: int) -> bool:

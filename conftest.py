@@ -50,7 +50,7 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_once(tmp_path_factory):
-    """What takes long to compile is compiled once for all processes of a test run."""
+    """Compile what takes long once for all processes of a test run."""
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     settings = {

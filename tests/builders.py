@@ -1,4 +1,4 @@
-"""What the tests play with: rounds made by hand, and games small enough to compile."""
+"""Rounds made by hand, and games small enough to compile."""
 
 import contextlib
 from typing import Any
@@ -161,7 +161,7 @@ def random(seed, *shape, scale=1.0):
 
 
 def play(loss, record, key=None, state=None):
-    """What everyone pays, `{player: {term: scalar}}`."""
+    """Evaluate a loss: every player's payments, `{player: {term: scalar}}`."""
     key = jax.random.key(0) if key is None else key
     return loss.evaluate(record, loss.init({}) if state is None else state, key)[0]
 

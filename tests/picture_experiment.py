@@ -63,7 +63,7 @@ def experiment(config: Config) -> Experiment:
 
 
 def tiny_evaluation():
-    """Where it is asked for: a run's copy of this file may lie where tests are not."""
+    """Import it late: a run's copy of this file may lie where tests are not."""
     from tests.tiny_evaluation import TINY
 
     return TINY

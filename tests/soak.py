@@ -48,7 +48,7 @@ STEPS = 40
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """How many of each, and the seed of their moments."""
+    """Counts of each kind, and the seed of their moments."""
 
     kills: int = 100  # SIGKILL of a training process, at any moment
     saves: int = 100  # SIGKILL in the middle of a save

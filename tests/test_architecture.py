@@ -1,4 +1,4 @@
-"""Who may import whom, and what an import may cost."""
+"""Imports run one way, and load no heavy library."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""What each loss measures at the optimal discriminator, by experiments/theory."""
+"""The study of losses at their optimal discriminators, in experiments/theory."""
 
 import math
 import runpy

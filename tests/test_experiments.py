@@ -28,7 +28,7 @@ WITH_TFDS = {"mnist", "stacked_mnist", "wgan_gp"}
 
 @pytest.fixture
 def settings(path, tmp_path):
-    """What an experiment's Config must be told besides how small a run is wanted."""
+    """Options that an experiment's Config needs besides those of a small run."""
     if path.stem in WITH_TFDS:
         return {"data_dir": prepare_mnist(tmp_path / "tfds")}
     if path.stem == "folder":

@@ -1,4 +1,4 @@
-"""What a model that is too small learns, by experiments/theory."""
+"""The study of a model that is too small, in experiments/theory."""
 
 import math
 import runpy

@@ -1,4 +1,4 @@
-"""What the README says is what is done."""
+"""The README and the docs agree with the project."""
 
 import re
 import tomllib

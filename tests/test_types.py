@@ -1,4 +1,4 @@
-"""What the types print: short texts, since a notebook prints what a cell returns."""
+"""Types print as short texts, since a notebook prints what a cell returns."""
 
 import jax
 import optax

@@ -235,7 +235,7 @@ class Crowd(nn.Module):
 
 
 class Walkers(nn.Module):
-    """Where each person goes, from latents (b, p, 2)."""
+    """A network that moves each person, from latents (b, p, 2)."""
 
     @nn.compact
     def __call__(self, latent, past, present):

@@ -1,4 +1,4 @@
-"""What one of several processes makes of the sources of `test_shares`.
+"""One of several processes that read the sources of `test_shares`.
 
 python -m tests.data.shares_worker PORT NUMBER PROCESSES OUT
 """

@@ -26,7 +26,7 @@ OWN = ROWS // PROCESSES
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory, pytestconfig):
-    """What each of two processes that train together has found."""
+    """The rows that each of two processes that train together has found."""
     folder = tmp_path_factory.mktemp("processes")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

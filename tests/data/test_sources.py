@@ -45,7 +45,7 @@ def lazy(batch):
 
 
 def numbers(source, seed, steps):
-    """What a source of single substeps gives, step after step."""
+    """The batches of a source of single substeps, step after step."""
     return [source(seed, step)[0].real.tolist() for step in steps]
 
 

@@ -252,7 +252,7 @@ def eventful_game():
 
 
 def owned(path, mover):
-    """Whether a leaf of the state belongs to `mover`, by its path."""
+    """Return True if a leaf of the state belongs to `mover`, by its path."""
     if path.startswith((f".variables['{mover}']", f".optimizers['{mover}']")):
         return True
     theirs = {

@@ -85,7 +85,7 @@ def still_game(loss=None, **options):
 
 
 def walk(algorithm, steps, substeps):
-    """What every step returns."""
+    """Take some steps, and return what each returns."""
     after, step = [(algorithm.init(jax.random.key(0)), None)], jax.jit(algorithm.step)
     for i in range(steps):
         after.append(step(after[-1][0], batches(substeps, seed=i)))
@@ -105,7 +105,7 @@ def network(params, x):
 
 
 def costs(w, x):
-    """What the two pay in the non-saturating game with R1, in plain JAX."""
+    """Compute both losses of the non-saturating game with R1, in plain JAX."""
     g, d = w["generator"], w["discriminator"]
     fake = network(g, LATENTS)
     slope = jax.vmap(jax.grad(lambda point: network(d, point[None])[0, 0]))(x)
@@ -487,7 +487,7 @@ ACCUMULATED = {
 
 @cache
 def whole_and_in_shares(name, loss):
-    """What three steps return, of the whole batch and of microbatches."""
+    """Take three steps of the whole batch, and of microbatches."""
     dynamics, substeps = DYNAMICS[name]
     game = small_game(ACCUMULATED[loss]())
     return tuple(

@@ -34,7 +34,7 @@ def gaussian(count, mean, powers):
 
 
 def same(a, b):
-    """Whether two statistics are the same to rounding."""
+    """Compare two statistics, which must be the same to rounding."""
     assert a.count == b.count
     np.testing.assert_allclose(a.mean, b.mean, rtol=0, atol=1e-12 * abs(b.mean).max())
     scatter = b.root.T @ b.root

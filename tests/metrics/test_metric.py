@@ -1,4 +1,4 @@
-"""What a metric's protocol says is what was computed.
+"""Metrics are computed with the parameters that their protocols name.
 
 Each metric is computed from its definition with the parameters that its protocol is
 made of.

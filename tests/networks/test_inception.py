@@ -15,7 +15,7 @@ IMAGE = np.random.default_rng(0).uniform(-1, 1, (1, 107, 139, 3)).astype(np.floa
 
 
 class Map(NamedTuple):
-    """What is known of an array: moments, one random projection, some elements."""
+    """A digest of an array: moments, one random projection, some elements."""
 
     shape: tuple[int, ...]
     mean: float

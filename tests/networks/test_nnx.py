@@ -1,4 +1,4 @@
-"""What holds of NNX alone; the contract of both adapters is in `test_linen`."""
+"""The NNX adapter alone; the contract of both adapters is in `test_linen`."""
 
 import jax
 import jax.numpy as jnp

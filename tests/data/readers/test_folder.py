@@ -50,7 +50,7 @@ def paint(path, value, mode="RGB", **options):
 
 
 def numbers(data):
-    """Which images there are, in their order."""
+    """The numbers of the images, in their order."""
     real = data.gather(np.arange(len(data))).real
     return real[:, 0, 0, 0].tolist()
 

@@ -146,7 +146,7 @@ def test_stack_channels_after_zip_sources_or_sample_tuples():
 
 
 def corners(clips, value=1.0):
-    """Where the image of one value is: its first row and column, and what it fills."""
+    """The first row and column of the image of one value, and what it fills."""
     seen = clips[..., 0] == value
     top, left = seen.any(axis=-1).argmax(axis=-1), seen.any(axis=-2).argmax(axis=-1)
     height = seen.any(axis=-1).sum(axis=-1)

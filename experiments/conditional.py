@@ -104,8 +104,8 @@ def experiment(config: Config) -> Experiment:
         inputs={"label": label(range(CLASSES))},
         plot=by_label,
         summarize=lambda made, batch: judge()(made, batch.condition[0]),
-        rank=lambda measured: -measured["conditional_accuracy"],
-        samples=1797,  # as many as there are
+        objective=lambda measured: -measured["conditional_accuracy"],
+        n_summarized=1797,  # as many as there are
     )
 
 

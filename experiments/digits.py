@@ -92,8 +92,8 @@ def experiment(config: Config) -> Experiment:
         steps=config.steps,
         seed=config.seed,
         summarize=lambda samples, batch: judge()(samples),
-        rank=lambda measured: measured["frechet"],
-        samples=1797,  # as many as there are
+        objective=lambda measured: measured["frechet"],
+        n_summarized=1797,  # as many as there are
     )
 
 

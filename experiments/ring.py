@@ -104,7 +104,7 @@ def experiment(config: Config) -> Experiment:
         seed=config.seed,
         plot=plot,
         summarize=summarize,
-        rank=lambda measured: measured["reverse_kl"],
-        samples=2_500,
-        shown=2_500,
+        objective=lambda measured: measured["reverse_kl"],
+        n_summarized=2_500,
+        n_plotted=2_500,
     )

@@ -63,12 +63,12 @@ from jaxgan.types import (
 
 if TYPE_CHECKING:
     from jaxgan import evaluation, metrics, reporting, sampling, theory, training
-    from jaxgan.training import Experiment, create_run, load_run, train
+    from jaxgan.training import Experiment, create_run, load_run, sample, train
 
 __version__ = importlib.metadata.version("jaxgan")
 
 _NAMESPACES = {"sampling", "training", "theory", "reporting", "evaluation", "metrics"}
-_OF_TRAINING = {"train", "Experiment", "load_run", "create_run"}
+_OF_TRAINING = {"train", "Experiment", "load_run", "create_run", "sample"}
 
 
 def __getattr__(name: str) -> Any:
@@ -137,6 +137,7 @@ __all__ = [
     "r2",
     "rename",
     "reporting",
+    "sample",
     "sampling",
     "score_round",
     "shuffled",

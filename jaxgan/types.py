@@ -140,7 +140,7 @@ class Turn(NamedTuple):
     latent: Tree
     player: PlayerName | None  # that updates after this round; None if several
     params: Mapping[NetworkName, Tree]  # before `prepare`, as the optimizers have them
-    view: Mapping[str, Tree]  # states of the views, by name
+    view_states: Mapping[str, Tree]  # by the names of the views
     step: Int[Array, ""]  # of the iteration, not the substep
     key: Key[Array, ""]
     draw: Partial
@@ -225,7 +225,7 @@ class Round(Record):
     generate: Partial | None
 
 
-Payments = dict[PlayerName, Float[Array, ""]]
+Losses = dict[PlayerName, Float[Array, ""]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,7 +233,7 @@ class Term(Generic[Reads]):
     """One named summand of a loss.
 
     init:     `(variables) -> S`, the term's state; `()` if it has none.
-    evaluate: `(record, S, key) -> (payments, S)`, what each player pays for this term.
+    evaluate: `(record, S, key) -> (losses, S)`, what each player pays for this term.
     state_owner: the player whose substeps update the state; by default the first, in
               name order, of the players that the term charges.
     interval: dynamics evaluate the term in iterations whose number is a multiple of it;
@@ -241,7 +241,7 @@ class Term(Generic[Reads]):
     """
 
     init: Callable[[Mapping[NetworkName, Variables]], Tree]
-    evaluate: Callable[[Reads, Tree, Key[Array, ""]], tuple[Payments, Tree]]
+    evaluate: Callable[[Reads, Tree, Key[Array, ""]], tuple[Losses, Tree]]
     state_owner: PlayerName | None = None
     interval: int = 1
 
@@ -287,16 +287,16 @@ class Loss(Generic[Reads]):
 
         Every term is evaluated, whatever its interval; the dynamics select those due.
         """
-        payments: dict[PlayerName, dict[TermName, Array]] = {}
+        losses: dict[PlayerName, dict[TermName, Array]] = {}
         states = {}
         for name in sorted(self.terms):
             term_key = jax.random.fold_in(key, zlib.crc32(name.encode()))
-            paid, states[name] = self.terms[name].evaluate(
+            charged, states[name] = self.terms[name].evaluate(
                 record, state[name], term_key
             )
-            for player, amount in paid.items():
-                payments.setdefault(player, {})[name] = amount
-        return payments, states
+            for player, amount in charged.items():
+                losses.setdefault(player, {})[name] = amount
+        return losses, states
 
 
 def no_pool(state: Tree, fake: Tree, key: Array, player: PlayerName) -> tuple:
@@ -353,7 +353,7 @@ class Output(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Game(Generic[R]):
     """A differentiable game: networks, the players that own them, and a loss.
 
@@ -411,13 +411,13 @@ class State(NamedTuple):
 
     step: Int[Array, ""]  # iterations done
     variables: dict[NetworkName, Variables]
-    optimizers: dict[PlayerName, Tree]
-    loss: dict[TermName, Tree]
-    view: dict[str, Tree]
-    average: dict[NetworkName, Variables]  # empty unless `ema`
+    opt_states: dict[PlayerName, Tree]
+    loss_states: dict[TermName, Tree]
+    view_states: dict[str, Tree]
+    ema: dict[NetworkName, Variables]  # averages; empty unless `ema`
     frozen: dict[NetworkName, Variables]  # never changes
     key: Key[Array, ""]  # never changes: randomness is folded from (key, step, substep)
-    memory: Tree = ()  # of the dynamics: an earlier gradient, slow weights
+    dynamics_state: Tree = ()  # an earlier gradient, slow weights
 
     def __repr__(self) -> str:
         """Return the step and the networks' numbers of parameters."""
@@ -443,9 +443,10 @@ class Algorithm(NamedTuple):
 
     init: `(key) -> State`.
     step: `(state, batches) -> (state, info)`, with one `Batch` for each substep.
-    shown: the networks that the game's outputs call; by default `ema` averages them.
+    output_networks: those that the game's outputs call; by default `ema` averages
+          them.
     """
 
     init: Callable[[Key[Array, ""]], State]
     step: Callable[[State, tuple[Batch, ...]], tuple[State, Info]]
-    shown: tuple[NetworkName, ...] = ()
+    output_networks: tuple[NetworkName, ...] = ()

@@ -88,5 +88,5 @@ def experiment(config: Config) -> Experiment:
         seed=config.seed,
         plot=lambda samples, batch, columns: Image.new("RGB", (4, 4)),
         summarize=summarize,
-        rank=(lambda measured: measured["spread"]) if config.ranks else None,
+        objective=(lambda measured: measured["spread"]) if config.ranks else None,
     )

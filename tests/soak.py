@@ -174,7 +174,9 @@ def _whole(place: Path) -> tuple[State, float]:
         said = process.communicate()[1]
         assert process.returncode == 0, said
     seconds = time.monotonic() - start
-    return train(make_run(place / "whole", steps=STEPS), OFTEN, ONE_DEVICE), seconds
+    return train(
+        make_run(place / "whole", steps=STEPS), schedule=OFTEN, devices=ONE_DEVICE
+    ), seconds
 
 
 def _training(directory: Path) -> subprocess.Popen[str]:
@@ -217,7 +219,7 @@ def _saving(directory: Path) -> bool:
 def _assert_like(whole: State, place: Path, name: str) -> None:
     """Train a run to its end, ask that it is the one left alone, and remove it."""
     run = make_run(place / name, steps=STEPS)
-    assert_same_bits(whole, train(run, OFTEN, ONE_DEVICE))
+    assert_same_bits(whole, train(run, schedule=OFTEN, devices=ONE_DEVICE))
     assert read_rows(run.metrics) == read_rows(place / "whole" / "metrics.jsonl")
     shutil.rmtree(place / name)
 

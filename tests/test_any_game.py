@@ -258,7 +258,9 @@ def test_a_game_that_is_killed_resumes_to_the_same_bits(tmp_path, name):
     data = tmp_path / "data.txt"
     data.write_text("7")
     config = {"game": name, "data": data, "steps": 30}
-    whole = train(make_run(tmp_path / "whole", FILE, **config), OFTEN, ONE_DEVICE)
+    whole = train(
+        make_run(tmp_path / "whole", FILE, **config), schedule=OFTEN, devices=ONE_DEVICE
+    )
     killed = tmp_path / "killed"
     command = [sys.executable, "-m", "jaxgan", "train", str(FILE), "--run"]
     command += [str(killed), "--game", name, "--data", str(data), "--steps=30"]
@@ -268,7 +270,9 @@ def test_a_game_that_is_killed_resumes_to_the_same_bits(tmp_path, name):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert steps(killed / "checkpoints")[-1] < 30
-    resumed = train(make_run(killed, FILE, **config), OFTEN, ONE_DEVICE)
+    resumed = train(
+        make_run(killed, FILE, **config), schedule=OFTEN, devices=ONE_DEVICE
+    )
     assert_same_bits(whole, resumed)
 
 

@@ -72,7 +72,7 @@ def train_for_two_steps(path, tmp_path, settings, small):
     small = {name: value for name, value in small.items() if name in fields}
     config = file.config(steps=2, batch_size=8, **(small | settings))
     run = create_run(tmp_path / "run", file, config)
-    train(run, Schedule(evaluate_every=0), jax.devices()[:1])
+    train(run, schedule=Schedule(evaluate_every=0), devices=jax.devices()[:1])
     [row] = read_rows(run.metrics)
     assert row["step"] == 2
     for name in ("discriminator/gradient", "generator/gradient"):

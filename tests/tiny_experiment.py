@@ -63,5 +63,5 @@ def experiment(config: Config) -> Experiment:
         steps=config.steps,
         seed=config.seed,
         summarize=lambda samples, batch: {"mean": float(samples.mean())},
-        rank=lambda measured: measured["mean"],
+        objective=lambda measured: measured["mean"],
     )

@@ -28,7 +28,7 @@ if __name__ == "__main__":
     before = generator.init(jax.random.key(3), latents)
     means = [
         float(generator.apply(variables, latents)[0].mean())
-        for variables in (before, state.average["generator"])
+        for variables in (before, state.ema["generator"])
     ]
     print(f"reals have mean 3; fakes {means[0]:.2f} before and {means[1]:.2f} after")
     assert abs(means[1] - 3) < 0.5 < abs(means[0] - 3)

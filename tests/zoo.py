@@ -186,7 +186,7 @@ def cycle_gan(forth, back, judge_x, judge_y, loss, view=View()):
 
         def judged(name, real, fake, key):
             own = turn._replace(batch=turn.batch._replace(real=real), key=key)
-            state = turn.view[name]
+            state = turn.view_states[name]
             return score_round(call[name], own, fake, view=view, view_state=state)
 
         there, d_y, view_y = judged("judge_y", y, fake_y, keys[4])

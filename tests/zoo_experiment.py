@@ -61,8 +61,8 @@ def experiment(config: Config) -> Experiment:
         plot=plot,
         summarize=lambda made, batch: {"mean": float(jax.tree.leaves(made)[0].mean())},
         evaluation=evaluation(config.game, examples) if config.evaluated else None,
-        samples=10,
-        shown=10,
+        n_summarized=10,
+        n_plotted=10,
     )
 
 
@@ -96,7 +96,7 @@ def evaluation(game, examples):
         lambda split: as_dataset(reals(split)),
         lambda: HALVES,
         held_out="other",
-        samples=40,
+        n_summarized=40,
         metrics=(frechet_metric(), conditional_accuracy_metric(), intra_class_metric()),
         labels=lambda batch: batch.condition[0] % 2,
     )

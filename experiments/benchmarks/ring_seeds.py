@@ -28,7 +28,7 @@ def main(seeds: int = 10, runs: Path = Path("runs/ring-seeds")) -> None:
     scores = []
     for seed in range(seeds):
         run = create_run(runs / str(seed), file, file.config(seed=seed))
-        train(run, Schedule(save_every=5000, keep=1))
+        train(run, schedule=Schedule(save_every=5000, keep=1))
         last = read_rows(run.metrics)[-1]
         scores.append([last[name] for name in MEASURED])
         values = "  ".join(

@@ -15,7 +15,7 @@ def ema(
     *,
     networks: Sequence[str] | None = None,
 ) -> Algorithm:
-    """Keep an exponential moving average of some networks in `State.average`.
+    """Keep an exponential moving average of some networks in `State.ema`.
 
         average ← d·average + (1 - d)·params,  d = min(decay, (1 + t) / (10 + t))
 
@@ -40,7 +40,7 @@ def ema(
         >>> ema(algorithm, decay=0.99)  # doctest: +SKIP
     """
     check_decay("ema: decay", decay)
-    names = algorithm.shown if networks is None else tuple(networks)
+    names = algorithm.output_networks if networks is None else tuple(networks)
     if not names:
         raise InputError(
             "ema: the game has no outputs, so no networks are averaged by default; "
@@ -57,7 +57,7 @@ def ema(
             )
         # A copy, since donated buffers must not be shared.
         copy = {name: state.variables[name] for name in names}
-        return state._replace(average=jax.tree.map(jnp.copy, copy))
+        return state._replace(ema=jax.tree.map(jnp.copy, copy))
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
         state, info = algorithm.step(state, batches)
@@ -73,9 +73,8 @@ def ema(
             return Variables(params, jax.tree.map(jnp.copy, new.stats))
 
         average = {
-            name: follow(old, state.variables[name])
-            for name, old in state.average.items()
+            name: follow(old, state.variables[name]) for name, old in state.ema.items()
         }
-        return state._replace(average=average), info
+        return state._replace(ema=average), info
 
     return algorithm._replace(init=init, step=step)

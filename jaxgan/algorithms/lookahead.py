@@ -19,11 +19,11 @@ def lookahead(
     with α = `slow_step_size`. The weights of all players are synchronized in the same
     step, so lookahead averages over rotations of the game, and not only over each
     player's noise. Optimizers, statistics and states of the loss are not reset. The
-    slow weights are in `State.memory`. For an average of the slow weights use
+    slow weights are in `State.dynamics_state`. For an average of the slow weights use
     `ema(lookahead(…))`; `lookahead(ema(…))` averages the fast ones.
 
     Args:
-        algorithm: any; its own `State.memory` is kept.
+        algorithm: any; its own `State.dynamics_state` is kept.
         period: number of steps between two updates of the slow weights.
         slow_step_size: from 0 to 1; at 1 the algorithm is unchanged. May be traced.
 
@@ -44,11 +44,13 @@ def lookahead(
         state = algorithm.init(key)
         # A copy, since donated buffers must not be shared.
         slow = jax.tree.map(jnp.copy, _params(state))
-        return state._replace(memory={"slow": slow, "fast": state.memory})
+        return state._replace(
+            dynamics_state={"slow": slow, "fast": state.dynamics_state}
+        )
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
-        slow, memory = state.memory["slow"], state.memory["fast"]
-        state, info = algorithm.step(state._replace(memory=memory), batches)
+        slow, memory = state.dynamics_state["slow"], state.dynamics_state["fast"]
+        state, info = algorithm.step(state._replace(dynamics_state=memory), batches)
         fast = _params(state)
         slow, fast = jax.lax.cond(
             state.step % period == 0,
@@ -61,8 +63,8 @@ def lookahead(
             name: value._replace(params=fast[name])
             for name, value in state.variables.items()
         }
-        memory = {"slow": slow, "fast": state.memory}
-        return state._replace(variables=variables, memory=memory), info
+        memory = {"slow": slow, "fast": state.dynamics_state}
+        return state._replace(variables=variables, dynamics_state=memory), info
 
     return algorithm._replace(init=init, step=step)
 

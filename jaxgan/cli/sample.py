@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,11 +11,9 @@ from tyro.conf import Positional
 
 from jaxgan.cli.options import given_inputs
 from jaxgan.errors import check_positive_int, check_seed
-from jaxgan.sampling.inputs import put_inputs, read_inputs
 from jaxgan.sampling.interpolation import leaf_names
-from jaxgan.sampling.outputs import choose, draw_latents, maker
 from jaxgan.training.run import load_run
-from jaxgan.training.snapshots import restored_networks
+from jaxgan.training.sample import sample
 from jaxgan.types import Tree
 
 
@@ -51,29 +50,33 @@ class Sample:
     def execute(self) -> None:
         """Make the output, and write its picture and its arrays."""
         run = load_run(self.run)
+        if self.count is not None:
+            check_positive_int("--count", self.count)
         check_seed("--seed", self.seed)
-        game, inputs = run.experiment.game, run.experiment.inputs
-        make = maker(game, self.output)
-        given = read_inputs(inputs, given_inputs(self, run))
-        count = self.count
-        if count is None:
-            counted = [len(rows) for name, rows in given.items() if inputs[name].counts]
-            count = max(counted, default=64)
-        check_positive_int("--count", count)
-        batch = put_inputs(inputs, given, choose(run.data.examples, count, self.seed))
-        latents = draw_latents(game, count, self.seed, batch.condition)
-        step, variables = restored_networks(run, self.best)
-        made = make(variables, latents, batch)
+        samples = sample(
+            run,
+            self.output,
+            count=self.count,
+            seed=self.seed,
+            best=self.best,
+            inputs=given_inputs(self, run),
+        )
         best = "-best" if self.best else ""
         name = f"{self.output or 'sample'}-{self.seed}{best}"
         out = self.out or run.samples / name
         out.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {"samples": made, "latents": latents, "examples": batch._asdict()}
-        arrays = _arrays(arrays) | {"step": np.asarray(step)}
-        np.savez(f"{out}.npz", **arrays)
-        run.experiment.plot(made, batch, None).save(f"{out}.png")
+        arrays = {
+            "samples": samples.made,
+            "latents": samples.latents,
+            "examples": samples.examples._asdict(),
+            "step": np.asarray(samples.step),
+        }
+        named: dict[str, Any] = _arrays(arrays)
+        np.savez(f"{out}.npz", **named)
+        samples.picture.save(f"{out}.png")
+        count = len(jax.tree.leaves(samples.made)[0])
         what = self.output or "samples"
-        print(f"{count} {what} of step {step:,}: {out}.png and {out}.npz")
+        print(f"{count} {what} of step {samples.step:,}: {out}.png and {out}.npz")
 
 
 def _arrays(tree: Tree) -> dict[str, NDArray]:

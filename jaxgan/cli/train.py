@@ -104,7 +104,12 @@ class Train:
             if begun := steps(run.checkpoints):
                 print(f"resuming {run.directory} from step {begun[-1]:,}")
             with delete_on_rejection(run) if fresh else nullcontext():
-                train(run, schedule, devices, self.tensorboard)
+                train(
+                    run,
+                    schedule=schedule,
+                    devices=devices,
+                    tensorboard=self.tensorboard,
+                )
             strip = run.samples / "strip.png"
             print(f"finished: {strip} shows samples over the steps.")
         for line in _last_numbers(run):
@@ -128,7 +133,7 @@ class Train:
         else:
             config = self.config
             built = build(self.file, config)
-            data = open_data(self.file, built)
+            data = open_data(self.file.path, built)
         return describe(config, built, data, devices or jax.local_devices())
 
 

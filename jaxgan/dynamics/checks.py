@@ -55,8 +55,8 @@ def check_problem(
     Raises:
         InputError: naming the cause: players that do not partition the networks, a
             player without optimizer, a network that cannot take its inputs, generated
-            images unlike the data, a loss that charges an unknown player, a payment
-            that is not a scalar, a player that no term charges.
+            images unlike the data, a loss that charges an unknown player or an
+            amount that is not a scalar, a player that no term charges.
     """
     fake_batch_sizes = fake_batch_sizes or {}
     _check_players(game, "fake_batch_sizes", fake_batch_sizes)
@@ -77,7 +77,7 @@ def check_problem(
         optimizers=optimizers,
         example=shapes,
         input_shapes=inputs,
-        shown=(),
+        output_networks=(),
         fake_batch_sizes=sizes,
         state_owners={},
         lazy_intervals={},
@@ -85,20 +85,21 @@ def check_problem(
 
     state = state_shapes(problem)
     variables = state.variables | state.frozen
-    problem = problem._replace(shown=called_by_outputs(game, variables, latent, shapes))
+    called = called_by_outputs(game, variables, latent, shapes)
+    problem = problem._replace(output_networks=called)
     check_microbatches(
         game,
         {"reals": batch_size}
         | {f"fakes of {player!r}": size for player, size in sizes.items()},
-        state.view,
+        state.view_states,
     )
     _check_views(game, state)
     charged: dict[TermName, set[PlayerName]] = {name: set() for name in game.loss.terms}
     for player in game.players:
         outcome = _outcome_shapes(problem, state, [player])
-        _check_payments(game, player, outcome)
+        _check_losses(game, player, outcome)
         _check_stats(game, state, outcome)
-        for payer, terms in outcome.paid.items():
+        for payer, terms in outcome.losses.items():
             for name in terms:
                 charged[name].add(payer)
     state_owners = _state_owners(game, charged)
@@ -192,7 +193,7 @@ def _input_shapes(
             batch=batch,
             latent=zeros_like(latent),
             params=_NoParams(),
-            view=init_views(game, batch),
+            view_states=init_views(game, batch),
             step=jnp.int32(0),
             key=jax.random.key(0),
         )
@@ -294,27 +295,27 @@ def _check_views(game: Game, state: State) -> None:
     for name, view in game.views.items():
         if view.state_owner is not None:
             _check_players(game, f"view {name!r} state_owner", [view.state_owner])
-        elif jax.tree.leaves(state.view[name]):
+        elif jax.tree.leaves(state.view_states[name]):
             raise InputError(
                 f"view {name!r} has a state; name the player whose substeps update it, "
                 "with state_owner=…."
             )
 
 
-def _check_payments(game: Game, mover: PlayerName, outcome: Outcome) -> None:
+def _check_losses(game: Game, mover: PlayerName, outcome: Outcome) -> None:
     for name in game.frozen:
-        if name in outcome.paid and name not in game.players:
+        if name in outcome.losses and name not in game.players:
             raise InputError(
-                f"loss terms {sorted(outcome.paid[name])} charge {name!r}, a frozen "
+                f"loss terms {sorted(outcome.losses[name])} charge {name!r}, a frozen "
                 "network that no player trains; charge a player, or unfreeze it."
             )
-    _check_players(game, f"loss {sorted(game.loss.terms)} charges", outcome.paid)
-    if mover not in outcome.paid:
+    _check_players(game, f"loss {sorted(game.loss.terms)} charges", outcome.losses)
+    if mover not in outcome.losses:
         raise InputError(
             f"loss: no term of {sorted(game.loss.terms)} charges {mover!r}, "
             "so its parameters would never be trained."
         )
-    for player, terms in outcome.paid.items():
+    for player, terms in outcome.losses.items():
         for name, amount in terms.items():
             wide = jnp.issubdtype(amount.dtype, jnp.floating) and (
                 jnp.finfo(amount.dtype).bits >= 32

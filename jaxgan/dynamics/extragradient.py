@@ -119,14 +119,14 @@ def past_extragradient(
     def init(key: jax.Array) -> State:
         state = init_state(problem, key)
         params = owned_params(game, state, everyone)
-        return state._replace(memory=jax.tree.map(jnp.zeros_like, params))
+        return state._replace(dynamics_state=jax.tree.map(jnp.zeros_like, params))
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
         check_batches(1, batches)
         field = make_field(problem, state, everyone, batches[0], substep_key(state, 0))
-        extrapolated = apply_gradient(problem, state, everyone, state.memory)
+        extrapolated = apply_gradient(problem, state, everyone, state.dynamics_state)
         gradient, outcome = field(owned_params(game, extrapolated, everyone))
         state, info = commit(problem, state, everyone, gradient, outcome)
-        return state._replace(step=state.step + 1, memory=gradient), info
+        return state._replace(step=state.step + 1, dynamics_state=gradient), info
 
     return make_algorithm(problem, step, init)

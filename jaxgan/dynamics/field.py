@@ -59,7 +59,7 @@ class Problem(NamedTuple):
     optimizers: Optimizers
     example: Batch  # shapes only
     input_shapes: Mapping[NetworkName, tuple[Tree, ...]]
-    shown: tuple[NetworkName, ...]  # the networks that the game's outputs call
+    output_networks: tuple[NetworkName, ...]  # those that the game's outputs call
     fake_batch_sizes: Mapping[PlayerName, int]  # number of latents per substep
     state_owners: Mapping[TermName, PlayerName]  # whose substeps update a term's state
     lazy_intervals: Mapping[PlayerName, Mapping[TermName, int]]
@@ -68,10 +68,10 @@ class Problem(NamedTuple):
 class Outcome(NamedTuple):
     """The results of a round besides gradients: losses and new states."""
 
-    paid: dict[PlayerName, dict[TermName, Array]]
+    losses: dict[PlayerName, dict[TermName, Array]]
     stats: dict[NetworkName, Tree]
-    loss: dict[TermName, Tree]
-    view: dict[str, Tree]
+    loss_states: dict[TermName, Tree]
+    view_states: dict[str, Tree]
     diagnostics: dict[PlayerName, dict[str, Array]]
 
 
@@ -87,7 +87,9 @@ def make_algorithm(
     init: Callable[[Array], State] | None = None,
 ) -> Algorithm:
     """Make an algorithm of a step and an init, by default `init_state`."""
-    return Algorithm(init or partial(init_state, problem), step, problem.shown)
+    return Algorithm(
+        init or partial(init_state, problem), step, problem.output_networks
+    )
 
 
 def init_state(problem: Problem, key: Array) -> State:
@@ -102,7 +104,7 @@ def init_state(problem: Problem, key: Array) -> State:
         for name, inputs in problem.input_shapes.items()
     }
     frozen = {name: variables.pop(name) for name in game.frozen}
-    optimizers = {
+    opt_states = {
         player: problem.optimizers[player].init(
             {name: variables[name].params for name in names}
         )
@@ -111,10 +113,10 @@ def init_state(problem: Problem, key: Array) -> State:
     return State(
         step=jnp.int32(0),
         variables=variables,
-        optimizers=optimizers,
-        loss=game.loss.init(variables | frozen),
-        view=init_views(game, zeros_like(problem.example)),
-        average={},
+        opt_states=opt_states,
+        loss_states=game.loss.init(variables | frozen),
+        view_states=init_views(game, zeros_like(problem.example)),
+        ema={},
         frozen=frozen,
         key=key,
     )
@@ -169,18 +171,18 @@ def play_round(
         batch=batch,
         latent=latent,
         params=params,
-        view=state.view,
+        view_states=state.view_states,
         step=state.step,
         key=play_key,
         microbatch=microbatch,
     )
     record, stats, views = game.play(bind(game, variables), turn)
-    paid, after = (loss or game.loss).evaluate(record, state.loss, loss_key)
+    losses, after = (loss or game.loss).evaluate(record, state.loss_states, loss_key)
     outcome = Outcome(
-        paid=paid,
+        losses=losses,
         stats=stats,
-        loss=after,
-        view=views,
+        loss_states=after,
+        view_states=views,
         diagnostics=game.diagnostics(record),
     )
     return record, outcome
@@ -192,7 +194,7 @@ def make_turn(
     batch: Batch,
     latent: Tree,
     params: Mapping[NetworkName, Tree],
-    view: Mapping[str, Tree],
+    view_states: Mapping[str, Tree],
     step: Array,
     key: Array,
     microbatch: Microbatch = WHOLE_BATCH,
@@ -208,7 +210,7 @@ def make_turn(
         latent=take_microbatch(latent, microbatch),
         player=player,
         params=params,
-        view=view,
+        view_states=view_states,
         step=step,
         key=key,
         draw=Partial(_draw_microbatch, microbatch),
@@ -253,14 +255,14 @@ def make_field(
             microbatch=microbatch,
         )
         own = _restrict_to_movers(problem, state, movers, outcome)
-        return {player: sum_terms(own.paid[player]) for player in movers}, own
+        return {player: sum_terms(own.losses[player]) for player in movers}, own
 
     def differentiate(loss: Loss, params: Params) -> tuple[Params, Outcome]:
         def differentiate_part(part: Microbatch) -> tuple[Params, Outcome]:
-            paid, pull, own = jax.vjp(partial(pay, loss, part), params, has_aux=True)
+            losses, pull, own = jax.vjp(partial(pay, loss, part), params, has_aux=True)
             gradient: Params = {}
             for player in movers:
-                one_hot = {p: jnp.full_like(paid[p], p == player) for p in paid}
+                one_hot = {p: jnp.full_like(x, p == player) for p, x in losses.items()}
                 [pulled] = pull(one_hot)
                 gradient |= {name: pulled[name] for name in game.players[player]}
             return gradient, own
@@ -312,10 +314,10 @@ def apply_gradient(
         own_gradient = {name: gradient[name] for name in own}
         with standard_promotion():
             updates, opt_state = problem.optimizers[player].update(
-                own_gradient, state.optimizers[player], own
+                own_gradient, state.opt_states[player], own
             )
         state = with_params(state, optax.apply_updates(own, updates))
-        state = state._replace(optimizers=state.optimizers | {player: opt_state})
+        state = state._replace(opt_states=state.opt_states | {player: opt_state})
     return state
 
 
@@ -332,14 +334,14 @@ def commit(
     after = {n: state.variables[n]._replace(stats=s) for n, s in outcome.stats.items()}
     state = state._replace(
         variables=state.variables | after,
-        loss=state.loss | outcome.loss,
-        view=outcome.view,
+        loss_states=state.loss_states | outcome.loss_states,
+        view_states=outcome.view_states,
     )
     norms = {
         player: optax.tree.norm({name: gradient[name] for name in players[player]})
         for player in movers
     }
-    return state, Info(outcome.paid, norms, outcome.diagnostics)
+    return state, Info(outcome.losses, norms, outcome.diagnostics)
 
 
 def substep(
@@ -367,15 +369,15 @@ def _restrict_to_movers(
     """Keep the part of an outcome that the movers may write; `jit` removes the rest."""
     game = problem.game
     return Outcome(
-        paid={player: outcome.paid.get(player, {}) for player in movers},
+        losses={player: outcome.losses.get(player, {}) for player in movers},
         stats={n: outcome.stats[n] for player in movers for n in game.players[player]},
-        loss={
+        loss_states={
             name: new
-            for name, new in outcome.loss.items()
+            for name, new in outcome.loss_states.items()
             if problem.state_owners[name] in movers
         },
-        view={
-            name: outcome.view[name] if view.state_owner in movers else state.view[name]
+        view_states={
+            name: (outcome if view.state_owner in movers else state).view_states[name]
             for name, view in game.views.items()
         },
         diagnostics={p: outcome.diagnostics.get(p, {}) for p in movers},

@@ -52,20 +52,21 @@ def add_lazy_terms(
     _, lazy_outcome = jax.eval_shape(
         lambda: differentiate(due_terms(intervals.values()))
     )
-    zero = jax.tree.map(jnp.zeros_like, lazy_outcome.paid)
-    states = {name: state.loss[name] for name in lazy_outcome.loss}
+    zero = jax.tree.map(jnp.zeros_like, lazy_outcome.losses)
+    states = {name: state.loss_states[name] for name in lazy_outcome.loss_states}
 
     def add(due: Collection[int]) -> tuple[Tree, dict, dict]:
         if not due:
             return gradient, zero, states
         extra, due_outcome = differentiate(due_terms(due))
         both = jax.tree.map(jnp.add, gradient, extra)
-        paid = _merge_losses(zero, due_outcome.paid)
-        return both, paid, states | due_outcome.loss
+        losses = _merge_losses(zero, due_outcome.losses)
+        return both, losses, states | due_outcome.loss_states
 
-    gradient, paid, states = by_phase(sorted({*intervals.values()}), state.step, add)
+    gradient, losses, states = by_phase(sorted({*intervals.values()}), state.step, add)
     return gradient, outcome._replace(
-        paid=_merge_losses(outcome.paid, paid), loss=outcome.loss | states
+        losses=_merge_losses(outcome.losses, losses),
+        loss_states=outcome.loss_states | states,
     )
 
 
@@ -89,6 +90,6 @@ def by_phase(
     return jax.lax.switch(case, [partial(compute, each) for each in cases])
 
 
-def _merge_losses(paid: dict[str, dict], more: dict[str, dict]) -> dict[str, dict]:
+def _merge_losses(losses: dict[str, dict], more: dict[str, dict]) -> dict[str, dict]:
     """Merge the losses of two sets of terms, player by player."""
-    return {player: terms | more[player] for player, terms in paid.items()}
+    return {player: terms | more[player] for player, terms in losses.items()}

@@ -376,7 +376,7 @@ def _extract_rows(
     return found._replace(features=features), truth
 
 
-def rank(evaluation: Evaluation, scores: Sequence[Measurement]) -> float:
+def objective(evaluation: Evaluation, scores: Sequence[Measurement]) -> float:
     """Return the first score, negated if higher is better, so that lower is better."""
     value = scores[0].value
     return -value if evaluation.metrics[0].best == "highest" else value
@@ -392,5 +392,5 @@ def is_best(
     A NaN is never the best, and earlier NaNs are ignored.
     """
     comparable = [s for s in earlier if s.protocol == scores[0].protocol]
-    ranks = (rank(evaluation, [s]) for s in comparable if not math.isnan(s.value))
-    return rank(evaluation, scores) < min(ranks, default=math.inf)
+    ranks = (objective(evaluation, [s]) for s in comparable if not math.isnan(s.value))
+    return objective(evaluation, scores) < min(ranks, default=math.inf)

@@ -94,7 +94,7 @@ def gan(
             turn,
             fake,
             view=view,
-            view_state=turn.view["discriminator"],
+            view_state=turn.view_states["discriminator"],
             pairing=pairing,
             generate=Partial(probe, call["generator"], probe_key),
         )

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from jaxgan.errors import InputError, check_non_negative
 from jaxgan.losses.combine import check_loss, sum_terms
 from jaxgan.losses.reductions import require_callable, safe_sqrt, squared_norm
-from jaxgan.types import Loss, Payments, PlayerName, Round, Score, Term, Tree
+from jaxgan.types import Loss, Losses, PlayerName, Round, Score, Term, Tree
 
 
 def gradient_balanced(
@@ -71,9 +71,9 @@ def gradient_balanced(
 
     def evaluate(
         record: Round, state: tuple[Tree, Tree], key: Array
-    ) -> tuple[Payments, tuple[Tree, Tree]]:
+    ) -> tuple[Losses, tuple[Tree, Tree]]:
         keys = jax.random.split(key)
-        (paid, after_a), (scaled, after_b) = (
+        (losses, after_a), (scaled, after_b) = (
             _evaluate_totals(loss, record, own, own_key)
             for loss, own, own_key in zip((a, b), state, keys, strict=True)
         )
@@ -86,7 +86,7 @@ def gradient_balanced(
             positive, ratio * norms[0] / jnp.where(positive, norms[1], 1), 0
         )
         scaled = scaled | {player: jax.lax.stop_gradient(scale) * scaled[player]}
-        return _add_payments(paid, scaled), (after_a, after_b)
+        return _add_losses(losses, scaled), (after_a, after_b)
 
     def init(variables: Any) -> tuple[Tree, Tree]:
         return a.init(variables), b.init(variables)
@@ -108,13 +108,13 @@ def _gradient_norm(
         _, vjp, score = jax.vjp(score_images, fake, has_aux=True)
         pullback = Partial(_apply_vjp, vjp)
         rescored = replace(record, fake=fake, fake_score=score, fake_pullback=pullback)
-        paid, _ = _evaluate_totals(loss, rescored, state, key)
-        if player not in paid:
+        losses, _ = _evaluate_totals(loss, rescored, state, key)
+        if player not in losses:
             raise InputError(
                 f"gradient_balanced: {which} charges {player!r} nothing, so there is "
-                f"no gradient to balance; it charges {sorted(paid)}."
+                f"no gradient to balance; it charges {sorted(losses)}."
             )
-        return paid[player]
+        return losses[player]
 
     if not _depends_on_input(pay, record.fake):
         raise InputError(
@@ -142,13 +142,13 @@ def _apply_vjp(vjp: Callable[[Array], tuple], cotangent: Array) -> Tree:
 
 def _evaluate_totals(
     loss: Loss, record: Round, state: Tree, key: Array
-) -> tuple[Payments, Tree]:
+) -> tuple[Losses, Tree]:
     """Evaluate a loss; return each player's total and the next states."""
-    payments, after = loss.evaluate(record, state, key)
-    return {player: sum_terms(terms) for player, terms in payments.items()}, after
+    losses, after = loss.evaluate(record, state, key)
+    return {player: sum_terms(terms) for player, terms in losses.items()}, after
 
 
-def _add_payments(one: Payments, other: Payments) -> Payments:
+def _add_losses(one: Losses, other: Losses) -> Losses:
     both = {player: one[player] + other[player] for player in {*one} & {*other}}
     return {**one, **other, **both}
 

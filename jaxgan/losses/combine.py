@@ -30,11 +30,11 @@ from jaxgan.errors import (
     check_positive_int,
 )
 from jaxgan.precision import standard_promotion
-from jaxgan.types import Loss, Payments, PlayerName, Term, Tree
+from jaxgan.types import Loss, Losses, PlayerName, Term, Tree
 
 
 def stateless(
-    evaluate: Callable[[Any, jax.Array], Payments],
+    evaluate: Callable[[Any, jax.Array], Losses],
     *,
     name: str,
     state_owner: PlayerName | None = None,
@@ -55,7 +55,7 @@ def stateless(
         ... )
     """
 
-    def with_state(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
+    def with_state(record: Any, state: Tree, key: jax.Array) -> tuple[Losses, Tree]:
         return evaluate(record, key), state
 
     return Loss({name: Term(lambda variables: (), with_state, state_owner)})
@@ -87,10 +87,10 @@ def weighted(loss: Loss, *, by: float | jax.Array | optax.Schedule) -> Loss:
         check_non_negative("weighted: by", by)
 
     def scale(term: Term) -> Term:
-        def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
+        def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Losses, Tree]:
             now = schedule_value(by, record.step)
-            paid, state = term.evaluate(record, state, key)
-            return {player: now * amount for player, amount in paid.items()}, state
+            losses, state = term.evaluate(record, state, key)
+            return {player: now * amount for player, amount in losses.items()}, state
 
         return dataclasses.replace(term, evaluate=evaluate)
 
@@ -116,9 +116,9 @@ def every(loss: Loss, *, n: int) -> Loss:
         return loss
 
     def lazy(term: Term) -> Term:
-        def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
-            paid, after = term.evaluate(record, state, key)
-            return {player: n * amount for player, amount in paid.items()}, after
+        def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Losses, Tree]:
+            losses, after = term.evaluate(record, state, key)
+            return {player: n * amount for player, amount in losses.items()}, after
 
         return dataclasses.replace(term, evaluate=evaluate, interval=n * term.interval)
 
@@ -152,14 +152,14 @@ def focus(
     check_function("focus: on", on, "lambda record: record.forth")
 
     def through(term: Term) -> Term:
-        def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
+        def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Losses, Tree]:
             if player is None:
                 return term.evaluate(on(record), state, key)
-            paid, after = term.evaluate(record, state, key)
-            if player in paid:
+            losses, after = term.evaluate(record, state, key)
+            if player in losses:
                 focused, _ = term.evaluate(on(record), state, key)
-                paid = paid | {player: focused[player]}
-            return paid, after
+                losses = losses | {player: focused[player]}
+            return losses, after
 
         return dataclasses.replace(term, evaluate=evaluate)
 
@@ -196,10 +196,10 @@ def rename(loss: Loss, *, names: Mapping[str, str]) -> Loss:
     check_loss("rename: loss", loss)
 
     def with_new_players(term: Term) -> Term:
-        def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Payments, Tree]:
-            paid, state = term.evaluate(record, state, key)
-            renamed: Payments = {}
-            for player, amount in paid.items():
+        def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Losses, Tree]:
+            losses, state = term.evaluate(record, state, key)
+            renamed: Losses = {}
+            for player, amount in losses.items():
                 new = names.get(player, player)
                 renamed[new] = renamed[new] + amount if new in renamed else amount
             return renamed, state

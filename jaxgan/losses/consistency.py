@@ -27,7 +27,7 @@ from jaxgan.losses.reductions import (
     weighted_mean,
 )
 from jaxgan.precision import at_least_float32
-from jaxgan.types import Loss, Payments, Round, Score, Tree
+from jaxgan.types import Loss, Losses, Round, Score, Tree
 
 Transform = Callable[[Array, Tree], Tree]
 
@@ -56,7 +56,7 @@ def consistency(transform: Transform, *, weight: float | Array = 10.0) -> Loss:
     check_function("consistency: transform", transform, "lambda key, image: image")
     check_non_negative("consistency: weight", weight)
 
-    def evaluate(record: Round, key: Array) -> Payments:
+    def evaluate(record: Round, key: Array) -> Losses:
         of = ("consistency", record, transform)
         square = _squared_logit_change(
             *of, key, record.real, record.real_score, record.weight
@@ -101,7 +101,7 @@ def balanced_consistency(
     check_non_negative("balanced_consistency: real_weight", real_weight)
     check_non_negative("balanced_consistency: fake_weight", fake_weight)
 
-    def evaluate(record: Round, key: Array) -> Payments:
+    def evaluate(record: Round, key: Array) -> Losses:
         of = ("balanced_consistency", record, transform)
         real_key, fake_key = jax.random.split(key)
         real = _squared_logit_change(
@@ -154,7 +154,7 @@ def latent_consistency(
     ):
         check_non_negative(f"latent_consistency: {name}", value)
 
-    def evaluate(record: Round, key: Array) -> Payments:
+    def evaluate(record: Round, key: Array) -> Losses:
         critic = require_callable("latent_consistency", record, "critic")
         generate = require_callable("latent_consistency", record, "generate")
         perturbed = jax.tree.map(

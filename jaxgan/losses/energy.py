@@ -14,7 +14,7 @@ from jaxgan.errors import check_fraction, check_non_negative
 from jaxgan.losses.pointwise import pointwise
 from jaxgan.losses.reductions import mean_over_fakes, mean_over_reals
 from jaxgan.precision import at_least_float32
-from jaxgan.types import Loss, Payments, Round, Term, Tree
+from jaxgan.types import Loss, Losses, Round, Term, Tree
 
 
 def energy_based(margin: float | Array = 10.0) -> Loss:
@@ -80,14 +80,14 @@ def boundary_equilibrium(
 
     def evaluate(
         record: Round, k: Float[Array, ""], key: Array
-    ) -> tuple[Payments, Float[Array, ""]]:
+    ) -> tuple[Losses, Float[Array, ""]]:
         del key
         real = mean_over_reals(record, -at_least_float32(record.real_score.logits))
         fake = mean_over_fakes(record, -at_least_float32(record.fake_score.logits))
         balance = k.astype(real.dtype)
         updated = jnp.clip(balance + gain * (diversity * real - fake), 0, 1)
-        paid = {"discriminator": real - balance * fake, "generator": fake}
-        return paid, jax.lax.stop_gradient(updated).astype(k.dtype)
+        losses = {"discriminator": real - balance * fake, "generator": fake}
+        return losses, jax.lax.stop_gradient(updated).astype(k.dtype)
 
     def init(variables: Tree) -> Float[Array, ""]:
         del variables

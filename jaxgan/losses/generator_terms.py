@@ -24,7 +24,7 @@ from jaxgan.losses.reductions import (
     weighted_mean,
 )
 from jaxgan.precision import at_least_float32
-from jaxgan.types import Loss, Payments, Round, Term, Tree
+from jaxgan.types import Loss, Losses, Round, Term, Tree
 
 
 def feature_matching(weight: float | Array = 1.0) -> Loss:
@@ -52,7 +52,7 @@ def feature_matching(weight: float | Array = 1.0) -> Loss:
     """
     check_non_negative("feature_matching: weight", weight)
 
-    def evaluate(record: Round, key: Array) -> Payments:
+    def evaluate(record: Round, key: Array) -> Losses:
         del key
 
         def average(layer: Array, weight: Weight) -> Array:
@@ -104,7 +104,7 @@ def pulling_away(weight: float | Array = 0.1) -> Loss:
     """
     check_non_negative("pulling_away: weight", weight)
 
-    def evaluate(record: Round, key: Array) -> Payments:
+    def evaluate(record: Round, key: Array) -> Losses:
         del key
         layer = require_features("pulling_away", record.fake_score)[-1]
         code = record.gather(layer)
@@ -164,7 +164,7 @@ def mode_seeking(weight: float | Array = 1.0, *, epsilon: float | Array = 1e-5) 
         pairs = latent.reshape(-1, 2, *latent.shape[1:])
         return pairs[:, ::-1].reshape(latent.shape)
 
-    def evaluate(record: Round, key: Array) -> Payments:
+    def evaluate(record: Round, key: Array) -> Losses:
         del key
         generate = require_callable("mode_seeking", record, "generate")
         other = jax.tree.map(swap_pairs, record.latent)
@@ -213,7 +213,7 @@ def path_length(weight: float | Array = 2.0, *, decay: float | Array = 0.99) -> 
 
     def evaluate(
         record: Round, average: Float[Array, ""], key: Array
-    ) -> tuple[Payments, Float[Array, ""]]:
+    ) -> tuple[Losses, Float[Array, ""]]:
         generate = require_callable("path_length", record, "generate")
         image, pull = jax.vjp(lambda z: generate(z, record.condition), record.latent)
         direction = jax.tree.map(

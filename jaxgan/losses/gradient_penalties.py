@@ -35,7 +35,7 @@ from jaxgan.losses.reductions import (
     weighted_mean,
 )
 from jaxgan.precision import at_least_float32
-from jaxgan.types import Loss, Payments, Round, Score, Tree
+from jaxgan.types import Loss, Losses, Round, Score, Tree
 
 Points = Callable[[str, Round, Array], tuple[Tree, Weight]]
 """Point sampler of a gradient penalty, `(term, record, key) -> (images, weight)`."""
@@ -63,7 +63,7 @@ def r1(gamma: float | Array) -> Loss:
     """
     check_non_negative("r1: gamma", gamma)
 
-    def evaluate(record: Round, key: Array) -> Payments:
+    def evaluate(record: Round, key: Array) -> Losses:
         del key
         gradient = record.real_pullback(
             _mean_logit_cotangent(record.real_score, record.weight)
@@ -92,7 +92,7 @@ def r2(gamma: float | Array) -> Loss:
     """
     check_non_negative("r2: gamma", gamma)
 
-    def evaluate(record: Round, key: Array) -> Payments:
+    def evaluate(record: Round, key: Array) -> Losses:
         del key
         gradient = record.fake_pullback(
             _mean_logit_cotangent(record.fake_score, record.fake_weight)
@@ -218,7 +218,7 @@ def zero_centered_penalty(
     check_non_negative("zero_centered_penalty: weight", weight)
     _check_points("zero_centered_penalty", points)
 
-    def evaluate(record: Round, key: Array) -> Payments:
+    def evaluate(record: Round, key: Array) -> Losses:
         gradient, weights = _input_gradients(
             "zero_centered_penalty", record, points, key
         )
@@ -292,7 +292,7 @@ def max_gradient_penalty(
     check_non_negative("max_gradient_penalty: weight", weight)
     _check_points("max_gradient_penalty", points)
 
-    def evaluate(record: Round, key: Array) -> Payments:
+    def evaluate(record: Round, key: Array) -> Losses:
         gradient, _ = _input_gradients("max_gradient_penalty", record, points, key)
         return {"discriminator": weight * record.gather(squared_norm(gradient)).max()}
 
@@ -306,7 +306,7 @@ def _gradient_norm_penalty(
     check_non_negative(f"{name}: target", target)
     _check_points(name, points)
 
-    def evaluate(record: Round, key: Array) -> Payments:
+    def evaluate(record: Round, key: Array) -> Losses:
         gradient, weights = _input_gradients(name, record, points, key)
         excess = safe_norm(gradient) - target
         if one_sided:

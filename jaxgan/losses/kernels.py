@@ -31,7 +31,7 @@ from jaxgan.losses.reductions import (
     squared_distances,
 )
 from jaxgan.precision import at_least_float32
-from jaxgan.types import Loss, Payments, Round, Score
+from jaxgan.types import Loss, Losses, Round, Score
 
 Kernel = Callable[[Float[Array, "n d"], Float[Array, "m d"]], Float[Array, "n m"]]
 """Function from two sets of examples to their kernel matrix k(x, y).
@@ -193,7 +193,7 @@ def _discrepancy(name: str, kernel: Kernel, embed: Embedding) -> Loss:
     check_function(f"{name}: kernel", kernel, "gaussian((1.0,))")
     check_function(f"{name}: embed", embed, "lambda score: score.features")
 
-    def evaluate(record: Round, key: jax.Array) -> Payments:
+    def evaluate(record: Round, key: jax.Array) -> Losses:
         del key
         reals, fakes, v, w = embed_batches(name, record, embed)
         square = (

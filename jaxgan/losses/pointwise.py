@@ -20,7 +20,7 @@ from jaxgan.errors import InputError, check_fraction
 from jaxgan.losses.combine import stateless
 from jaxgan.losses.reductions import mean_over_fakes, mean_over_reals
 from jaxgan.precision import at_least_float32
-from jaxgan.types import Loss, Payments, Round
+from jaxgan.types import Loss, Losses, Round
 
 LogitFunction = Callable[[Array], Array]
 """Elementwise function from logits to losses."""
@@ -118,7 +118,7 @@ def pointwise(
         if not callable(target):
             check_fraction(f"{name}: targets.{field}", target)
 
-    def evaluate(record: Round, key: jax.Array) -> Payments:
+    def evaluate(record: Round, key: jax.Array) -> Losses:
         real_key, fake_key = jax.random.split(key)
         reals = at_least_float32(record.real_score.logits)
         fakes = at_least_float32(record.fake_score.logits)

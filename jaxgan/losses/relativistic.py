@@ -19,7 +19,7 @@ from jaxgan.errors import InputError
 from jaxgan.losses.combine import check_loss
 from jaxgan.losses.reductions import Weight, count_pairs, normalized_mean, pair_weight
 from jaxgan.precision import at_least_float32
-from jaxgan.types import Loss, Payments, Round, Score, Term, Tree
+from jaxgan.types import Loss, Losses, Round, Score, Term, Tree
 
 
 def relativistic(base: Loss) -> Loss:
@@ -111,23 +111,21 @@ def _relativistic(
             record: Round, state: Tree, key: jax.Array
         ) -> tuple[Tree, Tree]:
             try:
-                paid, state = term.evaluate(record, state, key)
+                losses, state = term.evaluate(record, state, key)
             except Exception as error:  # any error from reading the removed fields
                 raise InputError(
                     f"{prefix}: the base term {name!r} reads more than logits; use a "
                     "loss of the logits, such as non_saturating(), and add the other "
                     "terms with chain."
                 ) from error
-            if "discriminator" not in paid:
+            if "discriminator" not in losses:
                 raise InputError(
                     f"{prefix}: the base term {name!r} charges the discriminator "
                     "nothing; use a loss of the logits, such as non_saturating()."
                 )
-            return scale * paid["discriminator"], state
+            return scale * losses["discriminator"], state
 
-        def evaluate(
-            record: Round, state: Tree, key: jax.Array
-        ) -> tuple[Payments, Tree]:
+        def evaluate(record: Round, state: Tree, key: jax.Array) -> tuple[Losses, Tree]:
             compared = differences(record)
             discriminator, after = discriminator_loss(compared, state, key)
             generator, _ = discriminator_loss(

@@ -10,7 +10,7 @@ from jaxgan.errors import check_decay, check_non_negative
 from jaxgan.losses.combine import stateless
 from jaxgan.losses.reductions import mean_over_fakes, mean_over_reals, normalized_mean
 from jaxgan.precision import at_least_float32
-from jaxgan.types import Loss, Payments, Round, Term, Tree
+from jaxgan.types import Loss, Losses, Round, Term, Tree
 
 
 def drift_penalty(weight: float | Array = 1e-3) -> Loss:
@@ -34,7 +34,7 @@ def drift_penalty(weight: float | Array = 1e-3) -> Loss:
     """
     check_non_negative("drift_penalty: weight", weight)
 
-    def evaluate(record: Round, key: Array) -> Payments:
+    def evaluate(record: Round, key: Array) -> Losses:
         del key
         square = jnp.square(at_least_float32(record.real_score.logits))
         return {"discriminator": weight * mean_over_reals(record, square)}
@@ -80,7 +80,7 @@ def lecam(weight: float | Array = 0.3, *, decay: float | Array = 0.99) -> Loss:
 
     def evaluate(
         record: Round, before: LogitAverages, key: Array
-    ) -> tuple[Payments, LogitAverages]:
+    ) -> tuple[Losses, LogitAverages]:
         del key
         reals = at_least_float32(record.real_score.logits)
         fakes = at_least_float32(record.fake_score.logits)

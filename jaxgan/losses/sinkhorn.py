@@ -8,7 +8,7 @@ from jaxgan.errors import check_function, check_positive, check_positive_int
 from jaxgan.losses.combine import stateless
 from jaxgan.losses.kernels import Embedding, embed_batches, logit
 from jaxgan.losses.reductions import squared_distances
-from jaxgan.types import Loss, Payments, Round
+from jaxgan.types import Loss, Losses, Round
 
 
 def sinkhorn(
@@ -53,7 +53,7 @@ def sinkhorn(
     def transport(x: Array, y: Array, a: Array, b: Array) -> Float[Array, ""]:
         return _transport_cost(squared_distances(x, y), a, b, epsilon, iterations)
 
-    def evaluate(record: Round, key: jax.Array) -> Payments:
+    def evaluate(record: Round, key: jax.Array) -> Losses:
         del key
         x, y, v, w = embed_batches("sinkhorn", record, embed)
         a, b = v / len(v), w / len(w)

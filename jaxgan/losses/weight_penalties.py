@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int
 from jaxgan.errors import InputError, check_non_negative
 from jaxgan.losses.combine import stateless
 from jaxgan.precision import at_least_float32
-from jaxgan.types import Loss, NetworkName, Payments, Round, Term, Tree, Variables
+from jaxgan.types import Loss, Losses, NetworkName, Round, Term, Tree, Variables
 
 
 def orthogonal_penalty(
@@ -123,9 +123,7 @@ def historical_averaging(
         params = _require_network(name, network, variables).params
         return History(jax.tree.map(_copy_at_least_float32, params), jnp.int32(0))
 
-    def evaluate(
-        record: Round, history: History, key: Array
-    ) -> tuple[Payments, History]:
+    def evaluate(record: Round, history: History, key: Array) -> tuple[Losses, History]:
         del key
         params = _require_network(name, network, record.params)
         squares = jax.tree.map(
@@ -154,7 +152,7 @@ def _kernel_penalty(
 ) -> Loss:
     check_non_negative(f"{name}: weight", weight)
 
-    def evaluate(record: Round, key: Array) -> Payments:
+    def evaluate(record: Round, key: Array) -> Losses:
         del key
         kernels = [
             at_least_float32(leaf).reshape(-1, leaf.shape[-1])

@@ -6,6 +6,7 @@ game: conditional samples, reconstructions, translations, predictions.
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -30,9 +31,10 @@ Maker = Callable[[Mapping[NetworkName, Variables], Tree, Batch], Tree]
 
 def best_variables(state: State) -> dict[NetworkName, Variables]:
     """Return the averaged networks, or the trained ones where no average is kept."""
-    return state.variables | state.frozen | state.average
+    return state.variables | state.frozen | state.ema
 
 
+@lru_cache(maxsize=8)  # a game's outputs are compiled once
 def maker(game: Game, output: str | None = None) -> Maker:
     """Compile one of a game's outputs, in evaluation mode.
 

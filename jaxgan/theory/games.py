@@ -99,11 +99,11 @@ def quadratic(
             )
 
     def pay(w: Mapping[str, Array]) -> dict[PlayerName, Array]:
-        paid = {player: jnp.zeros((), w[player].dtype) for player in starts}
+        losses = {player: jnp.zeros((), w[player].dtype) for player in starts}
         for (p, q), block in blocks.items():
             matrix = jnp.asarray((block + block.T) / 4 if p == q else block, w[p].dtype)
-            paid[p] += w[p] @ (matrix @ w[q])
-        return paid
+            losses[p] += w[p] @ (matrix @ w[q])
+        return losses
 
     return _game_of_points({name: (name, at) for name, at in starts.items()}, pay)
 

@@ -1,16 +1,21 @@
 """Experiments, runs and the training loop."""
 
+from jaxgan.errors import Interrupted
 from jaxgan.training.experiment import Experiment, load_file
 from jaxgan.training.loop import train
 from jaxgan.training.run import Run, create_run, load_run
+from jaxgan.training.sample import Samples, sample
 from jaxgan.training.schedule import Schedule
 
 __all__ = [
     "Experiment",
+    "Interrupted",
     "Run",
+    "Samples",
     "Schedule",
     "create_run",
     "load_file",
     "load_run",
+    "sample",
     "train",
 ]

@@ -3,7 +3,7 @@
 A checkpoint is a directory named by its step. It is written under another name and
 renamed when whole, so a process killed while saving leaves the older ones as they were.
 Three trees lie in it, so that sampling reads no more than it needs: "variables",
-"average" (where one is kept) and "training", the rest of the state. Frozen networks,
+"ema" (where averages are kept) and "training", the rest of the state. Frozen networks,
 which never change, are saved once for all checkpoints, in `frozen` beside them.
 """
 
@@ -131,7 +131,7 @@ def restore(directory: Path, like: State) -> State | None:
         (directory / str(damaged)).rename(aside)
     return State(
         variables=trees["variables"],
-        average=trees.get("average", {}),
+        ema=trees.get("ema", {}),
         frozen=_restore_frozen(directory, like),
         **trees["training"],
     )
@@ -151,17 +151,17 @@ def restore_networks(
     if found is None:
         raise RunError(f"{directory} holds no checkpoint; train for longer first.")
     step, trees = found
-    networks = trees["variables"] | trees.get("average", {})
+    networks = trees["variables"] | trees.get("ema", {})
     return step, networks | _restore_frozen(directory, like)
 
 
 def _split(state: State) -> dict[str, Tree]:
     training = state._asdict()
     trees = {"variables": training.pop("variables")}
-    average = training.pop("average")
+    ema = training.pop("ema")
     del training["frozen"]
-    if average:
-        trees["average"] = average
+    if ema:
+        trees["ema"] = ema
     return {**trees, "training": training}
 
 

@@ -11,7 +11,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 Plot = Callable[[Tree, Batch, int | None], Image.Image]
 Summarize = Callable[[Tree, Batch], Mapping[str, float]]
-Rank = Callable[[Mapping[str, float]], float]
+Objective = Callable[[Mapping[str, float]], float]
 
 
 def plot_images(made: Tree, batch: Batch, columns: int | None) -> Image.Image:
@@ -56,7 +56,8 @@ def _no_summary(made: Tree, batch: Batch) -> Mapping[str, float]:
     return {}
 
 
-class Experiment(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Experiment:
     """A game with its dynamics, data and evaluation, as `jaxgan train` takes it.
 
     The data are behind functions, and opened when they are used: a trained run is
@@ -77,12 +78,12 @@ class Experiment(NamedTuple):
               columns, None for a square grid.
     summarize: `(made, batch) -> {name: number}` of the game's first output, whenever
               pictures are made.
-    rank:     `(summary) -> number`, lowest for the best of several runs; without
-              it a sweep goes by the first score and, without scores, keeps none.
+    objective: `(summary) -> number`, lowest for the best of several runs; without it a
+              sweep goes by the first score and, without scores, keeps none.
     evaluation: what an output is scored against, at intervals and at the end of a
               sweep, each score with its protocol; None if outputs are not scored.
-    samples:  how many rows `summarize` is given.
-    shown:    how many of them `plot` is given.
+    n_summarized: number of rows that `summarize` is given.
+    n_plotted: number of them that `plot` is given.
     """
 
     game: Game
@@ -91,13 +92,17 @@ class Experiment(NamedTuple):
     steps: int
     seed: int = 0
     examples: Callable[[], Dataset | Batch] | None = None
-    inputs: Mapping[str, Input] = {}
+    inputs: Mapping[str, Input] = dataclasses.field(default_factory=dict)
     plot: Plot = plot_images
     summarize: Summarize = _no_summary
-    rank: Rank | None = None
+    objective: Objective | None = None
     evaluation: Evaluation | None = None
-    samples: int = 64
-    shown: int = 64
+    n_summarized: int = 64
+    n_plotted: int = 64
+
+    def _replace(self, **changes: Any) -> "Experiment":
+        """Return the experiment with some fields replaced."""
+        return dataclasses.replace(self, **changes)
 
 
 class ExperimentFile(NamedTuple):
@@ -144,9 +149,19 @@ def build(file: ExperimentFile, config: Any) -> Experiment:
     built = _or_refused(file.path, lambda: file.experiment(config))
     if not isinstance(built, Experiment):
         raise InputError(f"{file.path}: experiment must return an Experiment.")
+    return prepare(built)
+
+
+@lru_cache(maxsize=1)  # so that a notebook's next call opens and compiles nothing again
+def prepare(built: Experiment) -> Experiment:
+    """Check an experiment, and let its data be opened once.
+
+    Raises:
+        InputError: if a number or the name of an input is not valid.
+    """
     check_positive_int("steps", built.steps)
-    check_positive_int("samples", built.samples)
-    check_positive_int("shown", built.shown)
+    check_positive_int("n_summarized", built.n_summarized)
+    check_positive_int("n_plotted", built.n_plotted)
     check_seed("seed", built.seed)
     if built.evaluation is not None:
         check_evaluation(built.evaluation)
@@ -154,16 +169,20 @@ def build(file: ExperimentFile, config: Any) -> Experiment:
     for name in built.inputs:
         if name in TAKEN or not re.fullmatch("[a-z][a-z0-9_]*", name):
             raise InputError(
-                f"{file.path}: inputs: {name!r} cannot be an option; use another name, "
-                "of small letters."
+                f"inputs: {name!r} cannot be an option; use another name, of small "
+                "letters."
             )
     return built._replace(
         source=cache(built.source), examples=built.examples and cache(built.examples)
     )
 
 
-def open_data(file: ExperimentFile, built: Experiment) -> RunData:
+def open_data(name: Path | str, built: Experiment) -> RunData:
     """Open the data of an experiment, and check that everything fits together.
+
+    Args:
+        name: of the experiment, for messages; its file if it has one.
+        built: the experiment.
 
     Returns:
         A step's batches, and the first rows that outputs are made of.
@@ -171,11 +190,11 @@ def open_data(file: ExperimentFile, built: Experiment) -> RunData:
     Raises:
         InputError: if it does not.
     """
-    source = _or_refused(file.path, built.source)
-    batches = _or_refused(file.path, lambda: source(built.seed, 0))
-    algorithm = _or_refused(file.path, lambda: built.dynamics(built.game, batches[0]))
+    source = _or_refused(name, built.source)
+    batches = _or_refused(name, lambda: source(built.seed, 0))
+    algorithm = _or_refused(name, lambda: built.dynamics(built.game, batches[0]))
     examples = _or_refused(
-        file.path, lambda: draw_examples(built.examples, built.shown, built.seed)
+        name, lambda: draw_examples(built.examples, built.n_plotted, built.seed)
     )
     check_examples(batches[0], examples)
     check_inputs(built.inputs, examples)
@@ -204,7 +223,7 @@ def check_plot(
     Raises:
         InputError: if it fails.
     """
-    game, count = experiment.game, experiment.shown
+    game, count = experiment.game, experiment.n_plotted
     noise = np.random.default_rng(0)
 
     def like(shape: jax.ShapeDtypeStruct) -> NDArray:
@@ -253,7 +272,7 @@ def check_examples(batch: Batch, examples: Batch) -> None:
         )
 
 
-def _or_refused(path: Path, make: Callable[[], T]) -> T:
+def _or_refused(path: Path | str, make: Callable[[], T]) -> T:
     """Run a user's function; an exception becomes an InputError that names the line."""
     try:
         return make()
@@ -279,7 +298,7 @@ def _run(path: Path) -> ModuleType:
     return module
 
 
-def _line(error: Exception, path: Path) -> str:
+def _line(error: Exception, path: Path | str) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     return f" (line {lines[-1]})" if lines else ""

@@ -6,28 +6,40 @@ kill, restore and n more. (On a GPU that needs XLA's deterministic operations.)
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 
 import jax
+from jax.tree_util import PyTreeDef
 
 from jaxgan.algorithms.data_parallel import data_parallel, on_devices, replicated
 from jaxgan.data.sources import Source, prefetch
+from jaxgan.errors import InputError
+from jaxgan.training.experiment import Experiment
 from jaxgan.training.recorder import open_recorder
-from jaxgan.training.run import Run
+from jaxgan.training.run import Run, create_inline_run, delete_on_rejection
 from jaxgan.training.schedule import Schedule
-from jaxgan.types import Algorithm, Batch, Info, State
+from jaxgan.types import Algorithm, Batch, Game, Info, State
 
 
 def train(
-    run: Run,
+    experiment: Experiment | Run,
+    directory: Path | str | None = None,
+    *,
     schedule: Schedule = Schedule(),
     devices: Sequence[jax.Device] | None = None,
     tensorboard: bool = False,
 ) -> State:
-    """Train a run to its last step, from its newest checkpoint if it has one.
+    """Train an experiment to its last step, from its newest checkpoint if it has one.
+
+    The run directory is one that the command line understands: `jaxgan sample`,
+    `evaluate` and `train` go on with it. The same call again resumes a run that was
+    stopped; with more `steps` it trains for longer, unless a schedule depends on them.
 
     Args:
-        run: made by `create_run` or opened by `load_run`.
+        experiment: the experiment; or a run, made by `create_run` or opened by
+            `load_run`.
+        directory: of the run; only for an experiment.
         schedule: how often it reports and saves; see `Recorder`.
         devices: to share each batch between; by default all of this process.
         tensorboard: write the log for TensorBoard too, in RUN/tensorboard.
@@ -36,18 +48,37 @@ def train(
         The state after the last step.
 
     Raises:
-        InputError: if the experiment does not fit together.
+        InputError: if the experiment does not fit together, or the directory holds
+            something else.
         RunError: if a loss or gradient is not finite, or the disk is full; it names the
             last good checkpoint.
         Interrupted: if a signal stopped the run, after saving it.
+
+    Example: `jg.train(experiment, "runs/mine")`
     """
     schedule.check()
-    experiment, example = run.experiment, run.data.batches[0]
-    algorithm = data_parallel(
-        lambda game: experiment.dynamics(game, example),
-        experiment.game,
-        devices,
-        donate=True,
+    if isinstance(experiment, Run):
+        if directory is not None:
+            raise InputError("directory: a run is trained where it is; leave it out.")
+        return _train(experiment, schedule, devices, tensorboard)
+    if directory is None:
+        raise InputError('directory: give the run one, such as "runs/mine".')
+    run = create_inline_run(Path(directory), experiment)
+    with delete_on_rejection(run):
+        return _train(run, schedule, devices, tensorboard)
+
+
+def _train(
+    run: Run,
+    schedule: Schedule,
+    devices: Sequence[jax.Device] | None,
+    tensorboard: bool,
+) -> State:
+    experiment = run.experiment
+    leaves, tree = jax.tree.flatten(run.data.batches[0])
+    split = None if devices is None else tuple(devices)
+    algorithm = _compiled(
+        experiment.game, experiment.dynamics, tuple(leaves), tree, split
     )
     source = _prefetched(experiment.source(), devices)
     init = partial(algorithm.init, jax.random.key(experiment.seed))
@@ -55,6 +86,24 @@ def train(
         state = recorder.resume(init, replicated(devices))
         batches = partial(source, experiment.seed)
         return take_steps(algorithm, state, batches, experiment.steps, recorder.record)
+
+
+@lru_cache(maxsize=1)  # so that a notebook's next call compiles nothing again
+def _compiled(
+    game: Game,
+    dynamics: Callable[[Game, Batch], Algorithm],
+    leaves: tuple[jax.ShapeDtypeStruct, ...],
+    tree: PyTreeDef,
+    devices: tuple[jax.Device, ...] | None,
+) -> Algorithm:
+    """Compile the steps of a game, for examples of these shapes."""
+    example = jax.tree.unflatten(tree, leaves)
+    return data_parallel(
+        lambda split_game: dynamics(split_game, example),
+        game,
+        devices,
+        donate=True,
+    )
 
 
 def take_steps(

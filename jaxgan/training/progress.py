@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from jaxgan.types import Info
 
@@ -21,19 +21,19 @@ class Progress:
         self._bar = bar
         self._pending: deque[Info] = deque()
 
-    def advance(self, info: Info, examples: int = 1) -> Info | None:
+    def advance(self, info: Info) -> Info | None:
         """Count a step, and wait until all but the last few are done.
 
         Returns:
             The report of the step that is now known to be done, if there is one.
         """
-        self._bar.update(examples)
+        self._bar.update()
         self._pending.append(info)
         if len(self._pending) <= IN_FLIGHT:
             return None
         return jax.block_until_ready(self._pending.popleft())
 
-    def show(self, **numbers: float) -> None:
+    def report(self, **numbers: float) -> None:
         """Put numbers behind the bar."""
         self._bar.set_postfix(numbers, refresh=False)
 

@@ -28,11 +28,11 @@ from jaxgan.training.schedule import Due, Schedule
 from jaxgan.training.signals import defer_signals
 from jaxgan.training.snapshots import (
     run_reference,
+    sample_inputs,
     save,
+    save_pictures,
     save_strip,
     scorer,
-    show,
-    showing,
 )
 from jaxgan.types import Info, State
 
@@ -54,8 +54,7 @@ class Recorder:
         stack: contextlib.ExitStack,
     ) -> None:
         self._run, self._schedule = run, schedule
-        self._pictures = showing(run.experiment)
-        self._examples = len(jax.tree.leaves(run.data.batches[0])[0])
+        self._inputs = sample_inputs(run.experiment)
         self._unlogged: list[tuple[int, Info]] = []
         self._score: Callable[[int, State], Row] | None = None
         stack.enter_context(_os_errors_as_run_errors(run))
@@ -91,10 +90,9 @@ class Recorder:
         self._progress = enter(
             show_progress(
                 run.name,
-                total=run.experiment.steps * self._examples,
-                initial=begun * self._examples,
-                unit=" images",
-                unit_scale=True,
+                total=run.experiment.steps,
+                initial=begun,
+                unit=" steps",
                 smoothing=0.05,
             )
         )
@@ -111,9 +109,9 @@ class Recorder:
             Interrupted: if a signal asks the run to stop; it is saved first.
         """
         self._unlogged.append((step, info))
-        if (done := self._progress.advance(info, self._examples)) is not None:
-            losses = {p: float(sum(paid.values())) for p, paid in done.losses.items()}
-            self._progress.show(**losses)
+        if (done := self._progress.advance(info)) is not None:
+            losses = {p: float(sum(x.values())) for p, x in done.losses.items()}
+            self._progress.report(**losses)
         due, stopped = self._due(step), self._caught()
         saves = due.saves or stopped is not None
         if due.logs or saves:
@@ -135,7 +133,9 @@ class Recorder:
         run = self._run
         with self._saved_if_it_fails(state):
             if due.plots:
-                row |= show(run.experiment, self._pictures, state, run.samples, step)
+                row |= save_pictures(
+                    run.experiment, self._inputs, state, run.samples, step
+                )
                 save_strip(run.samples)
             if self._score is not None and due.scores:
                 row |= self._score(step, state)
@@ -198,7 +198,7 @@ def open_recorder(
 def _mean_row(infos: Iterable[tuple[int, Info]], saved: Checkpoints) -> Row:
     """Average some steps' reports, and check that all are finite.
 
-    The mean, since a lazy penalty is paid in one step of many.
+    The mean, since a lazy penalty is due in one step of many.
     """
     rows = []
     for step, info in infos:

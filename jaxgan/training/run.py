@@ -1,6 +1,6 @@
 """Create, open and lock run directories, which hold all that belongs to a run.
 
-experiment.py   the experiment file as it was
+experiment.py   the experiment file as it was; without one, data/experiment is it
 modules/        the modules beside it that it imports
 run.json        its name, the full configuration, the versions it ran on
 data/           shapes and examples of its data, which make it self-contained
@@ -14,10 +14,11 @@ samples/        pictures of each output at each milestone, and strip.png, the se
 """
 
 import contextlib
+import dataclasses
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,8 +33,20 @@ from jaxgan.training.experiment import (
     build,
     load_file,
     open_data,
+    prepare,
 )
-from jaxgan.training.local_modules import MODULES, changed_module, copy_modules
+from jaxgan.training.kept_experiment import (
+    program_digest,
+    read_experiment,
+    write_experiment,
+)
+from jaxgan.training.local_modules import (
+    MODULES,
+    changed_module,
+    copy_modules,
+    make_importable,
+    module_folder,
+)
 from jaxgan.training.run_data import RunData, read_run_data, write_run_data
 from jaxgan.versions import versions
 
@@ -46,6 +59,15 @@ class _About(pydantic.BaseModel):
     name: str
     config: dict[str, Any]
     versions: dict[str, str]
+    program: str | None = None  # digest, of a run that was made without a file
+
+
+@dataclasses.dataclass(frozen=True)
+class InlineConfig:
+    """The configuration of an experiment that was made without a file."""
+
+    steps: int
+    seed: int
 
 
 class Run(NamedTuple):
@@ -107,32 +129,82 @@ def create_run(directory: Path, file: ExperimentFile, config: Any) -> Run:
     if (directory / "run.json").exists():
         _check_same(directory, file, config)
         return load_run(directory)
-    if directory.exists() and any(directory.iterdir()):
-        raise InputError(
-            f"{directory} is not empty and is not a run; choose another with --run."
-        )
+    _check_vacant(directory)
     built = build(file, config)  # first, so that what is refused leaves no trace
-    data = open_data(file, built)
+    data = open_data(file.path, built)
+
+    def keep(fresh: Path) -> None:
+        shutil.copyfile(file.path, fresh / "experiment.py")
+        copy_modules(file.path.parent, fresh)
+
+    _write_run(directory, _describe(file, config), data, keep)
+    return Run(directory, file.path.stem, config, built)
+
+
+def create_inline_run(directory: Path, experiment: Experiment) -> Run:
+    """Make a run directory of an experiment without a file, or open it.
+
+    It is opened if an experiment of the same program and seed made it; the number of
+    steps may be another.
+
+    Raises:
+        InputError: if the directory holds something else, or the experiment is refused.
+    """
+    is_run = (directory / "run.json").exists()
+    if not is_run:
+        _check_vacant(directory)
+    config = InlineConfig(experiment.steps, experiment.seed)
+    run = Run(directory, directory.name, config, prepare(experiment))
+    data = open_data("the experiment", run.experiment)
+    about = {
+        "name": run.name,
+        "config": dataclasses.asdict(config),
+        "versions": versions(),
+        "program": program_digest(experiment, data.batches),
+    }
+    if is_run:
+        _check_same_program(run, about)
+        write_experiment(run.kept / "experiment", experiment)
+        _write_about(
+            directory, _read_about(directory).model_dump() | {"config": about["config"]}
+        )
+        return run
+
+    def keep(fresh: Path) -> None:
+        (fresh / "data").mkdir()
+        write_experiment(fresh / "data" / "experiment", experiment)
+        copy_modules(Path.cwd(), fresh)
+
+    _write_run(directory, about, data, keep)
+    return run
+
+
+def _write_run(
+    directory: Path, about: dict[str, Any], data: RunData, keep: Callable[[Path], None]
+) -> None:
+    """Write a run directory, whole or not at all; `keep` writes the experiment."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent) as made:
         fresh = Path(made) / "run"
         fresh.mkdir()
-        shutil.copyfile(file.path, fresh / "experiment.py")
-        copy_modules(file.path.parent, fresh)
-        about = json.dumps(_describe(file, config), indent=2)
-        (fresh / "run.json").write_text(about + "\n", encoding="utf-8")
+        keep(fresh)
+        _write_about(fresh, about)
         write_run_data(fresh / "data", data)
-        fresh.replace(directory)  # whole or not at all
-    return Run(directory, file.path.stem, config, built)
+        fresh.replace(directory)
 
 
-def load_run(directory: Path) -> Run:
+def load_run(directory: Path | str) -> Run:
     """Open a run directory from its own files alone.
 
     Raises:
         InputError: if it is not a run directory, or its files do not fit together.
     """
+    directory = Path(directory)
     about = _read_about(directory)
+    if about.program is not None:
+        make_importable(module_folder(directory / "experiment.py"))
+        experiment = prepare(read_experiment(directory / "data" / "experiment"))
+        return Run(directory, about.name, InlineConfig(**about.config), experiment)
     file = load_file(directory / "experiment.py")
     try:
         config: Any = pydantic.TypeAdapter(file.config).validate_python(about.config)
@@ -189,8 +261,9 @@ def experiment_identity(directory: Path) -> tuple[ExperimentId, str]:
     about = _read_about(directory)
     seed = str(about.config.pop("seed", directory))
     modules = sorted((directory / MODULES).rglob("*.py"))
-    files = [directory / "experiment.py", *modules]
+    files = [directory / "experiment.py", *modules] if about.program is None else []
     code = b"".join(path.read_bytes() for path in files)
+    code += (about.program or "").encode()
     return ExperimentId(about.name, code, str(about.config)), seed
 
 
@@ -210,6 +283,47 @@ def _describe(file: ExperimentFile, config: Any) -> dict[str, Any]:
         "config": pydantic.TypeAdapter(file.config).dump_python(config, mode="json"),
         "versions": versions(),
     }
+
+
+def _check_vacant(directory: Path) -> None:
+    if directory.exists() and any(directory.iterdir()):
+        raise InputError(
+            f"{directory} is not empty and is not a run; choose another with --run."
+        )
+
+
+def _check_same_program(run: Run, about: dict[str, Any]) -> None:
+    """Check that a run was made by an experiment like this, the steps aside."""
+    then, directory = _read_about(run.directory), run.directory
+    cure = "choose another directory"
+    if then.program is None:
+        raise InputError(
+            f"{directory} was made from an experiment's file; go on by "
+            f"`jg.train(jg.load_run({str(directory)!r}))`, or {cure}."
+        )
+    seeds = then.config["seed"], about["config"]["seed"]
+    if seeds[0] != seeds[1]:
+        raise InputError(
+            f"{directory} was made with seed {seeds[0]}, not {seeds[1]}; {cure}."
+        )
+    same_versions = then.versions == about["versions"]
+    if same_versions and then.program != about["program"]:
+        asked = then.config["steps"], about["config"]["steps"]
+        schedule = (
+            f" (or a schedule that depends on the steps, {asked[1]:,} instead of "
+            f"{asked[0]:,})"
+            if asked[0] != asked[1]
+            else ""
+        )
+        raise InputError(
+            f"{directory} was made by another program: of another network, loss, "
+            f"optimizer or batch size{schedule}; {cure}."
+        )
+    if (done := max(steps(run.checkpoints), default=0)) > run.experiment.steps:
+        raise InputError(
+            f"steps: {directory} has already made {done:,}, more than "
+            f"{run.experiment.steps:,}; {cure}."
+        )
 
 
 def _check_same(directory: Path, file: ExperimentFile, config: Any) -> None:
@@ -237,6 +351,13 @@ def _check_same(directory: Path, file: ExperimentFile, config: Any) -> None:
             f"{changed} has changed since {directory} was made; {cure}, or go on "
             f"with the file as it was by `jaxgan train {directory}`."
         )
+
+
+def _write_about(directory: Path, about: dict[str, Any]) -> None:
+    path = directory / "run.json"
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    fresh.replace(path)
 
 
 def _read_about(directory: Path) -> _About:

@@ -71,7 +71,7 @@ def restored_networks(
     return restore_networks(run.best if best else run.checkpoints, like_state(run))
 
 
-class Showing(NamedTuple):
+class SampleInputs(NamedTuple):
     """Compiled outputs, latents and examples of an experiment's pictures."""
 
     makers: dict[str, Maker]  # of each output
@@ -79,46 +79,54 @@ class Showing(NamedTuple):
     batch: Batch
 
 
-def showing(experiment: Experiment) -> Showing:
+def sample_inputs(experiment: Experiment) -> SampleInputs:
     """Sample the latents and examples of all pictures of an experiment."""
     game, seed = experiment.game, experiment.seed
-    count = max(experiment.samples, experiment.shown)
+    count = max(experiment.n_summarized, experiment.n_plotted)
     batch = draw_examples(experiment.examples, count, seed)
     latents = draw_latents(game, count, seed, batch.condition)
-    return Showing({name: maker(game, name) for name in game.outputs}, latents, batch)
+    return SampleInputs(
+        {name: maker(game, name) for name in game.outputs}, latents, batch
+    )
 
 
-def show(
-    experiment: Experiment, of: Showing, state: State, directory: Path, step: int
+def save_pictures(
+    experiment: Experiment,
+    inputs: SampleInputs,
+    state: State,
+    directory: Path,
+    step: int,
 ) -> Row:
     """Save a picture of every output, and summarize the first one."""
     directory.mkdir(exist_ok=True)
     row: Row = {}
-    for number, name in enumerate(of.makers):
-        made, batch = _make(experiment, of, state, name)
+    for number, name in enumerate(inputs.makers):
+        made, batch = _make(experiment, inputs, state, name)
         if not number:
             row = _summary(experiment, made, batch)
-        made, batch = jax.tree.map(lambda x: x[: experiment.shown], (made, batch))
+        made, batch = jax.tree.map(lambda x: x[: experiment.n_plotted], (made, batch))
         suffix = f"-{name}" if number else ""
         experiment.plot(made, batch, None).save(directory / f"{step:06d}{suffix}.png")
     return row
 
 
-def summary_of(experiment: Experiment, of: Showing, state: State) -> Row:
+def summarize(experiment: Experiment, inputs: SampleInputs, state: State) -> Row:
     """Summarize the first output alone."""
-    if not of.makers:
+    if not inputs.makers:
         return {}
-    return _summary(experiment, *_make(experiment, of, state, next(iter(of.makers))))
+    return _summary(
+        experiment, *_make(experiment, inputs, state, next(iter(inputs.makers)))
+    )
 
 
 def _make(
-    experiment: Experiment, of: Showing, state: State, name: str
+    experiment: Experiment, inputs: SampleInputs, state: State, name: str
 ) -> tuple[Tree, Batch]:
     """Make an output, and return it with the examples that it is made of."""
-    first = name == next(iter(of.makers))
-    count = experiment.samples if first else experiment.shown
-    latents, batch = jax.tree.map(lambda x: x[:count], (of.latents, of.batch))
-    return of.makers[name](best_variables(state), latents, batch), batch
+    first = name == next(iter(inputs.makers))
+    count = experiment.n_summarized if first else experiment.n_plotted
+    latents, batch = jax.tree.map(lambda x: x[:count], (inputs.latents, inputs.batch))
+    return inputs.makers[name](best_variables(state), latents, batch), batch
 
 
 def _summary(experiment: Experiment, made: Tree, batch: Batch) -> Row:

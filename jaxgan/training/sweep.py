@@ -38,7 +38,7 @@ from jaxgan.errors import (
     check_seed,
 )
 from jaxgan.evaluation.evaluator import Reference, evaluate, reference
-from jaxgan.evaluation.evaluator import rank as score_rank
+from jaxgan.evaluation.evaluator import objective as score_objective
 from jaxgan.metrics.protocol import write_scores
 from jaxgan.reporting.log import flatten, write_row
 from jaxgan.sampling.outputs import best_variables, draw_examples, output_name
@@ -52,11 +52,11 @@ from jaxgan.training.run_data import RunData
 from jaxgan.training.schedule import Schedule
 from jaxgan.training.signals import defer_signals
 from jaxgan.training.snapshots import (
-    Showing,
+    SampleInputs,
     evaluated_examples,
-    show,
-    showing,
-    summary_of,
+    sample_inputs,
+    save_pictures,
+    summarize,
 )
 from jaxgan.training.sweep_report import SweepMember, Values, write_report
 from jaxgan.types import Algorithm, Batch, Info, State
@@ -116,12 +116,12 @@ def _members(
     check_seed("the last seed", config.seed + seeds - 1)
     cells = hyper_grid(**grid) if grid else {}
     count = len(next(iter(cells.values()))) if cells else 1
-    shown: dict[int, Showing] = {}  # one for the seeds of a cell
+    inputs: dict[int, SampleInputs] = {}  # one for the seeds of a cell
     made = []
     for seed in range(config.seed, config.seed + seeds):
         seeded = dataclasses.replace(config, seed=seed)
         shared = build(file, seeded)
-        data = open_data(file, shared)
+        data = open_data(file.path, shared)
         for i in range(count):
             values = {name: column[i].item() for name, column in cells.items()}
             own = dataclasses.replace(seeded, **_typed(config, values))
@@ -132,8 +132,8 @@ def _members(
             experiment = experiment._replace(
                 source=shared.source, examples=shared.examples
             )
-            of_seed = showing(experiment)
-            makers = shown.setdefault(i, of_seed).makers
+            of_seed = sample_inputs(experiment)
+            makers = inputs.setdefault(i, of_seed).makers
             of_seed = of_seed._replace(makers=makers)
             made.append(SweepMember(values, seed, own, experiment, of_seed))
     return sorted(made, key=lambda each: [*each.values.values()])
@@ -152,7 +152,7 @@ def _check_shared(
 ) -> None:
     """Refuse swept values that change the data or the number of steps."""
     batches = own.source()(own.seed, 0)
-    examples = draw_examples(own.examples, own.shown, own.seed)
+    examples = draw_examples(own.examples, own.n_plotted, own.seed)
     leaves = [jax.tree.leaves(each) for each in (data, (batches, examples))]
     alike = len(leaves[0]) == len(leaves[1]) and all(map(np.array_equal, *leaves))
     if shared.steps != own.steps or not alike:
@@ -257,7 +257,7 @@ class _MemberRecorder:
         for i, each in enumerate(self._members):
             if each.diverged_at is None:
                 own = select_member(state, i)
-                each.measured[step] = summary_of(each.experiment, each.showing, own)
+                each.measured[step] = summarize(each.experiment, each.inputs, own)
                 each.log[step] |= each.measured[step]
 
 
@@ -269,7 +269,7 @@ def _score(against: Reference, state: State, members: Sequence[SweepMember]) -> 
             own, game = select_member(state, i), each.experiment.game
             evaluation = each.experiment.evaluation
             assert evaluation is not None  # as the first member's
-            make = each.showing.makers[output_name(game, evaluation.output)]
+            make = each.inputs.makers[output_name(game, evaluation.output)]
             scores = evaluate(
                 evaluation,
                 against,
@@ -302,12 +302,12 @@ def _keep_best(
     sound = {i: each for i, each in enumerate(members) if each.diverged_at is None}
     if not sound:
         raise RunError(f"every member diverged; {directory / 'table.md'} says when.")
-    rank = members[0].experiment.rank
-    if rank is not None:
-        ranks = {i: float(rank(each.last)) for i, each in sound.items()}
+    objective = members[0].experiment.objective
+    if objective is not None:
+        ranks = {i: float(objective(each.last)) for i, each in sound.items()}
     else:
         ranks = {
-            i: score_rank(each.experiment.evaluation, each.scores)
+            i: score_objective(each.experiment.evaluation, each.scores)
             for i, each in sound.items()
             if each.scores and each.experiment.evaluation is not None
         }
@@ -327,7 +327,7 @@ def _keep_best(
     with Checkpoints(run.checkpoints, 1) as saved:
         saved.save(own)
         saved.wait()
-    show(run.experiment, chosen.showing, own, run.samples, int(own.step))
+    save_pictures(run.experiment, chosen.inputs, own, run.samples, int(own.step))
 
 
 def _typed(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:

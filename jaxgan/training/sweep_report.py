@@ -11,7 +11,7 @@ from jaxgan.reporting.figures import curves
 from jaxgan.reporting.log import Row, finite_or_none
 from jaxgan.reporting.tables import mean_and_error
 from jaxgan.training.experiment import Experiment
-from jaxgan.training.snapshots import Showing
+from jaxgan.training.snapshots import SampleInputs
 
 Values = dict[str, float]
 
@@ -24,7 +24,7 @@ class SweepMember:
     seed:    of the run.
     config:  an instance of the experiment's Config.
     experiment: made of it.
-    showing: the rows that it is measured by.
+    inputs:  the rows that it is measured by.
     log:     what it reported, by step.
     measured: what it measured, by step.
     scores:  at the end, if the experiment is evaluated.
@@ -35,7 +35,7 @@ class SweepMember:
     seed: int
     config: Any
     experiment: Experiment
-    showing: Showing
+    inputs: SampleInputs
     log: dict[int, Row] = dataclasses.field(default_factory=dict)
     measured: dict[int, Row] = dataclasses.field(default_factory=dict)
     scores: list[Measurement] = dataclasses.field(default_factory=list)

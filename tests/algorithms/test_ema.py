@@ -35,7 +35,7 @@ def test_the_average_is_that_of_a_plain_loop(plain):
         )
         for t, state in enumerate(states):
             d = min(0.4, (1 + t) / (10 + t))
-            new, old = state.variables[name], state.average[name]
+            new, old = state.variables[name], state.ema[name]
             if t:
                 average = jax.tree.map(
                     lambda a, p, d=d: d * a + (1 - d) * np.asarray(p, "f8"),
@@ -52,9 +52,9 @@ def test_the_average_is_that_of_a_plain_loop(plain):
 
 def test_training_is_the_same_bit_for_bit(plain):
     without, with_average = walk(plain, 3)[-1], walk(ema(plain), 3)[-1]
-    assert set(with_average.average) == {"generator"}
-    assert without.average == {}
-    assert bits(with_average._replace(average={})) == bits(without)
+    assert set(with_average.ema) == {"generator"}
+    assert without.ema == {}
+    assert bits(with_average._replace(ema={})) == bits(without)
 
 
 def test_an_average_may_be_donated(plain):
@@ -62,12 +62,12 @@ def test_an_average_may_be_donated(plain):
     step = jax.jit(algorithm.step, donate_argnums=0)
     expected = walk(algorithm, 2)[-1]
     state = algorithm.init(jax.random.key(0))
-    aliased = state._replace(average={"generator": state.variables["generator"]})
+    aliased = state._replace(ema={"generator": state.variables["generator"]})
     with pytest.raises(Exception, match="donate the same buffer twice"):
         jax.jit(lambda s: s, donate_argnums=0)(aliased)
     state = algorithm.init(jax.random.key(0))
     for number in range(2):
-        params = state.average["generator"].params
+        params = state.ema["generator"].params
         state, _ = step(state, batches(seed=number))
         assert all(x.is_deleted() for x in jax.tree.leaves(params))
     assert bits(state) == bits(expected)
@@ -78,8 +78,8 @@ def test_the_decay_may_be_traced(plain):
 
     def average(decay):
         algorithm = ema(plain, decay)
-        state = start._replace(average=algorithm.init(jax.random.key(1)).average)
-        return algorithm.step(state, batches())[0].average
+        state = start._replace(ema=algorithm.init(jax.random.key(1)).ema)
+        return algorithm.step(state, batches())[0].ema
 
     swept = jax.jit(jax.vmap(average))(jnp.array([0.1, 0.2]))
     for i, decay in enumerate((0.1, 0.2)):

@@ -100,7 +100,7 @@ def compared(algorithm, build, hypers, steps=4, substeps=2, atol=1e-6):
         expected, told = alone(build, hypers, i, steps, substeps)
         found = select_member(state, i)
         assert_close(found.variables, expected.variables, atol=atol)
-        assert_close(found.average, expected.average, atol=atol)
+        assert_close(found.ema, expected.ema, atol=atol)
         assert bits(found.key) == bits(expected.key)
         assert int(found.step) == int(expected.step) == steps
         assert_close(jax.tree.map(lambda x, i=i: x[i], info), told, atol=1e-5)

@@ -253,11 +253,14 @@ def eventful_game():
 
 def owned(path, mover):
     """Return True if a leaf of the state belongs to `mover`, by its path."""
-    if path.startswith((f".variables['{mover}']", f".optimizers['{mover}']")):
+    if path.startswith((f".variables['{mover}']", f".opt_states['{mover}']")):
         return True
     theirs = {
-        "discriminator": [".loss['by_default']", ".view['discriminator']"],
-        "generator": [".loss['by_name']"],
+        "discriminator": [
+            ".loss_states['by_default']",
+            ".view_states['discriminator']",
+        ],
+        "generator": [".loss_states['by_name']"],
     }
     return path in theirs[mover] or path == ".step"
 
@@ -280,8 +283,8 @@ def test_a_state_moves_once_an_iteration_however_often_others_move():
     state = algorithm.init(jax.random.key(0))
     for number in range(2):
         state, _ = jax.jit(algorithm.step)(state, batches(3, seed=number))
-    assert state.loss["by_default"] == state.view["discriminator"] == 2
-    assert state.loss["by_name"] == 4
+    assert state.loss_states["by_default"] == state.view_states["discriminator"] == 2
+    assert state.loss_states["by_name"] == 4
     assert state.step == 2
 
 

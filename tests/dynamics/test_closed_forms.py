@@ -300,7 +300,7 @@ def test_unrolled_looks_through_momentum():
         partial(unrolled, unroll_steps=2), 0.1, substeps=2, warm=1, others=momentum
     )
     x, y = point(state)
-    [m] = (float(v[0]) for v in jax.tree.leaves(state.optimizers["discriminator"]))
+    [m] = (float(v[0]) for v in jax.tree.leaves(state.opt_states["discriminator"]))
     after, _ = algorithm.step(state, batches)
     # optax's trace: t ← g + 0.9 t, g = -x.
     t = -x + 0.9 * m

@@ -152,7 +152,7 @@ def test_losses_gradients_and_statistics_are_those_written_by_hand():
     for player in ("generator", "discriminator"):
         loss, gradient, params, stats = by_hand[player]
         np.testing.assert_allclose(sum(info.losses[player].values()), loss, atol=1e-6)
-        ours = after.optimizers[player][0].trace[player]
+        ours = after.opt_states[player][0].trace[player]
         close(ours, gradient, 1e-6)
         close(after.variables[player].params, params, 1e-6)
         close(after.variables[player].stats["batch_stats"], stats, 1e-6)

@@ -202,7 +202,7 @@ def test_unrolled_by_hand_through_adam():
     state, _ = start_of(algorithm)
     state, _ = jax.jit(algorithm.step)(state, batches(2))
     w = {name: value.params for name, value in state.variables.items()}
-    memory = state.optimizers["discriminator"]
+    memory = state.opt_states["discriminator"]
     x, y = reals(1), reals(2)
 
     def foreseen(g):
@@ -233,7 +233,7 @@ def test_the_look_ahead_leaves_no_trace_in_the_optimizers():
     state, _ = run(algorithm, 3, 2)
     counts = [
         int(x)
-        for x in jax.tree.leaves(state.optimizers)
+        for x in jax.tree.leaves(state.opt_states)
         if jnp.issubdtype(x.dtype, jnp.integer)
     ]
     assert set(counts) == {3}
@@ -270,8 +270,8 @@ def test_lookahead_calls_back_both_players():
     expected = jax.tree.map(lambda s, f: s + 0.25 * (f - s), start, fast)
     found = {name: v.params for name, v in state.variables.items()}
     assert_close(found, expected)
-    assert_close(state.memory["slow"], expected)
-    assert bits(state.optimizers) == bits(plain.optimizers)
+    assert_close(state.dynamics_state["slow"], expected)
+    assert bits(state.opt_states) == bits(plain.opt_states)
 
 
 def test_simultaneous_moves_share_their_forward_pass():
@@ -331,7 +331,7 @@ def test_three_steps_of_everything_at_once(name):
         state, info = step(state, batches(substeps, seed=i))
     assert len(traces) == 1
     assert jax.tree.map(jnp.shape, state) == jax.tree.map(jnp.shape, first)
-    counts = state.loss["count"], state.view["discriminator"]
+    counts = state.loss_states["count"], state.view_states["discriminator"]
     assert int(state.step) == 3 and list(map(int, counts)) == [3, 3]
     assert all(bool(jnp.isfinite(x).all()) for x in jax.tree.leaves(info))
     assert set(info.losses["discriminator"]) == set(loss.terms)
@@ -396,8 +396,8 @@ def test_lazy_parts_are_paid_only_when_due(name):
     state, given = lazy.init(jax.random.key(0)), batches(substeps)
 
     def params(algorithm, state):
-        loss = {term: () for term in algorithm.init(jax.random.key(0)).loss}
-        after, _ = jax.jit(algorithm.step)(state._replace(loss=loss), given)
+        loss = {term: () for term in algorithm.init(jax.random.key(0)).loss_states}
+        after, _ = jax.jit(algorithm.step)(state._replace(loss_states=loss), given)
         return {n: v.params for n, v in after.variables.items()}
 
     assert_close(params(lazy, state), params(eager, state), atol=1e-5)
@@ -429,8 +429,8 @@ def test_foreseen_moves_leave_no_statistics():
     assert bits(after.variables["discriminator"]) == bits(
         state.variables["discriminator"]
     )
-    assert bits(after.optimizers["discriminator"]) == bits(
-        state.optimizers["discriminator"]
+    assert bits(after.opt_states["discriminator"]) == bits(
+        state.opt_states["discriminator"]
     )
     assert bits(after.variables["generator"]) != bits(state.variables["generator"])
 
@@ -503,7 +503,7 @@ def whole_and_in_shares(name, loss):
 def test_microbatches_give_the_whole_batchs_step(name, loss):
     (whole, _), (shares, _) = (steps[-1] for steps in whole_and_in_shares(name, loss))
     assert_close(whole.variables, shares.variables, atol=2e-6)
-    assert_close(whole.loss, shares.loss, atol=2e-6)
+    assert_close(whole.loss_states, shares.loss_states, atol=2e-6)
 
 
 @pytest.mark.parametrize("loss", tiered(ACCUMULATED, ["random, with a state"]))

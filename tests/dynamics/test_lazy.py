@@ -58,7 +58,7 @@ def test_a_step_without_them_is_the_plain_step(lazily):
     for step in (1, 2, 3, 5, 7):
         (state, info), (plain, plain_info) = lazily(step), plainly(step)
         assert bits(state.variables) == bits(plain.variables)
-        assert bits(state.optimizers) == bits(plain.optimizers)
+        assert bits(state.opt_states) == bits(plain.opt_states)
         for player, terms in info.losses.items():
             for name, paid in terms.items():
                 expected = plain_info.losses[player].get(name, 0.0)
@@ -98,7 +98,7 @@ def test_their_states_move_when_they_are_due():
     step, moves = jax.jit(algorithm.step), []
     for number in range(7):
         state, _ = step(state, batches(1, seed=number))
-        moves.append(int(state.loss["lecam"].moves))
+        moves.append(int(state.loss_states["lecam"].moves))
     assert moves == [1, 1, 1, 2, 2, 2, 3]
 
 
@@ -202,5 +202,5 @@ def test_the_state_of_a_lazy_part_rests_between_its_iterations():
     step, counts = jax.jit(algorithm.step), []
     for number in range(7):
         state, _ = step(state, batches(seed=number))
-        counts.append(int(state.loss["counter"]))
+        counts.append(int(state.loss_states["counter"]))
     assert counts == [1, 1, 1, 2, 2, 2, 3]

@@ -245,7 +245,7 @@ def test_a_score_that_is_no_number_is_never_the_best_and_hides_none():
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     run = make_run(tmp_path_factory.mktemp("runs") / "run", PICTURE, evaluated=True)
-    return run, train(run, OFTEN, ONE_DEVICE)
+    return run, train(run, schedule=OFTEN, devices=ONE_DEVICE)
 
 
 def test_a_run_is_scored_at_intervals_and_at_its_end(trained):
@@ -263,7 +263,7 @@ def test_a_run_is_scored_at_intervals_and_at_its_end(trained):
 
 def test_the_average_is_scored(trained):
     run, state = trained
-    expected = scores_of_run(run, state.average, 6)
+    expected = scores_of_run(run, state.ema, 6)
     found = read_scores(run.scores)[-len(expected) :]
     assert repr(found) == repr(expected)
     assert found[0].value != scores_of_run(run, state.variables, 6)[0].value
@@ -283,16 +283,16 @@ def test_a_stopped_run_scores_as_a_whole_one(trained, tmp_path, monkeypatch):
     monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     run = make_run(tmp_path / "run", PICTURE, evaluated=True)
     with pytest.raises(Interrupted):
-        train(run, OFTEN, ONE_DEVICE)
+        train(run, schedule=OFTEN, devices=ONE_DEVICE)
     monkeypatch.delenv("JAXGAN_TEST_STOP_AT")
-    assert_same_bits(train(run, OFTEN, ONE_DEVICE), state)
+    assert_same_bits(train(run, schedule=OFTEN, devices=ONE_DEVICE), state)
     assert repr(read_scores(run.scores)) == repr(read_scores(whole.scores))
     assert steps(run.best) == steps(whole.best)
 
 
 def test_nothing_is_scored_where_that_is_not_wanted(tmp_path):
     run = make_run(tmp_path / "run", PICTURE, evaluated=True)
-    train(run, OFTEN._replace(evaluate_every=0), ONE_DEVICE)
+    train(run, schedule=OFTEN._replace(evaluate_every=0), devices=ONE_DEVICE)
     assert not run.scores.exists()
     assert not run.best.exists()
 
@@ -300,14 +300,17 @@ def test_nothing_is_scored_where_that_is_not_wanted(tmp_path):
 @pytest.mark.parametrize("every", [-1, 1.5, True])
 def test_an_interval_is_a_count(every, tmp_path):
     with pytest.raises(InputError, match="evaluate_every, if not 0, must be an"):
-        train(make_run(tmp_path / "run", PICTURE), OFTEN._replace(evaluate_every=every))
+        train(
+            make_run(tmp_path / "run", PICTURE),
+            schedule=OFTEN._replace(evaluate_every=every),
+        )
 
 
 def test_the_log_for_tensorboard_has_every_number(tmp_path):
     from tensorboardX.proto.event_pb2 import Event
 
     run = make_run(tmp_path / "run", PICTURE, evaluated=True)
-    train(run, OFTEN, jax.devices()[:1], tensorboard=True)
+    train(run, schedule=OFTEN, devices=jax.devices()[:1], tensorboard=True)
     [file] = (run.directory / "tensorboard").glob("events.out.tfevents.*")
     found = {}
     data = file.read_bytes()
@@ -333,10 +336,10 @@ def test_a_later_best_is_forgotten_when_a_run_goes_back(tmp_path, monkeypatch):
     monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     run = make_run(tmp_path / "run", PICTURE, evaluated=True)
     with pytest.raises(Interrupted):
-        train(run, OFTEN, ONE_DEVICE)
+        train(run, schedule=OFTEN, devices=ONE_DEVICE)
     monkeypatch.delenv("JAXGAN_TEST_STOP_AT")
     [best] = steps(run.best)
     shutil.copytree(run.best / str(best), run.best / "5")
-    train(run, OFTEN, ONE_DEVICE)
+    train(run, schedule=OFTEN, devices=ONE_DEVICE)
     frechet = {s.step: s.value for s in read_scores(run.scores) if s.name == "frechet"}
     assert steps(run.best) == [min(frechet, key=frechet.get)]

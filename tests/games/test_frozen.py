@@ -29,7 +29,7 @@ def test_a_frozen_network_never_changes_and_the_others_learn_through_it():
     assert bits(after.frozen) == bits(state.frozen)
     for name in ("encoder", "decoder"):
         assert bits(after.variables[name]) != bits(state.variables[name])
-    assert set(state.average) == {"encoder", "decoder"}
+    assert set(state.ema) == {"encoder", "decoder"}
 
 
 def test_a_frozen_network_is_in_evaluation_mode():
@@ -48,7 +48,7 @@ def test_an_average_leaves_out_frozen_networks_that_outputs_call():
 
     game = EXHIBIT.game()
     _, state = begun(game._replace(outputs={"seen": seen}))
-    assert set(state.average) == {"decoder"}
+    assert set(state.ema) == {"decoder"}
 
 
 def test_a_frozen_network_is_saved_once_and_comes_back(tmp_path):

@@ -156,7 +156,7 @@ def test_a_view_may_pool_and_group():
     assert_close(record.real, reals(0).real.reshape(4, 4))
     assert record.fake_score.logits.shape == (4,)
     after = jnp.full((4, 4), 10 + record.fake_score.logits.mean())
-    assert_close(outcome.view, {"discriminator": after})
+    assert_close(outcome.view_states, {"discriminator": after})
 
 
 def test_a_condition_reaches_both_networks():
@@ -178,7 +178,7 @@ def test_weights_of_the_batch_reach_the_loss():
     record, outcome, _ = one_round(
         small_game(wasserstein()), reals(0)._replace(weight=weight)
     )
-    paid = outcome.paid["discriminator"]["wasserstein"]
+    paid = outcome.losses["discriminator"]["wasserstein"]
     expected = (
         record.fake_score.logits.mean() - (weight * record.real_score.logits).mean()
     )
@@ -233,7 +233,7 @@ def test_a_bfloat16_game_pays_in_float32():
     loss = chain(non_saturating(), gradient_penalty(), r1(1.0), r2(1.0))
     game = gan(mlp((2,), (4,)), narrow(mlp((), (4,))), loss, priors.normal(3))
     _, outcome, _ = one_round(game)
-    for terms in outcome.paid.values():
+    for terms in outcome.losses.values():
         for amount in terms.values():
             assert amount.dtype == jnp.float32
             assert jnp.isfinite(amount)
@@ -367,4 +367,4 @@ def test_a_game_of_trees_is_a_game():
     game = gan(generator, discriminator, non_saturating(), priors.normal(3))
     record, outcome, _ = one_round(game, Batch(tree))
     assert_close(record.fake_score.logits, record.fake["x"].sum(-1) + record.fake["y"])
-    assert set(outcome.paid) == {"generator", "discriminator"}
+    assert set(outcome.losses) == {"generator", "discriminator"}

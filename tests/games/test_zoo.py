@@ -131,7 +131,7 @@ def test_wrapped_algorithms_play_every_game(name):
         "cycle_gan_with_pool": {"forth", "back"},
         "crowd_gan": {"generator"},
     }
-    assert set(state.average) == shown[name]
+    assert set(state.ema) == shown[name]
 
 
 @of_games("crowd_gan", "cycle_gan_with_pool")
@@ -162,7 +162,7 @@ def test_eight_devices_do_as_one(name):
             state, _ = algorithm.step(state, batches[: len(game.players)])
         states.append(state)
     assert_close(states[0].variables, states[1].variables)
-    assert_close(states[0].view, states[1].view)
+    assert_close(states[0].view_states, states[1].view_states)
 
 
 @pytest.mark.parametrize("name", tiered(ZOO, ["vae"]))

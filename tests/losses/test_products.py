@@ -114,7 +114,7 @@ def test_every_loss_builds_with_every_penalty(loss):
         both = chain(ADVERSARIAL[loss], PENALTIES[penalty])
         algorithm = algorithm_of(both)  # plays a round of each player by eval_shape
         state = jax.eval_shape(algorithm.init, jax.random.key(0))
-        assert state.loss.keys() == both.terms.keys()
+        assert state.loss_states.keys() == both.terms.keys()
         assert len(both.terms) == 2
 
 
@@ -136,16 +136,18 @@ def check_a_step(loss, **settings):
         assert bits(after.variables[mover].params) != bits(
             before.variables[mover].params
         )
-        assert bits(after.optimizers[other]) == bits(before.optimizers[other])
-        for name, state in after.loss.items():
-            moved = bits(state) != bits(before.loss[name])
+        assert bits(after.opt_states[other]) == bits(before.opt_states[other])
+        for name, state in after.loss_states.items():
+            moved = bits(state) != bits(before.loss_states[name])
             assert moved == (owners(loss)[name] == mover), name
 
 
 def within_bounds(state):
     """Set BEGAN's k to the middle, since at a bound it may not change."""
     k = {"boundary_equilibrium": jnp.float32(0.5)}
-    return state._replace(loss=state.loss | {n: k[n] for n in k if n in state.loss})
+    return state._replace(
+        loss_states=state.loss_states | {n: k[n] for n in k if n in state.loss_states}
+    )
 
 
 def owners(loss):

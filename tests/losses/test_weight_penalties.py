@@ -125,7 +125,7 @@ def test_history_advances_with_its_player():
     algorithm = algorithm_of(game, order=("generator",))
     state = algorithm.init(jax.random.key(0))
     after, _ = algorithm.step(state, batches(1))
-    assert bits(after.loss) == bits(state.loss)
+    assert bits(after.loss_states) == bits(state.loss_states)
 
 
 @pytest.mark.parametrize(

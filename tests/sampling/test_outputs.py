@@ -26,9 +26,9 @@ def test_an_average_is_sampled_where_there_is_one():
     state = algorithm.init(jax.random.key(0))
     state, _ = jax.jit(algorithm.step)(state, batches())
     best = best_variables(state)
-    assert best["generator"] is state.average["generator"]
+    assert best["generator"] is state.ema["generator"]
     assert best["discriminator"] is state.variables["discriminator"]
-    plain = best_variables(state._replace(average={}))
+    plain = best_variables(state._replace(ema={}))
     assert plain["generator"] is state.variables["generator"]
 
 

@@ -26,10 +26,10 @@ def make_state(step, average=True):
     return State(
         step=jnp.int32(step),
         variables=variables,
-        optimizers={"generator": (jnp.ones(3, jnp.bfloat16),)},
-        loss={"r1": ()},
-        view={},
-        average=mean if average else {},
+        opt_states={"generator": (jnp.ones(3, jnp.bfloat16),)},
+        loss_states={"r1": ()},
+        view_states={},
+        ema=mean if average else {},
         frozen={},
         key=jax.random.key(7),
     )

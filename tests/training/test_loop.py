@@ -36,7 +36,7 @@ def whole(tmp_path_factory):
     def trained(moves=1):
         directory = tmp_path_factory.mktemp("whole") / "run"
         run = make_run(directory, discriminator_moves=moves)
-        return run, train(run, OFTEN, ONE_DEVICE)
+        return run, train(run, schedule=OFTEN, devices=ONE_DEVICE)
 
     return trained
 
@@ -47,11 +47,13 @@ def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, monkeypatch, whole, mo
     monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     run = make_run(tmp_path / "parts", discriminator_moves=moves)
     with pytest.raises(Interrupted, match=r"SIGTERM at step 3, saved in .*/3;"):
-        train(run, OFTEN, ONE_DEVICE)
+        train(run, schedule=OFTEN, devices=ONE_DEVICE)
     assert steps(run.checkpoints)[-1] == 3
     monkeypatch.delenv("JAXGAN_TEST_STOP_AT")
     resumed = train(
-        make_run(tmp_path / "parts", discriminator_moves=moves), OFTEN, ONE_DEVICE
+        make_run(tmp_path / "parts", discriminator_moves=moves),
+        schedule=OFTEN,
+        devices=ONE_DEVICE,
     )
     assert_same_bits(expected, resumed)
     assert read_rows(run.metrics) == read_rows(whole_run.metrics)
@@ -60,7 +62,11 @@ def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, monkeypatch, whole, mo
 def test_a_run_killed_at_once_resumes_to_the_same_bits(tmp_path):
     count = 30
     seldom = Schedule(log_every=1)  # saves, which cost most here
-    whole = train(make_run(tmp_path / "whole", PLANE, steps=count), seldom, ONE_DEVICE)
+    whole = train(
+        make_run(tmp_path / "whole", PLANE, steps=count),
+        schedule=seldom,
+        devices=ONE_DEVICE,
+    )
     directory = tmp_path / "killed"
     command = [sys.executable, "-m", "jaxgan", "train", str(PLANE), "--run"]
     command += [str(directory), f"--steps={count}", "--save-every=2", "--log-every=1"]
@@ -72,7 +78,9 @@ def test_a_run_killed_at_once_resumes_to_the_same_bits(tmp_path):
     process.wait()
     reached = steps(checkpoints)[-1]
     assert reached < count, "the process was too fast to be killed"
-    resumed = train(make_run(directory, PLANE, steps=count), seldom, ONE_DEVICE)
+    resumed = train(
+        make_run(directory, PLANE, steps=count), schedule=seldom, devices=ONE_DEVICE
+    )
     assert_same_bits(whole, resumed)
     rows = read_rows(directory / "metrics.jsonl")
     assert rows == read_rows(tmp_path / "whole" / "metrics.jsonl")
@@ -84,7 +92,7 @@ def test_training_over_a_damaged_checkpoint_reaches_the_same_bits(tmp_path, whol
     run = make_run(tmp_path / "damaged")
     for path in (run.checkpoints / "6").rglob("d/*"):
         path.write_bytes(b"")
-    again = train(run, OFTEN, ONE_DEVICE)
+    again = train(run, schedule=OFTEN, devices=ONE_DEVICE)
     assert_same_bits(expected, again)
     assert steps(run.checkpoints) == [2, 4, 6]
     assert_same_bits(expected, restore(run.checkpoints, like_state(run)))
@@ -97,15 +105,17 @@ def test_a_measure_that_fails_loses_no_step(tmp_path):
     run = make_run(tmp_path / "run", PLANE, steps=5)
     run = run._replace(experiment=run.experiment._replace(summarize=fail))
     with pytest.raises(ZeroDivisionError):
-        train(run, Schedule(save_every=100), ONE_DEVICE)
+        train(run, schedule=Schedule(save_every=100), devices=ONE_DEVICE)
     assert steps(run.checkpoints) == [5]
     assert not run.metrics.exists()
     mended = run._replace(
         experiment=run.experiment._replace(summarize=lambda *_: {"a": 2})
     )
-    train(mended, Schedule(), ONE_DEVICE)
+    train(mended, schedule=Schedule(), devices=ONE_DEVICE)
     assert read_rows(run.metrics) == [{"step": 5, "a": 2}]
-    train(mended, Schedule(), ONE_DEVICE)  # finished: not measured again
+    train(
+        mended, schedule=Schedule(), devices=ONE_DEVICE
+    )  # finished: not measured again
     assert len(read_rows(run.metrics)) == 1
 
 
@@ -114,7 +124,7 @@ def test_a_lazy_penalty_is_logged_as_the_mean_of_what_was_paid(tmp_path, whole):
     each = [row["discriminator/r1"] for row in read_rows(run.metrics)]
     assert [value > 0 for value in each] == [True, False, True, False, True, False]
     run = make_run(tmp_path / "mean", steps=6)
-    train(run, Schedule(log_every=6, save_every=6), ONE_DEVICE)
+    train(run, schedule=Schedule(log_every=6, save_every=6), devices=ONE_DEVICE)
     [row] = read_rows(run.metrics)
     np.testing.assert_allclose(row["discriminator/r1"], np.mean(each), rtol=1e-6)
 
@@ -124,7 +134,7 @@ def test_numpy_numbers_are_measures_too(tmp_path):
     measured = {"a": np.float32(0.5), "b": np.int64(2), "c": float("inf")}
     own = run.experiment._replace(summarize=lambda *_: measured)
     run = run._replace(experiment=own)
-    train(run, OFTEN, ONE_DEVICE)
+    train(run, schedule=OFTEN, devices=ONE_DEVICE)
     [row] = read_rows(run.metrics)
     assert (row["a"], row["b"], row["c"]) == (0.5, 2, None)
 
@@ -132,7 +142,7 @@ def test_numpy_numbers_are_measures_too(tmp_path):
 def test_loss_that_is_not_finite_stops_the_run_with_the_last_good_step(tmp_path):
     run = make_run(tmp_path / "run", PLANE, steps=20, nan_at=8)
     with pytest.raises(RunError, match=r"step 8: generator/x is nan; .*checkpoints/5"):
-        train(run, Schedule(log_every=10, save_every=5), ONE_DEVICE)
+        train(run, schedule=Schedule(log_every=10, save_every=5), devices=ONE_DEVICE)
     state = restore(run.checkpoints, like_state(run))
     assert int(state.step) == 5
     assert all(np.isfinite(leaf).all() for leaf in leaves(state)[:-1])
@@ -140,7 +150,9 @@ def test_loss_that_is_not_finite_stops_the_run_with_the_last_good_step(tmp_path)
 
 def test_a_run_leaves_everything_that_it_promises(tmp_path):
     run = make_run(tmp_path / "run", PLANE, steps=101)
-    train(run, Schedule(log_every=50, save_every=50, keep=2), ONE_DEVICE)
+    train(
+        run, schedule=Schedule(log_every=50, save_every=50, keep=2), devices=ONE_DEVICE
+    )
     assert steps(run.checkpoints) == [100, 101]
     assert [row["step"] for row in read_rows(run.metrics)] == [50, 100, 101]
     assert {p.name for p in run.samples.iterdir()} == {
@@ -165,8 +177,8 @@ def test_training_on_eight_devices_is_training_on_one(tmp_path, experiment):
     one, eight = (
         train(
             make_run(tmp_path / str(count), experiment, steps=2),
-            OFTEN,
-            jax.devices()[:count],
+            schedule=OFTEN,
+            devices=jax.devices()[:count],
         )
         for count in (1, 8)
     )
@@ -183,16 +195,20 @@ def test_a_run_moves_to_another_number_of_devices(
     monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     with pytest.raises(Interrupted):
         run = make_run(tmp_path / "run", experiment, steps=6)
-        train(run, OFTEN, jax.devices()[:begins])
+        train(run, schedule=OFTEN, devices=jax.devices()[:begins])
     monkeypatch.delenv("JAXGAN_TEST_STOP_AT")
     run = make_run(tmp_path / "run", experiment, steps=6)
-    state = train(run, OFTEN, jax.devices()[:ends])
+    state = train(run, schedule=OFTEN, devices=jax.devices()[:ends])
     assert int(state.step) == 6
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path):
-    first = train(make_run(tmp_path / "run", PLANE, steps=2), OFTEN, ONE_DEVICE)
-    again = train(make_run(tmp_path / "run", PLANE, steps=2), OFTEN, ONE_DEVICE)
+    first = train(
+        make_run(tmp_path / "run", PLANE, steps=2), schedule=OFTEN, devices=ONE_DEVICE
+    )
+    again = train(
+        make_run(tmp_path / "run", PLANE, steps=2), schedule=OFTEN, devices=ONE_DEVICE
+    )
     assert_same_bits(first, again)
 
 
@@ -204,7 +220,7 @@ def test_milestones():
 @pytest.mark.parametrize("field", ["log_every", "save_every", "keep"])
 def test_a_schedule_of_zero_is_refused(tmp_path, field):
     with pytest.raises(InputError, match=field):
-        train(make_run(tmp_path / "run", PLANE), Schedule(**{field: 0}))
+        train(make_run(tmp_path / "run", PLANE), schedule=Schedule(**{field: 0}))
 
 
 def test_a_run_with_no_countis_refused(tmp_path):
@@ -214,7 +230,9 @@ def test_a_run_with_no_countis_refused(tmp_path):
 
 def test_the_signals_own_handlers_come_back(tmp_path):
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    train(make_run(tmp_path / "run", PLANE, steps=1), OFTEN, ONE_DEVICE)
+    train(
+        make_run(tmp_path / "run", PLANE, steps=1), schedule=OFTEN, devices=ONE_DEVICE
+    )
     assert before == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
 
 
@@ -223,6 +241,6 @@ def test_two_processes_do_not_train_in_one_directory(tmp_path):
 
     run = make_run(tmp_path / "run", PLANE, steps=1)
     with locked(run), pytest.raises(RunError, match="another process is training"):
-        train(run, OFTEN, ONE_DEVICE)
+        train(run, schedule=OFTEN, devices=ONE_DEVICE)
     assert not steps(run.checkpoints)
     assert not run.metrics.exists()

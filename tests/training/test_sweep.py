@@ -80,7 +80,7 @@ def test_members_are_scored_and_without_a_rank_the_least_first_score_is_kept(
 
     def unmeasured(config):
         made = file.experiment(config)
-        return made._replace(rank=None, summarize=lambda samples, batch: {})
+        return made._replace(objective=None, summarize=lambda samples, batch: {})
 
     config = file.config(steps=3, evaluated=True)
     out = tmp_path / "sweep"
@@ -108,7 +108,7 @@ def test_the_best_is_the_run_that_it_would_have_been_alone(swept, tmp_path):
     assert (best.config.gamma, best.config.seed) == (least["gamma"], least["seed"])
 
     alone = create_run(tmp_path / "alone", load_file(Path(PLANE)), best.config)
-    train(alone, Schedule(log_every=2))
+    train(alone, schedule=Schedule(log_every=2))
     step, networks = restore_networks(best.checkpoints, like_state(best))
     _, expected = restore_networks(alone.checkpoints, like_state(alone))
     assert step == 4
@@ -130,7 +130,7 @@ def test_members_are_measured_by_their_own_networks(tmp_path):
         file = load_file(Path(PLANE))
         config = file.config(gain=each["gain"], seed=each["seed"])
         alone = create_run(tmp_path / f"{config.gain:g}-{config.seed}", file, config)
-        train(alone, Schedule(log_every=2))
+        train(alone, schedule=Schedule(log_every=2))
         expected = read_rows(alone.metrics)[-1]["spread"]
         assert each["measured"]["spread"] == pytest.approx(expected, rel=1e-4)
 

@@ -88,7 +88,7 @@ def test_a_game_under_a_pool_resumes_it():
     state, step = algorithm.init(jax.random.key(0)), jax.jit(algorithm.step)
     for t in range(3):
         state, _ = step(state, batches(seed=t))
-    pool = state.view["discriminator"]
+    pool = state.view_states["discriminator"]
     assert int(pool.filled) == SIZE and bool(jnp.isfinite(pool.fakes).all())
     assert len({*map(bytes, np.asarray(pool.fakes))}) == SIZE
 
@@ -155,7 +155,7 @@ def test_states_of_composed_views_move_each_by_itself():
     algorithm = algorithm_of(small_game(view=view))
     state = algorithm.init(jax.random.key(0))
     state, _ = jax.jit(algorithm.step)(state, batches())
-    pool, factor = state.view["discriminator"]
+    pool, factor = state.view_states["discriminator"]
     assert int(pool.filled) == SIZE and float(factor) == 3.0
 
 

@@ -1,6 +1,7 @@
 """`jaxgan list`."""
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from tyro.conf import Positional
 
 from jaxgan.cli.options import RUNS
 from jaxgan.errors import InputError
-from jaxgan.reporting.log import read_rows
+from jaxgan.reporting.log import last_rows
 from jaxgan.training.checkpoint import steps
 
 
@@ -32,21 +33,24 @@ class List:
             return
         print(f"{'run':32} {'logged':>10} {'saved':>10}  measured")
         for directory in found:
-            rows = read_rows(directory / "metrics.jsonl")
+            log = directory / "metrics.jsonl"
             saved = steps(directory / "checkpoints")
-            logged = rows[-1]["step"] if rows else 0
+            logged = next((row["step"] for row in last_rows(log)), 0)
             measured = "  ".join(
                 f"{name} {value:.4g}"
-                for name, value in _last_measured(rows).items()
+                for name, value in _last_measured(log).items()
                 if isinstance(value, int | float)
             )
             at = saved[-1] if saved else 0
             print(f"{directory!s:32} {logged:10,} {at:10,}  {measured}")
 
 
-def _last_measured(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the experiment's last measurements; players' reports have a slash."""
-    for row in reversed(rows):
+def _last_measured(log: Path) -> dict[str, Any]:
+    """Return the experiment's last measurements; players' reports have a slash.
+
+    They are taken at milestones, which may lie far back, so the search ends somewhere.
+    """
+    for row in itertools.islice(last_rows(log), 100_000):
         own = {k: v for k, v in row.items() if "/" not in k and k != "step"}
         if own:
             return own

@@ -21,6 +21,7 @@ from jaxgan.cli.list import List
 from jaxgan.cli.new import New
 from jaxgan.cli.options import with_config, with_inputs
 from jaxgan.cli.sample import Sample
+from jaxgan.cli.streams import unfailing_streams
 from jaxgan.cli.sweep import Sweep
 from jaxgan.cli.train import Train
 from jaxgan.errors import InputError, Interrupted, RunError
@@ -30,11 +31,15 @@ DESCRIPTION = "Train GANs and other games, sample them, and score what they make
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command, and exit with its status."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    with unfailing_streams():
+        _run(sys.argv[1:] if arguments is None else list(arguments))
+
+
+def _run(arguments: Sequence[str]) -> None:
     logging.basicConfig(level=logging.WARNING)  # which Orbax has already called
     for handler in logging.getLogger().handlers:
         handler.setFormatter(logging.Formatter("%(message)s"))
-    if arguments == ["--version"]:
+    if [*arguments] == ["--version"]:
         print(f"jaxgan {importlib.metadata.version('jaxgan')}")
         return
     try:

@@ -13,7 +13,7 @@ from tyro.conf import Positional
 from jaxgan.cli.options import RUNS, choose_devices
 from jaxgan.errors import InputError
 from jaxgan.metrics.protocol import read_scores
-from jaxgan.reporting.log import read_rows
+from jaxgan.reporting.log import last_rows
 from jaxgan.reporting.tables import with_error
 from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.checkpoint import steps
@@ -163,7 +163,7 @@ def _last_numbers(run: Run) -> list[str]:
     """Format the last line of the log, scores to two digits of their errors."""
     scores = {score.name: score for score in read_scores(run.scores)}
     lines = []
-    for name, value in (read_rows(run.metrics) or [{}])[-1].items():
+    for name, value in next(last_rows(run.metrics), {}).items():
         error = scores[name].error if name in scores else math.nan
         number = math.nan if value is None else value
         shown = number if isinstance(number, int) else with_error(number, error)

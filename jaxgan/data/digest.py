@@ -13,5 +13,5 @@ def digest_of(tree: Tree) -> str:
     digest = hashlib.sha256()
     for leaf in map(np.ascontiguousarray, jax.tree.leaves(tree)):
         digest.update(f"{leaf.dtype}{leaf.shape}".encode())
-        digest.update(leaf.data)
+        digest.update(leaf.reshape(-1).view(np.uint8).data)  # bfloat16 too
     return digest.hexdigest()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 from jaxgan.types import Info
 
 Row = dict[str, float]
+
+BLOCK = 2**16
+"""Bytes that are read at once from the end of a log."""
 
 Log = Callable[[int, Row], None]
 """`(step, row)`; a function that writes a row of a log."""
@@ -40,23 +44,63 @@ def finite_or_none(row: Row) -> dict[str, float | None]:
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Read all complete lines of `metrics.jsonl`; skip truncated or damaged ones."""
-    rows = []
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    for line in text.splitlines():
-        with contextlib.suppress(json.JSONDecodeError):
-            row = json.loads(line)
-            if isinstance(row, dict) and isinstance(row.get("step"), int):
-                rows.append(row)
-    return rows
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        return [row for row in map(_parse, file) if row is not None]
+
+
+def last_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the complete lines of a log from the last to the first, as they are read.
+
+    So the end of a log of any length is found at once.
+    """
+    for _, line in _lines_backwards(path):
+        if (row := _parse(line)) is not None:
+            yield row
 
 
 def rewind(path: Path, step: int) -> None:
-    """Delete the lines after a step, which a resumed run will write again."""
-    kept = [row for row in read_rows(path) if row["step"] <= step]
+    """Cut off the lines after a step, which a resumed run will write again.
+
+    An incomplete last line, of a process that was killed, is cut off too.
+    """
+    for end, line in _lines_backwards(path):
+        row = _parse(line)
+        if row is not None and row["step"] <= step and line.endswith(b"\n"):
+            os.truncate(path, end)
+            return
     if path.exists():
-        fresh = path.with_suffix(".tmp")
-        fresh.write_text("".join(json.dumps(row) + "\n" for row in kept), "utf-8")
-        fresh.replace(path)
+        os.truncate(path, 0)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Parse a line; None if it is truncated or damaged."""
+    try:
+        row = json.loads(line)
+    except ValueError:  # of JSON or of UTF-8
+        return None
+    valid = isinstance(row, dict) and isinstance(row.get("step"), int)
+    return row if valid else None
+
+
+def _lines_backwards(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield `(end, line)` from the last line to the first; `end` is a file position."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        start = end = file.seek(0, os.SEEK_END)
+        rest = b""
+        while start:
+            size = min(BLOCK, start)
+            start = file.seek(start - size)
+            first, *lines = (file.read(size) + rest).splitlines(keepends=True)
+            for line in reversed(lines):
+                yield end, line
+                end -= len(line)
+            rest = first
+        if rest:
+            yield end, rest
 
 
 @contextlib.contextmanager

@@ -4,7 +4,9 @@ A checkpoint is a directory named by its step. It is written under another name 
 renamed when whole, so a process killed while saving leaves the older ones as they were.
 Three trees lie in it, so that sampling reads no more than it needs: "variables",
 "ema" (where averages are kept) and "training", the rest of the state. Frozen networks,
-which never change, are saved once for all checkpoints, in `frozen` beside them.
+which never change, are saved once for all checkpoints, in `frozen` beside them. With
+each tree its digest is saved, and checked when the tree is read: flipped bits are
+damage, not other numbers.
 """
 
 import contextlib
@@ -15,16 +17,25 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
+from numpy.typing import NDArray
 from orbax.checkpoint import v1 as ocp
 
+from jaxgan.data.digest import digest_of
 from jaxgan.errors import RunError
 from jaxgan.types import NetworkName, State, Tree, Variables
+
+DIGESTS = "digests"
+"""The name of the digests among the trees of a checkpoint."""
+
+ATTEMPTS = 20
+"""How often a checkpoint is looked for while a trainer removes what is read."""
 
 
 class Checkpoints:
@@ -40,6 +51,7 @@ class Checkpoints:
 
     def __init__(self, directory: Path, keep: int) -> None:
         self.directory = directory
+        self._saving: ocp.AsyncResponse | None = None
         self._quiet = _quiet_orbax()  # as long as its threads may be at work
         self._orbax = ocp.training.Checkpointer(
             directory.absolute(),
@@ -54,6 +66,7 @@ class Checkpoints:
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
         try:
             with self._translated():
+                self._await_save()
                 self._orbax.close()
         except RunError:
             if kind is None:  # else the first error is the one to be told
@@ -62,25 +75,38 @@ class Checkpoints:
             self._quiet.__exit__(None, None, None)
 
     def save(self, state: State) -> None:
-        """Start saving; the arrays may be changed or donated once this returns."""
-        trees = _split(state)
+        """Start saving; the arrays may be changed or donated once this returns.
+
+        A step that is saved already is left as it is.
+        """
+        self.wait()
+        if (step := int(state.step)) in steps(self.directory):
+            return
         with self._translated():
             if state.frozen and not _frozen(self.directory).exists():
-                ocp.save_checkpointables(
-                    _frozen(self.directory), {"frozen": state.frozen}
-                )
-            self._orbax.save_checkpointables_async(int(state.step), trees, force=True)
+                frozen = _with_digests({"frozen": state.frozen})
+                ocp.save_checkpointables(_frozen(self.directory), frozen)
+            trees = _with_digests(_split(state))
+            self._saving = self._orbax.save_checkpointables_async(
+                step, trees, force=True
+            )
 
     def wait(self) -> None:
         """Return when the last save is whole."""
         with self._translated():
-            self._orbax.wait()
+            self._await_save()
 
     def last_good(self) -> str:
         """Wait for the last save, and describe the newest whole checkpoint in words."""
         with contextlib.suppress(Exception):  # it failed: not whole
-            self._orbax.wait()
+            self._await_save()
         return last_good(self.directory)
+
+    def _await_save(self) -> None:
+        saving, self._saving = self._saving, None
+        if saving is not None:
+            saving.result()  # or its threads and descriptors are never freed
+        self._orbax.wait()
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -165,6 +191,25 @@ def _split(state: State) -> dict[str, Tree]:
     return {**trees, "training": training}
 
 
+def _with_digests(trees: dict[str, Tree]) -> dict[str, Tree]:
+    """Add the digest of each tree, under "digests"."""
+    return {**trees, DIGESTS: {name: _digest(tree) for name, tree in trees.items()}}
+
+
+def _digest(tree: Tree) -> NDArray[np.uint8]:
+    return np.frombuffer(bytes.fromhex(digest_of(_without_keys(tree))), np.uint8)
+
+
+def _without_keys(tree: Tree) -> Tree:
+    """Replace random keys by their data, which NumPy can hold."""
+
+    def plain(x: Any) -> Any:
+        is_key = jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+        return jax.random.key_data(x) if is_key else x
+
+    return jax.tree.map(plain, tree)
+
+
 def _frozen(directory: Path) -> Path:
     return directory.absolute().parent / "frozen"
 
@@ -185,11 +230,15 @@ def _try_load(path: Path, like: dict[str, Tree]) -> tuple[dict[str, Tree] | None
     sys.unraisablehook = partial(_unless_late, hook)
     try:
         with _quiet_orbax():
+            digests = ocp.load_checkpointables(path, {DIGESTS: None})[DIGESTS]
             trees = {
                 name: ocp.load_checkpointables(path, {name: tree})[name]
                 for name, tree in like.items()
             }
         sys.unraisablehook = hook
+        for name, tree in trees.items():
+            if not np.array_equal(_digest(tree), digests[name]):
+                return None, f"{name} is damaged: its digest is another"
         return trees, ""
     except Exception as error:  # torn files fail in many ways
         reason = _reason(error)
@@ -200,7 +249,24 @@ def _try_load(path: Path, like: dict[str, Tree]) -> tuple[dict[str, Tree] | None
 def _read_newest(
     directory: Path, like: dict[str, Tree]
 ) -> tuple[int, dict[str, Tree]] | None:
-    found = steps(directory)
+    """Read the newest step that can be read; None if there is no checkpoint.
+
+    A trainer may remove a step while it is read, but not without a newer one: then the
+    directory is looked at again.
+    """
+    for _ in range(ATTEMPTS):
+        found = steps(directory)
+        try:
+            return _read_newest_of(directory, found, like)
+        except RunError:
+            if found[-1] in (again := steps(directory)) or not again:
+                raise
+    raise RunError(f"{directory}: checkpoints are removed faster than they are read.")
+
+
+def _read_newest_of(
+    directory: Path, found: Sequence[int], like: dict[str, Tree]
+) -> tuple[int, dict[str, Tree]] | None:
     reasons = []
     for step in reversed(found):
         path = directory.absolute() / str(step)
@@ -208,6 +274,8 @@ def _read_newest(
         if trees is not None:
             return step, trees
         reasons.append(f"step {step}: {reason}")
+        if not path.exists():  # removed by a trainer
+            continue
         logging.getLogger("jaxgan").warning(
             "checkpoint %s cannot be read (%s); trying the one before",
             directory / str(step),

@@ -279,9 +279,8 @@ def _or_refused(path: Path | str, make: Callable[[], T]) -> T:
     except (InputError, OSError):
         raise
     except Exception as error:
-        raise InputError(
-            f"{path} cannot be run: {type(error).__name__}: {error}{_line(error, path)}"
-        ) from error
+        reason = f"{type(error).__name__}: {error}{error_line(error, path)}"
+        raise InputError(f"{path} cannot be run: {reason}") from error
 
 
 def _run(path: Path) -> ModuleType:
@@ -298,7 +297,8 @@ def _run(path: Path) -> ModuleType:
     return module
 
 
-def _line(error: Exception, path: Path | str) -> str:
+def error_line(error: Exception, path: Path | str) -> str:
+    """Return where in a file an exception was raised, such as " (line 12)", or ""."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     return f" (line {lines[-1]})" if lines else ""

@@ -57,6 +57,12 @@ def train(
     Example: `jg.train(experiment, "runs/mine")`
     """
     schedule.check()
+    if jax.process_count() > 1:
+        raise InputError(
+            f"train: there are {jax.process_count()} processes, and each would train "
+            "networks of its own; use one process, which trains on all devices that it "
+            "has."
+        )
     if isinstance(experiment, Run):
         if directory is not None:
             raise InputError("directory: a run is trained where it is; leave it out.")

@@ -27,7 +27,8 @@ class Progress:
         Returns:
             The report of the step that is now known to be done, if there is one.
         """
-        self._bar.update()
+        with _lost_if_unwritable():
+            self._bar.update()
         self._pending.append(info)
         if len(self._pending) <= IN_FLIGHT:
             return None
@@ -41,5 +42,16 @@ class Progress:
 @contextlib.contextmanager
 def show_progress(name: str, **options: Any) -> Iterator[Progress]:
     """Open a progress bar; `options` are those of tqdm."""
-    with tqdm(desc=name, dynamic_ncols=True, **options) as bar:
+    bar = tqdm(disable=True)
+    with _lost_if_unwritable():
+        bar = tqdm(desc=name, dynamic_ncols=True, **options)
+    try:
         yield Progress(bar)
+    finally:
+        with _lost_if_unwritable():
+            bar.close()
+
+
+def _lost_if_unwritable() -> contextlib.AbstractContextManager[None]:
+    """Let text be lost, and not the run, where standard error cannot be written."""
+    return contextlib.suppress(OSError, ValueError)  # ValueError: of a closed file

@@ -7,21 +7,22 @@ checkpoint is written: networks that are not finite are never saved.
 import contextlib
 import math
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 
-from jaxgan.errors import Interrupted, RunError
+from jaxgan.errors import InputError, Interrupted, RunError
 from jaxgan.reporting.log import (
     Log,
     Row,
     event_file,
     flatten,
-    read_rows,
+    last_rows,
     rewind,
     write_row,
 )
 from jaxgan.training.checkpoint import Checkpoints, last_good, restore, shapes, steps
+from jaxgan.training.experiment import error_line
 from jaxgan.training.progress import show_progress
 from jaxgan.training.run import Run, locked
 from jaxgan.training.schedule import Due, Schedule
@@ -40,10 +41,9 @@ from jaxgan.types import Info, State
 class Recorder:
     """A run's log, checkpoints, pictures and scores; made by `open_recorder`.
 
-    A line of the log is the mean over the steps since the line before it (or since the
-    run was resumed, if that was between two lines). Pictures are made at steps 100,
-    300, 1000, 3000, … and at the end. Scores are those of the averaged networks, and
-    the state of the best is kept beside the latest.
+    A line of the log is the mean over the steps since the line before it. Pictures are
+    made at steps 100, 300, 1000, 3000, … and at the end. Scores are those of the
+    averaged networks, and the state of the best is kept beside the latest.
     """
 
     def __init__(
@@ -55,10 +55,12 @@ class Recorder:
     ) -> None:
         self._run, self._schedule = run, schedule
         self._inputs = sample_inputs(run.experiment)
-        self._unlogged: list[tuple[int, Info]] = []
+        self._pending: list[tuple[int, Info]] = []
+        self._sums: Row = {}  # over the steps since the last line of the log
+        self._count = 0
         self._score: Callable[[int, State], Row] | None = None
         stack.enter_context(_os_errors_as_run_errors(run))
-        stack.enter_context(locked(run))
+        self._check_own = stack.enter_context(locked(run.directory))
         self._reference = run_reference(run) if self._is_scored() else None
         self._caught = stack.enter_context(defer_signals())
         self._stack, self._tensorboard = stack, tensorboard
@@ -96,9 +98,13 @@ class Recorder:
                 smoothing=0.05,
             )
         )
-        due = self._due(begun)
-        if begun and due.logs and not _is_logged(run, begun):
-            self._report(begun, state, {}, due)  # which failed after the step was made
+        rewind(run.unlogged, begun)
+        if begun and not _is_logged(run, begun):
+            self._sums = dict(next(last_rows(run.unlogged), {}))
+            if self._sums.pop("step", None) == begun:
+                self._count = int(self._sums.pop("steps"))
+            if (due := self._due(begun)).logs:
+                self._report(begun, state, due)  # which failed after the step was made
         return state
 
     def record(self, step: int, state: State, info: Info) -> None:
@@ -108,19 +114,18 @@ class Recorder:
             RunError: if a loss, gradient or network is not finite.
             Interrupted: if a signal asks the run to stop; it is saved first.
         """
-        self._unlogged.append((step, info))
+        self._pending.append((step, info))
         if (done := self._progress.advance(info)) is not None:
             losses = {p: float(sum(x.values())) for p, x in done.losses.items()}
             self._progress.report(**losses)
         due, stopped = self._due(step), self._caught()
         saves = due.saves or stopped is not None
         if due.logs or saves:
-            row = _mean_row(self._unlogged, self._saved)
+            self._add_up()
         if due.logs:
-            self._unlogged.clear()
-            self._report(step, state, row, due)
+            self._report(step, state, due)
         if saves:
-            save(state, self._saved)
+            self._save(state)
         if stopped is not None and step < self._run.experiment.steps:
             self._saved.wait()
             raise self._interrupted(step, stopped)
@@ -128,10 +133,21 @@ class Recorder:
     def finish(self) -> None:
         """Wait until the last checkpoint is whole."""
         self._saved.wait()
+        self._check_own()
 
-    def _report(self, step: int, state: State, row: Row, due: Due) -> None:
+    def _save(self, state: State) -> None:
+        """Save a state, and what the next line of the log needs of the steps so far."""
+        self._check_own()
+        if self._count:
+            sums = {"steps": float(self._count), **self._sums}
+            write_row(self._run.unlogged, int(state.step), sums)
+        save(state, self._saved)
+
+    def _report(self, step: int, state: State, due: Due) -> None:
+        self._check_own()
         run = self._run
-        with self._saved_if_it_fails(state):
+        row = {name: total / self._count for name, total in self._sums.items()}
+        with self._saved_if_it_fails(step, state):
             if due.plots:
                 row |= save_pictures(
                     run.experiment, self._inputs, state, run.samples, step
@@ -141,18 +157,42 @@ class Recorder:
                 row |= self._score(step, state)
         write_row(run.metrics, step, row)
         self._board(step, row)
+        self._sums, self._count = {}, 0
+
+    def _add_up(self) -> None:
+        """Add the reports of the pending steps up, and check that all are finite."""
+        for step, info in self._pending:
+            row = flatten(info)
+            _check_finite(step, info, row, self._saved)
+            # One by one: `sum` compensates for rounding, and a resumed run could not.
+            self._sums = {k: self._sums.get(k, 0.0) + x for k, x in row.items()}
+            self._count += 1
+        self._pending.clear()
 
     @contextlib.contextmanager
-    def _saved_if_it_fails(self, state: State) -> Iterator[None]:
+    def _saved_if_it_fails(self, step: int, state: State) -> Iterator[None]:
         """Save the step if drawing, measuring or scoring fails.
 
         It has no line of the log, so whoever resumes the run draws and measures again.
+
+        Raises:
+            RunError: for whatever the experiment's own functions raise.
         """
         try:
             yield
-        except Exception:
-            save(state, self._saved)
+        except (InputError, RunError, OSError):
+            self._save(state)
             raise
+        except Exception as error:
+            self._save(state)
+            self._saved.wait()
+            reason = f"{type(error).__name__}: {error}"
+            where = error_line(error, self._run.directory / "experiment.py")
+            raise RunError(
+                f"step {step:,} is saved, but cannot be drawn, measured or scored "
+                f"({reason}{where}); mend that, in {self._run.directory} or where the "
+                "experiment is, and resume."
+            ) from error
 
     def _due(self, step: int) -> Due:
         last = step == self._run.experiment.steps
@@ -195,22 +235,14 @@ def open_recorder(
         recorder.finish()
 
 
-def _mean_row(infos: Iterable[tuple[int, Info]], saved: Checkpoints) -> Row:
-    """Average some steps' reports, and check that all are finite.
-
-    The mean, since a lazy penalty is due in one step of many.
-    """
-    rows = []
-    for step, info in infos:
-        row = flatten(info)
-        for player, terms in info.losses.items():
-            for name in (f"{player}/{term}" for term in (*terms, "gradient")):
-                if not math.isfinite(row[name]):
-                    raise RunError(
-                        f"step {step:,}: {name} is {row[name]}; {saved.last_good()}."
-                    )
-        rows.append(row)
-    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+def _check_finite(step: int, info: Info, row: Row, saved: Checkpoints) -> None:
+    """Check that the losses and gradients of a step are finite."""
+    for player, terms in info.losses.items():
+        for name in (f"{player}/{term}" for term in (*terms, "gradient")):
+            if not math.isfinite(row[name]):
+                raise RunError(
+                    f"step {step:,}: {name} is {row[name]}; {saved.last_good()}."
+                )
 
 
 def is_finished(run: Run) -> bool:
@@ -220,7 +252,7 @@ def is_finished(run: Run) -> bool:
 
 
 def _is_logged(run: Run, step: int) -> bool:
-    return any(row["step"] == step for row in read_rows(run.metrics))
+    return next((row["step"] for row in last_rows(run.metrics)), None) == step
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ modules/        the modules beside it that it imports
 run.json        its name, the full configuration, the versions it ran on
 data/           shapes and examples of its data, which make it self-contained
 metrics.jsonl   the log: one line every --log-every steps
+unlogged.jsonl  the sums since the last line, at checkpoints between two lines
 scores.jsonl    scores during training, each with its protocol
 evaluations.jsonl   scores of `jaxgan evaluate`
 checkpoints/    the latest few
@@ -16,6 +17,7 @@ samples/        pictures of each output at each milestone, and strip.png, the se
 import contextlib
 import dataclasses
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -92,6 +94,11 @@ class Run(NamedTuple):
     def metrics(self) -> Path:
         """The log."""
         return self.directory / "metrics.jsonl"
+
+    @property
+    def unlogged(self) -> Path:
+        """The sums of the steps since the last line of the log, at checkpoints."""
+        return self.directory / "unlogged.jsonl"
 
     @property
     def scores(self) -> Path:
@@ -231,17 +238,35 @@ def delete_on_rejection(run: Run) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def locked(run: Run) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[Callable[[], None]]:
     """Keep a run to one process at a time.
+
+    Yields a function that raises a RunError if the directory or its lock was removed or
+    replaced since, so that another process may be at work in it.
 
     Raises:
         RunError: if another process trains in it.
     """
+    lock = directory / ".lock"
+
+    def identify() -> list[tuple[int, int]]:
+        return [(s.st_dev, s.st_ino) for s in map(os.stat, (directory, lock))]
+
+    def check() -> None:
+        with contextlib.suppress(OSError):
+            if identify() == own:
+                return
+        raise RunError(
+            f"{directory} or its .lock was removed or replaced while it trained; "
+            "nothing more is written into it."
+        )
+
     try:
-        with FileLock(run.directory / ".lock", timeout=0):
-            yield
+        with FileLock(lock, timeout=0):
+            own = identify()
+            yield check
     except Timeout as error:
-        raise RunError(f"another process is training in {run.directory}.") from error
+        raise RunError(f"another process is training in {directory}.") from error
 
 
 class ExperimentId(NamedTuple):

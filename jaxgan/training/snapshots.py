@@ -1,6 +1,7 @@
 """Write and read a run's checkpoints, pictures and scores."""
 
 import contextlib
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from PIL import Image
 
 from jaxgan.algorithms.data_parallel import replicated
 from jaxgan.errors import InputError, RunError
@@ -137,9 +139,20 @@ def _summary(experiment: Experiment, made: Tree, batch: Batch) -> Row:
 def save_strip(directory: Path) -> None:
     """Save the pictures of the first output side by side."""
     pictures = (p for p in directory.glob("*.png") if p.stem.isdigit())
-    series = sorted(pictures, key=lambda path: int(path.stem))
+    series = sorted(filter(_is_readable, pictures), key=lambda path: int(path.stem))
     if series:
         contact_strip(series).save(directory / "strip.png")
+
+
+def _is_readable(picture: Path) -> bool:
+    """Return False, with a warning, for a picture that was damaged."""
+    try:
+        with Image.open(picture) as image:
+            image.load()
+    except Exception as error:  # Pillow raises many kinds
+        logging.getLogger("jaxgan").warning("%s is left out: %s", picture, error)
+        return False
+    return True
 
 
 def evaluated_examples(experiment: Experiment) -> Batch:

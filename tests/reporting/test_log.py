@@ -1,11 +1,14 @@
 import json
 import math
+import time
 
 import jax.numpy as jnp
 import pytest
 
 from jaxgan import Info
-from jaxgan.reporting.log import flatten, read_rows, rewind, write_row
+from jaxgan.reporting import log
+from jaxgan.reporting.log import flatten, last_rows, read_rows, rewind, write_row
+from tests.command_line import run
 
 
 def test_a_report_is_flat():
@@ -69,3 +72,36 @@ def test_rewinding_forgets_later_steps_and_torn_lines(path):
         {"step": 3, "a": 9.0},
     ]
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_the_last_rows_come_first_over_any_number_of_blocks(path, monkeypatch):
+    monkeypatch.setattr(log, "BLOCK", 7)
+    for step in range(1, 30):
+        write_row(path, step, {"a": step / 3})
+    with path.open("a") as file:
+        file.write('\n{"step": 30, "a"')
+    assert list(last_rows(path)) == read_rows(path)[::-1]
+    rewind(path, 17)
+    assert [row["step"] for row in read_rows(path)] == list(range(1, 18))
+    rewind(path, 0)
+    assert path.read_bytes() == b""
+    assert list(last_rows(path.with_name("none"))) == []
+
+
+@pytest.mark.slow
+def test_a_log_of_a_million_lines_is_listed_and_resumed_at_once(tmp_path):
+    path = tmp_path / "run" / "metrics.jsonl"
+    path.parent.mkdir()
+    (path.parent / "run.json").touch()
+    line = '"generator/non_saturating": 0.6931471, "discriminator/r1": 0.0123456'
+    with path.open("w") as file:
+        for step in range(1, 1_000_001):
+            file.write(f'{{"step": {step}, {line}}}\n')
+    start = time.process_time()
+    assert run("list", tmp_path) == 0
+    listed = time.process_time() - start
+    start = time.process_time()
+    rewind(path, 999_000)
+    resumed = time.process_time() - start
+    assert next(last_rows(path))["step"] == 999_000
+    assert listed < 2 and resumed < 1

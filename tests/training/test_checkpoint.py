@@ -126,7 +126,7 @@ def test_a_state_without_average_is_saved_and_sampled(tmp_path):
         saved.save(make_state(5, average=False))
     _, networks = restore_networks(tmp_path / "c", like(average=False))
     assert (networks["generator"].params["w"] == 5).all()
-    assert restore(tmp_path / "c", like(average=False)).average == {}
+    assert restore(tmp_path / "c", like(average=False)).ema == {}
 
 
 def test_what_is_saved_is_the_state_at_the_call_though_it_is_donated(tmp_path):

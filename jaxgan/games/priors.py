@@ -20,6 +20,17 @@ from jaxgan.errors import (
 )
 from jaxgan.types import Tree
 
+__all__ = [
+    "Prior",
+    "categorical",
+    "normal",
+    "nothing",
+    "several",
+    "together",
+    "truncated_normal",
+    "uniform",
+]
+
 Prior = Callable[[jax.Array, int, tuple[Any, ...]], Tree]
 
 

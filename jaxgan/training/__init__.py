@@ -1,5 +1,6 @@
 """Experiments, runs and the training loop."""
 
+from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.experiment import Experiment, load_file
 from jaxgan.training.loop import train
 from jaxgan.training.run import Run, create_run, load_run
@@ -13,4 +14,5 @@ __all__ = [
     "load_file",
     "load_run",
     "train",
+    "tune_malloc",
 ]

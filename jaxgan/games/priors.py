@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 Prior = Callable[[jax.Array, int, tuple[Any, ...]], Tree]
+"""`(key, n, condition) -> latents` of n examples."""
 
 
 def normal(size: int) -> Prior:

@@ -32,7 +32,7 @@ def test_every_page_is_in_the_navigation():
 @pytest.fixture(scope="module")
 def package():
     griffe = pytest.importorskip("griffe")
-    extensions = griffe.load_extensions(str(ROOT / "docs" / "reference.py"))
+    extensions = griffe.load_extensions(str(ROOT / "docs" / "griffe_extension.py"))
     loader = griffe.GriffeLoader(extensions=extensions, search_paths=[ROOT])
     found = loader.load("jaxgan")
     loader.resolve_aliases(implicit=True)

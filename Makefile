@@ -29,7 +29,7 @@ soak:  ## kills, signals and damage at random moments; SOAK="--kills 10" for few
 wheel:  ## builds the wheel and uses it outside the repository
 	.ci/wheel
 
-docs: docs/losses.md  ## the table of losses and the site, in build/site
+docs: docs/losses.md  ## the table of losses, and the site with the reference
 	mkdocs build --strict
 
 .DELETE_ON_ERROR:

@@ -56,11 +56,11 @@ from jaxgan import (
     r1,
     shuffled,
 )
-from jaxgan.data.readers.digits import LEVELS, digits
-from jaxgan.metrics.frechet import frechet_distance
+from jaxgan.data import DIGIT_LEVELS, digits
+from jaxgan.metrics import frechet_distance
 from jaxgan.networks import labeled
 from jaxgan.reporting import image_grid
-from jaxgan.sampling.inputs import label
+from jaxgan.sampling import label
 
 CLASSES = 10
 TRAINED = 1_500  # of the digits; the others are held out
@@ -140,4 +140,4 @@ def judge() -> Callable[[NDArray, NDArray], dict[str, float]]:
 
 def raw_pixels(images: NDArray) -> NDArray[np.float64]:
     """Images in [-1, 1] as rows of 64 pixels from 0 to 16, not rounded."""
-    return (images.reshape(len(images), -1).astype(np.float64) + 1) * (LEVELS / 2)
+    return (images.reshape(len(images), -1).astype(np.float64) + 1) * (DIGIT_LEVELS / 2)

@@ -50,8 +50,8 @@ from jaxgan import (
     r1,
     shuffled,
 )
-from jaxgan.data.readers.digits import LEVELS, digits
-from jaxgan.metrics.frechet import frechet_distance
+from jaxgan.data import DIGIT_LEVELS, digits
+from jaxgan.metrics import frechet_distance
 from jaxgan.networks import dcgan_discriminator, dcgan_generator
 
 
@@ -132,4 +132,4 @@ def perfect_score(real: NDArray, splits: int = 20) -> float:
 
 def raw_pixels(images: NDArray[np.float32]) -> NDArray[np.float64]:
     """Images in [-1, 1] as rows of 64 pixels from 0 to 16, not rounded."""
-    return (images.reshape(len(images), -1).astype(np.float64) + 1) * (LEVELS / 2)
+    return (images.reshape(len(images), -1).astype(np.float64) + 1) * (DIGIT_LEVELS / 2)

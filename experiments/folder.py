@@ -43,9 +43,7 @@ from jaxgan import (
     r1,
     shuffled,
 )
-from jaxgan.data import random_transform
-from jaxgan.data.readers.decode import Filter, Shape
-from jaxgan.data.sources import Source
+from jaxgan.data import Filter, Shape, Source, random_transform
 from jaxgan.networks import dcgan_discriminator, dcgan_generator
 from jaxgan.views import brightness, cutout, diff_augment, translation
 

@@ -48,10 +48,9 @@ from jaxgan import (
     r2,
     shuffled,
 )
-from jaxgan.data import synthetic
-from jaxgan.data.sources import Source
+from jaxgan.data import Source, synthetic
 from jaxgan.losses import relativistic
-from jaxgan.metrics.modes import count_modes
+from jaxgan.metrics import count_modes
 from jaxgan.networks import fourier
 from jaxgan.reporting import scatter
 

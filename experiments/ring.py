@@ -47,9 +47,8 @@ from jaxgan import (
     r1,
     shuffled,
 )
-from jaxgan.data import synthetic
-from jaxgan.data.sources import Source
-from jaxgan.metrics.modes import count_modes
+from jaxgan.data import Source, synthetic
+from jaxgan.metrics import count_modes
 from jaxgan.reporting import scatter
 
 

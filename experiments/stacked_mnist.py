@@ -45,12 +45,9 @@ from jaxgan import (
     shuffled,
     wasserstein,
 )
-from jaxgan.data.sources import Source
+from jaxgan.data import Source
 from jaxgan.evaluation import Evaluation, by_classifier
-from jaxgan.metrics import Metric
-from jaxgan.metrics.estimate import Estimate
-from jaxgan.metrics.features.extractor import Extractor, Features
-from jaxgan.metrics.modes import class_modes
+from jaxgan.metrics import Estimate, Extractor, Features, Metric, class_modes
 from jaxgan.networks import dcgan_discriminator, dcgan_generator
 
 TRIPLES = 128_000

@@ -44,7 +44,7 @@ from jaxgan import (
     shuffled,
     wasserstein,
 )
-from jaxgan.data.sources import Source
+from jaxgan.data import Source
 from jaxgan.evaluation import by_classifier
 from jaxgan.networks import dcgan_discriminator, dcgan_generator
 

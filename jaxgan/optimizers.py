@@ -17,6 +17,11 @@ from jaxgan.errors import InputError, check_positive
 from jaxgan.precision import at_least_float32
 from jaxgan.types import Tree
 
+__all__ = [
+    "clip_weights",
+    "project_orthogonal",
+]
+
 
 def clip_weights(limit: float | Array = 0.01) -> optax.GradientTransformation:
     """Clip all parameters to [-c, c] after each update, as in the original WGAN.

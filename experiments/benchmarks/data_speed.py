@@ -45,9 +45,8 @@ import tyro
 from torch_side import spread, torch_worker
 
 from jaxgan import data, shuffled
-from jaxgan.data import Dataset
-from jaxgan.data.sources import Source
-from jaxgan.training.allocator import tune_malloc
+from jaxgan.data import Dataset, Source
+from jaxgan.training import tune_malloc
 
 BATCH, SIZE = 64, 32
 

@@ -47,18 +47,21 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from tqdm import tqdm
 
-from jaxgan.metrics.density_coverage import density_coverage
-from jaxgan.metrics.estimate import Estimate
-from jaxgan.metrics.frechet import frechet_distance
-from jaxgan.metrics.frechet_infinity import frechet_infinity
-from jaxgan.metrics.inception_score import inception_score
-from jaxgan.metrics.kid import kid
-from jaxgan.metrics.memorization import authenticity
-from jaxgan.metrics.mmd import rbf, squared_mmd
-from jaxgan.metrics.modes import class_modes
-from jaxgan.metrics.precision_recall import precision_recall
-from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein
-from jaxgan.metrics.wasserstein import earth_movers_distance
+from jaxgan.metrics import (
+    Estimate,
+    authenticity,
+    class_modes,
+    density_coverage,
+    earth_movers_distance,
+    frechet_distance,
+    frechet_infinity,
+    inception_score,
+    kid,
+    precision_recall,
+    rbf,
+    sliced_wasserstein,
+    squared_mmd,
+)
 
 COUNT = 400
 """Examples of each set."""

@@ -44,11 +44,7 @@ import numpy as np
 import tyro
 from torch_side import spread, torch_worker
 
-from jaxgan.metrics.density_coverage import density_coverage_of
-from jaxgan.metrics.frechet import frechet_distance
-from jaxgan.metrics.kid import kid
-from jaxgan.metrics.nearest.manifold import overlaps
-from jaxgan.metrics.precision_recall import precision_recall_of
+from jaxgan.metrics import Features, frechet_distance, kid, neighbors_metric
 
 Values = dict[str, float]
 
@@ -106,9 +102,8 @@ def subsets(real: np.ndarray, fake: np.ndarray) -> Values:
 
 def neighbors(real: np.ndarray, fake: np.ndarray) -> Values:
     """All four shares from the distances made once."""
-    near, wide = overlaps(real, fake, (3, 5))
-    found = (*precision_recall_of(near), *density_coverage_of(wide))
-    return {n: share.value for n, share in zip(NEIGHBORS, found, strict=True)}
+    found = neighbors_metric().compute(Features(real), Features(fake))
+    return {name: found[name].value for name in NEIGHBORS}
 
 
 def all_pairs(real: np.ndarray, fake: np.ndarray) -> Values:

@@ -87,7 +87,7 @@ from jaxgan.penalties import (
     weight_decay_penalty,
     zero_centered_penalty,
 )
-from jaxgan.training.allocator import tune_malloc
+from jaxgan.training import tune_malloc
 
 SHAPE, BATCH, LATENT = (32, 32, 3), 64, 128
 OPTIMIZER = optax.adam(2e-4, b1=0.5)

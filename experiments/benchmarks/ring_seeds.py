@@ -8,11 +8,8 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from jaxgan.reporting.log import read_rows
-from jaxgan.training.experiment import load_file
-from jaxgan.training.loop import train
-from jaxgan.training.run import create_run
-from jaxgan.training.schedule import Schedule
+from jaxgan.reporting import read_rows
+from jaxgan.training import Schedule, create_run, load_file, train
 
 MEASURED = ("captured", "high_quality", "reverse_kl")
 

@@ -69,9 +69,9 @@ from jaxgan.dynamics import (
     unrolled,
 )
 from jaxgan.losses import relativistic
-from jaxgan.metrics.modes import count_modes
-from jaxgan.reporting.tables import mean_and_error
-from jaxgan.sampling.outputs import NOTHING, best_variables, draw_latents, maker
+from jaxgan.metrics import count_modes
+from jaxgan.reporting import mean_and_error
+from jaxgan.sampling import best_variables, draw_latents, maker
 
 Dynamics = Callable[..., Algorithm]
 
@@ -167,7 +167,7 @@ def measure(row: Row, seeds: int, steps: int) -> list[dict[str, float] | None]:
     found: list[dict[str, float] | None] = []
     for seed in range(seeds):
         latents = draw_latents(game, 2_500, seed)
-        samples = make(best_variables(select_member(state, seed)), latents, NOTHING)
+        samples = make(best_variables(select_member(state, seed)), latents)
         found.append(None if lost[seed] else count_modes(samples, ring).values())
     return found
 

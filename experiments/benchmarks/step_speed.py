@@ -40,7 +40,7 @@ from jaxgan import (
     wasserstein,
 )
 from jaxgan.networks import dcgan_discriminator, dcgan_generator
-from jaxgan.training.allocator import tune_malloc
+from jaxgan.training import tune_malloc
 
 SHAPE, BATCH, CHANNELS, LATENT = (32, 32, 3), 64, 64, 128
 

@@ -35,9 +35,17 @@ from matplotlib.axes import Axes
 from scipy.optimize import minimize
 from scipy.stats import norm, qmc
 
-from jaxgan import Loss, Round, Score, chain, gradient_penalty, minimax, wasserstein
+from jaxgan import (
+    Loss,
+    Round,
+    Score,
+    chain,
+    gradient_penalty,
+    minimax,
+    theory,
+    wasserstein,
+)
 from jaxgan.losses import Divergence, divergences, f_divergence
-from jaxgan.theory.divergences import f_divergence as exact_divergence
 
 Density = Callable[[np.ndarray], np.ndarray]
 
@@ -108,7 +116,7 @@ def optimum(loss: Loss, pair: Pair, bound: float = 1e5) -> tuple[float, np.ndarr
 
 def by_definition(divergence: Divergence, pair: Pair) -> float:
     """E_Q f(p/q), by summing over the grid."""
-    return exact_divergence(divergence.function, pair.real, pair.fake)
+    return theory.divergences.f_divergence(divergence.function, pair.real, pair.fake)
 
 
 def jsd(pair: Pair) -> float:

@@ -73,10 +73,9 @@ from jaxgan.dynamics import (
     symplectic_adjustment,
     unrolled,
 )
-from jaxgan.metrics.modes import count_modes
-from jaxgan.sampling.outputs import NOTHING, draw_latents, maker
-from jaxgan.theory.games import bilinear, dirac_gan
-from jaxgan.theory.spectrum import spectral_radius
+from jaxgan.metrics import count_modes
+from jaxgan.sampling import draw_latents, maker
+from jaxgan.theory import bilinear, dirac_gan, spectral_radius
 
 
 class Way(NamedTuple):
@@ -168,7 +167,7 @@ def samples_of(way: Way, steps: int, seed: int = 0) -> np.ndarray:
         state, info = step(state, source(seed, i))
         if i % 10 == 0:
             jax.block_until_ready(info)
-    return maker(game)(state.variables, draw_latents(game, 2_500, seed), NOTHING)
+    return maker(game)(state.variables, draw_latents(game, 2_500, seed))
 
 
 def draw_course(axis: Axes, points: np.ndarray, reach: float) -> None:

@@ -46,9 +46,7 @@ from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 
 import jaxgan as jg
-from jaxgan.precision import standard_promotion
-from jaxgan.theory.densities import masses
-from jaxgan.theory.divergences import jensen_shannon, kl
+from jaxgan.theory import densities, divergences
 
 
 class Mixture(NamedTuple):
@@ -154,7 +152,7 @@ def descend(objective: Objective, start: Mixture, steps: int = 2000) -> Mixture:
 
     def move(carry: tuple, _: None) -> tuple[tuple, None]:
         model, memory = carry
-        with standard_promotion():
+        with jax.numpy_dtype_promotion("standard"):  # optax under strict promotion
             updates, memory = optimizer.update(slope(model), memory)
         return (optax.apply_updates(model, updates), memory), None
 
@@ -218,12 +216,16 @@ class Measured(NamedTuple):
 def measure(mixture: Mixture) -> Measured:
     """On the grid, by `jaxgan.theory.divergences`."""
     logs = (log_density(one, jnp.asarray(GRID)) for one in (DATA, mixture))
-    p, q = (masses(np.asarray(log)) for log in logs)
+    p, q = (densities.masses(np.asarray(log)) for log in logs)
     mean = GRID @ q
     sigma = np.sqrt(np.square(GRID - mean) @ q)
     ends = (DATA.means + side * np.exp(DATA.log_sigmas) for side in (-2, 2))
     below, above = (distribution(mixture, jnp.asarray(end)) for end in ends)
-    apart = kl(p, q), kl(q, p), jensen_shannon(p, q)
+    apart = (
+        divergences.kl(p, q),
+        divergences.kl(q, p),
+        divergences.jensen_shannon(p, q),
+    )
     return Measured(*map(float, (mean, sigma, *apart, *(above - below))))
 
 

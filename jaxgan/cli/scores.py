@@ -36,10 +36,10 @@ class InceptionOptions:
 def check_options(
     name: ExtractorName, inception: InceptionOptions, samples: int | None, seed: int
 ) -> None:
-    """Refuse options that do not belong together, before anything is read.
+    """Check that the options belong together, before anything is read.
 
     Raises:
-        InputError: if some do not.
+        InputError: if they do not.
     """
     if name != "inception":
         for field in dataclasses.fields(InceptionOptions):

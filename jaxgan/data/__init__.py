@@ -4,12 +4,26 @@ from jaxgan.data.datasets import Dataset, in_memory
 from jaxgan.data.processes import multiprocess
 from jaxgan.data.readers import synthetic
 from jaxgan.data.readers.array_files import array_file
-from jaxgan.data.readers.decode import Resize
-from jaxgan.data.readers.digits import digits
+from jaxgan.data.readers.decode import Filter, Resize, Shape
+from jaxgan.data.readers.digits import DIGIT_LEVELS, digits
 from jaxgan.data.readers.folder import folder, paired_folders
 from jaxgan.data.readers.labels import Labels, by_folder, by_table
 from jaxgan.data.readers.tfds import tfds
-from jaxgan.data.sources import prefetch, random_transform, shuffled, zip_sources
+from jaxgan.data.readers.trajectories import (
+    Scenes,
+    crowds,
+    displacements,
+    from_displacements,
+    pedestrians,
+    trajectories,
+)
+from jaxgan.data.sources import (
+    Source,
+    prefetch,
+    random_transform,
+    shuffled,
+    zip_sources,
+)
 from jaxgan.data.transforms.combine import (
     concatenate,
     map,
@@ -29,19 +43,27 @@ from jaxgan.data.transforms.random import (
 )
 
 __all__ = [
+    "DIGIT_LEVELS",
     "Dataset",
+    "Filter",
     "Labels",
     "Resize",
+    "Scenes",
+    "Shape",
+    "Source",
     "array_file",
     "bernoulli_binarize",
     "by_folder",
     "by_table",
     "concatenate",
+    "crowds",
     "digits",
+    "displacements",
     "downscaled",
     "draw_once",
     "edge_map",
     "folder",
+    "from_displacements",
     "grayscale",
     "in_memory",
     "map",
@@ -50,6 +72,7 @@ __all__ = [
     "pad_to",
     "paired",
     "paired_folders",
+    "pedestrians",
     "prefetch",
     "random_flip",
     "random_hue",
@@ -61,5 +84,6 @@ __all__ = [
     "synthetic",
     "take",
     "tfds",
+    "trajectories",
     "zip_sources",
 ]

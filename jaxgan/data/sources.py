@@ -26,6 +26,7 @@ from jaxgan.errors import InputError, check_function, check_positive_int, check_
 from jaxgan.types import Batch, Tree
 
 Source = Callable[[int, int], tuple[Batch, ...]]
+"""`(seed, step) -> batches`, one for each substep of a step."""
 
 Transform = Callable[[Array, Batch], Batch]
 """`(key, example) -> example`: a random transform of one example, without a batch axis.

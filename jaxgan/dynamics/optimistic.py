@@ -20,6 +20,7 @@ def optimistic(
         w ← w + 2 u - u',  u = the optimizer's update, u' = the one before
 
     So for SGD w ← w - 2η F(w) + η F(w'), which needs one gradient and one batch a step.
+    The first move, which has none before it, is plain: u' = u.
     On min max xy it converges for η < 1/√3, with spectral radius
     √((1 + √(1-4η²)) / 2) up to η = ½.
 

@@ -1,6 +1,6 @@
 """Evaluation of a game's outputs: reference data, extractors and scores."""
 
-from jaxgan.evaluation.evaluator import Evaluation, by_classifier
+from jaxgan.evaluation.evaluator import Evaluation, by_classifier, evaluate, reference
 from jaxgan.evaluation.suite import (
     ALL_METRICS,
     CLASS_METRICS,
@@ -15,4 +15,6 @@ __all__ = [
     "LABEL_METRICS",
     "Evaluation",
     "by_classifier",
+    "evaluate",
+    "reference",
 ]

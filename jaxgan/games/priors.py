@@ -20,7 +20,19 @@ from jaxgan.errors import (
 )
 from jaxgan.types import Tree
 
+__all__ = [
+    "Prior",
+    "categorical",
+    "normal",
+    "nothing",
+    "several",
+    "together",
+    "truncated_normal",
+    "uniform",
+]
+
 Prior = Callable[[jax.Array, int, tuple[Any, ...]], Tree]
+"""`(key, n, condition) -> latents` of n examples."""
 
 
 def normal(size: int) -> Prior:

@@ -105,6 +105,10 @@ def every(loss: Loss, *, n: int) -> Loss:
     cost. n counts iterations, not substeps. Intervals multiply:
     `every(every(loss, n=3), n=2)` is `every(loss, n=6)`.
 
+    The n-fold gradient is added to that of the other terms, in one update. StyleGAN2
+    takes an optimizer step of its own for it, and therefore multiplies Adam's rate by
+    n / (n + 1) and raises its betas to that power.
+
     Raises:
         InputError: if `n` is not an integer of at least 1.
 

@@ -26,6 +26,19 @@ from jaxgan.errors import InputError
 from jaxgan.losses.pointwise import pointwise
 from jaxgan.types import Loss
 
+__all__ = [
+    "Divergence",
+    "f_divergence",
+    "gan",
+    "jensen_shannon",
+    "kl",
+    "neyman",
+    "pearson",
+    "reverse_kl",
+    "squared_hellinger",
+    "total_variation",
+]
+
 LOG2 = math.log(2)
 
 

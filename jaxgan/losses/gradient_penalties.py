@@ -48,7 +48,9 @@ def r1(gamma: float | Array) -> Loss:
 
     The gradient reuses the forward pass of the round (`real_pullback`). The factor 1/2
     is part of the convention, as in StyleGAN and R3GAN. StudioGAN's generic λ is the
-    same γ; its StyleGAN variant multiplies by the interval, as `every` does.
+    same γ; its StyleGAN variant multiplies by the interval, as `every` does. Of p patch
+    logits the mean is differentiated; code that differentiates their sum pays p² times
+    as much.
 
     Args:
         gamma: γ ≥ 0; may be traced.
@@ -170,7 +172,8 @@ def gradient_penalty(
 
     Other implementations differ: torchgan draws one ε for the whole batch, the Keras
     example draws ε from a normal distribution, and TF-GAN uses (‖∇‖ / t - 1)², which
-    differs if t ≠ 1.
+    differs if t ≠ 1. Of p patch logits the mean is differentiated; where code
+    differentiates their sum, the norm is p times as large.
 
     Args:
         weight: λ ≥ 0; may be traced.

@@ -68,10 +68,10 @@ def relativistic_average(base: Loss) -> Loss:
         charges for a real's logit and for a fake's:
         discriminator pays E r(r') + E f(f'),  generator pays E r(f') + E f(r')
 
-    With `non_saturating` this is RaSGAN, with `least_squares(-1, b=1)` RaLSGAN and with
-    `hinge` RaHingeGAN. The means are over the global batch, weights included, and over
-    patches. Reals and fakes may differ in number. The losses of ESRGAN's code are half
-    of these.
+    With `non_saturating` this is RaSGAN, with `hinge` RaHingeGAN, and with
+    `least_squares(-1, b=1)` half of RaLSGAN, whose squares have no factor ½. The means
+    are over the global batch, weights included, and over patches. Reals and fakes may
+    differ in number. The losses of ESRGAN's code are half of these.
 
     Args:
         base: loss that depends on logits only; its terms become

@@ -25,6 +25,9 @@ def sinkhorn(
     Without the last two terms, as in other definitions of "Sinkhorn loss", fakes shrink
     towards the middle of the data.
 
+    geomloss takes half the squared distance as the cost: S is twice its
+    `SamplesLoss("sinkhorn", p=2, blur=√(ε/2))`.
+
     The plan is computed by Sinkhorn's algorithm in the log domain. The gradient is that
     of the cost under the plan (the envelope theorem); it does not differentiate the
     iterations. Both are exact after convergence, which needs an ε not far below the

@@ -12,7 +12,13 @@ from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.features.classifier import trained_classifier
 from jaxgan.metrics.features.extractor import Extractor, Features, pixels
 from jaxgan.metrics.features.inception import inception
-from jaxgan.metrics.frechet import frechet_distance, frechet_metric
+from jaxgan.metrics.frechet import (
+    Statistics,
+    frechet_distance,
+    frechet_metric,
+    merge_statistics,
+    statistics,
+)
 from jaxgan.metrics.frechet_infinity import frechet_infinity, frechet_infinity_metric
 from jaxgan.metrics.image_similarity import ms_ssim, psnr, ssim
 from jaxgan.metrics.inception_score import inception_score, inception_score_metric
@@ -25,7 +31,7 @@ from jaxgan.metrics.memorization import (
     nearest_examples,
 )
 from jaxgan.metrics.metric import Metric
-from jaxgan.metrics.mmd import cmmd, squared_mmd
+from jaxgan.metrics.mmd import cmmd, polynomial, rbf, squared_mmd
 from jaxgan.metrics.modes import (
     class_modes,
     class_shares,
@@ -53,6 +59,7 @@ __all__ = [
     "Measurement",
     "Metric",
     "Protocol",
+    "Statistics",
     "authenticity",
     "authenticity_metric",
     "class_modes",
@@ -79,6 +86,7 @@ __all__ = [
     "kid",
     "kid_metric",
     "laplacian_swd",
+    "merge_statistics",
     "ms_ssim",
     "ms_ssim_diversity",
     "nearest_examples",
@@ -86,14 +94,17 @@ __all__ = [
     "parzen_log_likelihood",
     "perceptual_path_length",
     "pixels",
+    "polynomial",
     "precision_recall",
     "psnr",
+    "rbf",
     "read_scores",
     "restoration_metric",
     "sliced_wasserstein",
     "sliced_wasserstein_metric",
     "squared_mmd",
     "ssim",
+    "statistics",
     "trained_classifier",
     "wasserstein_1d",
 ]

@@ -56,7 +56,7 @@ def density_coverage(
     Reference: Naeem et al. 2020, arXiv:2002.09797.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.density_coverage import density_coverage
+        >>> from jaxgan.metrics import density_coverage
         >>> real, fake = np.random.default_rng(0).normal(size=(2, 500, 2))
         >>> density, coverage = density_coverage(real, fake / 4)
         >>> round(density.value, 2), round(coverage.value, 2)

@@ -66,7 +66,7 @@ def displacement(
     Reference: Gupta et al. 2018, arXiv:1803.10892 (joint, best of 20).
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.displacement import displacement
+        >>> from jaxgan.metrics import displacement
         >>> truth = np.zeros((2, 12, 2))
         >>> samples = np.stack([truth, truth])
         >>> samples[0, 0] += [3.0, 4.0]  # sample 0 is wrong about the first walker,

@@ -37,7 +37,7 @@ def importance_weighted_bound(
     Reference: Burda et al. 2016, arXiv:1509.00519.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.elbo import importance_weighted_bound
+        >>> from jaxgan.metrics import importance_weighted_bound
         >>> log_joint = np.log([[0.2, 0.1], [0.4, 0.3]])  # two draws for two examples
         >>> log_posterior = np.log([[0.5, 0.5], [0.5, 0.5]])
         >>> bound = importance_weighted_bound(log_joint, log_posterior).value

@@ -60,7 +60,7 @@ def statistics(features: Real[np.ndarray, "n d"]) -> Statistics:
         InputError: if they are not n ≥ 1 rows of finite numbers.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.frechet import statistics
+        >>> from jaxgan.metrics import statistics
         >>> x = np.random.default_rng(0).normal(size=(500, 3))
         >>> found = statistics(x)
         >>> np.allclose(found.root.T @ found.root / 499, np.cov(x.T))
@@ -69,7 +69,7 @@ def statistics(features: Real[np.ndarray, "n d"]) -> Statistics:
     return _statistics(checked("features", features, min_samples=1))
 
 
-def merged(*parts: Statistics) -> Statistics:
+def merge_statistics(*parts: Statistics) -> Statistics:
     """Merge the statistics of parts into those of their union, exact to rounding.
 
         R = the R factor of a QR of all roots Rₚ and all rows √nₚ (μₚ - μ)
@@ -81,16 +81,16 @@ def merged(*parts: Statistics) -> Statistics:
         InputError: if there are no parts, or they differ in dimension.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.frechet import merged, statistics
+        >>> from jaxgan.metrics import merge_statistics, statistics
         >>> x = np.random.default_rng(0).normal(size=(500, 3))
-        >>> whole = merged(statistics(x[:100]), statistics(x[100:]))
+        >>> whole = merge_statistics(statistics(x[:100]), statistics(x[100:]))
         >>> np.allclose(whole.mean, x.mean(axis=0))
         True
     """
     dimensions = {part.mean.size for part in parts}
     if len(dimensions) != 1:
         raise InputError(
-            "merged: parts must be at least one and have the same number of "
+            "merge_statistics: parts must be at least one and have the same number of "
             f"dimensions, got {len(parts)} with {sorted(dimensions)}."
         )
     counts = np.array([part.count for part in parts])
@@ -143,7 +143,7 @@ def frechet_distance(
     Reference: Heusel et al. 2017, arXiv:1706.08500.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.frechet import frechet_distance
+        >>> from jaxgan.metrics import frechet_distance
         >>> x = np.random.default_rng(0).normal(size=(500, 3))
         >>> round(frechet_distance(x, x + 1).value, 6)
         3.0

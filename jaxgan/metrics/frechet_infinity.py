@@ -65,7 +65,7 @@ def frechet_infinity(
     Reference: Chong & Forsyth 2020, arXiv:1911.07023.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.frechet_infinity import frechet_infinity
+        >>> from jaxgan.metrics import frechet_infinity
         >>> real, fake = np.random.default_rng(0).normal(size=(2, 2000, 8))
         >>> abs(frechet_infinity(real, fake).value) < 0.05
         True

@@ -98,7 +98,7 @@ def psnr(
     Reference: Huynh-Thu & Ghanbari 2008, Electronics Letters 44.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.image_similarity import psnr
+        >>> from jaxgan.metrics import psnr
         >>> gray = np.full((1, 8, 8, 1), 100, np.uint8)
         >>> round(psnr(gray, gray + 10).value, 4)
         28.1308
@@ -126,7 +126,7 @@ def ssim(
     Reference: Wang et al. 2004, IEEE Transactions on Image Processing 13.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.image_similarity import ssim
+        >>> from jaxgan.metrics import ssim
         >>> gray = np.full((1, 16, 16, 1), 100, np.uint8)
         >>> round(ssim(gray, gray + 10).value, 6)
         0.995476
@@ -157,7 +157,7 @@ def ms_ssim(
     image quality assessment".
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.image_similarity import ms_ssim
+        >>> from jaxgan.metrics import ms_ssim
         >>> gray = np.full((1, 176, 176, 1), 100, np.uint8)
         >>> round(ms_ssim(gray, gray + 10).value, 6)
         0.999396

@@ -60,7 +60,7 @@ def inception_score(
     Reference: Salimans et al. 2016, arXiv:1606.03498.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.inception_score import inception_score
+        >>> from jaxgan.metrics import inception_score
         >>> sure = np.eye(10)[np.arange(1000) % 10]
         >>> round(inception_score(sure, splits=1).value, 6)
         10.0

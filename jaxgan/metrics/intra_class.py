@@ -57,7 +57,7 @@ def intra_class_frechet(
     Reference: Miyato & Koyama 2018, arXiv:1802.05637.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.intra_class import intra_class_frechet
+        >>> from jaxgan.metrics import intra_class_frechet
         >>> x, labels = np.random.default_rng(0).normal(size=(90, 2)), np.arange(90) % 3
         >>> found = intra_class_frechet(x, labels, x + labels[:, None], labels)
         >>> {label: round(each.value, 6) for label, each in found.classes.items()}

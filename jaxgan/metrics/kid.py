@@ -64,7 +64,7 @@ def kid(
     Reference: Bińkowski et al. 2018, arXiv:1801.01401.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.kid import kid
+        >>> from jaxgan.metrics import kid
         >>> x = np.random.default_rng(0).normal(size=(500, 8))
         >>> value, error = kid(x[:250], x[250:])
         >>> abs(value) < 3 * error

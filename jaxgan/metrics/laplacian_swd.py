@@ -79,7 +79,7 @@ def laplacian_swd(
     Reference: Karras et al. 2018, arXiv:1710.10196.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.laplacian_swd import laplacian_swd
+        >>> from jaxgan.metrics import laplacian_swd
         >>> rng = np.random.default_rng(0)
         >>> noise = rng.integers(0, 256, (8, 32, 32, 3), np.uint8)
         >>> smooth = noise.repeat(2, axis=1)[:, :32]

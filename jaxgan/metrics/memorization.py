@@ -41,7 +41,7 @@ def nearest_examples(
             1, or there are fewer training examples than k.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.memorization import nearest_examples
+        >>> from jaxgan.metrics import nearest_examples
         >>> found = nearest_examples(np.array([[4.0]]), np.array([[0.0], [3.0], [7.0]]))
         >>> found.indices, found.distances
         (array([[1]]), array([[1.]]))
@@ -122,7 +122,7 @@ def authenticity(
     Reference: Alaa et al. 2022, arXiv:2102.08921.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.memorization import authenticity
+        >>> from jaxgan.metrics import authenticity
         >>> real = np.random.default_rng(0).normal(size=(500, 2))
         >>> authenticity(real, real[:100] + 1e-9).value
         0.0

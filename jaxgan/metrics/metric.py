@@ -48,7 +48,7 @@ class Metric(NamedTuple):
     def protocol(self) -> str:
         """Format the parameters as text, sorted by name.
 
-        >>> from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein_metric
+        >>> from jaxgan.metrics import sliced_wasserstein_metric
         >>> sliced_wasserstein_metric(projections=200).protocol
         'p 1, projections 200'
         """

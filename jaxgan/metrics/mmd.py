@@ -39,7 +39,7 @@ def polynomial(
             or `coef0` is not finite.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.mmd import polynomial
+        >>> from jaxgan.metrics import polynomial
         >>> polynomial()(np.ones((1, 4)), np.ones((2, 4)))
         array([[8., 8.]])
     """
@@ -73,7 +73,7 @@ def rbf(sigma: float | tuple[float, ...]) -> Kernel:
         InputError: if a width is not above 0, or there is none.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.mmd import rbf
+        >>> from jaxgan.metrics import rbf
         >>> rbf(1.0)(np.zeros((1, 2)), np.ones((1, 2))).round(4)
         array([[0.3679]])
     """
@@ -131,7 +131,7 @@ def squared_mmd(
     Reference: Gretton et al. 2012, JMLR 13.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.mmd import rbf, squared_mmd
+        >>> from jaxgan.metrics import rbf, squared_mmd
         >>> x = np.random.default_rng(0).normal(size=(500, 3))
         >>> squared_mmd(x, x + 1, rbf(1.0)).value > 0.1
         True
@@ -178,7 +178,7 @@ def cmmd(real: Real[np.ndarray, "n d"], fake: Real[np.ndarray, "m d"]) -> Estima
     Reference: Jayasumana et al. 2024, arXiv:2401.09603.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.mmd import cmmd
+        >>> from jaxgan.metrics import cmmd
         >>> x = np.eye(3)
         >>> abs(round(cmmd(x, x).value, 6))
         0.0

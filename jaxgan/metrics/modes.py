@@ -71,9 +71,10 @@ def count_modes(
 
     Reference: protocol of Lin et al. 2018, arXiv:1712.04086 (2,500 samples).
 
-        >>> from jaxgan.data.readers.synthetic import ring
-        >>> from jaxgan.metrics.modes import count_modes
-        >>> count_modes(ring().sample(2500, seed=0), ring()).captured
+        >>> from jaxgan.data import synthetic
+        >>> from jaxgan.metrics import count_modes
+        >>> ring = synthetic.ring()
+        >>> count_modes(ring.sample(2500, seed=0), ring).captured
         8
     """
     if not within > 0:
@@ -132,7 +133,7 @@ def class_modes(
     arXiv:1611.02163 (25,600 samples).
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.modes import class_modes
+        >>> from jaxgan.metrics import class_modes
         >>> found = class_modes(np.arange(1000), 1000)
         >>> found.captured, found.kl.value
         (1000, 0.0)
@@ -159,7 +160,7 @@ def class_shares(labels: Integer[np.ndarray, " n"], classes: int) -> list[Estima
         InputError: as `class_modes`.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.modes import class_shares
+        >>> from jaxgan.metrics import class_shares
         >>> class_shares(np.array([0, 0, 1, 1]), 2)[0]
         Estimate(value=0.5, error=0.25)
     """

@@ -33,8 +33,7 @@ def ms_ssim_diversity(
     Reference: Odena et al. 2017, arXiv:1610.09585 (100 pairs a class).
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.image_similarity import ssim
-        >>> from jaxgan.metrics.ms_ssim_diversity import ms_ssim_diversity
+        >>> from jaxgan.metrics import ms_ssim_diversity, ssim
         >>> collapsed = np.full((20, 32, 32, 1), 77, np.uint8)
         >>> ms_ssim_diversity(collapsed, pairs=10, measure=ssim).value
         1.0

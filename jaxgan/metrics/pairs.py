@@ -29,7 +29,7 @@ def restoration_metric(luma: bool = False, border: int = 0) -> Metric:
         InputError: if `border` is not an integer of at least 0, or, when the metric is
             computed, if the outputs are not images shaped like the ground truth.
 
-        >>> from jaxgan.metrics.pairs import restoration_metric
+        >>> from jaxgan.metrics import restoration_metric
         >>> restoration_metric(luma=True, border=4).protocol
         'border 4, luma True'
     """

@@ -44,7 +44,7 @@ def parzen_log_likelihood(
     RBM-derived process"; the protocol of Goodfellow et al. 2014, arXiv:1406.2661.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.parzen import parzen_log_likelihood
+        >>> from jaxgan.metrics import parzen_log_likelihood
         >>> rng = np.random.default_rng(0)
         >>> x, y = rng.normal(size=(1000, 2)), rng.normal(size=(5000, 2))
         >>> round(parzen_log_likelihood(x, y, sigma=0.3).value, 1)  # N(0, I): -2.84

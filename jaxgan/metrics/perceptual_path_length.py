@@ -56,7 +56,7 @@ def perceptual_path_length(
         start: latents z₁ from the prior.
         end: other latents z₂.
         distance: `(images (k, …), images (k, …)) -> (k,)`, squared.
-        path: `jaxgan.sampling.interpolation.slerp` for normal latents, `lerp` for a
+        path: `jaxgan.sampling.slerp` for normal latents, `lerp` for a
             latent space like StyleGAN's W.
         epsilon: step size ε.
         discard: lower and upper percentile; (0.0, 100.0) keeps all distances.
@@ -70,8 +70,8 @@ def perceptual_path_length(
     Reference: Karras et al. 2019, arXiv:1812.04948.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.perceptual_path_length import perceptual_path_length
-        >>> from jaxgan.sampling.interpolation import lerp
+        >>> from jaxgan.metrics import perceptual_path_length
+        >>> from jaxgan.sampling import lerp
         >>> start, end = np.zeros((100, 2)), np.full((100, 2), 3.0)
         >>> def squared(a, b):
         ...     return np.square(a - b).sum(axis=1)
@@ -83,7 +83,7 @@ def perceptual_path_length(
     check_seed("seed", seed)
     check_function("generate", generate, "lambda z: sample(variables, z)")
     check_function("distance", distance, "lambda a, b: ((a - b) ** 2).sum((1, 2, 3))")
-    check_function("path", path, "jaxgan.sampling.interpolation.slerp")
+    check_function("path", path, "jaxgan.sampling.slerp")
     start, end = numbers("start", start), numbers("end", end)
     if start.ndim != 2 or start.shape != end.shape or len(start) < 2:
         raise InputError(

@@ -55,7 +55,7 @@ def precision_recall(
     Reference: Kynkäänniemi et al. 2019, arXiv:1904.06991.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.precision_recall import precision_recall
+        >>> from jaxgan.metrics import precision_recall
         >>> real, fake = np.random.default_rng(0).normal(size=(2, 500, 2))
         >>> precision, recall = precision_recall(real, fake / 4)
         >>> round(precision.value, 2), round(recall.value, 2)

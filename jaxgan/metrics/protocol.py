@@ -91,7 +91,7 @@ def difference(one: Measurement, other: Measurement) -> Estimate:
         InputError: if their protocols differ.
 
         >>> import dataclasses
-        >>> from jaxgan.metrics.protocol import Protocol, Measurement, difference
+        >>> from jaxgan.metrics import Protocol, Measurement, difference
         >>> same = Protocol("fd", "pixels", "", "none", "8×8×1", "digits", 9, 9, True)
         >>> a = Measurement("fd", 8.0, 0.3, same, "samples", 100, 0, {})
         >>> difference(a, dataclasses.replace(a, value=7.0, error=0.4))

@@ -70,7 +70,7 @@ def sliced_wasserstein(
     mixing"; Bonneel et al. 2015, Journal of Mathematical Imaging and Vision 51.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein
+        >>> from jaxgan.metrics import sliced_wasserstein
         >>> x = np.random.default_rng(0).normal(size=(100, 4))
         >>> round(sliced_wasserstein(x, x + 3.0, projections=5000, p=2).value, 1)
         3.0

@@ -59,7 +59,7 @@ def wasserstein_1d(
     Reference: Vallender 1974, Theory of Probability and Its Applications 18.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.wasserstein import wasserstein_1d
+        >>> from jaxgan.metrics import wasserstein_1d
         >>> wasserstein_1d(np.array([0.0, 1.0, 3.0]), np.array([5.0, 6.0, 8.0])).value
         5.0
     """
@@ -99,7 +99,7 @@ def earth_movers_distance(
     2019, arXiv:1705.01299, who treat p = 2.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.wasserstein import earth_movers_distance
+        >>> from jaxgan.metrics import earth_movers_distance
         >>> x = np.random.default_rng(0).normal(size=(50, 3))
         >>> round(earth_movers_distance(x, x[::-1] + [3.0, 0.0, 4.0]).value, 9)
         5.0

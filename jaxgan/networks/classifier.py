@@ -36,7 +36,7 @@ def classifier(classes: int, channels: int = 32, features: int = 128) -> Network
         InputError: if an argument is not an integer of at least 1.
 
         >>> import jax
-        >>> from jaxgan.networks.classifier import classifier
+        >>> from jaxgan.networks import classifier
         >>> network = classifier(10, channels=4)
         >>> x = jax.numpy.ones((2, 8, 8, 1))
         >>> variables = jax.jit(network.init)(jax.random.key(0), x)

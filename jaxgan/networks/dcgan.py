@@ -13,6 +13,9 @@ Every convolution is 4×4 with stride 2. As the feature maps halve in size, thei
 of channels doubles, from `channels` next to the image to the smallest map of
 `base`×`base`. Weights are initialized from N(0, 0.02²). The convolutions are those of
 `networks.ops.convolution`.
+
+BatchNorm is Flax's: its running variance is the biased one of the batch, PyTorch's is
+not; its momentum of 0.9 is what PyTorch calls 0.1.
 """
 
 import math

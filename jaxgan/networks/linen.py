@@ -16,7 +16,8 @@ def from_linen(module: nn.Module) -> Network:
 
     `train` is passed on if the module's `__call__` takes it. The network's key feeds
     the random streams "dropout" and "noise". All collections but "params" are
-    statistics.
+    statistics, which change only when the network's player moves. Flax's running
+    variance is the biased one of the batch; PyTorch's is not.
 
     Args:
         module: its `__call__` takes the network's inputs, and optionally `train`.

@@ -24,7 +24,8 @@ def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
     Each call puts the module in train or eval mode, and passes `train` on if the
     module's `__call__` takes it. The network's key replaces the module's random streams
     in every call; without a key they are fixed. All variables but `nnx.Param` and
-    random streams are statistics.
+    random streams are statistics, which change only when the network's player moves.
+    Flax's running variance is the biased one of the batch; PyTorch's is not.
 
     Args:
         make: `(rngs) -> module`; the module takes the network's inputs.

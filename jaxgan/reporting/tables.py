@@ -11,7 +11,7 @@ def mean_and_error(values: Sequence[float] | Sequence[int]) -> str:
 
     A single number is formatted without an error, and an empty sequence as a dash.
 
-    >>> from jaxgan.reporting.tables import mean_and_error
+    >>> from jaxgan.reporting import mean_and_error
     >>> mean_and_error([93.0, 95.5, 91.7]), mean_and_error([8.0, 8.0])
     ('93.4 ± 1.1', '8 ± 0')
     """
@@ -28,7 +28,7 @@ def with_error(value: float, error: float) -> str:
 
     Digits before the decimal point are never dropped.
 
-    >>> from jaxgan.reporting.tables import with_error
+    >>> from jaxgan.reporting import with_error
     >>> with_error(0.97318, 0.0016), with_error(8.475, float("nan"))
     ('0.9732 ± 0.0016', '8.475')
     """

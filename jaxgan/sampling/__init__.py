@@ -2,10 +2,11 @@
 
 from jaxgan.sampling.inputs import Input, caption, images, label
 from jaxgan.sampling.interpolation import interpolate, lerp, slerp, traverse
-from jaxgan.sampling.outputs import draw_examples, draw_latents, maker
+from jaxgan.sampling.outputs import best_variables, draw_examples, draw_latents, maker
 
 __all__ = [
     "Input",
+    "best_variables",
     "caption",
     "draw_examples",
     "draw_latents",

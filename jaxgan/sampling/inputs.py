@@ -60,7 +60,7 @@ def label(classes: Sequence[object], at: At = first_condition) -> Input:
         classes: names of the classes, in the order of their numbers.
         at: function that returns the leaf, integers (b,).
 
-        >>> from jaxgan.sampling.inputs import label
+        >>> from jaxgan.sampling import label
         >>> label(["cat", "dog"]).read("dog").tolist()
         [1]
     """

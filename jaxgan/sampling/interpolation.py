@@ -27,7 +27,7 @@ def lerp(
     midpoint is shorter than either end by a factor of about √2.
 
         >>> import jax.numpy as jnp
-        >>> from jaxgan.sampling.interpolation import lerp
+        >>> from jaxgan.sampling import lerp
         >>> lerp(jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0]), 0.5).tolist()
         [0.5, 0.5]
     """
@@ -47,7 +47,7 @@ def slerp(
     Reference: White 2016, arXiv:1609.04468.
 
         >>> import jax.numpy as jnp
-        >>> from jaxgan.sampling.interpolation import slerp
+        >>> from jaxgan.sampling import slerp
         >>> middle = slerp(jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0]), 0.5)
         >>> [round(float(x), 4) for x in middle]
         [0.7071, 0.7071]

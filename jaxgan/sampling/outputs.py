@@ -25,8 +25,8 @@ NOTHING = Batch(())
 CHUNK = 256
 """Maximum number of rows generated at once."""
 
-Maker = Callable[[Mapping[NetworkName, Variables], Tree, Batch], Tree]
-"""`(variables, latents, batch) -> rows of an output`, as NumPy arrays."""
+Maker = Callable[..., Tree]
+"""`(variables, latents, batch=NOTHING) -> rows of an output`, as NumPy arrays."""
 
 
 def best_variables(state: State) -> dict[NetworkName, Variables]:
@@ -46,20 +46,21 @@ def maker(game: Game, output: str | None = None) -> Maker:
         output: name of the output; by default the first.
 
     Returns:
-        A function of any number of latents and as many examples (`Batch(())` if there
-        are none); it returns floats as float32.
+        A function `(variables, latents, batch=Batch(()))` of any number of latents and
+        as many examples; an output that reads no examples needs none. It returns floats
+        as float32.
 
     Raises:
         InputError: if the game has no such output.
 
         >>> import jax
         >>> from jaxgan import gan, mlp, non_saturating, priors
-        >>> from jaxgan.sampling.outputs import NOTHING, maker
+        >>> from jaxgan.sampling import maker
         >>> game = gan(mlp((2,)), mlp(()), non_saturating(), priors.normal(16))
         >>> latents = game.prior(jax.random.key(0), 10, ())
         >>> network = game.networks["generator"]
         >>> variables = {"generator": network.init(jax.random.key(1), latents)}
-        >>> maker(game)(variables, latents, NOTHING).shape
+        >>> maker(game)(variables, latents).shape
         (10, 2)
     """
     function = game.outputs[output_name(game, output)]
@@ -70,7 +71,9 @@ def maker(game: Game, output: str | None = None) -> Maker:
         return jax.tree.map(_as_float32, made)
 
     def make(
-        variables: Mapping[NetworkName, Variables], latents: Tree, batch: Batch
+        variables: Mapping[NetworkName, Variables],
+        latents: Tree,
+        batch: Batch = NOTHING,
     ) -> Tree:
         given = jax.tree.map(np.asarray, (latents, batch))
         parts = [

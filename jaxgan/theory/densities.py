@@ -19,6 +19,12 @@ from scipy.special import logsumexp
 
 from jaxgan.errors import InputError
 
+__all__ = [
+    "by_quadrature",
+    "log_mixture",
+    "masses",
+]
+
 
 def masses(log_density: ArrayLike) -> Float[np.ndarray, " n"]:
     """Normalize log densities on an even grid to probability masses.

@@ -19,6 +19,14 @@ from scipy.special import expit
 from jaxgan.errors import InputError
 from jaxgan.theory.divergences import cumulative_gap
 
+__all__ = [
+    "hinge",
+    "least_squares",
+    "minimax",
+    "of_f_divergence",
+    "wasserstein_critic",
+]
+
 PerPoint = Float[np.ndarray, "..."]
 """One number for each point, with the shape of the log densities."""
 

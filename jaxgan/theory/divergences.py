@@ -17,6 +17,16 @@ from scipy.special import rel_entr
 
 from jaxgan.errors import InputError
 
+__all__ = [
+    "cumulative_gap",
+    "f_divergence",
+    "jensen_shannon",
+    "kl",
+    "squared_hellinger",
+    "total_variation",
+    "wasserstein1",
+]
+
 
 def kl(p: ArrayLike, q: ArrayLike) -> float:
     """Compute the Kullback–Leibler divergence, Σ p log(p/q), in nats.

@@ -44,7 +44,7 @@ def bilinear(start: tuple[float, float] = (1.0, 1.0), scale: float = 1.0) -> Gam
 
     Reference: Gidel et al. 2019, arXiv:1802.10551, section 2.
 
-        >>> from jaxgan.theory.games import bilinear
+        >>> from jaxgan.theory import bilinear
         >>> dict(bilinear().players)
         {'discriminator': ('y',), 'generator': ('x',)}
     """
@@ -76,7 +76,7 @@ def quadratic(
     Raises:
         InputError: if a player is not in `starts` or a block has another shape.
 
-        >>> from jaxgan.theory.games import quadratic
+        >>> from jaxgan.theory import quadratic
         >>> game = quadratic(
         ...     {("a", "b"): [[1.0]], ("b", "a"): [[-1.0]], ("a", "a"): [[0.5]]},
         ...     {"a": [1.0], "b": [1.0]},
@@ -127,7 +127,7 @@ def dirac_gan(
     discriminator is large for fakes, so its ψ is -ψ here.
 
         >>> from jaxgan import chain, minimax, r1
-        >>> from jaxgan.theory.games import dirac_gan
+        >>> from jaxgan.theory import dirac_gan
         >>> game = dirac_gan(chain(minimax(), r1(1.0)))
     """
     theta, psi = start

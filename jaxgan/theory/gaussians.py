@@ -7,6 +7,12 @@ from numpy.typing import ArrayLike
 
 from jaxgan.errors import InputError
 
+__all__ = [
+    "kl",
+    "squared_hellinger",
+    "wasserstein2",
+]
+
 
 def kl(
     mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike

@@ -1,6 +1,7 @@
 """Experiments, runs and the training loop."""
 
 from jaxgan.errors import Interrupted
+from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.experiment import Experiment, load_file
 from jaxgan.training.loop import train
 from jaxgan.training.run import Run, create_run, load_run
@@ -18,4 +19,5 @@ __all__ = [
     "load_run",
     "sample",
     "train",
+    "tune_malloc",
 ]

@@ -213,7 +213,7 @@ def check_plot(
     variables: Mapping[NetworkName, Variables],
     examples: Batch,
 ) -> None:
-    """Refuse a plot that cannot draw one of the outputs, by letting it draw noise.
+    """Check that the plot can draw every output, by letting it draw noise.
 
     Args:
         experiment: whose plot it is.
@@ -243,10 +243,10 @@ def check_plot(
 
 
 def check_examples(batch: Batch, examples: Batch) -> None:
-    """Refuse examples that are not shaped like those of training.
+    """Check that examples are shaped like those of training.
 
     Raises:
-        InputError: if so.
+        InputError: if they are not.
     """
     if not jax.tree.leaves(examples):
         if batch.condition:

@@ -23,10 +23,10 @@ class Schedule(NamedTuple):
     keep: int = 3  # checkpoints
 
     def check(self) -> None:
-        """Refuse intervals that are not integers of at least 1.
+        """Check that the intervals are integers of at least 1.
 
         Raises:
-            InputError: if there is one.
+            InputError: if one is not.
         """
         for name, count in self._replace(evaluate_every=1)._asdict().items():
             check_positive_int(name, count)

@@ -150,7 +150,7 @@ def _reference(experiment: Experiment) -> Reference | None:
 def _check_shared(
     shared: Experiment, data: RunData, own: Experiment, values: Values
 ) -> None:
-    """Refuse swept values that change the data or the number of steps."""
+    """Check that swept values change neither the data nor the number of steps."""
     batches = own.source()(own.seed, 0)
     examples = draw_examples(own.examples, own.n_plotted, own.seed)
     leaves = [jax.tree.leaves(each) for each in (data, (batches, examples))]

@@ -35,7 +35,7 @@ def diff_augment(*augmentations: Augmentation) -> View:
             the data are not images (b, h, w, c).
 
         >>> from jaxgan import gan, mlp, non_saturating, priors
-        >>> from jaxgan.views.augmentation import diff_augment, cutout, translation
+        >>> from jaxgan.views import diff_augment, cutout, translation
         >>> view = diff_augment(translation(), cutout())
         >>> game = gan(mlp((8, 8, 1)), mlp(()), non_saturating(), priors.normal(4),
         ...     view=view)

@@ -20,9 +20,7 @@ def compose(*views: View) -> View:
         InputError: if an argument is not a `View`, or the views' states advance with
             different players.
 
-        >>> from jaxgan.views.augmentation import diff_augment, translation
-        >>> from jaxgan.views.compose import compose
-        >>> from jaxgan.views.replayed import replayed
+        >>> from jaxgan.views import compose, diff_augment, replayed, translation
         >>> view = compose(replayed(50), diff_augment(translation()))
     """
     for view in views:

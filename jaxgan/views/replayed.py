@@ -43,7 +43,7 @@ def replayed(size: int = 50, player: PlayerName = "discriminator") -> View:
     (CycleGAN), arXiv:1703.10593, section 4.
 
         >>> from jaxgan import gan, least_squares, mlp, priors
-        >>> from jaxgan.views.replayed import replayed
+        >>> from jaxgan.views import replayed
         >>> game = gan(mlp((8, 8, 1)), mlp(()), least_squares(), priors.normal(4),
         ...     view=replayed(50))
     """

@@ -182,6 +182,12 @@ def test_simultaneous_grows_by_its_radius():
     assert np.hypot(*point(state)) == pytest.approx(grown, rel=1e-9)
 
 
+def test_the_first_optimistic_move_is_plain():
+    moves = [played(dynamics, 0.3, warm=0) for dynamics in (optimistic, simultaneous)]
+    plain = [point(algorithm.step(state, data)[0]) for algorithm, state, data in moves]
+    assert plain[0] == plain[1]
+
+
 def test_extrapolation_from_the_past_looks_where_optimistic_goes():
     algorithm, state, batches = played(past_extragradient, 0.3, warm=0)
     rotate = np.array([[0, 1], [-1, 0]])  # F = (y, -x)

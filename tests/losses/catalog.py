@@ -162,10 +162,11 @@ PUBLIC = {
 HEADER = """\
 # Losses and penalties
 
-Every loss of jaxgan, with what each player pays, which players it charges, and whether
-it has a state. `python -m tests.losses.catalog > docs/losses.md` writes this page from
-the docstrings, which also describe the arguments, the conventions and how other
-implementations differ.
+Every loss of jaxgan: what each player pays, which players it charges, and whether it
+has a state. The reference describes the arguments of [losses](reference/losses.md) and
+[penalties](reference/penalties.md), and [one table](conventions.md) lists where other
+code differs. `python -m tests.losses.catalog > docs/losses.md` writes this page from
+the docstrings.
 
 ## Combining losses
 

@@ -67,7 +67,7 @@ def test_a_base_that_is_not_symmetric_pays_half_of_both_sides():
 @pytest.mark.parametrize(
     ("base", "discriminator", "generator"),
     [
-        # Jolicoeur-Martineau 2018, RaSGAN, RaHingeGAN and RaLSGAN (appendix)
+        # Jolicoeur-Martineau 2018, RaSGAN, RaHingeGAN and half of RaLSGAN (appendix)
         (
             non_saturating(),
             softplus(-(R - F.mean())).mean() + softplus(F - R.mean()).mean(),

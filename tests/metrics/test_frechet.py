@@ -6,7 +6,7 @@ from jaxgan import InputError
 from jaxgan.metrics.frechet import (
     Statistics,
     frechet_distance,
-    merged,
+    merge_statistics,
     squared_distance,
     statistics,
 )
@@ -55,21 +55,21 @@ def test_statistics_are_the_mean_and_a_root_of_the_scatter():
 @pytest.mark.parametrize("offset", [0, 1e6])
 def test_merged_statistics_are_those_of_the_whole(cuts, offset):
     x = features(1, 300, 20) + offset
-    same(merged(*map(statistics, np.split(x, cuts))), statistics(x))
+    same(merge_statistics(*map(statistics, np.split(x, cuts))), statistics(x))
 
 
 def test_merging_does_not_mind_order_or_grouping():
     parts = [statistics(part) for part in np.split(features(2, 40, 30), [7, 9, 25])]
     a, b, c, d = parts
-    whole = merged(*parts)
-    same(merged(merged(merged(a, b), c), d), whole)
-    same(merged(merged(a, b), merged(c, d)), whole)
-    same(merged(d, b, a, c), whole)
+    whole = merge_statistics(*parts)
+    same(merge_statistics(merge_statistics(merge_statistics(a, b), c), d), whole)
+    same(merge_statistics(merge_statistics(a, b), merge_statistics(c, d)), whole)
+    same(merge_statistics(d, b, a, c), whole)
 
 
 def test_merging_keeps_the_digits_of_fewer_examples_than_dimensions():
     x, y = features(3, 12, 40), features(4, 12, 40)
-    split = merged(*(statistics(row[None]) for row in x))
+    split = merge_statistics(*(statistics(row[None]) for row in x))
     direct = frechet_distance(x, y).value
     assert frechet_distance(split, y).value == pytest.approx(direct, rel=1e-12)
     assert frechet_distance(split, x).value < 1e-11 * np.square(split.root).sum()
@@ -286,16 +286,16 @@ def test_statistics_that_are_none_are_refused(mean, root, message):
 def test_one_point_merged_from_parts_is_still_one_point():
     part = statistics(np.full((7, 3), 0.1))
     with pytest.raises(InputError, match="all 14 rows of features are the same"):
-        frechet_distance(merged(part, part), np.eye(3))
+        frechet_distance(merge_statistics(part, part), np.eye(3))
 
 
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ([], r"merged: parts must be at least one .* got 0 with \[\]"),
+        ([], r"merge_statistics: parts must be at least one .* got 0 with \[\]"),
         ([statistics(np.eye(3)), statistics(np.eye(4))], r"got 2 with \[3, 4\]"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(parts, message):
     with pytest.raises(InputError, match=message):
-        merged(*parts)
+        merge_statistics(*parts)

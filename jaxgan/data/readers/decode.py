@@ -11,7 +11,10 @@ from PIL import ExifTags, Image, ImageColor, ImageOps
 from jaxgan.errors import InputError, check_positive_int
 
 Shape = Literal["crop", "pad", "stretch"]
+"""What `Resize` does to an image that is not square."""
+
 Filter = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
+"""A resampling filter of Pillow."""
 
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 GRAY_MODES = ("1", "L", "LA", "La", *DEEP_MODES)

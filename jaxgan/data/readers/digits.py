@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-LEVELS = 16
+DIGIT_LEVELS = 16
 """Raw pixel value of full ink; 0 is paper."""
 
 
@@ -18,12 +18,12 @@ def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     Reference: Alpaydin and Kaynak 1998, UCI "Optical Recognition of Handwritten
     Digits", the test set.
 
-        >>> from jaxgan.data.readers.digits import digits
+        >>> from jaxgan.data import digits
         >>> images, labels = digits()
         >>> images.shape, labels.shape
         ((1797, 8, 8, 1), (1797,))
     """
     with np.load(Path(__file__).with_name("digits.npz")) as file:
         images, labels = file["images"], file["labels"]
-    scaled = images.astype(np.float32).reshape(-1, 8, 8, 1) * (2 / LEVELS) - 1
+    scaled = images.astype(np.float32).reshape(-1, 8, 8, 1) * (2 / DIGIT_LEVELS) - 1
     return scaled, labels.astype(np.int64)

@@ -14,6 +14,13 @@ from numpy.typing import NDArray
 
 from jaxgan.errors import check_non_negative, check_positive_int, check_seed
 
+__all__ = [
+    "Mixture",
+    "grid",
+    "ring",
+    "swiss_roll",
+]
+
 
 class Mixture(NamedTuple):
     """Mixture of isotropic Gaussians with equal weights.

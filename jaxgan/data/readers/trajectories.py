@@ -64,7 +64,7 @@ def trajectories(
 
         >>> import tempfile
         >>> import numpy as np
-        >>> from jaxgan.data.readers.trajectories import pedestrians, trajectories
+        >>> from jaxgan.data import pedestrians, trajectories
         >>> rows = [(10 * t, who, 0.5 * t, who) for t in range(21) for who in (1, 2)]
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     np.savetxt(f"{folder}/street.txt", rows)
@@ -111,7 +111,7 @@ def crowds(scenes: Scenes) -> Batch:
         InputError: if `scenes.window` does not ascend.
 
         >>> import numpy as np
-        >>> from jaxgan.data.readers.trajectories import Scenes, crowds
+        >>> from jaxgan.data import Scenes, crowds
         >>> walks = np.zeros((3, 20, 2), np.float32)
         >>> past, present = crowds(Scenes(walks, np.array([0, 0, 1]), 8)).condition
         >>> present.tolist()
@@ -152,10 +152,7 @@ def from_displacements(
     step and `start` is the last observed position.
 
         >>> import numpy as np
-        >>> from jaxgan.data.readers.trajectories import (
-        ...     displacements,
-        ...     from_displacements,
-        ... )
+        >>> from jaxgan.data import displacements, from_displacements
         >>> walk = np.array([[1.0, 5.0], [1.5, 5.0], [2.5, 4.0]])
         >>> from_displacements(displacements(walk), walk[0]).tolist()
         [[1.0, 5.0], [1.5, 5.0], [2.5, 4.0]]

@@ -120,7 +120,7 @@ def pixels() -> Extractor:
     little sensitive to the content of the images.
 
         >>> import numpy as np
-        >>> from jaxgan.metrics.features.extractor import pixels
+        >>> from jaxgan.metrics import pixels
         >>> pixels()(np.zeros((3, 8, 8, 1), np.uint8)).features.shape
         (3, 64)
     """

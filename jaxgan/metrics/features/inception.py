@@ -78,7 +78,7 @@ def inception(
     Reference: Heusel et al. 2017, arXiv:1706.08500; Salimans et al. 2016,
     arXiv:1606.03498.
 
-        >>> from jaxgan.metrics.features.inception import inception
+        >>> from jaxgan.metrics import inception
         >>> extractor = inception("pt_inception.pth")  # doctest: +SKIP
         >>> extractor(images).features.shape  # doctest: +SKIP
         (10000, 2048)

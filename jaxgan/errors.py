@@ -1,6 +1,7 @@
 """Exceptions, and checks of arguments that raise them before anything compiles."""
 
 import math
+import os
 from numbers import Integral, Real
 from typing import Any
 
@@ -82,14 +83,32 @@ def check_decay(name: str, value: Any) -> None:
         raise InputError(f"{name} must be in [0, 1), got {value!r}.")
 
 
-def check_positive_int(name: str, value: Any) -> None:
-    """Check that a count is an integer of at least 1.
+def check_positive_int(name: str, value: Any, most: int = 2**31 - 1) -> None:
+    """Check that a count is an integer of at least 1, and not absurdly large.
 
     Raises:
-        InputError: if `value` is not an int or is below 1.
+        InputError: if `value` is not an int, is below 1 or above `most`.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise InputError(f"{name} must be an integer of at least 1, got {value!r}.")
+    if int(value) > most:
+        raise InputError(f"{name} must be at most {most:,}, got {value!r}.")
+
+
+def check_platform() -> None:
+    """Check that JAX has a device of the platform that JAX_PLATFORMS asks for.
+
+    Raises:
+        InputError: if it has none.
+    """
+    try:
+        jax.devices()
+    except (AssertionError, RuntimeError) as error:  # the first where CUDA is missing
+        asked = os.environ.get("JAX_PLATFORMS", "")
+        raise InputError(
+            f"JAX_PLATFORMS is {asked!r}, but JAX finds no such device here; unset it, "
+            "or set it to 'cpu'."
+        ) from error
 
 
 def check_function(name: str, value: Any, example: str) -> None:

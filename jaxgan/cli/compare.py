@@ -3,17 +3,18 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from PIL import Image
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
-from jaxgan.cli.options import RUNS
+from jaxgan.cli.options import Names
 from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import OF_SAMPLES
 from jaxgan.metrics.protocol import Measurement, Protocol, check_alike, read_scores
 from jaxgan.reporting.figures import check_picture, curves
 from jaxgan.reporting.tables import mean_and_error, with_error
+from jaxgan.training.near_runs import RUNS
 from jaxgan.training.run import EVALUATIONS, SCORES, ExperimentId, experiment_identity
 
 
@@ -27,16 +28,16 @@ class Compare:
     what they differ.
     """
 
-    runs: Positional[tuple[Path, ...]]
+    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN ...")]
     """Run directories."""
 
-    metrics: tuple[str, ...] = ()
+    metrics: Names = ()
     """Scores to compare; by default all but the shares of classes."""
 
     evaluations: bool = False
     """Compare the last scores of `jaxgan evaluate` instead of those of training."""
 
-    out: Path = RUNS / "compare.png"
+    out: Annotated[Path, arg(metavar="FILE")] = RUNS / "compare.png"
     """File of the curves."""
 
     def execute(self) -> None:

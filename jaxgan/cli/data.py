@@ -3,14 +3,15 @@
 import dataclasses
 from collections import Counter
 from pathlib import Path
+from typing import Annotated
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
-from jaxgan.cli.options import RUNS
+from jaxgan.cli.options import Names
 from jaxgan.data.datasets import Dataset, chunks
 from jaxgan.data.readers.array_files import array_file
 from jaxgan.data.readers.decode import Filter, Resize, Shape
@@ -21,6 +22,7 @@ from jaxgan.data.readers.tfds import feature_names, tfds
 from jaxgan.data.sources import as_float
 from jaxgan.errors import InputError
 from jaxgan.reporting.figures import check_picture, image_grid
+from jaxgan.training.near_runs import RUNS
 
 SHOWN = 64
 """Examples on a contact sheet, evenly spaced."""
@@ -29,6 +31,8 @@ MOST_CLASSES = 1000
 """Integers of more different values are not counted as classes."""
 
 ENDINGS = (".npy", ".npz")
+
+Column = Annotated[str | None, arg(metavar="COLUMN")]
 
 FITTING = {"size", "shape", "filter", "channels", "background"}
 TABLE = {"table", "file", "label", "caption"}
@@ -48,22 +52,22 @@ class Data:
     that is not prepared is prepared.
     """
 
-    spec: Positional[str]
+    spec: Annotated[Positional[str], arg(metavar="SPEC")]
     """A folder of images, a .npy or .npz file, or the name of a TFDS data set."""
 
-    split: str = "train"
+    split: Annotated[str, arg(metavar="SPLIT")] = "train"
     """Split of a TFDS set."""
 
-    data_dir: Path | None = None
+    data_dir: Annotated[Path | None, arg(metavar="DIR")] = None
     """Directory of prepared TFDS sets; $TFDS_DATA_DIR or ~/tensorflow_datasets."""
 
-    real: str | None = None
+    real: Annotated[str | None, arg(metavar="NAME")] = None
     """Feature or array that holds the examples; `image` of a TFDS set."""
 
-    condition: tuple[str, ...] = ()
+    condition: Names = ()
     """Features or arrays of conditions; `label` of a TFDS set that has one."""
 
-    size: int | None = None
+    size: Annotated[int | None, arg(metavar="INT")] = None
     """Side in pixels of the squares that images are resized to; 64 for a folder."""
 
     shape: Shape = "crop"
@@ -72,34 +76,34 @@ class Data:
     filter: Filter = "lanczos"
     """Resizing filter."""
 
-    channels: int | None = None
+    channels: Annotated[int | None, arg(metavar="INT")] = None
     """Number of channels: 1 for gray, 3 for RGB; by default as the images are."""
 
-    background: str = "white"
+    background: Annotated[str, arg(metavar="COLOR")] = "white"
     """Color behind transparent images and of padding."""
 
     by_folder: bool = False
     """Take the sub-folders for classes."""
 
-    table: Path | None = None
+    table: Annotated[Path | None, arg(metavar="FILE")] = None
     """Table with a row for each image of a folder: a .csv, .tsv or .jsonl file."""
 
-    file: str | None = None
+    file: Column = None
     """Column of the table with file names; `file` by default."""
 
-    label: str | None = None
+    label: Column = None
     """Column of the table with classes."""
 
-    caption: str | None = None
+    caption: Column = None
     """Column of the table with captions."""
 
     on_error: OnError = "raise"
     """Stop at images of a folder that cannot be read, or skip them."""
 
-    cache: Path | None = None
+    cache: Annotated[Path | None, arg(metavar="DIR")] = None
     """Directory for the decoded images of a folder."""
 
-    out: Path | None = None
+    out: Annotated[Path | None, arg(metavar="FILE")] = None
     """The contact sheet; runs/NAME-data.png by default."""
 
     def execute(self) -> None:

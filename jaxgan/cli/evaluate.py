@@ -4,11 +4,13 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import jax
 import numpy as np
-from tyro.conf import Positional
+from tyro.conf import arg
 
+from jaxgan.cli.options import Names, RunDirectory
 from jaxgan.cli.scores import (
     ExtractorName,
     InceptionOptions,
@@ -49,25 +51,27 @@ class Evaluate(InceptionOptions):
     other real images score. The scores are kept in RUN/evaluations.jsonl with all that
     they depend on: extractor, weights, resizing, reference, numbers of images, seed,
     versions.
+
+    RUN/experiment.py and its modules are run: take only runs that you trust.
     """
 
-    run: Positional[Path]
+    run: RunDirectory
     """A run directory."""
 
-    metrics: tuple[str, ...] = ()
+    metrics: Names = ()
     """Metrics to compute, by default the experiment's: frechet, frechet_infinity, kid,
     precision, recall, density, coverage, sliced_wasserstein, authenticity,
     inception_score, class_shares, conditional_accuracy, intra_class_frechet, or others
     that the experiment declares.
     Authenticity needs the training set as reference: --against train."""
 
-    output: str | None = None
+    output: Annotated[str | None, arg(metavar="NAME")] = None
     """Output of the game; the evaluation's by default."""
 
-    samples: int | None = None
+    samples: Annotated[int | None, arg(metavar="INT")] = None
     """Number of fakes; the experiment's by default, else 10,000."""
 
-    against: str | None = None
+    against: Annotated[str | None, arg(metavar="SPLIT|DIR")] = None
     """Reference: a split of the experiment's data, or a folder, named with a /."""
 
     extractor: ExtractorName = "own"

@@ -2,11 +2,11 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
-from jaxgan.cli.options import RUNS
+from jaxgan.cli.options import Names
 from jaxgan.cli.scores import (
     InceptionOptions,
     Report,
@@ -17,10 +17,12 @@ from jaxgan.cli.scores import (
     make_extractor,
 )
 from jaxgan.data.readers.image_files import Files
+from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import score
 from jaxgan.evaluation.folders import choose_files, extract_files
 from jaxgan.metrics.metric import check_count, check_features
 from jaxgan.metrics.protocol import write_scores
+from jaxgan.training.near_runs import RUNS
 from jaxgan.training.run import EVALUATIONS
 
 
@@ -34,13 +36,13 @@ class EvaluateFolders(InceptionOptions):
     depend on: extractor, weights, resizing, numbers of images, hashes of the pixels.
     """
 
-    real: Positional[Path]
+    real: Annotated[Positional[Path], arg(metavar="REAL")]
     """The folder of real images."""
 
-    fake: Positional[Path]
+    fake: Annotated[Positional[Path], arg(metavar="FAKE")]
     """The folder of images to be scored."""
 
-    metrics: tuple[str, ...] = ()
+    metrics: Names = ()
     """Metrics to compute: frechet, frechet_infinity, kid, precision, recall, density,
     coverage, sliced_wasserstein, authenticity, inception_score, class_shares; by
     default frechet, kid, precision, recall, density, coverage and, with Inception,
@@ -49,18 +51,20 @@ class EvaluateFolders(InceptionOptions):
     extractor: Literal["inception", "pixels"] = "inception"
     """Feature extractor: Inception-v3, or the pixels themselves."""
 
-    samples: int | None = None
+    samples: Annotated[int | None, arg(metavar="INT")] = None
     """Number of fakes; all by default."""
 
     seed: int = 0
     """Random seed of the choice of fakes where not all are taken."""
 
-    out: Path = RUNS / EVALUATIONS
-    """File that the scores are appended to."""
+    out: Annotated[Path, arg(metavar="FILE")] = RUNS / EVALUATIONS
+    """File that the scores are appended to, a .jsonl."""
 
     def execute(self) -> None:
         """Print the scores, and keep them."""
         check_options(self.extractor, self, self.samples, self.seed)
+        if self.out.suffix != ".jsonl":
+            raise InputError(f"--out: {self.out} must end in .jsonl.")
         metrics = choose_metrics(self.metrics) or default_metrics(self.extractor)
         reals = Files.of(self.real)
         fakes = choose_files(Files.of(self.fake), self.samples, self.seed)

@@ -1,19 +1,22 @@
 """`jaxgan interpolate`."""
 
 import dataclasses
-from pathlib import Path
+from typing import Annotated
 
 import jax
 import numpy as np
-from tyro.conf import Positional
+from tyro.conf import arg
 
-from jaxgan.cli.options import given_inputs
+from jaxgan.cli.options import RunDirectory, file_prefix, given_inputs
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.sampling.inputs import put_inputs, read_inputs
 from jaxgan.sampling.interpolation import interpolate, lerp, slerp, traverse
 from jaxgan.sampling.outputs import choose, draw_latents, maker
 from jaxgan.training.run import load_run
 from jaxgan.training.snapshots import restored_networks
+
+MOST = 1000
+"""Most rows, and most columns, of a picture."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +29,11 @@ class Interpolate:
     that normal latents have. Examples stay the same along a row. With --along, one leaf
     of the latents alone moves and all else stays: a traversal. Of a leaf of one-hot
     vectors the columns are its classes.
+
+    RUN/experiment.py and its modules are run: take only runs that you trust.
     """
 
-    run: Positional[Path]
+    run: RunDirectory
     """A run directory."""
 
     pairs: int = 8
@@ -37,10 +42,10 @@ class Interpolate:
     steps: int = 10
     """Number of samples in a row, both ends included."""
 
-    output: str | None = None
+    output: Annotated[str | None, arg(metavar="NAME")] = None
     """Output of the game; the first by default."""
 
-    along: str | None = None
+    along: Annotated[str | None, arg(metavar="NAME")] = None
     """Name of the leaf of the latents that changes; all by default."""
 
     seed: int = 0
@@ -49,16 +54,18 @@ class Interpolate:
     best: bool = False
     """Use the checkpoint with the best score instead of the latest."""
 
-    out: Path | None = None
-    """Prefix of the two files' paths; by default RUN/samples/interpolate, or
-    interpolate-best."""
+    out: Annotated[str | None, arg(metavar="PATH")] = None
+    """Prefix of the two files' paths, or their directory; by default
+    RUN/samples/interpolate, or interpolate-best."""
 
     def execute(self) -> None:
         """Make the rows, and write a picture of each path."""
         run = load_run(self.run)
-        check_positive_int("--pairs", self.pairs)
-        check_positive_int("--steps", self.steps)
+        check_positive_int("--pairs", self.pairs, MOST)
+        check_positive_int("--steps", self.steps, MOST)
         check_seed("--seed", self.seed)
+        best = "-best" if self.best else ""
+        out = file_prefix(self.out, run.samples / f"interpolate{best}")
         game, inputs = run.experiment.game, run.experiment.inputs
         make = maker(game, self.output)
         given = read_inputs(inputs, given_inputs(self, run))
@@ -78,8 +85,6 @@ class Interpolate:
             of = (self.along, self.steps, batch.condition)
             ways = {self.along: traverse(game, starts, *of)}
         step, variables = restored_networks(run, self.best)
-        best = "-best" if self.best else ""
-        out = self.out or run.samples / f"interpolate{best}"
         out.parent.mkdir(parents=True, exist_ok=True)
         for name, (points, columns) in ways.items():
             rows = jax.tree.map(lambda x, n=columns: np.repeat(x, n, axis=0), batch)

@@ -3,14 +3,14 @@
 import dataclasses
 import itertools
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
-from jaxgan.cli.options import RUNS
 from jaxgan.errors import InputError
 from jaxgan.reporting.log import last_rows
 from jaxgan.training.checkpoint import steps
+from jaxgan.training.near_runs import RUNS, find_runs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,16 +18,18 @@ class List:
     """List the runs in a directory, with how far each has come.
 
     Example: jaxgan list
+
+    Of a sweep it lists the best run.
     """
 
-    directory: Positional[Path] = RUNS
+    directory: Annotated[Positional[Path], arg(metavar="DIR")] = RUNS
     """Where the runs are."""
 
     def execute(self) -> None:
         """Print a line for each run."""
         if not self.directory.is_dir():
             raise InputError(f"{self.directory} is not a directory.")
-        found = sorted(path.parent for path in self.directory.glob("*/run.json"))
+        found = find_runs(self.directory)
         if not found:
             print(f"no runs in {self.directory}")
             return

@@ -1,7 +1,6 @@
 """Parse the command line and run a command."""
 
 import difflib
-import importlib.metadata
 import logging
 import re
 import sys
@@ -19,14 +18,18 @@ from jaxgan.cli.experiments import Experiments
 from jaxgan.cli.interpolate import Interpolate
 from jaxgan.cli.list import List
 from jaxgan.cli.new import New
-from jaxgan.cli.options import with_config, with_inputs
+from jaxgan.cli.options import check_values, with_config, with_inputs
 from jaxgan.cli.sample import Sample
 from jaxgan.cli.streams import unfailing_streams
 from jaxgan.cli.sweep import Sweep
 from jaxgan.cli.train import Train
-from jaxgan.errors import InputError, Interrupted, RunError
+from jaxgan.errors import InputError, Interrupted, RunError, check_platform
 
 DESCRIPTION = "Train GANs and other games, sample them, and score what they make."
+
+
+OUT_OF_MEMORY = "RESOURCE_EXHAUSTED"
+"""The word by which JAX tells this error from others."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -39,9 +42,6 @@ def _run(arguments: Sequence[str]) -> None:
     logging.basicConfig(level=logging.WARNING)  # which Orbax has already called
     for handler in logging.getLogger().handlers:
         handler.setFormatter(logging.Formatter("%(message)s"))
-    if [*arguments] == ["--version"]:
-        print(f"jaxgan {importlib.metadata.version('jaxgan')}")
-        return
     try:
         _parse(arguments).execute()
     except KeyboardInterrupt:  # before the first step, or a second one
@@ -52,6 +52,10 @@ def _run(arguments: Sequence[str]) -> None:
         sys.exit(_report(error, 2))
     except RunError as error:
         sys.exit(_report(error, 1))
+    except (AssertionError, MemoryError, RuntimeError) as error:
+        if (cause := _cause(error)) is None:
+            raise
+        sys.exit(_report(cause, 2 if isinstance(cause, InputError) else 1))
     except OSError as error:
         where = error.filename2 or error.filename or "a file"
         sys.exit(_report(RunError(f"{where}: {error.strerror or error}."), 1))
@@ -77,6 +81,11 @@ def _parse(arguments: Sequence[str]) -> Any:
         raise InputError(
             f"{arguments[0]!r} is not a command; did you mean {' or '.join(near)}?"
         )
+    for each in [*commands, Sweep]:
+        if arguments[:1] == [_name(each)]:
+            check_values(each, arguments)
+    if {"-h", "--help"} & {*arguments[1:]}:
+        arguments = [arguments[0], "--help"]  # or the arguments read are left out
     named = [Annotated[each, subcommand(_name(each))] for each in commands]
     kinds: Any = Union[tuple(named)]  # noqa: UP007 - built at run time
     return tyro.cli(
@@ -90,6 +99,17 @@ def _parse(arguments: Sequence[str]) -> Any:
 def _name(command: type) -> str:
     """Return the name of a command: `evaluate-folders` for `EvaluateFolders`."""
     return re.sub("(?<!^)([A-Z])", r"-\1", command.__name__).lower()
+
+
+def _cause(error: Exception) -> Exception | None:
+    """Find why JAX failed, where it says so: no memory, or no device."""
+    if isinstance(error, MemoryError) or OUT_OF_MEMORY in str(error):
+        return RunError("there is not enough memory for this.")
+    try:
+        check_platform()
+    except InputError as unusable:
+        return unusable
+    return None
 
 
 def _report(error: Exception, status: int) -> int:

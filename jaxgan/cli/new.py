@@ -3,8 +3,9 @@
 import dataclasses
 import shutil
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from jaxgan.errors import InputError
 from jaxgan.training.packaged import find_experiment
@@ -17,10 +18,10 @@ class New:
     Example: jaxgan new mine.py --like digits
     """
 
-    file: Positional[Path]
+    file: Annotated[Positional[Path], arg(metavar="FILE")]
     """The file to be made."""
 
-    like: str
+    like: Annotated[str, arg(metavar="NAME")]
     """The packaged experiment, by name; `jaxgan experiments` lists them."""
 
     def execute(self) -> None:

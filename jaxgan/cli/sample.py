@@ -1,15 +1,14 @@
 """`jaxgan sample`."""
 
 import dataclasses
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
-from tyro.conf import Positional
+from tyro.conf import arg
 
-from jaxgan.cli.options import given_inputs
+from jaxgan.cli.options import MOST_ROWS, RunDirectory, file_prefix, given_inputs
 from jaxgan.errors import check_positive_int, check_seed
 from jaxgan.sampling.interpolation import leaf_names
 from jaxgan.training.run import load_run
@@ -26,15 +25,17 @@ class Sample:
     Outputs are made of latents and, in games that read some, of held-out examples that
     the run has kept. What the experiment declares as inputs, such as --label or
     --image, takes the place of the examples'; `jaxgan sample RUN --help` lists them.
+
+    RUN/experiment.py and its modules are run: take only runs that you trust.
     """
 
-    run: Positional[Path]
+    run: RunDirectory
     """A run directory."""
 
-    output: str | None = None
+    output: Annotated[str | None, arg(metavar="NAME")] = None
     """Output of the game: samples, reconstructions, …; the first by default."""
 
-    count: int | None = None
+    count: Annotated[int | None, arg(metavar="INT")] = None
     """Number of rows; by default 64, or the number of images given."""
 
     seed: int = 0
@@ -43,15 +44,16 @@ class Sample:
     best: bool = False
     """Use the checkpoint with the best score instead of the latest."""
 
-    out: Path | None = None
-    """Path of the two files without suffix; by default RUN/samples/sample-SEED, with
-    the output's name in place of `sample` if one is given, and -best if so."""
+    out: Annotated[str | None, arg(metavar="PATH")] = None
+    """Path of the two files, without their suffixes, or their directory; by default
+    RUN/samples/sample-SEED, with the output's name in place of `sample` if one is
+    given, and -best if so."""
 
     def execute(self) -> None:
         """Make the output, and write its picture and its arrays."""
         run = load_run(self.run)
         if self.count is not None:
-            check_positive_int("--count", self.count)
+            check_positive_int("--count", self.count, MOST_ROWS)
         check_seed("--seed", self.seed)
         samples = sample(
             run,
@@ -63,7 +65,7 @@ class Sample:
         )
         best = "-best" if self.best else ""
         name = f"{self.output or 'sample'}-{self.seed}{best}"
-        out = self.out or run.samples / name
+        out = file_prefix(self.out, run.samples / name)
         out.parent.mkdir(parents=True, exist_ok=True)
         arrays = {
             "samples": samples.made,

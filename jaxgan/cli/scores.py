@@ -3,7 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
+
+from tyro.conf import arg
 
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.evaluation.evaluator import OF_SAMPLES
@@ -16,6 +18,9 @@ from jaxgan.metrics.metric import Metric
 from jaxgan.metrics.protocol import Measurement
 from jaxgan.reporting.tables import with_error
 
+MOST_SAMPLES = 10_000_000
+"""Most samples that are scored."""
+
 ExtractorName = Literal["own", "inception", "pixels"]
 
 
@@ -23,10 +28,10 @@ ExtractorName = Literal["own", "inception", "pixels"]
 class InceptionOptions:
     """Options of Inception: its weights and the resizing of images."""
 
-    weights: str | None = None
+    weights: Annotated[str | None, arg(metavar="FILE|URL")] = None
     """File or URL of Inception's weights; the public ones by default."""
 
-    sha256: str | None = None
+    sha256: Annotated[str | None, arg(metavar="HEX")] = None
     """SHA-256 of the weights' file, or its beginning."""
 
     resizer: Literal["tf1", "clean"] = "tf1"
@@ -49,7 +54,7 @@ def check_options(
                 )
     check_seed("--seed", seed)
     if samples is not None:
-        check_positive_int("--samples", samples)
+        check_positive_int("--samples", samples, MOST_SAMPLES)
 
 
 def make_extractor(

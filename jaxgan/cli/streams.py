@@ -35,7 +35,13 @@ class Unfailing:
 
 @contextlib.contextmanager
 def unfailing_streams() -> Iterator[None]:
-    """Let no write to standard output or error fail until the block ends."""
+    """Let no write to standard output or error fail until the block ends.
+
+    Characters that the terminal's encoding lacks are escaped.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     _fill_closed_descriptors()
     # Python has None in place of a stream that was closed before it began.
     streams: Any = [Unfailing(s or io.StringIO()) for s in (sys.stdout, sys.stderr)]

@@ -4,16 +4,20 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
-from tyro.conf import Positional
+from tyro.conf import arg
 
-from jaxgan.cli.options import RUNS
-from jaxgan.errors import InputError
+from jaxgan.cli.options import ExperimentName
+from jaxgan.errors import InputError, check_positive_int
 from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.experiment import ExperimentFile
+from jaxgan.training.near_runs import RUNS
 from jaxgan.training.sweep import sweep
 from jaxgan.training.sweep_report import table
+
+MOST_MEMBERS = 10_000
+"""Most members of a sweep, which are trained in one program."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,16 +32,16 @@ class Sweep:
     Config that is not swept is an option too.
     """
 
-    experiment: Positional[Path]
+    experiment: ExperimentName
     """An experiment's Python file, or the name of a packaged one."""
 
     seeds: int = 4
     """Number of seeds, from the Config's seed on."""
 
-    grid: tuple[str, ...] = ()
-    """NAME=VALUE,VALUE,… for each field to sweep; every combination is a member."""
+    grid: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE,VALUE,… ...")] = ()
+    """Values of each field to sweep; every combination is a member."""
 
-    out: Path | None = None
+    out: Annotated[Path | None, arg(metavar="DIR")] = None
     """Directory of the results; runs/NAME-sweep by default."""
 
     log_every: int = 100
@@ -46,23 +50,28 @@ class Sweep:
     sequential: bool = False
     """One member after the other: for convolutions, and where memory is short."""
 
-    file: ClassVar[ExperimentFile | None] = None
-    config: ClassVar[Any]  # of the file
+    def execute(self, file: ExperimentFile | None = None, config: Any = None) -> None:
+        """Train all members, and print their table.
 
-    def execute(self) -> None:
-        """Train all members, and print their table."""
-        if self.file is None:
+        Args:
+            file: the experiment's file; None for a directory.
+            config: an instance of its Config.
+        """
+        if file is None:
             raise InputError(
                 f"{self.experiment} is a directory; give an experiment's file."
             )
+        grid = parse_grid(self.grid, file)
+        most = MOST_MEMBERS // math.prod(map(len, grid.values()))
+        check_positive_int("--seeds", self.seeds, most)
         tune_malloc()
         out = self.out or RUNS / f"{self.experiment.stem}-sweep"
         members = sweep(
             out,
-            self.file,
-            self.config,
+            file,
+            config,
             self.seeds,
-            parse_grid(self.grid, self.file),
+            grid,
             log_every=self.log_every,
             sequential=self.sequential,
         )

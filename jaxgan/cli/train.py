@@ -5,12 +5,12 @@ import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any
 
 import jax
-from tyro.conf import Positional
+from tyro.conf import arg
 
-from jaxgan.cli.options import RUNS, choose_devices
+from jaxgan.cli.options import ExperimentName, choose_devices
 from jaxgan.errors import InputError
 from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting.log import last_rows
@@ -19,6 +19,7 @@ from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.experiment import Experiment, ExperimentFile, build, open_data
 from jaxgan.training.loop import train
+from jaxgan.training.near_runs import RUNS
 from jaxgan.training.recorder import is_finished
 from jaxgan.training.run import (
     Run,
@@ -41,7 +42,8 @@ class Train:
     The experiment is a file, or the name of one that comes with jaxgan; `jaxgan
     experiments` lists those. Each field of its Config is an option too; `jaxgan train
     FILE --help` lists them. The run goes into runs/NAME. The same command again resumes
-    a run that was stopped or killed, to the same bits; so does `jaxgan train RUN`.
+    a run that was stopped or killed, to the same bits; so does `jaxgan train RUN`. It
+    runs RUN/experiment.py: resume only runs that you trust.
 
     The configuration of a run is fixed: more steps are another run.
 
@@ -49,10 +51,10 @@ class Train:
     number. Bad input exits with 2, a run that had to stop with 1.
     """
 
-    experiment: Positional[Path]
+    experiment: ExperimentName
     """An experiment's Python file, the name of a packaged one, or a run directory."""
 
-    run: Path | None = None
+    run: Annotated[Path | None, arg(metavar="DIR")] = None
     """Run directory; runs/NAME by default."""
 
     log_every: int = 100
@@ -70,17 +72,19 @@ class Train:
     keep: int = 3
     """Number of latest checkpoints to keep."""
 
-    devices: int | None = None
+    devices: Annotated[int | None, arg(metavar="INT")] = None
     """Number of devices that share each batch; all by default."""
 
     dry_run: bool = False
     """Print config, networks, data and devices, and train nothing."""
 
-    file: ClassVar[ExperimentFile | None] = None
-    config: ClassVar[Any]  # of the file
+    def execute(self, file: ExperimentFile | None = None, config: Any = None) -> None:
+        """Train, and print where the results are.
 
-    def execute(self) -> None:
-        """Train, and print where the results are."""
+        Args:
+            file: the experiment's file; None for a run directory.
+            config: an instance of its Config.
+        """
         tune_malloc()
         # first, so that what is refused leaves no run behind
         schedule = Schedule(
@@ -89,9 +93,9 @@ class Train:
         schedule.check()
         devices = choose_devices(self.devices)
         if self.dry_run:
-            print(self._described(devices))
+            print(self._described(file, config, devices))
             return
-        run, fresh = self._run()
+        run, fresh = self._run(file, config)
         for name, (then, now) in changed_versions(run.directory).items():
             print(
                 f"warning: this run was started with {name} {then}; "
@@ -115,25 +119,29 @@ class Train:
         for line in _last_numbers(run):
             print(line)
 
-    def _run(self) -> tuple[Run, bool]:
+    def _run(self, file: ExperimentFile | None, config: Any) -> tuple[Run, bool]:
         """Return the run, and True if it was created now."""
-        if self.file is None:
+        if file is None:
             if self.run is not None:
                 raise InputError("--run: a run directory is resumed where it is.")
             return load_run(self.experiment), False
-        directory = self.run or RUNS / self.file.path.stem
-        fresh = not directory.exists()
-        return create_run(directory, self.file, self.config), fresh
+        directory = self.run or RUNS / file.path.stem
+        fresh = not (directory / "run.json").exists()
+        return create_run(directory, file, config), fresh
 
-    def _described(self, devices: list[jax.Device] | None) -> str:
+    def _described(
+        self,
+        file: ExperimentFile | None,
+        config: Any,
+        devices: list[jax.Device] | None,
+    ) -> str:
         """Describe the experiment; nothing is written."""
-        if self.file is None:
+        if file is None:
             run = load_run(self.experiment)
             config, built, data = run.config, run.experiment, run.data
         else:
-            config = self.config
-            built = build(self.file, config)
-            data = open_data(self.file.path, built)
+            built = build(file, config)
+            data = open_data(file.path, built)
         return describe(config, built, data, devices or jax.local_devices())
 
 

@@ -7,7 +7,6 @@ negative of the bound.
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import logsumexp
 
 from jaxgan.errors import InputError
 from jaxgan.metrics.checks import numbers
@@ -57,6 +56,8 @@ def importance_weighted_bound(
             "log_joint must hold numbers below infinity, and log_posterior finite "
             "numbers."
         )
+    from scipy.special import logsumexp  # a second to import
+
     log_ratios = log_joint.astype(np.float64) - log_posterior
     bounds = logsumexp(log_ratios, axis=0) - np.log(shape[0])
     finite = np.isfinite(bounds).all()

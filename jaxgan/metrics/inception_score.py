@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import rel_entr
 
 from jaxgan.errors import InputError, check_positive_int, check_seed
 from jaxgan.metrics.checks import checked
@@ -83,6 +82,8 @@ def inception_score(
 
 
 def _score(p: Float[np.ndarray, "n k"]) -> float:
+    from scipy.special import rel_entr  # a second to import
+
     return math.exp(rel_entr(p, p.mean(axis=0)).sum(axis=1).mean())
 
 

@@ -23,9 +23,6 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, Real
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.optimize import linear_sum_assignment, linprog
-from scipy.spatial.distance import cdist
 
 from jaxgan.errors import InputError
 from jaxgan.metrics.checks import checked_pair
@@ -118,6 +115,8 @@ def earth_movers_distance(
             f"most {LARGEST_PROGRAM}: use fewer, sets of equal size, or "
             "sliced_wasserstein."
         )
+    from scipy.spatial.distance import cdist  # a second to import
+
     costs = cdist(real, fake, "euclidean" if p == 1 else "sqeuclidean")
     cost, u, v = _solve_assignment(costs) if n == m else _solve_program(costs)
     return rooted(cost, u, v, p)
@@ -192,6 +191,8 @@ def _solve_assignment(costs: NDArray) -> tuple[float, NDArray, NDArray]:
     The conditions uᵢ + vⱼ ≤ cᵢⱼ, with equality where i is matched with j, make u a
     vector of shortest-path lengths: uᵢ ≤ uₖ + cᵢⱼ - cₖⱼ for the k matched with j.
     """
+    from scipy.optimize import linear_sum_assignment  # a second to import
+
     _, match = linear_sum_assignment(costs)
     own = costs[np.arange(len(costs)), match]
     detours = costs[:, match] - own
@@ -208,6 +209,9 @@ def _solve_assignment(costs: NDArray) -> tuple[float, NDArray, NDArray]:
 
 def _solve_program(costs: NDArray) -> tuple[float, NDArray, NDArray]:
     """Find the optimal plan between n and m points by linear programming."""
+    from scipy import sparse  # a second to import
+    from scipy.optimize import linprog
+
     n, m = costs.shape
     row_sums = sparse.kron(sparse.eye_array(n), np.ones((1, m)))
     column_sums = sparse.kron(np.ones((1, n)), sparse.eye_array(m))

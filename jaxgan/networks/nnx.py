@@ -8,17 +8,19 @@ read back after a call, since `nnx.SpectralNorm` overwrites its raw weights.
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from jaxgan.errors import InputError
 from jaxgan.types import Network, Tree, Variables
 
+if TYPE_CHECKING:
+    from flax import nnx
 
-def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
+
+def from_nnx(make: Callable[["nnx.Rngs"], "nnx.Module"]) -> Network:
     """Wrap a function that builds an NNX module as a network.
 
     Each call puts the module in train or eval mode, and passes `train` on if the
@@ -42,6 +44,8 @@ def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
         >>> output.shape
         (4, 3)
     """
+    from flax import nnx  # a second to import
+
     if isinstance(make, nnx.Module):
         raise InputError(
             "from_nnx: make must be a function of rngs, such as lambda rngs: "
@@ -79,14 +83,18 @@ def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
     return Network(init, apply)
 
 
-def _split(module: nnx.Module) -> tuple[Any, Tree, Tree, Tree]:
+def _split(module: Any) -> tuple[Any, Tree, Tree, Tree]:
     """Split a module into structure, parameters, random streams and statistics."""
+    from flax import nnx
+
     parts: Any = nnx.split(module, nnx.Param, nnx.RngState, ...)
     return parts
 
 
 def _fill(shapes: Tree, values: Tree) -> Tree:
     """Make an NNX state of a plain dictionary of values."""
+    from flax import nnx
+
     fresh = jax.tree.map(lambda x: x, shapes)
     nnx.replace_by_pure_dict(fresh, values)
     return fresh
@@ -94,6 +102,8 @@ def _fill(shapes: Tree, values: Tree) -> Tree:
 
 def _seed_streams(streams: Tree, key: jax.Array) -> Tree:
     """Reset random streams: a key folded with each one's index, and counts of zero."""
+    from flax import nnx
+
     return nnx.from_flat_state(
         [
             (

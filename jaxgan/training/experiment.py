@@ -24,7 +24,7 @@ from PIL import Image
 
 from jaxgan.data.datasets import Dataset
 from jaxgan.data.sources import Source
-from jaxgan.errors import InputError, check_positive_int, check_seed
+from jaxgan.errors import InputError, check_platform, check_positive_int, check_seed
 from jaxgan.evaluation.evaluator import Evaluation, check_evaluation, check_rows
 from jaxgan.reporting.figures import image_grid
 from jaxgan.sampling.inputs import Input, check_inputs
@@ -36,6 +36,7 @@ from jaxgan.sampling.outputs import (
 )
 from jaxgan.training.local_modules import make_importable, module_folder
 from jaxgan.training.run_data import RunData
+from jaxgan.training.sizes import check_sizes
 from jaxgan.types import Algorithm, Batch, Game, NetworkName, Tree, Variables
 
 T = TypeVar("T")
@@ -203,6 +204,7 @@ def open_data(name: Path | str, built: Experiment) -> RunData:
     if built.game.outputs:
         state = jax.eval_shape(algorithm.init, jax.random.key(0))
         variables = state.variables | state.frozen
+        check_sizes(variables)
         check_outputs(built.game, variables, examples)
         check_plot(built, variables, examples)
     return RunData(batches, examples)
@@ -279,6 +281,7 @@ def _or_refused(path: Path | str, make: Callable[[], T]) -> T:
     except (InputError, OSError):
         raise
     except Exception as error:
+        check_platform()  # without a device everything fails, and no file is to blame
         reason = f"{type(error).__name__}: {error}{error_line(error, path)}"
         raise InputError(f"{path} cannot be run: {reason}") from error
 

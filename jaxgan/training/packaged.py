@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxgan.errors import InputError
+from jaxgan.training.near_runs import near_runs
 
 
 class Summary(NamedTuple):
@@ -33,12 +34,17 @@ def find_experiment(name: Path) -> Path:
         InputError: if it is neither; the nearest names are offered.
     """
     is_run = (name / "run.json").exists()
-    if name.is_file() or is_run or name.suffix or len(name.parts) != 1:
+    if name.is_file() or is_run or name.suffix == ".py":
         return name
     found = packaged_experiments()
-    if name.name in found:
+    if str(name) in found:
         return found[name.name]
-    near = difflib.get_close_matches(name.name, found, cutoff=0.5) or [*found]
+    if name.exists():
+        return name
+    near = []
+    if len(name.parts) == 1:
+        near = difflib.get_close_matches(name.name, found, cutoff=0.5)
+    near = [*near, *map(str, near_runs(name))] or [*found]
     raise InputError(
         f"{name} is neither a file, a run directory nor a packaged experiment; did you "
         f"mean {' or '.join(near)}? `jaxgan experiments` lists them."

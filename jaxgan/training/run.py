@@ -29,6 +29,7 @@ from filelock import FileLock, Timeout
 
 from jaxgan.errors import InputError, RunError
 from jaxgan.training.checkpoint import steps
+from jaxgan.training.config_values import as_config, as_json, differing_fields
 from jaxgan.training.experiment import (
     Experiment,
     ExperimentFile,
@@ -49,6 +50,7 @@ from jaxgan.training.local_modules import (
     make_importable,
     module_folder,
 )
+from jaxgan.training.near_runs import near_runs
 from jaxgan.training.run_data import RunData, read_run_data, write_run_data
 from jaxgan.versions import versions
 
@@ -144,7 +146,12 @@ def create_run(directory: Path, file: ExperimentFile, config: Any) -> Run:
         shutil.copyfile(file.path, fresh / "experiment.py")
         copy_modules(file.path.parent, fresh)
 
-    _write_run(directory, _describe(file, config), data, keep)
+    try:
+        _write_run(directory, _describe(file, config), data, keep)
+    except OSError:
+        if not (directory / "run.json").exists():
+            raise
+        return create_run(directory, file, config)  # another process was faster
     return Run(directory, file.path.stem, config, built)
 
 
@@ -190,14 +197,27 @@ def _write_run(
     directory: Path, about: dict[str, Any], data: RunData, keep: Callable[[Path], None]
 ) -> None:
     """Write a run directory, whole or not at all; `keep` writes the experiment."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent) as made:
+    beside = directory.resolve().parent  # of a link's target, on its file system
+    beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=beside) as made:
         fresh = Path(made) / "run"
         fresh.mkdir()
         keep(fresh)
         _write_about(fresh, about)
         write_run_data(fresh / "data", data)
-        fresh.replace(directory)
+        _put(fresh, directory)
+
+
+def _put(made: Path, directory: Path) -> None:
+    """Move a whole run to its place, which is absent or an empty directory.
+
+    An empty directory stays, since it may be a link or where the user is.
+    """
+    if not directory.exists():
+        made.replace(directory.resolve())  # whole or not at all
+        return
+    for path in sorted(made.iterdir(), key=lambda path: path.name == "run.json"):
+        path.replace(directory / path.name)  # run.json last, which makes it a run
 
 
 def load_run(directory: Path | str) -> Run:
@@ -214,7 +234,7 @@ def load_run(directory: Path | str) -> Run:
         return Run(directory, about.name, InlineConfig(**about.config), experiment)
     file = load_file(directory / "experiment.py")
     try:
-        config: Any = pydantic.TypeAdapter(file.config).validate_python(about.config)
+        config = as_config(file.config, about.config)
     except pydantic.ValidationError as error:
         raise InputError(
             f"{directory / 'run.json'} does not hold the Config of "
@@ -233,7 +253,10 @@ def delete_on_rejection(run: Run) -> Iterator[None]:
         yield
     except InputError:
         if not run.metrics.exists() and not steps(run.checkpoints):
-            shutil.rmtree(run.directory)
+            for path in [*run.directory.iterdir()]:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            with contextlib.suppress(OSError):  # a link, or where the user is
+                run.directory.rmdir()
         raise
 
 
@@ -305,7 +328,7 @@ def changed_versions(directory: Path) -> dict[str, tuple[str, str]]:
 def _describe(file: ExperimentFile, config: Any) -> dict[str, Any]:
     return {
         "name": file.path.stem,
-        "config": pydantic.TypeAdapter(file.config).dump_python(config, mode="json"),
+        "config": as_json(file.config, config),
         "versions": versions(),
     }
 
@@ -359,11 +382,7 @@ def _check_same(directory: Path, file: ExperimentFile, config: Any) -> None:
             f"{directory} was made by the experiment {then.name!r}, not by "
             f"{now['name']!r}; {cure}."
         )
-    differing = [
-        f"{name} (there {then.config.get(name)!r}, now {value!r})"
-        for name, value in now["config"].items()
-        if then.config.get(name) != value
-    ]
+    differing = differing_fields(file.config, then.config, now["config"])
     if differing:
         raise InputError(
             f"{directory} was made with another config: {', '.join(differing)}; {cure}."
@@ -390,8 +409,10 @@ def _read_about(directory: Path) -> _About:
     try:
         return _About.model_validate_json(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
+        near = [] if directory.exists() else near_runs(directory)
+        hint = f"; did you mean {' or '.join(map(str, near))}?" if near else "."
         raise InputError(
-            f"{directory} is not a run directory: it has no run.json."
+            f"{directory} is not a run directory: it has no run.json{hint}"
         ) from error
     except pydantic.ValidationError as error:
         reason = error.errors()[0]["msg"]

@@ -181,6 +181,7 @@ def test_what_is_no_image_says_so(look, prepared, tmp_path):
         (("no set!",), "name: TFDS rejects 'no set!'"),
         (("../one", "--channels", "2"), "channels must be 1 (gray), 3 (RGB) or None"),
         (("../one", "--size", "0"), "size must be an integer of at least 1, got 0"),
+        (("../one", "--size", "99999999999999999999"), "size must be at most 16,384"),
         (("../one", "--table", "t.csv", "--by-folder"), "either a table or"),
         (
             ("../one", "--table", "t.csv"),
@@ -201,7 +202,7 @@ def test_what_is_no_image_says_so(look, prepared, tmp_path):
             "--out: a.psd must end as a picture does, such as in ",
         ),
         (("..", "--out", "a.png"), "--out: a.png would be an image of ..; name"),
-        ((), "STR"),
+        ((), "SPEC"),
     ],
 )
 def test_bad_input_is_one_sentence_and_a_status(look, tmp_path, arguments, message):

@@ -65,8 +65,3 @@ def test_a_dry_run_says_what_would_be_trained_and_leaves_nothing(
 def test_a_command_with_a_typo_offers_the_nearest(word, meant, capsys):
     assert run(word) == 2
     assert f"{word!r} is not a command; did you mean {meant}" in capsys.readouterr().err
-
-
-def test_the_version_is_printed(capsys):
-    assert run("--version") == 0
-    assert capsys.readouterr().out.startswith("jaxgan 0.")

@@ -44,7 +44,7 @@ class Resize(NamedTuple):
         Raises:
             InputError: if a field has an invalid value.
         """
-        check_positive_int("size", self.size)
+        check_positive_int("size", self.size, most=2**14)
         for name, allowed in (("shape", Shape), ("filter", Filter)):
             values = get_args(allowed)
             if getattr(self, name) not in values:

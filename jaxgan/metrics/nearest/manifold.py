@@ -24,12 +24,12 @@ the distances of that real.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Real
-from scipy.linalg import hadamard
 
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.checks import checked_pair
@@ -48,8 +48,9 @@ from jaxgan.metrics.nearest.search import (
 MIN_PER_NEIGHBOR = 4
 """Minimum number of examples in a half, for each of the k neighbors."""
 
-HALVES = hadamard(8)
-"""All examples, and seven orthogonal ways to split their eighths into halves."""
+HALVES = reduce(np.kron, [np.array([[1, 1], [1, -1]])] * 3)
+"""All examples, and seven orthogonal ways to split their eighths into halves; a
+Hadamard matrix."""
 
 
 class Overlap(NamedTuple):

@@ -1,0 +1,52 @@
+"""Convert an experiment's Config to JSON and back, and compare two of them."""
+
+import contextlib
+import dataclasses
+import json
+from typing import Any
+
+import pydantic
+
+from jaxgan.errors import InputError
+
+
+def as_config(kind: type, values: dict[str, Any]) -> Any:
+    """Make a Config of plain values, each converted to the type of its field."""
+    return pydantic.TypeAdapter(kind).validate_python(values)
+
+
+def as_json(kind: type, config: Any) -> dict[str, Any]:
+    """Convert a Config to what JSON can hold, each value to its field's type first.
+
+    So a float that was given as 1 is 1.0.
+
+    Raises:
+        InputError: if a value is not of its field's type.
+    """
+    adapter: Any = pydantic.TypeAdapter(kind)
+    values = adapter.dump_python(config, warnings=False)
+    try:
+        typed = as_config(kind, values)
+    except pydantic.ValidationError as error:
+        [wrong, *_] = error.errors()
+        name = ".".join(map(str, wrong["loc"]))
+        raise InputError(f"Config: {name} is wrong: {wrong['msg']}.") from error
+    plain: dict[str, Any] = adapter.dump_python(typed, mode="json")
+    return plain
+
+
+def differing_fields(
+    kind: type, then: dict[str, Any], now: dict[str, Any]
+) -> list[str]:
+    """List the fields of two Configs, as JSON has them, whose values differ."""
+    typed = [then, now]
+    with contextlib.suppress(pydantic.ValidationError):  # of another Config's values
+        names = [field.name for field in dataclasses.fields(kind)]
+        configs = [as_config(kind, values) for values in typed]
+        typed = [{name: getattr(each, name) for name in names} for each in configs]
+    return [
+        f"{name} (there {then.get(name)!r}, now {value!r})"
+        for name, value in now.items()
+        if typed[0].get(name) != typed[1].get(name)  # which no NaN passes
+        and json.dumps(then.get(name)) != json.dumps(value)
+    ]

@@ -1,0 +1,22 @@
+"""Find run directories whose path is like one that is not there."""
+
+import difflib
+from pathlib import Path
+
+RUNS = Path("runs")
+"""The directory that runs are made in by default."""
+
+
+def find_runs(directory: Path) -> list[Path]:
+    """List the runs in a directory, and the best runs of the sweeps in it."""
+    about = [*directory.glob("*/run.json"), *directory.glob("*/best/run.json")]
+    return sorted(path.parent for path in about)
+
+
+def near_runs(missing: Path) -> list[Path]:
+    """List the runs of a similar name beside a path that is not there, or in `runs`."""
+    for place in (missing.parent, RUNS):
+        runs = {str(run.relative_to(place)): run for run in find_runs(place)}
+        if near := difflib.get_close_matches(missing.name, runs, cutoff=0.6):
+            return [runs[name] for name in near]
+    return []

@@ -1,6 +1,6 @@
 """`python -m jaxgan`: the command line."""
 
-from jaxgan_command import main
+from jaxgan.cli.main import main
 
 if __name__ == "__main__":
     main()

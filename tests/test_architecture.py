@@ -109,14 +109,3 @@ def test_importing_loads_no_heavy_library(modules, heavy):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
-
-
-def test_the_version_is_printed_without_jax():
-    code = (
-        "import sys, jaxgan_command; sys.argv = ['jaxgan', '--version']; "
-        "jaxgan_command.main(); print('jax' in sys.modules)"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert run.stdout.splitlines() == [f"jaxgan {jaxgan.__version__}", "False"]

@@ -1,6 +1,7 @@
 """Parse the command line and run a command."""
 
 import difflib
+import importlib.metadata
 import logging
 import re
 import sys
@@ -42,6 +43,9 @@ def _run(arguments: Sequence[str]) -> None:
     logging.basicConfig(level=logging.WARNING)  # which Orbax has already called
     for handler in logging.getLogger().handlers:
         handler.setFormatter(logging.Formatter("%(message)s"))
+    if [*arguments] == ["--version"]:
+        print(f"jaxgan {importlib.metadata.version('jaxgan')}")
+        return
     try:
         _parse(arguments).execute()
     except KeyboardInterrupt:  # before the first step, or a second one

@@ -5,7 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any
 
 
 class Unfailing:
@@ -15,7 +15,7 @@ class Unfailing:
     else.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: io.TextIOBase) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
@@ -44,7 +44,8 @@ def unfailing_streams() -> Iterator[None]:
             stream.reconfigure(errors="backslashreplace")
     _fill_closed_descriptors()
     # Python has None in place of a stream that was closed before it began.
-    streams: Any = [Unfailing(s or io.StringIO()) for s in (sys.stdout, sys.stderr)]
+    before: list[Any] = [sys.stdout, sys.stderr]
+    streams: Any = [Unfailing(each or io.StringIO()) for each in before]
     with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
         try:
             yield

@@ -19,7 +19,7 @@ from jaxgan.cli.scores import (
     default_metrics,
     make_extractor,
 )
-from jaxgan.data.readers.image_files import Files
+from jaxgan.data.readers.files import Files
 from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import (
     Evaluation,

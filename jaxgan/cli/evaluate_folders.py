@@ -16,7 +16,7 @@ from jaxgan.cli.scores import (
     default_metrics,
     make_extractor,
 )
-from jaxgan.data.readers.image_files import Files
+from jaxgan.data.readers.files import Files
 from jaxgan.evaluation.evaluator import score
 from jaxgan.evaluation.folders import choose_files, extract_files
 from jaxgan.metrics.metric import check_count, check_features

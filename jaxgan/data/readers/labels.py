@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxgan.data.readers.files import printable
 from jaxgan.errors import InputError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -229,4 +230,4 @@ def _encode_classes(
     classes = sorted(set(values), key=key)
     numbers = {name: number for number, name in enumerate(classes)}
     encoded = np.array([numbers[value] for value in values], np.int32)
-    return Labels((encoded,), tuple(classes))
+    return Labels((encoded,), tuple(map(printable, classes)))

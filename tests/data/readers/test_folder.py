@@ -9,6 +9,7 @@ import os
 import shutil
 import threading
 import time
+import unicodedata
 from collections import namedtuple
 from importlib import import_module
 from pathlib import Path
@@ -406,8 +407,8 @@ ROWS = ({"file": "a", "n": "1"}, {"file": "b", "n": "2"})
     [
         (
             [*ROWS, {"file": "c.png", "n": "3"}],
-            "line 4: there is no image 'c.png' in the folder; remove the row, or add "
-            "the image.",
+            "line 4: there is no image 'c.png' in the folder; the nearest is 'a.png'. "
+            "Correct or remove the row, or add the image.",
         ),
         (ROWS[:1], "has no row for b.png; add one for each, or remove the images."),
         ([*ROWS, {"file": "a.png", "n": "3"}], "line 4: a second row for a.png."),
@@ -423,6 +424,55 @@ def test_files_and_rows_match_one_to_one(images, table, ending, rows, message, d
     separator = " " if message.startswith("has") else ", "
     assert str(refused.value) == f"{path}{separator}{message}"
     assert not decodes
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda name: f"./{name}.png",
+        lambda name: f"./{name}",
+        lambda name: f" {name}.png",
+        lambda name: name.replace("/", "\\") + ".png",
+        lambda name: f"lab/{name}.png",
+        lambda name: f"lab/../lab//{name}.png",
+        lambda name: f"/data/lab/{name}.png",
+        lambda name: "C:\\data\\" + name.replace("/", "\\") + ".png",
+        lambda name: unicodedata.normalize("NFD", name) + ".png",
+    ],
+    ids=lambda write: write("cat/1"),
+)
+def test_a_file_may_be_named_in_any_way_that_people_do(images, table, write):
+    root = images(**{"cat/1": 1, "dog/1": 2, "1": 3, "thé/1": 4})
+    names = ["1", "thé/1", "dog/1", "cat/1"]
+    path = table(".csv", *({"file": write(n), "n": i} for i, n in enumerate(names)))
+    data = folder(root, RESIZE, labels=by_table(path, "n"))
+    assert numbers(data) == [3, 1, 2, 4]
+    assert data.arrays.condition[0].tolist() == [0, 3, 2, 1]
+
+
+def test_a_row_is_no_other_image_of_the_same_name(images, table):
+    root = images(**{"cat/1": 1, "1": 3})
+    path = table(".csv", {"file": "cat/1.png", "n": 1}, {"file": "dog/1.png", "n": 2})
+    with pytest.raises(
+        InputError, match=r"no image 'dog/1\.png' in the folder; the ne"
+    ):
+        folder(root, RESIZE, labels=by_table(path, "n"))
+
+
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ("cat/1.jpg", "cat/1.png"),
+        ("CAT/1.PNG", "cat/1.png"),
+        ("kitten/1.png", "cat/1.png"),
+        ("dog/11.png", "dog/12.png"),
+    ],
+)
+def test_the_nearest_name_is_offered(images, table, given, near):
+    root = images(**{"cat/1": 1, "dog/12": 2})
+    path = table(".csv", {"file": "cat/1", "n": 1}, {"file": given, "n": 2})
+    with pytest.raises(InputError, match=f"the nearest is '{near}'. Correct or remov"):
+        folder(root, RESIZE, labels=by_table(path, "n"))
 
 
 def test_files_without_a_row_are_counted(images, table):

@@ -34,6 +34,7 @@ from jaxgan.sampling.outputs import (
     output_name,
     output_shapes,
 )
+from jaxgan.training.first_batch import check_batches, check_reach
 from jaxgan.training.local_modules import make_importable, module_folder
 from jaxgan.training.run_data import RunData
 from jaxgan.types import Algorithm, Batch, Game, NetworkName, Tree, Variables
@@ -173,6 +174,7 @@ def open_data(file: ExperimentFile, built: Experiment) -> RunData:
     """
     source = _or_refused(file.path, built.source)
     batches = _or_refused(file.path, lambda: source(built.seed, 0))
+    check_batches(batches)
     algorithm = _or_refused(file.path, lambda: built.dynamics(built.game, batches[0]))
     examples = _or_refused(
         file.path, lambda: draw_examples(built.examples, built.shown, built.seed)
@@ -185,6 +187,7 @@ def open_data(file: ExperimentFile, built: Experiment) -> RunData:
         state = jax.eval_shape(algorithm.init, jax.random.key(0))
         variables = state.variables | state.frozen
         check_outputs(built.game, variables, examples)
+        check_reach(built.game, variables, examples, batches[0])
         check_plot(built, variables, examples)
     return RunData(batches, examples)
 
@@ -219,7 +222,9 @@ def check_plot(
         except Exception as error:  # whatever a plot may raise
             raise InputError(
                 f"plot cannot draw the output {name!r}, of shapes "
-                f"{jax.tree.map(lambda x: x.shape, shapes)}: {error}"
+                f"{jax.tree.map(lambda x: x.shape, shapes)}: {str(error).rstrip('.')}. "
+                "Give the experiment a plot=… that draws it, such as its first three "
+                "channels."
             ) from error
 
 

@@ -206,6 +206,28 @@ def test_files_of_other_kinds_are_left_out_and_that_is_said_once(
     )
 
 
+def test_of_few_images_what_can_be_had_is_given(folders, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    real, fake = folders
+    for path in sorted(fake.iterdir())[2:]:
+        path.unlink()
+    for one, other, lack in ((real, fake, "fakes"), (fake, real, "reals")):
+        assert run("evaluate-folders", one, other, "--extractor", "pixels") == 0
+        told = capsys.readouterr().out
+        assert "| frechet |" in told and "| kid |" in told and "| recall |" not in told
+        assert (
+            f"left out: precision, recall, density, coverage need at least 6 {lack}, "
+            "got 2.\n"
+        ) in told
+
+
+def test_of_one_sample_of_a_run_what_can_be_had_is_given(trained, capsys):
+    assert run("evaluate", trained, "--samples", 1) == 0
+    told = capsys.readouterr().out
+    assert "| share_of_0 |" in told and "| frechet |" not in told
+    assert "left out: frechet needs at least 2 fakes, got 1.\n" in told
+
+
 def test_any_metric_can_be_asked_for_by_its_name(trained, capsys):
     names = ("sliced_wasserstein", "authenticity")
     assert run("evaluate", trained, "--against", "train", "--metrics", *names) == 0
@@ -244,7 +266,10 @@ def test_a_folder_against_itself_has_no_distance(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["evaluate", "RUN", "--samples", "1"], "frechet needs at least 2 fakes"),
+        (
+            ["evaluate", "RUN", "--samples", "1", "--metrics", "frechet"],
+            "frechet needs at least 2 fakes",
+        ),
         (["evaluate", "RUN", "--samples", "0"], "--samples must be an integer of at"),
         (["evaluate", "RUN", "--seed", "-1"], "--seed must be an integer from 0"),
         (["evaluate", "RUN", "--against", "nowhere"], "split: there is no 'nowhere'"),

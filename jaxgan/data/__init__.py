@@ -1,6 +1,7 @@
 """Data sets, readers of files, transforms and sources of batches."""
 
 from jaxgan.data.datasets import Dataset, in_memory
+from jaxgan.data.fingerprints import fingerprint
 from jaxgan.data.processes import multiprocess
 from jaxgan.data.readers import synthetic
 from jaxgan.data.readers.array_files import array_file
@@ -41,6 +42,7 @@ __all__ = [
     "downscaled",
     "draw_once",
     "edge_map",
+    "fingerprint",
     "folder",
     "grayscale",
     "in_memory",

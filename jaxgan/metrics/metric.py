@@ -75,8 +75,9 @@ def shortage(
     begin = f"{', '.join(names)} {'needs' if len(names) == 1 else 'need'} at least"
     if fakes < (needed := metric.min_fakes(dimensions)):
         return f"{begin} {needed} fakes, got {fakes}"
-    compared = reals is not None and "features" in metric.needs
-    if compared and reals < metric.min_samples:
+    if "features" not in metric.needs or reals is None:
+        return ""
+    if reals < metric.min_samples:
         return f"{begin} {metric.min_samples} reals, got {reals}"
     return ""
 

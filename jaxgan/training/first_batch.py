@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import Literal
 
 from jaxgan.errors import InputError, check_weights
 from jaxgan.sampling.outputs import output_program
@@ -145,7 +146,7 @@ def _trace_back(jaxpr: Any, variable: Any) -> Range | int | None:
         The range, the number of the input that it is, or None if it has no bounds.
     """
     made_by = {out: equation for equation in jaxpr.eqns for out in equation.outvars}
-    while not isinstance(variable, jax.extend.core.Literal) and variable in made_by:
+    while not isinstance(variable, Literal) and variable in made_by:
         equation = made_by[variable]
         operation = equation.primitive.name
         if operation in BOUNDS:

@@ -161,7 +161,8 @@ def _loaded(file: Path | str | BytesIO) -> Iterator[tuple[Image.Image, str]]:
 
 def _stored_mode(image: Image.Image) -> str:
     """Return Pillow's raw mode of an image that is not loaded, such as `RGB;16B`."""
-    arguments = image.tile[0][3] if image.tile else None
+    tiles = getattr(image, "tile", None)  # of an image from a file
+    arguments = tiles[0][3] if tiles else None
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return first if isinstance(first, str) else ""
 

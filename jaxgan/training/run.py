@@ -242,7 +242,8 @@ def _check_same(directory: Path, file: ExperimentFile, config: Any) -> None:
 def _read_about(directory: Path) -> _About:
     path = directory / "run.json"
     try:
-        return _About.model_validate_json(path.read_bytes())
+        # Not pydantic's own reader, which refuses paths that are not UTF-8.
+        return _About.model_validate(json.loads(path.read_bytes()))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             f"{directory} is not a run directory: it has no run.json."
@@ -250,3 +251,5 @@ def _read_about(directory: Path) -> _About:
     except pydantic.ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise InputError(f"{path} is damaged: {reason}.") from error
+    except ValueError as error:  # no JSON
+        raise InputError(f"{path} is damaged: {error}.") from error

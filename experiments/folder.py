@@ -1,4 +1,4 @@
-"""A GAN of your own images: any folder of PNG, JPEG and WebP files.
+"""A GAN of your own images: any folder of PNG, JPEG, WebP or other files.
 
     jaxgan data DIR --size 32 --channels 3    shows what it would be trained on
     jaxgan train folder --path DIR

@@ -21,7 +21,7 @@ from jaxgan.cli.scores import (
     default_metrics,
     make_extractor,
 )
-from jaxgan.data.readers.image_files import Files
+from jaxgan.data.readers.files import Files
 from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import (
     Evaluation,
@@ -33,7 +33,7 @@ from jaxgan.evaluation.evaluator import (
 )
 from jaxgan.evaluation.folders import extract_files, sample_indices
 from jaxgan.metrics.features.extractor import Extractor
-from jaxgan.metrics.metric import Metric, check_count, check_features
+from jaxgan.metrics.metric import Metric, check_features, with_enough
 from jaxgan.metrics.protocol import Measurement, write_scores
 from jaxgan.sampling.outputs import Maker, choose, draw_latents, maker, output_name
 from jaxgan.training.run import Run, load_run
@@ -100,7 +100,7 @@ class Evaluate(InceptionOptions):
             output=self.output or evaluation.output,
         )
         output_name(experiment.game, wanted.output)
-        check_count(metrics, wanted.samples)
+        able, left_out = with_enough(metrics, wanted.samples)
         check_rows(wanted, run.data.examples)
         step, variables = restored_networks(run, self.best)
         if not metrics:
@@ -111,7 +111,11 @@ class Evaluate(InceptionOptions):
         make = maker(experiment.game, wanted.output)
         against = _reference(self, run, wanted, folder, make, variables)
         if against.real is not None:
-            check_features(metrics, against.real.features, wanted.samples)
+            own = against.real.features
+            size = own.features.shape[1], len(own.features)
+            able, left_out = with_enough(metrics, wanted.samples, *size)
+            check_features(able, own, wanted.samples)
+        wanted = dataclasses.replace(wanted, metrics=tuple(able))
         scores = evaluate(
             wanted,
             against,
@@ -124,7 +128,7 @@ class Evaluate(InceptionOptions):
         write_scores(run.evaluations, scores)
         floor = _score_held_out(self, wanted, against) if self.against is None else []
         write_scores(run.evaluations, floor)
-        return Report(scores, floor, run.evaluations)
+        return Report(scores, floor, run.evaluations, left_out)
 
 
 def _reference(

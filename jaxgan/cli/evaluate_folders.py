@@ -16,11 +16,11 @@ from jaxgan.cli.scores import (
     default_metrics,
     make_extractor,
 )
-from jaxgan.data.readers.image_files import Files
+from jaxgan.data.readers.files import Files
 from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import score
 from jaxgan.evaluation.folders import choose_files, extract_files
-from jaxgan.metrics.metric import check_count, check_features
+from jaxgan.metrics.metric import check_features, with_enough
 from jaxgan.metrics.protocol import write_scores
 from jaxgan.training.near_runs import RUNS
 from jaxgan.training.run import EVALUATIONS
@@ -68,12 +68,16 @@ class EvaluateFolders(InceptionOptions):
         metrics = choose_metrics(self.metrics) or default_metrics(self.extractor)
         reals = Files.of(self.real)
         fakes = choose_files(Files.of(self.fake), self.samples, self.seed)
-        check_count(metrics, len(fakes.names))
+        count = len(fakes.names)
+        with_enough(metrics, count)  # refused before anything is extracted
         extractor = make_extractor(self.extractor, self)
         real = extract_files(reals, extractor)
-        check_features(metrics, real.features, len(fakes.names))
+        able, left_out = with_enough(
+            metrics, count, real.features.features.shape[1], len(reals.names)
+        )
+        check_features(able, real.features, count)
         fake = extract_files(fakes, extractor)
-        scores = score(real, fake, extractor, metrics, seed=self.seed)
+        scores = score(real, fake, extractor, able, seed=self.seed)
         self.out.parent.mkdir(parents=True, exist_ok=True)
         write_scores(self.out, scores)
-        print(as_markdown(Report(scores, [], self.out)))
+        print(as_markdown(Report(scores, [], self.out, left_out)))

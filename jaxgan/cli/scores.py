@@ -100,11 +100,13 @@ class Report(NamedTuple):
     """Scores, and where they are kept.
 
     held_out: the scores of reals that were measured like samples, if there are such.
+    left_out: why metrics could not be computed, for each one.
     """
 
     scores: list[Measurement]
     held_out: list[Measurement]
     kept: Path
+    left_out: Sequence[str] = ()
 
 
 def as_markdown(report: Report) -> str:
@@ -130,4 +132,5 @@ def as_markdown(report: Report) -> str:
         lines.append(row)
     if report.held_out and report.held_out[0].protocol.fakes != how.fakes:
         lines.append("note: there are no more other reals; most scores depend on that.")
+    lines += [f"left out: {reason}." for reason in report.left_out]
     return "\n".join([*lines, f"kept in {report.kept}"])

@@ -1,6 +1,7 @@
 """Data sets, readers of files, transforms and sources of batches."""
 
 from jaxgan.data.datasets import Dataset, in_memory
+from jaxgan.data.fingerprints import fingerprint
 from jaxgan.data.processes import multiprocess
 from jaxgan.data.readers import synthetic
 from jaxgan.data.readers.array_files import array_file
@@ -62,6 +63,7 @@ __all__ = [
     "downscaled",
     "draw_once",
     "edge_map",
+    "fingerprint",
     "folder",
     "from_displacements",
     "grayscale",

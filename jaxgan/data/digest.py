@@ -11,7 +11,8 @@ from jaxgan.types import Tree
 def digest_of(tree: Tree) -> str:
     """Compute the SHA-256 of all arrays of a tree, including shapes and dtypes."""
     digest = hashlib.sha256()
-    for leaf in map(np.ascontiguousarray, jax.tree.leaves(tree)):
+    for leaf in map(np.asarray, jax.tree.leaves(tree)):
         digest.update(f"{leaf.dtype}{leaf.shape}".encode())
-        digest.update(leaf.reshape(-1).view(np.uint8).data)  # bfloat16 too
+        # As bytes, since arrays of bfloat16 are no buffers.
+        digest.update(np.ascontiguousarray(leaf).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array
 from numpy.typing import NDArray
 
+from jaxgan.data.checks import check_numeric
 from jaxgan.data.datasets import Dataset, as_dataset, total_bytes
 from jaxgan.data.transforms.combine import zip_batches
 from jaxgan.errors import InputError, check_function, check_positive_int, check_seed
@@ -68,8 +69,8 @@ def shuffled(
         InputError: if a count is not an integer of at least 1, the arrays differ in
             length, a weight is negative or not finite, the batch is larger than the
             data or does not split evenly over the processes, or an array is not
-            numeric. The source raises it if the seed is not an integer from 0 to
-            2³² - 1.
+            numeric or holds floats that are not finite. The source raises it if the
+            seed is not an integer from 0 to 2³² - 1.
 
         >>> import numpy as np
         >>> from jaxgan import Batch, shuffled
@@ -86,7 +87,7 @@ def shuffled(
             f"batch_size is {batch_size}, but the data hold only {len(data)} examples; "
             f"use at most {len(data)}."
         )
-    _check_numeric(data)
+    check_numeric(data)
     own_rows = _process_rows(_rows_per_process(batch_size))
     gather = _make_gather(data, on_device)
     per_epoch = len(data) // batch_size
@@ -315,26 +316,3 @@ def _process_rows(count: int) -> NDArray[np.int64]:
 
 def _batch_size(batch: Batch) -> int:
     return len(jax.tree.leaves(batch)[0])
-
-
-def _check_numeric(data: Dataset) -> None:
-    one = data.gather(np.zeros(1, np.int64))
-    for path, leaf in jax.tree_util.tree_leaves_with_path(one):
-        numeric = leaf.dtype.kind in "biufc"
-        if not (numeric or jax.dtypes.issubdtype(leaf.dtype, np.floating)):  # bfloat16
-            raise InputError(
-                f"data{jax.tree_util.keystr(path)} holds {leaf.dtype}, which is not "
-                "numeric; encode it as numbers with data.map."
-            )
-    for path, leaf in jax.tree_util.tree_leaves_with_path(data.arrays):
-        dtype = jax.dtypes.canonicalize_dtype(leaf.dtype)
-        if dtype != leaf.dtype and dtype.kind in "iu" and not _fit_in(leaf, dtype):
-            raise InputError(
-                f"data{jax.tree_util.keystr(path)} holds integers that do not fit in "
-                f"{dtype}; make them smaller with data.map, or enable x64."
-            )
-
-
-def _fit_in(integers: NDArray, dtype: np.dtype) -> bool:
-    limits = np.iinfo(dtype)
-    return bool(limits.min <= integers.min() and integers.max() <= limits.max)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from jaxgan.data.readers.decode import read_image
-from jaxgan.data.readers.image_files import Files
+from jaxgan.data.readers.files import Files, printable
 from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import FeatureSet
 from jaxgan.metrics.features.extractor import CHUNK, Extractor, joined
@@ -44,7 +44,7 @@ def extract_files(files: Files, extractor: Extractor, channels: int = 3) -> Feat
         for image in images:
             content.update(image.tobytes())
         parts.append(extractor.part(images))
-    name = f"{directory.resolve().name} {content.hexdigest()[:12]}"
+    name = f"{printable(directory.resolve().name)} {content.hexdigest()[:12]}"
     shape = shapes.pop() if len(shapes) == 1 else "several"
     return FeatureSet(name, shape, joined(parts))
 

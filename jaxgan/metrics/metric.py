@@ -62,6 +62,44 @@ class Metric(NamedTuple):
         return max(self.min_samples, self.min_samples_per_dimension * dimensions)
 
 
+def shortage(
+    metric: Metric, fakes: int, dimensions: int = 0, reals: int | None = None
+) -> str:
+    """Say which examples a metric lacks; empty if there are enough.
+
+    >>> from jaxgan.metrics.neighbors import neighbors_metric
+    >>> shortage(neighbors_metric(), fakes=2)
+    'precision, recall, density, coverage need at least 6 fakes, got 2'
+    """
+    names = metric.scores or (metric.name,)
+    begin = f"{', '.join(names)} {'needs' if len(names) == 1 else 'need'} at least"
+    if fakes < (needed := metric.min_fakes(dimensions)):
+        return f"{begin} {needed} fakes, got {fakes}"
+    if "features" not in metric.needs or reals is None:
+        return ""
+    if reals < metric.min_samples:
+        return f"{begin} {metric.min_samples} reals, got {reals}"
+    return ""
+
+
+def with_enough(
+    metrics: Sequence[Metric],
+    fakes: int,
+    dimensions: int = 0,
+    reals: int | None = None,
+) -> tuple[list[Metric], list[str]]:
+    """Select the metrics that have enough examples, and say what the others lack.
+
+    Raises:
+        InputError: if none has enough.
+    """
+    lacks = [shortage(metric, fakes, dimensions, reals) for metric in metrics]
+    able = [metric for metric, lack in zip(metrics, lacks, strict=True) if not lack]
+    if metrics and not able:
+        raise InputError(f"samples: {lacks[0]}.")
+    return able, [lack for lack in lacks if lack]
+
+
 def check_count(metrics: Sequence[Metric], count: int, dimensions: int = 0) -> None:
     """Check that there are enough fakes for every metric.
 
@@ -69,10 +107,8 @@ def check_count(metrics: Sequence[Metric], count: int, dimensions: int = 0) -> N
         InputError: if a metric needs more.
     """
     for metric in metrics:
-        if count < (needed := metric.min_fakes(dimensions)):
-            raise InputError(
-                f"samples: {metric.name} needs at least {needed} fakes, got {count}."
-            )
+        if lack := shortage(metric, count, dimensions):
+            raise InputError(f"samples: {lack}.")
 
 
 def check_features(metrics: Sequence[Metric], real: Features, fakes: int) -> None:
@@ -92,10 +128,7 @@ def check_features(metrics: Sequence[Metric], real: Features, fakes: int) -> Non
         for need, (have, wanted) in known.items():
             if need in metric.needs and have is None:
                 raise InputError(f"metrics: {metric.name} needs {wanted}.")
-        if "features" in metric.needs and reals < metric.min_samples:
-            raise InputError(
-                f"real: {metric.name} needs at least {metric.min_samples} reals, "
-                f"got {reals}."
-            )
+        if lack := shortage(metric, fakes, real.features.shape[1], reals):
+            raise InputError(f"real: {lack}.")
     if any("features" in metric.needs for metric in metrics):
         check_varied(reals, bool((real.features == real.features[0]).all()))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.data.readers.decode import read_image
-from jaxgan.data.readers.image_files import Files
+from jaxgan.data.readers.files import Files
 from jaxgan.data.sources import as_float
 from jaxgan.errors import InputError
 from jaxgan.types import Batch, Tree

@@ -11,6 +11,7 @@ from functools import lru_cache
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import ClosedJaxpr
 from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset
@@ -223,13 +224,8 @@ def output_shapes(
     Raises:
         InputError: if it cannot be generated from examples like these.
     """
-
-    def compute(variables: dict) -> Tree:
-        rows = _zeros(game, example, count)
-        return game.outputs[name](bind_to_evaluate(game, variables), *rows)
-
     try:
-        return jax.eval_shape(compute, dict(variables))
+        return output_program(game, name, variables, example, count)[1]
     except InputError:
         raise
     except Exception as error:  # whatever an output may raise
@@ -239,6 +235,22 @@ def output_shapes(
             f"output {name!r} cannot be made from examples of shapes "
             f"{jax.tree.map(lambda x: x.shape[1:], tuple(example))}: {reason}{hint}"
         ) from error
+
+
+def output_program(
+    game: Game,
+    name: str,
+    variables: Mapping[NetworkName, Variables],
+    example: Batch,
+    count: int,
+) -> tuple[ClosedJaxpr, Tree]:
+    """Trace an output for a number of rows: the program, and the shapes it makes."""
+
+    def compute(variables: dict) -> Tree:
+        rows = _zeros(game, example, count)
+        return game.outputs[name](bind_to_evaluate(game, variables), *rows)
+
+    return jax.make_jaxpr(compute, return_shape=True)(dict(variables))
 
 
 def _zeros(game: Game, example: Batch, count: int) -> tuple[Tree, Batch]:

@@ -34,6 +34,7 @@ from jaxgan.sampling.outputs import (
     output_name,
     output_shapes,
 )
+from jaxgan.training.first_batch import check_batches, check_reach
 from jaxgan.training.local_modules import make_importable, module_folder
 from jaxgan.training.run_data import RunData
 from jaxgan.training.sizes import check_sizes
@@ -193,6 +194,7 @@ def open_data(name: Path | str, built: Experiment) -> RunData:
     """
     source = _or_refused(name, built.source)
     batches = _or_refused(name, lambda: source(built.seed, 0))
+    check_batches(batches)
     algorithm = _or_refused(name, lambda: built.dynamics(built.game, batches[0]))
     examples = _or_refused(
         name, lambda: draw_examples(built.examples, built.n_plotted, built.seed)
@@ -206,6 +208,7 @@ def open_data(name: Path | str, built: Experiment) -> RunData:
         variables = state.variables | state.frozen
         check_sizes(variables)
         check_outputs(built.game, variables, examples)
+        check_reach(built.game, variables, examples, batches[0])
         check_plot(built, variables, examples)
     return RunData(batches, examples)
 
@@ -240,7 +243,9 @@ def check_plot(
         except Exception as error:  # whatever a plot may raise
             raise InputError(
                 f"plot cannot draw the output {name!r}, of shapes "
-                f"{jax.tree.map(lambda x: x.shape, shapes)}: {error}"
+                f"{jax.tree.map(lambda x: x.shape, shapes)}: {str(error).rstrip('.')}. "
+                "Give the experiment a plot=… that draws it, such as its first three "
+                "channels."
             ) from error
 
 

@@ -407,7 +407,8 @@ def _write_about(directory: Path, about: dict[str, Any]) -> None:
 def _read_about(directory: Path) -> _About:
     path = directory / "run.json"
     try:
-        return _About.model_validate_json(path.read_bytes())
+        # Not pydantic's own reader, which refuses paths that are not UTF-8.
+        return _About.model_validate(json.loads(path.read_bytes()))
     except (FileNotFoundError, NotADirectoryError) as error:
         near = [] if directory.exists() else near_runs(directory)
         hint = f"; did you mean {' or '.join(map(str, near))}?" if near else "."
@@ -417,3 +418,5 @@ def _read_about(directory: Path) -> _About:
     except pydantic.ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise InputError(f"{path} is damaged: {reason}.") from error
+    except ValueError as error:  # no JSON
+        raise InputError(f"{path} is damaged: {error}.") from error

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from jaxgan.data.datasets import in_memory
-from jaxgan.data.readers.image_files import Files
+from jaxgan.data.readers.files import Files
 from jaxgan.evaluation.evaluator import extract, score
 from jaxgan.evaluation.folders import choose_files, extract_files
 from jaxgan.metrics.features.extractor import as_uint8, pixels
@@ -190,19 +190,42 @@ def test_some_images_of_a_folder_are_chosen_by_the_seed(folders):
     np.testing.assert_array_equal(part.features.features, whole.features.features[rows])
 
 
-def test_images_of_other_kinds_are_left_out_and_that_is_said_once(
+def test_files_of_other_kinds_are_left_out_and_that_is_said_once(
     folders, caplog, monkeypatch, tmp_path
 ):
     monkeypatch.chdir(tmp_path)
     real, fake = folders
     (fake / "inside").mkdir()
-    for name in ("x.bmp", "y.TIFF", "inside/z.bmp"):
-        Image.new("RGB", (8, 8)).save(fake / name)
+    for name in ("x.csv", "y.mp4", "inside/z.csv"):
+        (fake / name).write_text("no image")
     options = ("--extractor", "pixels", "--metrics", "frechet")
     assert run("evaluate-folders", real, fake, *options) == 0
     [said] = caplog.messages
-    assert said.startswith(f"path: {fake} holds images that are left out: ")
-    assert "2 .bmp" in said and "1 .tiff" in said
+    assert said == (
+        f"{fake}: left out 3 files whose endings are of no image, such as inside/z.csv."
+    )
+
+
+def test_of_few_images_what_can_be_had_is_given(folders, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    real, fake = folders
+    for path in sorted(fake.iterdir())[2:]:
+        path.unlink()
+    for one, other, lack in ((real, fake, "fakes"), (fake, real, "reals")):
+        assert run("evaluate-folders", one, other, "--extractor", "pixels") == 0
+        told = capsys.readouterr().out
+        assert "| frechet |" in told and "| kid |" in told and "| recall |" not in told
+        assert (
+            f"left out: precision, recall, density, coverage need at least 6 {lack}, "
+            "got 2.\n"
+        ) in told
+
+
+def test_of_one_sample_of_a_run_what_can_be_had_is_given(trained, capsys):
+    assert run("evaluate", trained, "--samples", 1) == 0
+    told = capsys.readouterr().out
+    assert "| share_of_0 |" in told and "| frechet |" not in told
+    assert "left out: frechet needs at least 2 fakes, got 1.\n" in told
 
 
 def test_any_metric_can_be_asked_for_by_its_name(trained, capsys):
@@ -243,7 +266,10 @@ def test_a_folder_against_itself_has_no_distance(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["evaluate", "RUN", "--samples", "1"], "frechet needs at least 2 fakes"),
+        (
+            ["evaluate", "RUN", "--samples", "1", "--metrics", "frechet"],
+            "frechet needs at least 2 fakes",
+        ),
         (["evaluate", "RUN", "--samples", "0"], "--samples must be an integer of at"),
         (["evaluate", "RUN", "--seed", "-1"], "--seed must be an integer from 0"),
         (["evaluate", "RUN", "--against", "nowhere"], "split: there is no 'nowhere'"),

@@ -129,7 +129,10 @@ def test_a_set_against_itself():
     ("change", "message"),
     [
         ({"samples": 0}, "evaluation: samples must be an integer of at least 1"),
-        ({"samples": 3}, "samples: neighbors needs at least 6 fakes, got 3"),
+        (
+            {"samples": 3},
+            "samples: precision, recall, density, coverage need at least 6 fakes",
+        ),
         (
             {"metrics": (neighbors_metric(),)},
             "neighbors does not rank networks; put",
@@ -182,7 +185,10 @@ def test_reals_that_serve_no_metric_are_refused_before_any_fakes_are_made():
         EVALUATION, metrics=(frechet_metric(), neighbors_metric())
     )
     few = dataclasses.replace(several, reals=made_by(4, 7))
-    with pytest.raises(InputError, match="real: neighbors needs at least 6 reals, got"):
+    with pytest.raises(
+        InputError,
+        match="real: precision, recall, density, coverage need at least 6 reals, got",
+    ):
         reference(few, NOTHING)
     same = dataclasses.replace(several, reals=made_by(60, 7))
     with pytest.raises(InputError, match="real: all 60 rows of features are the same"):

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,23 @@ def test_a_config_of_many_types_survives_json(tmp_path):
     opened = load_run(tmp_path / "run").config
     assert opened.order == ("d", "d", "g")
     assert (opened.kind, opened.data, opened.optimizer.rate) == ("b", Path("x"), 1e-3)
+
+
+def test_a_run_of_a_path_that_is_not_utf8_is_opened_again(tmp_path):
+    path = tmp_path / "typed.py"
+    path.write_text(
+        "import dataclasses, pathlib, sys\n"
+        "@dataclasses.dataclass(frozen=True)\n"
+        "class Config:\n"
+        "    path: pathlib.Path = pathlib.Path('x')\n"
+        f"sys.path.insert(0, {str(PICTURE.parent)!r})\n"
+        "import picture_experiment\n"
+        "def experiment(config):\n"
+        "    return picture_experiment.experiment(picture_experiment.Config())\n"
+    )
+    file, data = load_file(path), Path(os.fsdecode(b"caf\xe9"))
+    create_run(tmp_path / "run", file, file.config(path=data))
+    assert load_run(tmp_path / "run").config.path == data
 
 
 def test_a_directory_made_with_another_config_is_refused(tmp_path, file):

@@ -7,12 +7,8 @@ from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.data.readers.decode import Resize
-from jaxgan.data.readers.image_files import (
-    Files,
-    OnError,
-    check_on_error,
-    decode_files,
-)
+from jaxgan.data.readers.files import Files
+from jaxgan.data.readers.image_files import OnError, check_on_error, decode_files
 from jaxgan.data.readers.labels import Labeling, Labels
 from jaxgan.data.transforms.combine import paired, select
 from jaxgan.errors import InputError
@@ -28,10 +24,14 @@ def folder(
     cache: Path | str | None = None,
     stream: bool = False,
 ) -> Dataset:
-    """Read all PNG, JPEG and WebP images of a folder and its sub-folders, by name.
+    """Read all images of a folder and its sub-folders that Pillow reads, by name.
 
     `real` is uint8 (b, size, size, c), memory-mapped from the cache. The condition
-    consists of the columns of `labels`.
+    consists of the columns of `labels`. Of an animation it is the first frame.
+
+    Links are followed, and every image is read once, under one name. Files and folders
+    that begin with a dot or belong to a system, such as `@eaDir` and `__MACOSX`, are
+    skipped. Other files that are no images are counted in one line of the log.
 
     Args:
         path: path of the folder.

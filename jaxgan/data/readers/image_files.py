@@ -1,4 +1,4 @@
-"""Image files of a folder and the cache of their decoded images.
+"""Decoded images of a folder's files, and their cache.
 
 The cache has one array file for each set of contents and each `Resize`. It is looked up
 by the metadata of every file (name, size, times, inode), so a second start need not
@@ -7,11 +7,9 @@ read the files. If the metadata have changed, it is looked up by the contents.
 
 import errno
 import hashlib
-import json
 import logging
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -22,75 +20,47 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from jaxgan.data.datasets import Dataset, as_dataset
+from jaxgan.data.datasets import CHUNK, Dataset, as_dataset
 from jaxgan.data.readers.cache import (
     check_writable,
     default_cache,
     make_once,
     open_entry,
+    read_notes,
+    seal,
+    write_notes,
 )
-from jaxgan.data.readers.decode import Resize, is_gray, load_resized
+from jaxgan.data.readers.decode import (
+    DEEPEST,
+    Decoded,
+    Resize,
+    decode_image,
+    is_gray,
+    load_resized,
+)
+from jaxgan.data.readers.files import Files
 from jaxgan.errors import InputError
 from jaxgan.types import Batch
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
-
-UNSUPPORTED = (
-    ".avif",
-    ".bmp",
-    ".gif",
-    ".heic",
-    ".jp2",
-    ".pgm",
-    ".ppm",
-    ".tif",
-    ".tiff",
-)
-"""Endings of images that are left out with a warning."""
 
 OnError = Literal["raise", "skip"]
 """Policy for files that cannot be used: raise an error or skip them."""
 
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
 """Version of the cache's contents; increment it if decoding changes."""
 
 PERMANENT = (None, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP)
 """Values of errno that do not go away on a retry; None stands for a decoder error."""
 
+logger = logging.getLogger(__name__)
 
-class Files(NamedTuple):
-    """Image files of a folder with their metadata from the file system."""
 
-    root: Path
-    names: list[str]  # paths relative to the folder, with slashes, sorted
-    states: list[tuple[int, ...]]  # size, times of modification and change, inode
+class _Images(NamedTuple):
+    """Decoded images, and what was found out about their files."""
 
-    @classmethod
-    def of(cls, root: Path) -> "Files":
-        """Find all images of a folder and its sub-folders, except hidden ones.
-
-        Raises:
-            InputError: if there is no folder or no image in it.
-        """
-        if not root.is_dir():
-            raise InputError(f"path: {root} is not a folder.")
-        others: Counter[str] = Counter()
-        found = sorted(_walk(root, "", others))
-        if not found:
-            raise InputError(
-                f"path: {root} holds no images; they must end in {', '.join(ENDINGS)}."
-            )
-        if others:
-            kinds = ", ".join(f"{count} {kind}" for kind, count in others.items())
-            logging.getLogger(__name__).warning(
-                "path: %s holds images that are left out: %s.", root, kinds
-            )
-        return cls(root, [name for name, _ in found], [state for _, state in found])
-
-    def select(self, names: Sequence[str]) -> "Files":
-        """Select files by name, in the order given."""
-        states = dict(zip(self.names, self.states, strict=True))
-        return Files(self.root, list(names), [states[name] for name in names])
+    pixels: NDArray[np.uint8]
+    errors: dict[str, str]  # reason for each unreadable file, by name
+    deepest: tuple[int, str]  # largest value of all 16-bit images, and its file
+    listed: Path  # the file that lists the errors
 
 
 def decode_files(
@@ -115,25 +85,42 @@ def decode_files(
     if stream:
         return files.names, _stream(files, _infer_channels(files, resize))
     cache = default_cache() if cache is None else Path(cache)
-    images, errors, listed = _load_cached(files, resize, cache)
-    if errors:
-        shown = "; ".join(f"{name} ({why})" for name, why in list(errors.items())[:5])
-        more = f"; all of them are listed in {listed}" if len(errors) > 5 else ""
-        if on_error == "raise" or not len(images):
-            raise InputError(
-                f"{files.root}: {len(errors):,} of {len(files.names):,} images cannot "
-                f"be read: {shown}{more}. Repair or remove them, or set "
-                "on_error='skip'."
-            )
-        logging.getLogger(__name__).warning(
-            "%s: left out %d images that cannot be read: %s%s",
+    images = _load_cached(files, resize, cache)
+    _report_errors(files, images, on_error)
+    deepest, name = images.deepest
+    if 0 < deepest <= DEEPEST // 2:
+        logger.warning(
+            "%s: the 16-bit images reach only %s of %s (in %s), so they are dark; "
+            "multiply their values by %d.",
             files.root,
-            len(errors),
-            shown,
-            more,
+            f"{deepest:,}",
+            f"{DEEPEST:,}",
+            name,
+            (DEEPEST + 1) // (deepest + 1),
         )
-    kept = [name for name in files.names if name not in errors]
-    return kept, as_dataset(Batch(images))
+    kept = [name for name in files.names if name not in images.errors]
+    return kept, as_dataset(Batch(images.pixels))
+
+
+def _report_errors(files: Files, images: _Images, on_error: OnError) -> None:
+    """Raise an error for the files that cannot be read, or log them."""
+    errors = images.errors
+    if not errors:
+        return
+    shown = "; ".join(f"{name} ({why})" for name, why in list(errors.items())[:5])
+    more = f"; all of them are listed in {images.listed}" if len(errors) > 5 else ""
+    if on_error == "raise" or not len(images.pixels):
+        raise InputError(
+            f"{files.root}: {len(errors):,} of {len(files.names):,} images cannot "
+            f"be read: {shown}{more}. Repair or remove them, or set on_error='skip'."
+        )
+    logger.warning(
+        "%s: left out %d images that cannot be read: %s%s",
+        files.root,
+        len(errors),
+        shown,
+        more,
+    )
 
 
 def _stream(files: Files, resize: Resize) -> Dataset:
@@ -154,68 +141,110 @@ def _stream(files: Files, resize: Resize) -> Dataset:
     return Dataset(len(files.names), gather)
 
 
-def _load_cached(
-    files: Files, resize: Resize, cache: Path
-) -> tuple[NDArray[np.uint8], dict[str, str], Path]:
-    """Load images from the cache, decoding them first if necessary.
-
-    Returns:
-        The decoded images, the reason for each unreadable file by name, and the path of
-        the file that lists these reasons.
-    """
+def _load_cached(files: Files, resize: Resize, cache: Path) -> _Images:
+    """Load images from the cache, decoding them first if necessary."""
     key = cache / f"{_digest(files.names, files.states, resize)}.key"
-    entry = cache / f"{key.read_text() if key.exists() else ''}.npy"
-    if not (entry.exists() and entry.with_suffix(".json").exists()):
+    entry = cache / f"{_read_key(key)}.npy"
+    images = _read(entry)
+    if images is None:
         resize = _infer_channels(files, resize)
         needed = len(files.names) * resize.size**2 * (resize.channels or 3)
         check_writable(cache, needed)
         names = tqdm(files.names, "hashing", unit=" files", delay=2, leave=False)
         contents = [_hash_contents(files.root / name) for name in names]
         entry = cache / f"{_digest(files.names, contents, resize)}.npy"
-        if entry.exists() and not entry.with_suffix(".json").exists():
-            entry.unlink()  # its list, which is written first, was removed since
-        make_once(entry, lambda path: _decode_to(path, files, resize))
+        if entry.exists() and _read(entry) is None:
+            logger.warning(
+                "cache: %s is damaged; decoding the images of %s again.",
+                entry,
+                files.root,
+            )
+        make_once(
+            entry,
+            lambda path: _decode_to(path, files, resize),
+            lambda path: _read(path) is not None,
+        )
         key.write_text(entry.stem)
+        images = _read(entry)
+    if images is None:
+        raise InputError(
+            f"cache: {entry} is damaged as soon as it is written; name another folder, "
+            "there or in JAXGAN_CACHE."
+        )
+    return images
+
+
+def _read_key(key: Path) -> str:
+    """Read the name of an entry; empty if there is none, or the file is damaged."""
+    found = key.read_bytes() if key.exists() else b""
+    return found.decode() if re.fullmatch(rb"[0-9a-f]{32}", found) else ""
+
+
+def _read(entry: Path) -> _Images | None:
+    """Read an entry of the cache; None if it is missing or damaged."""
     listed = entry.with_suffix(".json")
-    return open_entry(entry), json.loads(listed.read_text("utf-8")), listed
+    if not (entry.exists() and listed.exists()):
+        return None
+    pixels, notes = open_entry(entry), read_notes(listed)
+    if pixels is None or notes is None:
+        return None
+    return _Images(pixels, notes["errors"], tuple(notes["deepest"]), listed)
 
 
 def _decode_to(path: Path, files: Files, resize: Resize) -> None:
-    """Write all readable images to `path`, and the other files' errors next to it."""
+    """Write all readable images to `path`, and what is found out next to it."""
     shape = (resize.size, resize.size, resize.channels or 3)
     images = open_memmap(path, "w+", np.uint8, (len(files.names), *shape))
-    errors = {}
-
-    def decode(name: str) -> NDArray[np.uint8] | str:
-        try:
-            return load_resized(files.root / name, resize)
-        except Exception as error:  # decoders raise various exceptions
-            transient = isinstance(error, OSError) and error.errno not in PERMANENT
-            if transient or isinstance(error, MemoryError):
-                raise
-            return str(error) or type(error).__name__
-
-    count = 0
-    with ThreadPoolExecutor() as threads:
-        results = threads.map(decode, files.names)
-        progress = tqdm(
-            results, "decoding", len(files.names), unit=" images", delay=2, leave=False
-        )
-        for name, result in zip(files.names, progress, strict=True):
-            if isinstance(result, str):
-                errors[name] = result.replace(str(files.root) + os.sep, "")
-            else:
-                images[count] = result
+    errors: dict[str, str] = {}
+    deepest, count = (0, ""), 0
+    progress = tqdm(
+        total=len(files.names), desc="decoding", unit=" images", delay=2, leave=False
+    )
+    with ThreadPoolExecutor() as threads, progress:
+        for start in range(0, len(files.names), CHUNK):  # what waits takes memory
+            names = files.names[start:][:CHUNK]
+            results = threads.map(lambda name: _try_decode(files, name, resize), names)
+            for name, result in zip(names, results, strict=True):
+                progress.update()
+                if isinstance(result, str):
+                    errors[name] = result
+                    continue
+                images[count] = result.pixels
+                deepest = max(deepest, (result.deepest, name))
                 count += 1
     images.flush()
     if errors:
-        whole = path.with_suffix(".whole")
-        path.replace(whole)
-        images = np.load(whole, mmap_mode="r")
-        whole.unlink()
-        with path.open("wb") as file:
-            np.save(file, images[:count])
-    path.with_suffix(".json").write_text(json.dumps(errors), "utf-8")
+        _shorten(path, count)
+    seal(path)
+    write_notes(path.with_suffix(".json"), {"errors": errors, "deepest": deepest})
+
+
+def _try_decode(files: Files, name: str, resize: Resize) -> Decoded | str:
+    """Decode an image, or return why it cannot be read.
+
+    Raises:
+        InputError: if the reason may go away, as a lack of memory.
+    """
+    try:
+        return decode_image(files.root / name, resize)
+    except Exception as error:  # decoders raise various exceptions
+        reason = str(error) or type(error).__name__
+        transient = isinstance(error, OSError) and error.errno not in PERMANENT
+        if transient or isinstance(error, MemoryError):
+            raise InputError(
+                f"{files.root / name} cannot be decoded now: {reason}."
+            ) from error
+        return reason.replace(str(files.root) + os.sep, "")
+
+
+def _shorten(path: Path, count: int) -> None:
+    """Keep the first images of an array file."""
+    whole = path.with_suffix(".whole")
+    path.replace(whole)
+    images = np.load(whole, mmap_mode="r")
+    whole.unlink()
+    with path.open("wb") as file:
+        np.save(file, images[:count])
 
 
 def _infer_channels(files: Files, resize: Resize) -> Resize:
@@ -248,28 +277,6 @@ def check_on_error(name: str, value: str) -> None:
     """
     if value not in get_args(OnError):
         raise InputError(f"{name} must be 'raise' or 'skip', got {value!r}.")
-
-
-def _walk(
-    root: Path, inside: str, others: Counter[str], above: tuple[Path, ...] = ()
-) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Iterate over the images in a folder: yields (name, metadata); counts `others`."""
-    here = (root / inside).resolve()
-    if here in above:
-        return  # a symbolic link to a parent folder
-    with os.scandir(root / inside) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from _walk(root, f"{inside}{entry.name}/", others, (*above, here))
-            elif entry.name.lower().endswith(ENDINGS):
-                broken = entry.is_symlink() and not os.path.exists(entry)
-                stat = entry.stat(follow_symlinks=not broken)
-                state = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
-                yield inside + entry.name, state
-            elif (ending := os.path.splitext(entry.name)[1].lower()) in UNSUPPORTED:
-                others[ending] += 1
 
 
 def _hash_contents(file: Path) -> str:

@@ -1,14 +1,19 @@
 """Labels for the images of a folder: classes by sub-folder, or columns of a table."""
 
 import csv
+import difflib
 import json
+import posixpath
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxgan.data.readers.files import printable
 from jaxgan.errors import InputError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -58,7 +63,8 @@ def by_table(
 
     The first line of a `.csv` or `.tsv` file names the columns. Each line of a `.jsonl`
     file is an object. A row names its file by the path relative to the folder, with or
-    without the ending.
+    without the ending. Paths may have backslashes, and may all begin with the same
+    folders, as absolute ones do.
 
     Args:
         path: path of the table.
@@ -144,7 +150,7 @@ def _parse_json(path: Path, number: int, line: str) -> tuple[int, dict[str, Any]
 def _match_rows(
     path: Path,
     file: str,
-    rows: Iterable[tuple[int, dict[str, Any]]],
+    rows: Sequence[tuple[int, dict[str, Any]]],
     names: Sequence[str],
 ) -> dict[str, dict[str, Any]]:
     """Map every file name to its row.
@@ -152,16 +158,23 @@ def _match_rows(
     Raises:
         InputError: if a row has no file, or a file has no row or several.
     """
-    whole = {name: name for name in names}
-    bare = {str(PurePosixPath(name).with_suffix("")): name for name in names}
+    known = {_normal(name): name for name in names}
+    bare = {str(PurePosixPath(name).with_suffix("")): name for name in known}
+
+    def find(path: PurePosixPath, dropped: int) -> str | None:
+        own = str(PurePosixPath(*path.parts[dropped:]))
+        return known.get(own) or known.get(bare.get(own, ""))
+
+    given = [PurePosixPath(_normal(str(row[file]))) for _, row in rows]
+    dropped = _shared_folders(given, find)
     found: dict[str, dict[str, Any]] = {}
-    for number, row in rows:
-        named = str(row[file])
-        name = whole.get(named) or bare.get(named)
+    for (number, row), own in zip(rows, given, strict=True):
+        name = find(own, dropped)
         if name is None:
             raise InputError(
-                f"{path}, line {number}: there is no image {named!r} in the folder; "
-                "remove the row, or add the image."
+                f"{path}, line {number}: there is no image {str(row[file])!r} in the "
+                f"folder; the nearest is {_nearest(own, names)!r}. Correct or remove "
+                "the row, or add the image."
             )
         if name in found:
             raise InputError(f"{path}, line {number}: a second row for {name}.")
@@ -174,6 +187,42 @@ def _match_rows(
             + "; add one for each, or remove the images."
         )
     return found
+
+
+def _normal(name: str) -> str:
+    """Write a path as the names of files are: with slashes, and without `.`.
+
+    Letters with accents are composed, as they are not on every system.
+    """
+    composed = unicodedata.normalize("NFC", name.strip().replace("\\", "/"))
+    return posixpath.normpath(composed)
+
+
+def _shared_folders(
+    paths: Sequence[PurePosixPath],
+    find: Callable[[PurePosixPath, int], str | None],
+) -> int:
+    """Count the folders that all paths begin with, and the names of files do not.
+
+    Paths may begin at the root, or with the name of the folder of images. Dropping
+    different folders of different rows could find other images of the same name.
+    """
+    levels = zip(*(path.parts[:-1] for path in paths), strict=False)
+    shared = list(takewhile(lambda level: len(set(level)) == 1, levels))
+    found = [
+        sum(find(path, dropped) is not None for path in paths)
+        for dropped in range(len(shared) + 1)
+    ]
+    return found.index(max(found))
+
+
+def _nearest(path: PurePosixPath, names: Sequence[str]) -> str:
+    """Find the name most like a path, one with the same last part if there is any."""
+    like = [name for name in names if PurePosixPath(name).stem == path.stem]
+    return max(
+        like or names[:10_000],  # which takes a second or two
+        key=lambda name: difflib.SequenceMatcher(None, str(path), name).ratio(),
+    )
 
 
 def _check_columns(
@@ -229,4 +278,4 @@ def _encode_classes(
     classes = sorted(set(values), key=key)
     numbers = {name: number for number, name in enumerate(classes)}
     encoded = np.array([numbers[value] for value in values], np.int32)
-    return Labels((encoded,), tuple(classes))
+    return Labels((encoded,), tuple(map(printable, classes)))

@@ -103,10 +103,12 @@ def _fetch(url: str, sha256: str | None) -> Path:
         return Path(url2pathname(parts.path))
     name = f"{zlib.crc32(url.encode()):08x}-{Path(parts.path).name}"
     entry = default_cache() / "weights" / name
+    digest = entry.with_name(name + ".sha256")  # as it was downloaded
 
     def download(unfinished: Path) -> None:
         _download(url, unfinished)
-        _verify(unfinished, sha256, url)
+        found = _verify(unfinished, sha256, url)
+        digest.write_text(found)
 
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
@@ -117,6 +119,8 @@ def _fetch(url: str, sha256: str | None) -> Path:
             f"({type(error).__name__}); download it elsewhere, and pass the path of "
             "the file instead."
         ) from error
+    if digest.exists():
+        _verify(entry, digest.read_text(errors="replace"), entry)
     return entry
 
 

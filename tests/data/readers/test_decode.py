@@ -5,6 +5,8 @@ equal: then nothing is resampled.
 """
 
 import io
+import struct
+import zlib
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +15,7 @@ from PIL import Image
 
 from jaxgan import InputError
 from jaxgan.data import Resize
-from jaxgan.data.readers.decode import is_gray, load_resized
+from jaxgan.data.readers.decode import decode_image, is_gray, load_resized
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 NOISE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
@@ -146,6 +148,87 @@ def test_single_bits_are_black_and_white(file):
     path = file(Image.fromarray(RAMP > 99))
     found = load_resized(path, Resize(16, channels=1))[..., 0]
     np.testing.assert_array_equal(found, np.where(RAMP > 99, 255, 0))
+
+
+def png(rows, width, depth, color, transparent=None):
+    """Bytes of a PNG of any depth; Pillow writes fewer."""
+
+    def chunk(name, content):
+        check = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + check
+
+    size = struct.pack(">IIBBBBB", width, len(rows), depth, color, 0, 0, 0)
+    seen = b"" if transparent is None else chunk(b"tRNS", transparent)
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", size)
+        + seen
+        + chunk(b"IDAT", pixels)
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "depth", "color", "transparent"),
+    [
+        (bytes([0b01000000]), 1, 0, (1,)),
+        (bytes([0b01110000]), 2, 0, (1,)),
+        (bytes([0x5F]), 4, 0, (5,)),
+        (bytes([7, 255]), 8, 0, (7,)),
+        (struct.pack(">2H", 0, 65535), 16, 0, (0,)),
+        (struct.pack(">2H", 4660, 4661), 16, 0, (4660,)),
+        (bytes([9, 8, 7, 0, 0, 0]), 8, 2, (9, 8, 7)),
+        (struct.pack(">6H", 4660, 9029, 0, 0, 0, 1), 16, 2, (4660, 9029, 0)),
+    ],
+)
+def test_a_transparent_color_of_any_depth_shows_the_background(
+    row, depth, color, transparent
+):
+    seen = struct.pack(f">{len(transparent)}H", *transparent)
+    content = [png([row] * 2, 2, depth, color, each) for each in (seen, None)]
+    background, plain = (
+        load_resized(io.BytesIO(each), Resize(2, background="lime")) for each in content
+    )
+    where = np.s_[:, 1 if depth == 1 else 0]
+    assert (background[where] == [0, 255, 0]).all()
+    assert not (plain[where] == [0, 255, 0]).all(-1).any()
+    other = np.s_[:, 0 if depth == 1 else 1]
+    np.testing.assert_array_equal(background[other], plain[other])
+
+
+def test_gray_with_sixteen_bits_and_alpha_is_gray(tmp_path):
+    row = struct.pack(">4H", 1000, 0, 40000, 65535)
+    (tmp_path / "a.png").write_bytes(png([row] * 2, 2, 16, 4))
+    assert is_gray(tmp_path / "a.png")
+    found = load_resized(tmp_path / "a.png", Resize(2, channels=1))
+    np.testing.assert_array_equal(found[..., 0], [[255, 40000 // 256]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "deepest"),
+    [
+        (png([struct.pack(">2H", 3, 4095)] * 2, 2, 16, 0), 4095),
+        (png([struct.pack(">6H", 3, 0, 4095, 1, 1, 1)] * 2, 2, 16, 2), 4095),
+        (png([struct.pack(">4H", 3, 65535, 4095, 65535)] * 2, 2, 16, 4), 4095),
+        (png([bytes([0, 255])] * 2, 2, 8, 0), 0),
+    ],
+)
+def test_the_largest_of_sixteen_bits_is_found(content, deepest):
+    assert decode_image(io.BytesIO(content), Resize(2)).deepest == deepest
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (np.array([[0, 0.5], [1, 2]], np.float32), "its pixels are floats; save it"),
+        (np.array([[0, 70000]], np.int32), "its values go from 0 to 70,000; save it"),
+        (np.array([[-3, 70]], np.int32), "its values go from -3 to 70; save it"),
+    ],
+)
+def test_values_of_an_unknown_range_are_refused(file, values, said):
+    with pytest.raises(ValueError, match=said):
+        load_resized(file(values, ".tif"), Resize(2))
 
 
 def test_sixteen_bits_are_scaled_to_eight_and_rounded(file):

@@ -9,6 +9,7 @@ import os
 import shutil
 import threading
 import time
+import unicodedata
 from collections import namedtuple
 from importlib import import_module
 from pathlib import Path
@@ -60,11 +61,11 @@ def decodes(monkeypatch):
     """The names of all images that are decoded."""
     names = []
 
-    def counted(file, resize, own=MODULE.load_resized):
+    def counted(file, resize, own=MODULE.decode_image):
         names.append(Path(file).name)
         return own(file, resize)
 
-    monkeypatch.setattr(MODULE, "load_resized", counted)
+    monkeypatch.setattr(MODULE, "decode_image", counted)
     return names
 
 
@@ -106,7 +107,7 @@ def test_what_a_link_leads_to_is_an_image_too(tmp_path, images):
     elsewhere = images(root="elsewhere", a=1, c=3)
     (root / "a.png").symlink_to(elsewhere / "a.png")
     (root / "more").symlink_to(elsewhere)
-    assert numbers(folder(root, RESIZE)) == [1, 2, 1, 3]
+    assert numbers(folder(root, RESIZE)) == [1, 2, 3]
 
 
 def test_gray_images_have_one_channel_and_colored_three(images):
@@ -142,7 +143,9 @@ def test_a_folder_without_images_is_refused(tmp_path):
     with pytest.raises(InputError) as refused:
         folder(tmp_path, RESIZE)
     assert str(refused.value) == (
-        f"path: {tmp_path} holds no images; they must end in .png, .jpg, .jpeg, .webp."
+        f"path: {tmp_path} holds no images; their names must end as those of a format "
+        "that Pillow reads, such as .png or .jpg; it holds 1 files whose endings are "
+        "of no image, such as notes.txt."
     )
 
 
@@ -223,7 +226,7 @@ def test_own_labels_are_as_many_as_the_images(images):
 
 
 def test_a_passing_error_is_not_remembered(images, monkeypatch):
-    root, own = images(a=1, b=2), MODULE.load_resized
+    root, own = images(a=1, b=2), MODULE.decode_image
 
     def unlucky(file, resize):
         if "b" in Path(file).name:
@@ -231,21 +234,70 @@ def test_a_passing_error_is_not_remembered(images, monkeypatch):
         return own(file, resize)
 
     with monkeypatch.context() as patched:
-        patched.setattr(MODULE, "load_resized", unlucky)
-        with pytest.raises(MemoryError):
+        patched.setattr(MODULE, "decode_image", unlucky)
+        with pytest.raises(InputError, match=r"b\.png cannot be decoded now: MemoryE"):
             folder(root, RESIZE)
     assert len(folder(root, RESIZE)) == 2
 
 
-def test_a_damaged_cache_says_so_or_is_made_anew(images, tmp_path):
+def test_a_damaged_cache_is_made_anew_and_that_is_said(images, tmp_path, caplog):
     root, cache = images(a=1, b=2), tmp_path / "kept"
     folder(root, RESIZE, cache=cache)
     [listed], [entry] = cache.glob("*.json"), cache.glob("*.npy")
     listed.unlink()
     assert numbers(folder(root, RESIZE, cache=str(cache))) == [1, 2]
+    caplog.clear()
     entry.write_bytes(entry.read_bytes()[:80])
-    with pytest.raises(InputError, match=r"^cache: .*npy is damaged; remove it"):
-        folder(root, RESIZE, cache=cache)
+    assert numbers(folder(root, RESIZE, cache=cache)) == [1, 2]
+    said = f"cache: {entry} is damaged; decoding the images of {root} again."
+    assert caplog.messages == [said]
+    assert numbers(folder(root, RESIZE, cache=cache)) == [1, 2]
+    assert caplog.messages == [said]
+
+
+@pytest.mark.parametrize("flips", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_no_flip_of_a_bit_in_the_cache_loads_other_images(images, tmp_path, flips):
+    root, cache = images(**{f"{i}": 30 * i for i in range(8)}), tmp_path / "kept"
+    scribble(root / "x.png")
+
+    def load():
+        return numbers(folder(root, RESIZE, on_error="skip", cache=cache))
+
+    expected = load()
+    files = sorted(path for path in cache.iterdir() if path.suffix != ".lock")
+    assert {path.suffix for path in files} == {".npy", ".json", ".key"}
+    whole = {path: path.read_bytes() for path in files}
+    rng, noticed = np.random.default_rng(0), 0
+    for number in range(flips):
+        path = files[number % len(files)]
+        bit = rng.integers(8 * len(whole[path]))
+        content = bytearray(whole[path])
+        content[bit // 8] ^= 1 << (bit % 8)
+        path.write_bytes(content)
+        assert load() == expected
+        noticed += path.read_bytes() == whole[path]
+        for other in files:
+            other.write_bytes(whole[other])
+    assert noticed > 0.8 * flips  # the others are in white space
+
+
+def test_dark_sixteen_bit_images_are_pointed_out_with_their_range(tmp_path, caplog):
+    values = np.arange(0, 4096, 64, dtype=np.uint16).reshape(8, 8)
+    root = tmp_path / "deep"
+    root.mkdir()
+    for name, factor in (("dim", 1), ("darker", 0)):
+        Image.fromarray(values * factor).save(root / f"{name}.png")
+    for _ in range(2):  # the second time from the cache
+        caplog.clear()
+        folder(root, RESIZE)
+        assert caplog.messages == [
+            f"{root}: the 16-bit images reach only 4,032 of 65,535 (in dim.png), so "
+            "they are dark; multiply their values by 16."
+        ]
+    caplog.clear()
+    Image.fromarray(values * 16).save(root / "bright.png")
+    folder(root, RESIZE)
+    assert not caplog.messages
 
 
 def test_a_file_in_no_sub_folder_has_no_class(images, decodes):
@@ -355,8 +407,8 @@ ROWS = ({"file": "a", "n": "1"}, {"file": "b", "n": "2"})
     [
         (
             [*ROWS, {"file": "c.png", "n": "3"}],
-            "line 4: there is no image 'c.png' in the folder; remove the row, or add "
-            "the image.",
+            "line 4: there is no image 'c.png' in the folder; the nearest is 'a.png'. "
+            "Correct or remove the row, or add the image.",
         ),
         (ROWS[:1], "has no row for b.png; add one for each, or remove the images."),
         ([*ROWS, {"file": "a.png", "n": "3"}], "line 4: a second row for a.png."),
@@ -372,6 +424,55 @@ def test_files_and_rows_match_one_to_one(images, table, ending, rows, message, d
     separator = " " if message.startswith("has") else ", "
     assert str(refused.value) == f"{path}{separator}{message}"
     assert not decodes
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda name: f"./{name}.png",
+        lambda name: f"./{name}",
+        lambda name: f" {name}.png",
+        lambda name: name.replace("/", "\\") + ".png",
+        lambda name: f"lab/{name}.png",
+        lambda name: f"lab/../lab//{name}.png",
+        lambda name: f"/data/lab/{name}.png",
+        lambda name: "C:\\data\\" + name.replace("/", "\\") + ".png",
+        lambda name: unicodedata.normalize("NFD", name) + ".png",
+    ],
+    ids=lambda write: write("cat/1"),
+)
+def test_a_file_may_be_named_in_any_way_that_people_do(images, table, write):
+    root = images(**{"cat/1": 1, "dog/1": 2, "1": 3, "thé/1": 4})
+    names = ["1", "thé/1", "dog/1", "cat/1"]
+    path = table(".csv", *({"file": write(n), "n": i} for i, n in enumerate(names)))
+    data = folder(root, RESIZE, labels=by_table(path, "n"))
+    assert numbers(data) == [3, 1, 2, 4]
+    assert data.arrays.condition[0].tolist() == [0, 3, 2, 1]
+
+
+def test_a_row_is_no_other_image_of_the_same_name(images, table):
+    root = images(**{"cat/1": 1, "1": 3})
+    path = table(".csv", {"file": "cat/1.png", "n": 1}, {"file": "dog/1.png", "n": 2})
+    with pytest.raises(
+        InputError, match=r"no image 'dog/1\.png' in the folder; the ne"
+    ):
+        folder(root, RESIZE, labels=by_table(path, "n"))
+
+
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ("cat/1.jpg", "cat/1.png"),
+        ("CAT/1.PNG", "cat/1.png"),
+        ("kitten/1.png", "cat/1.png"),
+        ("dog/11.png", "dog/12.png"),
+    ],
+)
+def test_the_nearest_name_is_offered(images, table, given, near):
+    root = images(**{"cat/1": 1, "dog/12": 2})
+    path = table(".csv", {"file": "cat/1", "n": 1}, {"file": given, "n": 2})
+    with pytest.raises(InputError, match=f"the nearest is '{near}'. Correct or remov"):
+        folder(root, RESIZE, labels=by_table(path, "n"))
 
 
 def test_files_without_a_row_are_counted(images, table):
@@ -669,11 +770,11 @@ def test_colors_that_are_found_and_asked_for_are_one_entry(
 def test_several_at_once_make_one_entry(images, monkeypatch, decodes, own_entries):
     root = images(**{f"x{i}": i for i in range(8)})
 
-    def slow(file, resize, own=MODULE.load_resized):
+    def slow(file, resize, own=MODULE.decode_image):
         time.sleep(0.01)
         return own(file, resize)
 
-    monkeypatch.setattr(MODULE, "load_resized", slow)
+    monkeypatch.setattr(MODULE, "decode_image", slow)
     start, found = threading.Barrier(4), []
 
     def build():
@@ -694,13 +795,13 @@ def test_a_decoding_that_is_interrupted_leaves_nothing_half_done(
 ):
     root = images(**{f"x{i}": i for i in range(8)})
 
-    def interrupted(file, resize, own=MODULE.load_resized):
+    def interrupted(file, resize, own=MODULE.decode_image):
         if file.name == "x5.png":
             raise KeyboardInterrupt
         return own(file, resize)
 
     with monkeypatch.context() as patched:
-        patched.setattr(MODULE, "load_resized", interrupted)
+        patched.setattr(MODULE, "decode_image", interrupted)
         with pytest.raises(KeyboardInterrupt):
             folder(root, RESIZE)
     assert {path.suffix for path in own_entries.iterdir()} <= {".lock"}

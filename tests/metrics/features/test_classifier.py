@@ -129,6 +129,31 @@ def test_a_damaged_file_is_told(taught, tmp_path):
         file.write_bytes(whole)
 
 
+@pytest.mark.parametrize("flips", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_no_flip_of_a_bit_in_a_file_loads_another_classifier(taught, flips):
+    cache, (extractor, accuracy) = taught
+    [file] = (cache / "classifiers").glob("*.npz")
+    whole, rng = file.read_bytes(), np.random.default_rng(0)
+    directory = whole.index(b"PK\x01\x02")  # where fields of zip are dense
+    starts = [0, directory] * (flips // 2)
+    try:
+        for start in starts:
+            content = bytearray(whole)
+            content[rng.integers(start, len(whole))] ^= 1 << rng.integers(8)
+            file.write_bytes(content)
+            try:
+                found = trained_classifier(
+                    "digits", split(TRAIN), split(TEST), cache=cache
+                )
+            except InputError as error:
+                assert f"{file.name} is damaged; remove it" in str(error)
+            else:
+                assert found.extractor.weights == extractor.weights
+                assert found.accuracy == accuracy
+    finally:
+        file.write_bytes(whole)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

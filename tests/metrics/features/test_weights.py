@@ -97,6 +97,19 @@ def test_a_url_is_fetched_once(served):
     assert load(f"{url}/w.pth").sha256 == HASH
 
 
+@pytest.mark.parametrize("name", ["*.pth", "*.sha256"])
+def test_a_download_that_was_damaged_since_is_refused(served, name):
+    folder, url, cache = served
+    (folder / "w.pth").write_bytes(CONTENT)
+    load(f"{url}/w.pth")
+    [path] = (cache / "weights").glob(name)
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 64
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="it is damaged or another file; remove it"):
+        load(f"{url}/w.pth")
+
+
 def test_two_urls_are_two_files(served):
     folder, url, _ = served
     for name, content in {"a": CONTENT, "b": zip_file(TENSORS)}.items():

@@ -168,10 +168,6 @@ def test_an_option_of_several_values_needs_one(words, option, ring, capsys):
         ),
         (("train", NESTED, "--keep", 10**20), "keep must be at most 2,147,483,647"),
         (
-            ("data", "FOLDER", "--size", 10**20, "--out", "../a.png"),
-            "size must be at most 16,384",
-        ),
-        (
             ("sample", "RUN", "--out", "a.jpg"),
             "a.jpg: pictures are made as .png",
         ),

@@ -43,10 +43,9 @@ def experiment(config: Config) -> Experiment:
     # Quick enough for scores to differ from step to step.
     optimizers = {player: optax.adam(3e-2, b1=0.5) for player in game.players}
     batches = shuffled(Batch(images), config.batch_size)
-    stop = int(os.environ.get("JAXGAN_TEST_STOP_AT", 0))
 
     def source(seed, step):
-        if stop and step == stop - 1:
+        if step + 1 == int(os.environ.get("JAXGAN_TEST_STOP_AT", 0)):
             os.kill(os.getpid(), signal.SIGTERM)
         return batches(seed, step)
 

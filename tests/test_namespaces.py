@@ -54,7 +54,8 @@ def users():
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
-        yield path, "\n".join(code)
+        python = [cell for cell in code if not cell.startswith("%%")]
+        yield path, re.sub(r"^( *)%.*$", r"\1pass", "\n".join(python), flags=re.M)
     for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]):
         blocks = re.findall(r"```python\n(.*?)```", path.read_text("utf-8"), re.DOTALL)
         if blocks:

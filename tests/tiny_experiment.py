@@ -47,10 +47,9 @@ def experiment(config: Config) -> Experiment:
     optimizers = {player: optax.adam(1e-3, b1=0.5) for player in game.players}
     order = ("discriminator",) * config.discriminator_moves + ("generator",)
     batches = shuffled(Batch(images), config.batch_size, len(order))
-    stop = int(os.environ.get("JAXGAN_TEST_STOP_AT", 0))
 
     def source(seed, step):
-        if stop and step == stop - 1:
+        if step + 1 == int(os.environ.get("JAXGAN_TEST_STOP_AT", 0)):
             os.kill(os.getpid(), signal.SIGTERM)
         return batches(seed, step)
 

@@ -23,7 +23,6 @@ from jaxgan.training.near_runs import RUNS
 from jaxgan.training.recorder import is_finished
 from jaxgan.training.run import (
     Run,
-    changed_versions,
     create_run,
     delete_on_rejection,
     load_run,
@@ -96,11 +95,6 @@ class Train:
             print(self._described(file, config, devices))
             return
         run, fresh = self._run(file, config)
-        for name, (then, now) in changed_versions(run.directory).items():
-            print(
-                f"warning: this run was started with {name} {then}; "
-                f"with {now} it will not resume bit-exactly."
-            )
         if is_finished(run):
             last = run.experiment.steps
             print(f"{run.directory} is already finished, with {last:,} steps")

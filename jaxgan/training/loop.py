@@ -5,6 +5,7 @@ all of them is the step, and a resumed run goes on to the same bits: run 2n step
 kill, restore and n more. (On a GPU that needs XLA's deterministic operations.)
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,11 +16,20 @@ from jax.tree_util import PyTreeDef
 from jaxgan.algorithms.data_parallel import data_parallel, on_devices, replicated
 from jaxgan.data.sources import Source, prefetch
 from jaxgan.errors import InputError
+from jaxgan.training.checkpoint import steps
 from jaxgan.training.experiment import Experiment
-from jaxgan.training.recorder import open_recorder
-from jaxgan.training.run import Run, create_inline_run, delete_on_rejection
+from jaxgan.training.recorder import is_finished, open_recorder
+from jaxgan.training.run import (
+    Run,
+    changes_since,
+    create_inline_run,
+    delete_on_rejection,
+    note_devices,
+)
 from jaxgan.training.schedule import Schedule
 from jaxgan.types import Algorithm, Batch, Game, Info, State
+
+logger = logging.getLogger(__name__)
 
 
 def train(
@@ -81,6 +91,11 @@ def _train(
     tensorboard: bool,
 ) -> State:
     experiment = run.experiment
+    if not steps(run.checkpoints):
+        note_devices(run, devices)
+    elif not is_finished(run):
+        for change in changes_since(run, devices):
+            logger.warning("warning: %s", change)
     leaves, tree = jax.tree.flatten(run.data.batches[0])
     split = None if devices is None else tuple(devices)
     algorithm = _compiled(

@@ -2,7 +2,8 @@
 
 experiment.py   the experiment file as it was; without one, data/experiment is it
 modules/        the modules beside it that it imports
-run.json        its name, the full configuration, the versions it ran on
+run.json        its name, the full configuration, the versions, data, cores and devices
+                that its bits depend on
 data/           shapes and examples of its data, which make it self-contained
 metrics.jsonl   the log: one line every --log-every steps
 unlogged.jsonl  the sums since the last line, at checkpoints between two lines
@@ -20,10 +21,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import pydantic
 from filelock import FileLock, Timeout
 
@@ -51,6 +53,12 @@ from jaxgan.training.local_modules import (
     module_folder,
 )
 from jaxgan.training.near_runs import near_runs
+from jaxgan.training.provenance import (
+    Provenance,
+    describe_changes,
+    describe_devices,
+    trace_provenance,
+)
 from jaxgan.training.run_data import RunData, read_run_data, write_run_data
 from jaxgan.versions import versions
 
@@ -62,7 +70,7 @@ class _About(pydantic.BaseModel):
 
     name: str
     config: dict[str, Any]
-    versions: dict[str, str]
+    provenance: Provenance
     program: str | None = None  # digest, of a run that was made without a file
 
 
@@ -147,7 +155,7 @@ def create_run(directory: Path, file: ExperimentFile, config: Any) -> Run:
         copy_modules(file.path.parent, fresh)
 
     try:
-        _write_run(directory, _describe(file, config), data, keep)
+        _write_run(directory, _describe(file, config), built, data, keep)
     except OSError:
         if not (directory / "run.json").exists():
             raise
@@ -173,7 +181,6 @@ def create_inline_run(directory: Path, experiment: Experiment) -> Run:
     about = {
         "name": run.name,
         "config": dataclasses.asdict(config),
-        "versions": versions(),
         "program": program_digest(experiment, data.batches),
     }
     if is_run:
@@ -189,12 +196,16 @@ def create_inline_run(directory: Path, experiment: Experiment) -> Run:
         write_experiment(fresh / "data" / "experiment", experiment)
         copy_modules(Path.cwd(), fresh)
 
-    _write_run(directory, about, data, keep)
+    _write_run(directory, about, run.experiment, data, keep)
     return run
 
 
 def _write_run(
-    directory: Path, about: dict[str, Any], data: RunData, keep: Callable[[Path], None]
+    directory: Path,
+    about: dict[str, Any],
+    experiment: Experiment,
+    data: RunData,
+    keep: Callable[[Path], None],
 ) -> None:
     """Write a run directory, whole or not at all; `keep` writes the experiment."""
     beside = directory.resolve().parent  # of a link's target, on its file system
@@ -203,7 +214,8 @@ def _write_run(
         fresh = Path(made) / "run"
         fresh.mkdir()
         keep(fresh)
-        _write_about(fresh, about)
+        provenance = trace_provenance(fresh, experiment).model_dump()
+        _write_about(fresh, about | {"provenance": provenance})
         write_run_data(fresh / "data", data)
         _put(fresh, directory)
 
@@ -315,21 +327,28 @@ def experiment_identity(directory: Path) -> tuple[ExperimentId, str]:
     return ExperimentId(about.name, code, str(about.config)), seed
 
 
-def changed_versions(directory: Path) -> dict[str, tuple[str, str]]:
-    """Compare package versions with those of the run's start: `{name: (then, now)}`."""
-    then, now = _read_about(directory).versions, versions()
-    return {
-        name: (then.get(name, "none"), version)
-        for name, version in now.items()
-        if then.get(name) != version
-    }
+def note_devices(run: Run, devices: Sequence[jax.Device] | None) -> None:
+    """Write into run.json which devices begin to train a run."""
+    about = _read_about(run.directory)
+    about.provenance.devices = describe_devices(devices)
+    _write_about(run.directory, about.model_dump())
+
+
+def changes_since(run: Run, devices: Sequence[jax.Device] | None = None) -> list[str]:
+    """Describe in one sentence each what a run's bits depend on and has changed.
+
+    Args:
+        run: the run.
+        devices: that train it now; by default all of this process.
+    """
+    now = trace_provenance(run.directory, run.experiment, devices)
+    return describe_changes(_read_about(run.directory).provenance, now)
 
 
 def _describe(file: ExperimentFile, config: Any) -> dict[str, Any]:
     return {
         "name": file.path.stem,
         "config": as_json(file.config, config),
-        "versions": versions(),
     }
 
 
@@ -354,8 +373,7 @@ def _check_same_program(run: Run, about: dict[str, Any]) -> None:
         raise InputError(
             f"{directory} was made with seed {seeds[0]}, not {seeds[1]}; {cure}."
         )
-    same_versions = then.versions == about["versions"]
-    if same_versions and then.program != about["program"]:
+    if then.provenance.versions == versions() and then.program != about["program"]:
         asked = then.config["steps"], about["config"]["steps"]
         schedule = (
             f" (or a schedule that depends on the steps, {asked[1]:,} instead of "

@@ -286,8 +286,8 @@ def test_the_best_checkpoint_is_kept(trained):
 
 def test_a_stopped_run_scores_as_a_whole_one(trained, tmp_path, monkeypatch):
     whole, state = trained
-    monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     run = make_run(tmp_path / "run", PICTURE, evaluated=True)
+    monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     with pytest.raises(Interrupted):
         train(run, schedule=OFTEN, devices=ONE_DEVICE)
     monkeypatch.delenv("JAXGAN_TEST_STOP_AT")
@@ -339,8 +339,8 @@ def test_the_log_for_tensorboard_has_every_number(tmp_path):
 
 def test_a_later_best_is_forgotten_when_a_run_goes_back(tmp_path, monkeypatch):
     """Stopped between two scores, after a step that was scored and not saved."""
-    monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     run = make_run(tmp_path / "run", PICTURE, evaluated=True)
+    monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     with pytest.raises(Interrupted):
         train(run, schedule=OFTEN, devices=ONE_DEVICE)
     monkeypatch.delenv("JAXGAN_TEST_STOP_AT")

@@ -53,16 +53,20 @@ def experiment(steps=6, **fields):
 
 
 def stopping_source(at):
-    """A source that sends the process a signal at a step, the first time."""
-    sent: list[int] = []
+    """A source that sends the process a signal at a step, the first time.
+
+    The first time but one: the step is drawn for the run's fingerprint too.
+    """
+    drawn: list[int] = []
 
     def source():
         batches = jg.shuffled(jg.Batch(REALS), 16)
 
         def draw(seed, step):
-            if step == at - 1 and not sent:
-                sent.append(step)
-                os.kill(os.getpid(), signal.SIGINT)
+            if step == at - 1:
+                drawn.append(step)
+                if len(drawn) == 2:
+                    os.kill(os.getpid(), signal.SIGINT)
             return batches(seed, step)
 
         return draw

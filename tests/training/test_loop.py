@@ -44,8 +44,8 @@ def whole(tmp_path_factory):
 @pytest.mark.parametrize("moves", tiered([1, 2], [1]))
 def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, monkeypatch, whole, moves):
     whole_run, expected = whole(moves)
-    monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     run = make_run(tmp_path / "parts", discriminator_moves=moves)
+    monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     with pytest.raises(Interrupted, match=r"SIGTERM at step 3, saved in .*/3;"):
         train(run, schedule=OFTEN, devices=ONE_DEVICE)
     assert steps(run.checkpoints)[-1] == 3

@@ -3,12 +3,15 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from jaxgan.errors import InputError
 from jaxgan.training.experiment import load_file
-from jaxgan.training.run import changed_versions, create_run, load_run
+from jaxgan.training.loop import train
+from jaxgan.training.run import changes_since, create_run, load_run
 
 PICTURE = Path(__file__).parent.parent / "picture_experiment.py"
+FOLDER = Path(__file__).parent.parent.parent / "experiments" / "folder.py"
 
 
 @pytest.fixture
@@ -155,14 +158,42 @@ def test_what_is_refused_leaves_nothing_and_the_corrected_file_runs(
     assert (tmp_path / "run" / "run.json").exists()
 
 
-def test_changed_versions_are_named(tmp_path, file):
-    create_run(tmp_path, file, file.config())
-    assert changed_versions(tmp_path) == {}
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("versions", {"jax": "0.0.1"}, "was started with jax 0.0.1; with"),
+        ("cores", 999, "was started on 999 cores; on"),
+        ("devices", "8 × TPU v5e", "was started on 8 × TPU v5e; on"),
+        ("data", "other", "the data are not those that this run was started with"),
+        ("code", "other", "was edited since it began"),
+    ],
+)
+def test_what_a_run_depends_on_and_has_changed_is_said(
+    tmp_path, file, name, value, message
+):
+    run = create_run(tmp_path, file, file.config())
+    assert changes_since(run) == []
     about = json.loads((tmp_path / "run.json").read_text())
-    now = about["versions"]["jax"]
-    about["versions"]["jax"] = "0.0.1"
+    old = about["provenance"][name]
+    about["provenance"][name] = old | value if isinstance(value, dict) else value
     (tmp_path / "run.json").write_text(json.dumps(about))
-    assert changed_versions(tmp_path) == {"jax": ("0.0.1", now)}
+    [change] = changes_since(run)
+    assert message in change
+
+
+def test_replaced_images_are_noticed_at_resume(tmp_path, caplog):
+    (tmp_path / "images").mkdir()
+    for number in range(40):
+        Image.new("RGB", (8, 8), (number, 9, 200)).save(tmp_path / f"images/{number}.png")
+    file = load_file(FOLDER)
+    config = file.config(
+        path=tmp_path / "images", size=8, steps=4, batch_size=8, width=4
+    )
+    run = create_run(tmp_path / "run", file, config)
+    train(run._replace(experiment=run.experiment._replace(steps=2)))
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "images/7.png")
+    train(load_run(tmp_path / "run"))
+    assert "the data are not those that this run was started with" in caplog.text
 
 
 @pytest.mark.parametrize(

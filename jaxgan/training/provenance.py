@@ -1,0 +1,107 @@
+"""Fingerprint of what a run's bits depend on: code, data, versions, cores, devices.
+
+It is kept in run.json when the run is made, and compared when training goes on, so that
+a run never goes on to other bits without a word.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import pydantic
+
+from jaxgan.data.fingerprints import fingerprint
+from jaxgan.training.experiment import Experiment
+from jaxgan.training.local_modules import MODULES
+from jaxgan.versions import versions
+
+
+class Provenance(pydantic.BaseModel):
+    """What a run's bits depend on, besides its configuration."""
+
+    versions: dict[str, str]
+    data: str  # fingerprint of the source, and of the examples
+    code: str  # digest of experiment.py and of the modules beside it
+    cores: int
+    devices: str
+
+
+def trace_provenance(
+    directory: Path,
+    experiment: Experiment,
+    devices: Sequence[jax.Device] | None = None,
+) -> Provenance:
+    """Determine what the bits of a run depend on here and now.
+
+    Args:
+        directory: the run.
+        experiment: whose data are looked at.
+        devices: that train it; by default all of this process.
+    """
+    data = fingerprint(experiment.source(), experiment.seed)
+    if experiment.examples is not None:
+        data += fingerprint(experiment.examples())
+    return Provenance(
+        versions=versions(),
+        data=data,
+        code=digest_code(directory),
+        cores=count_cores(),
+        devices=describe_devices(devices),
+    )
+
+
+def describe_devices(devices: Sequence[jax.Device] | None) -> str:
+    """Return the number and the kind of devices, by default of all of this process."""
+    devices = jax.local_devices() if devices is None else devices
+    return f"{len(devices)} × {devices[0].device_kind}"
+
+
+def digest_code(directory: Path) -> str:
+    """Digest a run's own experiment.py and modules; empty if it has no file."""
+    digest = hashlib.sha256()
+    modules = sorted((directory / MODULES).rglob("*.py"))
+    files = [path for path in (directory / "experiment.py", *modules) if path.exists()]
+    for path in files:
+        digest.update(path.relative_to(directory).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest() if files else ""
+
+
+def count_cores() -> int:
+    """Count the cores that this process may use; their number can change sums."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def describe_changes(then: Provenance, now: Provenance) -> list[str]:
+    """Describe in one sentence each what is not as it was when the run began."""
+    changes = [
+        f"this run was started with {name} {then.versions.get(name, 'none')}; with "
+        f"{version} it will not resume bit-exactly."
+        for name, version in now.versions.items()
+        if then.versions.get(name) != version
+    ]
+    if then.cores != now.cores:
+        changes.append(
+            f"this run was started on {then.cores} cores; on {now.cores} sums may be "
+            "rounded otherwise, so that it will not resume bit-exactly."
+        )
+    if then.devices != now.devices:
+        changes.append(
+            f"this run was started on {then.devices}; on {now.devices} sums may be "
+            "rounded otherwise, so that it will not resume bit-exactly."
+        )
+    if then.data != now.data:
+        changes.append(
+            "the data are not those that this run was started with; it goes on with "
+            "the changed ones."
+        )
+    if then.code != now.code:
+        changes.append(
+            "experiment.py or a module of this run was edited since it began; it goes "
+            "on with the edited code."
+        )
+    return changes

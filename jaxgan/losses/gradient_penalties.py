@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import check_function, check_non_negative
+from jaxgan.errors import check_flag, check_function, check_non_negative
 from jaxgan.losses.combine import stateless
 from jaxgan.losses.reductions import (
     Weight,
@@ -315,6 +315,7 @@ def _gradient_norm_penalty(
 ) -> Loss:
     check_non_negative(f"{name}: weight", weight)
     check_non_negative(f"{name}: target", target)
+    check_flag(f"{name}: one_sided", one_sided)
     _check_points(name, points)
 
     def evaluate(record: Round, key: Array) -> Payments:

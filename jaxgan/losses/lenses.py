@@ -11,7 +11,7 @@ from jax.tree_util import Partial
 from jaxtyping import Array
 
 from jaxgan.errors import InputError, check_fraction, check_positive_int
-from jaxgan.losses.combine import focus, rename, schedule_value, weighted
+from jaxgan.losses.combine import check_loss, focus, rename, schedule_value, weighted
 from jaxgan.losses.reductions import multiply_weights, per_example, present
 from jaxgan.types import Loss, Round, Score, Tree
 
@@ -89,6 +89,7 @@ def multi_scale(loss: Loss[Round], *, scales: int) -> Loss[Round]:
         >>> sorted(multi_scale(hinge(), scales=2).terms)
         ['hinge_0', 'hinge_1']
     """
+    check_loss("multi_scale: loss", loss)
     check_positive_int("multi_scale: scales", scales)
 
     def at(index: int) -> Loss[Round]:

@@ -21,6 +21,7 @@ from jaxgan import (
     dynamics,
     games,
     losses,
+    metrics,
     networks,
     optimizers,
     penalties,
@@ -229,6 +230,16 @@ KINDS = {
     "fake_batch_sizes": SIZES,
     "algorithm": ALGORITHM,
     "prior": PRIOR,
+    "block": COUNT,
+    "splits": COUNT,
+    "subsets": OPTIONAL_COUNT,
+    "precision_recall_k": COUNT,
+    "density_coverage_k": COUNT,
+    "luma": FLAG,
+    "border": Kind([0, 3], ["many", None, NAN, -1, 1.5, True]),
+    "projections": Kind([500, 2], COUNT.invalid),
+    "p": Kind([1, 2], [None, "x", NAN, INF, 0, -1]),
+    "frechet_infinity_metric points": Kind([15, 3], COUNT.invalid),
     # by the function's and the argument's
     "least_squares a": FINITE,
     "least_squares b": FINITE,
@@ -315,7 +326,13 @@ def public(name, namespace):
     return [n for n in names if n not in ELSEWHERE.get(name, ())]
 
 
-FUNCTIONS = {
+METRICS = {
+    f"metrics.{name}": getattr(metrics, name)
+    for name in metrics.__all__
+    if name.endswith("_metric")
+}
+
+FUNCTIONS = METRICS | {
     f"{room}.{name}": getattr(namespace, name)
     for room, namespace in NAMESPACES.items()
     for name in public(room, namespace)

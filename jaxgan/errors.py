@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -123,14 +124,72 @@ def check_function(name: str, value: Any, example: str) -> None:
         )
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Check that a value is True or False.
+
+    Raises:
+        InputError: if `value` is no bool.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} must be True or False, got {value!r}.")
+
+
+def check_name(name: str, value: Any) -> None:
+    """Check that a value is the name of something.
+
+    Raises:
+        InputError: if `value` is no string or is empty.
+    """
+    if not isinstance(value, str) or not value:
+        raise InputError(f"{name} must be a name, a string, got {value!r}.")
+
+
+def check_instance(name: str, value: Any, kind: type, example: str) -> None:
+    """Check that a value is of a type.
+
+    Raises:
+        InputError: if `value` is of another type.
+    """
+    if not isinstance(value, kind):
+        raise InputError(
+            f"{name} must be a {kind.__name__}, such as {example}, got {value!r}."
+        )
+
+
+def check_mapping(name: str, value: Any, example: str) -> None:
+    """Check that a value is a mapping, such as a dict.
+
+    Raises:
+        InputError: if `value` is no mapping.
+    """
+    if not isinstance(value, Mapping):
+        raise InputError(f"{name} must be a mapping, such as {example}, got {value!r}.")
+
+
+def check_positive_ints(name: str, values: Any) -> None:
+    """Check that a value is a sequence of integers of at least 1; it may be empty.
+
+    Raises:
+        InputError: if `values` is no tuple or list, or holds anything else.
+    """
+    if not isinstance(values, tuple | list):
+        raise InputError(f"{name} must be a tuple of integers, got {values!r}.")
+    for value in values:
+        check_positive_int(f"{name}: each number", value)
+
+
 def check_names(name: str, value: Any) -> None:
     """Check that a value is a tuple of names, not a single name.
 
     Raises:
-        InputError: if `value` is a string.
+        InputError: if `value` is no tuple or list, or holds what is no name.
     """
     if isinstance(value, str):
         raise InputError(f"{name} must be a tuple of names, ({value!r},).")
+    if not isinstance(value, tuple | list):
+        raise InputError(f"{name} must be a tuple of names, got {value!r}.")
+    for each in value:
+        check_name(f"{name}: each", each)
 
 
 def check_weights(name: str, values: Any) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import InputError, check_decay
+from jaxgan.errors import InputError, check_decay, check_instance, check_names
 from jaxgan.types import Algorithm, Batch, Info, State, Variables
 
 
@@ -39,7 +39,10 @@ def ema(
         >>> from jaxgan import ema
         >>> ema(algorithm, decay=0.99)  # doctest: +SKIP
     """
+    check_instance("ema: algorithm", algorithm, Algorithm, "alternating(…)")
     check_decay("ema: decay", decay)
+    if networks is not None:
+        check_names("ema: networks", networks)
     names = algorithm.output_networks if networks is None else tuple(networks)
     if not names:
         raise InputError(

@@ -5,7 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import check_fraction, check_positive_int
+from jaxgan.errors import check_fraction, check_instance, check_positive_int
 from jaxgan.types import Algorithm, Batch, Info, State
 
 
@@ -37,6 +37,7 @@ def lookahead(
         >>> from jaxgan.algorithms import lookahead
         >>> lookahead(algorithm, period=10)  # doctest: +SKIP
     """
+    check_instance("lookahead: algorithm", algorithm, Algorithm, "alternating(…)")
     check_positive_int("lookahead: period", period)
     check_fraction("lookahead: slow_step_size", slow_step_size)
 

@@ -110,12 +110,17 @@ def hyper_grid(**values: Iterable[Any]) -> dict[str, NDArray]:
     """Make the grid of all combinations of values, the last name varying fastest.
 
     Raises:
-        InputError: if a name has no values.
+        InputError: if what a name has is no list of values, or is empty.
 
         >>> from jaxgan import hyper_grid
         >>> hyper_grid(seed=range(2), gamma=[0.1, 1.0])["gamma"]
         array([0.1, 1. , 0.1, 1. ])
     """
+    for name, given in values.items():
+        if not isinstance(given, Iterable) or isinstance(given, str):
+            raise InputError(
+                f"hyper_grid: {name} must be a list of values, got {given!r}."
+            )
     axes = {name: tuple(given) for name, given in values.items()}
     for name, given in axes.items():
         if not given:

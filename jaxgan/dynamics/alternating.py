@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from jaxgan.dynamics.checks import check_batches, check_order, check_problem
+from jaxgan.dynamics.checks import check_batches, check_game, check_order, check_problem
 from jaxgan.dynamics.field import (
     Optimizers,
     Step,
@@ -67,6 +67,7 @@ def alternating(
         >>> int(state.step)
         1
     """
+    check_game(game)
     order = tuple(game.players) if order is None else order
     check_order(game, order)
     problem = check_problem(game, optimizers, example, fake_batch_sizes)

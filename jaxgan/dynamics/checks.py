@@ -23,6 +23,8 @@ from jaxgan.dynamics.field import (
 from jaxgan.dynamics.microbatches import check_microbatches
 from jaxgan.errors import (
     InputError,
+    check_instance,
+    check_mapping,
     check_positive_int,
     check_weights,
 )
@@ -58,7 +60,9 @@ def check_problem(
             images unlike the data, a loss that charges an unknown player or an
             amount that is not a scalar, a player that no term charges.
     """
-    fake_batch_sizes = fake_batch_sizes or {}
+    check_game(game)
+    fake_batch_sizes = {} if fake_batch_sizes is None else fake_batch_sizes
+    check_mapping("fake_batch_sizes", fake_batch_sizes, '{"generator": 128}')
     _check_players(game, "fake_batch_sizes", fake_batch_sizes)
     for player, count in fake_batch_sizes.items():
         check_positive_int(f"fake_batch_sizes[{player!r}]", count)
@@ -124,6 +128,7 @@ def check_joint_problem(
     Raises:
         InputError: as for `check_problem`.
     """
+    check_game(game)
     sizes: dict[PlayerName, int] = {}
     if fake_batch_size is not None:
         check_positive_int("fake_batch_size", fake_batch_size)
@@ -131,6 +136,15 @@ def check_joint_problem(
     problem = check_problem(game, optimizers, example, sizes)
     _outcome_shapes(problem, state_shapes(problem), list(game.players))
     return problem
+
+
+def check_game(game: Game) -> None:
+    """Check that dynamics get a game.
+
+    Raises:
+        InputError: if not.
+    """
+    check_instance("game", game, Game, "gan(…)")
 
 
 def check_order(
@@ -141,7 +155,7 @@ def check_order(
     Raises:
         InputError: if not.
     """
-    if isinstance(order, str) or not order:
+    if isinstance(order, str) or not isinstance(order, Sequence) or not order:
         raise InputError(f"{argument} must be a tuple of players, got {order!r}.")
     _check_players(game, argument, order)
 
@@ -270,6 +284,8 @@ def check_optimizers(game: Game, optimizers: Optimizers) -> None:
     Raises:
         InputError: if not.
     """
+    check_game(game)
+    check_mapping("optimizers", optimizers, '{"generator": optax.adam(2e-4), …}')
     _check_players(game, "optimizers", optimizers)
     missing = sorted(set(game.players) - set(optimizers))
     if missing:
@@ -283,7 +299,7 @@ def check_optimizers(game: Game, optimizers: Optimizers) -> None:
 
 
 def _check_players(game: Game, argument: str, named: Iterable[PlayerName]) -> None:
-    unknown = sorted(set(named) - set(game.players))
+    unknown = sorted(set(named) - set(game.players), key=str)
     if unknown:
         raise InputError(
             f"{argument}: {unknown} do not play; the players are "

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxgan.errors import InputError, check_positive_int
+from jaxgan.errors import InputError, check_instance, check_positive_int
 from jaxgan.types import Game, Tree
 
 T = TypeVar("T")
@@ -46,6 +46,7 @@ def microbatched(game: Game, microbatches: int) -> Game:
         >>> microbatched(game, 4).microbatches
         4
     """
+    check_instance("microbatched: game", game, Game, "gan(…)")
     check_positive_int("microbatched: microbatches", microbatches)
     return game._replace(microbatches=microbatches)
 

@@ -6,7 +6,7 @@ from functools import partial
 import jax
 
 from jaxgan.dynamics.alternating import alternating_step
-from jaxgan.dynamics.checks import check_order, check_problem
+from jaxgan.dynamics.checks import check_game, check_order, check_problem
 from jaxgan.dynamics.differentiable import check_differentiable
 from jaxgan.dynamics.field import (
     Optimizers,
@@ -74,6 +74,7 @@ def unrolled(
         ... )
     """
     check_positive_int("unrolled: unroll_steps", unroll_steps)
+    check_game(game)
     order = tuple(game.players) if order is None else order
     check_order(game, order)
     player = order[-1] if player is None else player

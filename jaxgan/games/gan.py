@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 from jaxtyping import Array, Float
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_function
 from jaxgan.games.calls import probe
 from jaxgan.games.pairing import Pairing, separate
 from jaxgan.games.priors import Prior
@@ -73,9 +73,11 @@ def gan(
         ("generator", generator, Network),
         ("discriminator", discriminator, Network),
         ("loss", loss, Loss),
+        ("view", view, View),
     ):
         if not isinstance(value, kind):
             raise InputError(f"{name} must be a {kind.__name__}, got {value!r}.")
+    check_function("prior", prior, "priors.normal(128)")
     if not callable(pairing):
         raise InputError(
             "pairing must be a function of jaxgan.games.pairing, separate or joint, "

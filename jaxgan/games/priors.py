@@ -16,6 +16,7 @@ from jaxgan.errors import (
     InputError,
     check_finite,
     check_function,
+    check_positive,
     check_positive_int,
 )
 from jaxgan.types import Tree
@@ -96,7 +97,7 @@ def truncated_normal(size: int, bound: float = 2.0) -> Prior:
         True
     """
     check_positive_int("truncated_normal: size", size)
-    _check_range("truncated_normal", -bound, bound)
+    check_positive("truncated_normal: bound", bound)
 
     def prior(key: jax.Array, n: int, condition: Any = ()) -> Float[Array, "n size"]:
         del condition
@@ -194,9 +195,7 @@ def several(count: int, prior: Prior) -> Prior:
 
 
 def _check_range(name: str, low: float, high: float) -> None:
-    check_finite(f"{name}: lower bound", low)
-    check_finite(f"{name}: upper bound", high)
+    check_finite(f"{name}: low", low)
+    check_finite(f"{name}: high", high)
     if not low < high:
-        raise InputError(
-            f"{name}: the lower bound must be below the upper, got {low} and {high}."
-        )
+        raise InputError(f"{name}: low must be below high, got {low} and {high}.")

@@ -10,7 +10,7 @@ from jax.extend.core import Var
 from jax.tree_util import Partial
 from jaxtyping import Array, Float
 
-from jaxgan.errors import InputError, check_non_negative
+from jaxgan.errors import InputError, check_name, check_non_negative
 from jaxgan.losses.combine import check_loss, sum_terms
 from jaxgan.losses.reductions import require_callable, safe_sqrt, squared_norm
 from jaxgan.types import Loss, Losses, PlayerName, Round, Score, Term, Tree
@@ -68,6 +68,8 @@ def gradient_balanced(
                 "balanced loss."
             )
     check_non_negative("gradient_balanced: ratio", ratio)
+    check_name("gradient_balanced: player", player)
+    check_name("gradient_balanced: name", name)
 
     def evaluate(
         record: Round, state: tuple[Tree, Tree], key: Array

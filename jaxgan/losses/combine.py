@@ -26,6 +26,8 @@ from jaxtyping import Array, Float
 from jaxgan.errors import (
     InputError,
     check_function,
+    check_mapping,
+    check_name,
     check_non_negative,
     check_positive_int,
 )
@@ -46,6 +48,9 @@ def stateless(
         name: name of the term, also in the log.
         state_owner: see `Term`.
 
+    Raises:
+        InputError: if `evaluate` is no function or a name is no string.
+
         >>> from jaxgan.losses import stateless
         >>> drift = stateless(
         ...     lambda record, key: {
@@ -54,6 +59,11 @@ def stateless(
         ...     name="drift_penalty",
         ... )
     """
+
+    check_function("stateless: evaluate", evaluate, "lambda record, key: {…}")
+    check_name("stateless: name", name)
+    if state_owner is not None:
+        check_name("stateless: state_owner", state_owner)
 
     def with_state(record: Any, state: Tree, key: jax.Array) -> tuple[Losses, Tree]:
         return evaluate(record, key), state
@@ -143,14 +153,19 @@ def focus(
 
     With `player`, only that player's loss is computed on `on(record)`, as in
     `focus(non_saturating(), on=top_k(0.5), player="generator")`. The other players'
-    losses and the state are computed on the whole record.
+    losses and the state are computed on the whole record. A player whom the loss does
+    not charge changes nothing.
 
     Raises:
-        InputError: if `on` is neither a name nor a function, or, when the game is
-            built, if its records have no such field.
+        InputError: if `on` is neither a name nor a function, `player` is no name, or,
+            when the game is built, if its records have no such field or it holds no
+            record.
     """
     check_loss("focus: loss", loss)
+    if player is not None:
+        check_name("focus: player", player)
     if isinstance(on, str):
+        check_name("focus: on", on)
         seen = focus(loss, on=field(on), player=player)
         return Loss({f"{on}_{name}": term for name, term in seen.terms.items()})
     check_function("focus: on", on, "lambda record: record.forth")
@@ -171,10 +186,11 @@ def focus(
 
 
 def field(name: str) -> Callable[[Any], Any]:
-    """Create a lens that selects one field of a record.
+    """Create a lens that selects one field of a record, itself a record.
 
     Raises:
-        InputError: when the lens is applied, if the record has no such field.
+        InputError: when the lens is applied, if the record has no such field, or it
+            holds something else.
     """
 
     def lens(record: Any) -> Any:
@@ -184,7 +200,13 @@ def field(name: str) -> Callable[[Any], Any]:
                 f"focus: the records of this game have no field {name!r}; they have "
                 f"{names}."
             )
-        return getattr(record, name)
+        part = getattr(record, name)
+        if not dataclasses.is_dataclass(part):
+            raise InputError(
+                f"focus: the field {name!r} is not a record that a loss can read, but "
+                f"{type(part).__name__}."
+            )
+        return part
 
     return lens
 
@@ -195,9 +217,14 @@ def rename(loss: Loss, *, names: Mapping[str, str]) -> Loss:
     Names that the loss does not use are ignored, so one mapping works for many losses.
 
     Raises:
-        InputError: if two terms end up with one name.
+        InputError: if `names` does not map names to names, or two terms end up with
+            one name.
     """
     check_loss("rename: loss", loss)
+    check_mapping("rename: names", names, '{"discriminator": "critic"}')
+    for old, new in names.items():
+        check_name("rename: names: each key", old)
+        check_name(f"rename: names[{old!r}]", new)
 
     def with_new_players(term: Term) -> Term:
         def evaluate(record: Any, state: Tree, key: jax.Array) -> tuple[Losses, Tree]:

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_flag
 from jaxgan.losses.pointwise import pointwise
 from jaxgan.types import Loss
 
@@ -90,6 +90,7 @@ def f_divergence(divergence: Divergence, *, saturating: bool = True) -> Loss:
             "f_divergence: divergence must be a Divergence, such as "
             f"jaxgan.losses.divergences.kl, got {divergence!r}."
         )
+    check_flag("f_divergence: saturating", saturating)
     fake_loss = divergence.conjugate_of_activation or (
         lambda v: divergence.conjugate(divergence.activation(v))
     )

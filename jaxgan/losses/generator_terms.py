@@ -4,7 +4,7 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from jaxgan.errors import InputError, check_fraction, check_non_negative, check_positive
 from jaxgan.losses.combine import stateless
@@ -18,6 +18,7 @@ from jaxgan.losses.reductions import (
     mean_over_fakes,
     noise_like,
     normalized_mean,
+    present,
     require_callable,
     require_features,
     safe_norm,
@@ -85,7 +86,7 @@ def pulling_away(weight: float | Array = 0.1) -> Loss:
     f is the last of the discriminator's features, flattened; for an autoencoder it is
     the code. The cosine with a zero vector is 0. All pairs of the global batch are
     compared. A pair's weight is the product of its examples' weights, normalized to
-    mean one. PyTorch-GAN does not square the cosines.
+    mean one over the pairs. PyTorch-GAN does not square the cosines.
 
     Args:
         weight: λ ≥ 0; may be traced.
@@ -133,9 +134,10 @@ def mode_seeking(weight: float | Array = 1.0, *, epsilon: float | Array = 1e-5) 
         generator pays λ / (r + ε)
 
     Latents are paired within the batch: z' is the second latent for the first and the
-    first for the second, the fourth for the third, and so on. Both images use the
-    condition of z. Expectations are over the batch, weighted by the weight of z, and
-    over all other axes. This is the authors' code; their paper maximizes r.
+    first for the second, the fourth for the third, and so on, without latents of weight
+    zero. Both images use the condition of z. Expectations are over the batch, weighted
+    by the product of the weights of z and z', and over all other axes. This is the
+    authors' code; their paper maximizes r.
 
     Args:
         weight: λ ≥ 0; may be traced.
@@ -155,25 +157,21 @@ def mode_seeking(weight: float | Array = 1.0, *, epsilon: float | Array = 1e-5) 
     check_non_negative("mode_seeking: weight", weight)
     check_positive("mode_seeking: epsilon", epsilon)
 
-    def swap_pairs(latent: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
-        if len(latent) % 2:
-            raise InputError(
-                "mode_seeking pairs latents with their neighbors, so it needs an even "
-                f"number of fakes, got {len(latent)}."
-            )
-        pairs = latent.reshape(-1, 2, *latent.shape[1:])
-        return pairs[:, ::-1].reshape(latent.shape)
-
     def evaluate(record: Round, key: Array) -> Losses:
         del key
         generate = require_callable("mode_seeking", record, "generate")
-        other = jax.tree.map(swap_pairs, record.latent)
+        partner = _partners(record)
+        other = jax.tree.map(lambda latent: latent[partner], record.latent)
+        weights = record.fake_weight
+        if weights is not None:
+            weights = weights * weights[partner]
         images = _mean_absolute_difference(
             record,
             generate(record.latent, record.condition),
             generate(other, record.condition),
+            weights,
         )
-        latents = _mean_absolute_difference(record, record.latent, other)
+        latents = _mean_absolute_difference(record, record.latent, other, weights)
         # If all latents are equal, so are the images.
         ratio = images / jnp.where(latents > 0, latents, 1)
         return {"generator": weight / (ratio + epsilon)}
@@ -246,8 +244,23 @@ def _mean_per_position(record: Round, layer: Array, weight: Weight) -> Array:
     return jnp.where(mass > 0, total / jnp.where(mass > 0, mass, 1), 0)
 
 
+def _partners(record: Round) -> Int[Array, " b"]:
+    """Return the index of each latent's neighbor, among those of positive weight."""
+    count = len(jax.tree.leaves(record.latent)[0])
+    if count % 2:
+        raise InputError(
+            "mode_seeking pairs latents with their neighbors, so it needs an even "
+            f"number of fakes, got {count}."
+        )
+    neighbor = jnp.arange(count) ^ 1
+    if record.fake_weight is None:
+        return neighbor
+    order = jnp.argsort(present(record.fake_weight) == 0, stable=True)
+    return jnp.zeros_like(order).at[order].set(order[neighbor])
+
+
 def _mean_absolute_difference(
-    record: Round, one: Tree, other: Tree
+    record: Round, one: Tree, other: Tree, weight: Weight
 ) -> Float[Array, ""]:
     """Compute the mean absolute difference over the fakes and all other axes."""
     leaves = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
@@ -255,7 +268,7 @@ def _mean_absolute_difference(
         weighted_mean(
             record,
             jnp.abs(at_least_float32(x) - at_least_float32(y)),
-            image_weights(record.fake_weight, x),
+            image_weights(weight, x),
         )
         for x, y in leaves
     ]

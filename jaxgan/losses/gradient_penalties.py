@@ -4,7 +4,8 @@ Gradients are with respect to the image before the view's augmentation. Squares 
 summed over pixels and channels, then averaged over the batch. Patch logits are averaged
 over patches, by their weights, before they are differentiated.
 
-With BatchNorm in the discriminator, an example's logit depends on the other examples.
+With BatchNorm in the discriminator, an example's logit depends on the other examples,
+those of weight zero included.
 The penalties then differentiate the sum of the batch's logits, so the gradient at an
 image includes its effect on the other logits through the batch statistics. All
 penalties are still defined, but they no longer measure the slope at a single point.
@@ -17,17 +18,20 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import check_function, check_non_negative
+from jaxgan.errors import check_flag, check_function, check_non_negative
 from jaxgan.losses.combine import stateless
 from jaxgan.losses.reductions import (
     Weight,
     count_pairs,
+    image_weights,
     mask_unweighted,
     mean_over_fakes,
     mean_over_reals,
     noise_like,
+    normalized_mean,
     pair_weight,
     per_example,
+    present,
     relative_patch_weights,
     require_callable,
     safe_norm,
@@ -109,7 +113,7 @@ def interpolates(term: str, record: Round, key: Array) -> tuple[Tree, Weight]:
     """Sample the points of WGAN-GP on lines between reals and fakes.
 
     x̂ = ε x + (1 - ε) G(z), with one ε ~ U(0, 1) for each pair. A pair's weight is the
-    product of the weights of its real and its fake.
+    product of the weights of its real and its fake, see `pair_weight`.
     """
     epsilon = record.draw(jax.random.uniform, key, (count_pairs(term, record),))
 
@@ -124,7 +128,7 @@ def perturbed_reals(scale: float | Array = 0.5) -> Points:
     """Create the point sampler of DRAGAN: reals with added Gaussian noise.
 
     x̂ = x + scale · s · n, with n ~ N(0, I) and s the standard deviation of all pixels
-    of the batch's reals, without weights.
+    of the batch's reals, weighted by `Batch.weight`.
 
     Raises:
         InputError: if a concrete `scale` is negative or not finite.
@@ -141,9 +145,10 @@ def perturbed_reals(scale: float | Array = 0.5) -> Points:
         def disturb(
             real: Float[Array, "b ..."], noise: Float[Array, "b ..."]
         ) -> Float[Array, "b ..."]:
-            variance = record.mean(
-                jnp.square(at_least_float32(real) - record.mean(at_least_float32(real)))
-            )
+            weight = image_weights(record.weight, real)
+            pixels = at_least_float32(real)
+            mean = normalized_mean(record, pixels, weight)
+            variance = normalized_mean(record, jnp.square(pixels - mean), weight)
             return real + (scale * jnp.sqrt(variance) * at_least_float32(noise)).astype(
                 real.dtype
             )
@@ -276,7 +281,8 @@ def max_gradient_penalty(
         discriminator pays λ · max ‖∇ D(x̂)‖²,  over the global batch,
         x̂ = ε x + (1 - ε) G(z)
 
-    Only the steepest point of the batch is penalized. Example weights are ignored.
+    Only the steepest point of the batch is penalized. Points of weight zero are left
+    out; other weights do not matter.
 
     Args:
         weight: λ ≥ 0; may be traced.
@@ -296,8 +302,13 @@ def max_gradient_penalty(
     _check_points("max_gradient_penalty", points)
 
     def evaluate(record: Round, key: Array) -> Losses:
-        gradient, _ = _input_gradients("max_gradient_penalty", record, points, key)
-        return {"discriminator": weight * record.gather(squared_norm(gradient)).max()}
+        gradient, weights = _input_gradients(
+            "max_gradient_penalty", record, points, key
+        )
+        square = squared_norm(gradient)
+        if weights is not None:
+            square = jnp.where(present(weights) > 0, square, 0)
+        return {"discriminator": weight * record.gather(square).max()}
 
     return stateless(evaluate, name="max_gradient_penalty")
 
@@ -307,6 +318,7 @@ def _gradient_norm_penalty(
 ) -> Loss:
     check_non_negative(f"{name}: weight", weight)
     check_non_negative(f"{name}: target", target)
+    check_flag(f"{name}: one_sided", one_sided)
     _check_points(name, points)
 
     def evaluate(record: Round, key: Array) -> Losses:

@@ -115,9 +115,10 @@ def mmd(kernel: Kernel = rational_quadratic(), *, embed: Embedding = logit) -> L
         embedded
         discriminator pays -MMD²,  generator pays MMD²
 
-    An unbiased estimate of a square may be negative. The discriminator can scale the
-    embedding without bound, so the loss usually needs a gradient penalty; Li et al.
-    use an autoencoder instead.
+    Weighted examples count by their weights v, and pairs of reals or of fakes by
+    vᵢ vⱼ / Σ vᵢ vⱼ over i ≠ j. An unbiased estimate of a square may be negative. The
+    discriminator can scale the embedding without bound, so the loss usually needs a
+    gradient penalty; Li et al. use an autoencoder instead.
 
     Args:
         kernel: kernel between embedded examples.

@@ -11,8 +11,8 @@ from jax.tree_util import Partial
 from jaxtyping import Array
 
 from jaxgan.errors import InputError, check_fraction, check_positive_int
-from jaxgan.losses.combine import focus, rename, schedule_value, weighted
-from jaxgan.losses.reductions import multiply_weights, per_example
+from jaxgan.losses.combine import check_loss, focus, rename, schedule_value, weighted
+from jaxgan.losses.reductions import multiply_weights, per_example, present
 from jaxgan.types import Loss, Round, Score, Tree
 
 
@@ -21,6 +21,7 @@ def top_k(fraction: float | Array | optax.Schedule) -> Callable[[Round], Round]:
 
     Of the B fakes in the global batch, the k = ⌈fraction · B⌉ with the highest logits
     get weight B/k and all others weight 0. Fakes that tie with the k-th are kept too.
+    Fakes of weight zero count neither in B nor in k; the other weights multiply.
     Top-k training applies the lens to the generator's loss only, with a fraction that
     decreases slowly from 1 to about ½.
 
@@ -47,17 +48,20 @@ def top_k(fraction: float | Array | optax.Schedule) -> Callable[[Round], Round]:
         logits = jax.lax.stop_gradient(logits)
         everyone = record.gather(logits)
         count: int | Array = len(everyone)
+        there = jnp.ones_like(logits)
         if record.fake_weight is not None:  # exclude fakes of weight zero
-            present = record.gather(per_example(record.fake_weight)) > 0
-            everyone = jnp.where(present, everyone, -jnp.inf)
-            count = jnp.maximum(present.sum(), 1)
+            there = present(record.fake_weight).astype(logits.dtype)
+            gathered = record.gather(there) > 0
+            everyone = jnp.where(gathered, everyone, -jnp.inf)
+            count = jnp.maximum(gathered.sum(), 1)
         ascending = jnp.sort(everyone)
         now = schedule_value(fraction, record.step)
         # Subtract 1e-3, or rounding 0.6 · 5 to 3.0000001 would make k = 4.
         k = jnp.ceil(jnp.asarray(now) * jnp.float32(count) - 1e-3)
         k = k.astype(jnp.int32).clip(1, count)
-        kept = (logits >= ascending[len(ascending) - k]).astype(logits.dtype)
-        weight = kept / record.mean(kept)
+        kept = jnp.where(logits >= ascending[len(ascending) - k], there, 0)
+        mean = record.mean(kept)
+        weight = kept * (record.mean(there) / jnp.where(mean > 0, mean, 1))
         return replace(record, fake_weight=multiply_weights(weight, record.fake_weight))
 
     return lens
@@ -85,6 +89,7 @@ def multi_scale(loss: Loss[Round], *, scales: int) -> Loss[Round]:
         >>> sorted(multi_scale(hinge(), scales=2).terms)
         ['hinge_0', 'hinge_1']
     """
+    check_loss("multi_scale: loss", loss)
     check_positive_int("multi_scale: scales", scales)
 
     def at(index: int) -> Loss[Round]:

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import InputError, check_fraction
+from jaxgan.errors import InputError, check_fraction, check_function, check_name
 from jaxgan.losses.combine import stateless
 from jaxgan.losses.reductions import mean_over_fakes, mean_over_reals
 from jaxgan.precision import at_least_float32
@@ -100,7 +100,8 @@ def pointwise(
         targets: soft targets of the discriminator, see `Targets`.
 
     Raises:
-        InputError: if a target is a concrete number outside 0 to 1.
+        InputError: if a target is a concrete number outside 0 to 1, one of the three is
+            no function, or `name` is no string.
 
         >>> from jaxgan.losses import pointwise
         >>> linear = pointwise(
@@ -110,6 +111,9 @@ def pointwise(
         ...     generator=lambda t: -t,
         ... )
     """
+    check_name("pointwise: name", name)
+    for part, function in (("real", real), ("fake", fake), ("generator", generator)):
+        check_function(f"{name}: {part}", function, "lambda logits: -logits")
     if not isinstance(targets, Targets):
         raise InputError(
             f"{name}: targets must be Targets(real, fake), got {targets!r}."

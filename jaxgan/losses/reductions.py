@@ -1,7 +1,9 @@
 """Weighted means over patches, examples and the global batch, and safe norms.
 
 Means are computed in at least float32, whatever the networks' precision. Each example's
-loss is multiplied by its weight, so losses are linear in the weights. Means that are
+loss is multiplied by its weight, so losses are linear in the weights. An example of
+weight zero counts as absent: weights of B/n for n of B examples, and of 0 for the
+others, give what the batch of these n gives. Means that are
 used inside a loss, for instance as a baseline, use weights normalized to mean one; see
 `normalize_weights`.
 
@@ -134,20 +136,38 @@ def gather_weights(record: Round, weight: Weight, like: Float[Array, "b ..."]) -
 def mean_over_distinct_pairs(
     values: Float[Array, "n n"], weight: Float[Array, " n"]
 ) -> Float[Array, ""]:
-    """Average over pairs of distinct examples, weighted by the product of weights."""
-    n = len(weight)
-    weighted = values * weight[:, None] * weight[None, :]
-    return jnp.where(jnp.eye(n, dtype=bool), 0.0, weighted).sum() / (n * (n - 1))
+    """Average over pairs of distinct examples, weighted by the product of weights.
+
+    It is 0 if fewer than two examples have a positive weight.
+    """
+    distinct = ~jnp.eye(len(weight), dtype=bool)
+    each = jnp.where(distinct, weight[:, None] * weight[None, :], 0)
+    mass = each.sum()
+    total = jnp.where(distinct, each * values, 0).sum()
+    return jnp.where(mass > 0, total / jnp.where(mass > 0, mass, 1), 0)
 
 
 def pair_weight(record: Round) -> Weight:
     """Return the weight of each pair of a real and a fake: the product of theirs.
 
-    In a conditional game a real and its fake share one weight, which counts once.
+    The product is divided by the share of pairs of which both have a weight, and
+    multiplied by the shares of such reals and of such fakes. So an example of weight
+    zero counts as absent, whether its partner is absent too or not. In a conditional
+    game a real and its fake share one weight, which counts once.
     """
     if record.condition and record.fake_weight is not None:
         return record.fake_weight
-    return multiply_weights(record.weight, record.fake_weight)
+    if record.weight is None or record.fake_weight is None:
+        return multiply_weights(record.weight, record.fake_weight)
+    real, fake = (present(weight) for weight in (record.weight, record.fake_weight))
+    both = record.mean(real * fake)
+    share = record.mean(real) * record.mean(fake) / jnp.where(both > 0, both, 1)
+    return share * multiply_weights(record.weight, record.fake_weight)
+
+
+def present(weight: Float[Array, "b ..."]) -> Float[Array, " b"]:
+    """Return 1 for each example of positive weight and 0 for each other."""
+    return (per_example(weight) > 0).astype(jnp.float32)
 
 
 def multiply_weights(one: Weight, other: Weight) -> Weight:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgan.errors import InputError, check_non_negative
+from jaxgan.errors import InputError, check_name, check_non_negative
 from jaxgan.losses.combine import stateless
 from jaxgan.precision import at_least_float32
 from jaxgan.types import Loss, Losses, NetworkName, Round, Term, Tree, Variables
@@ -117,6 +117,7 @@ def historical_averaging(
         >>> loss = chain(non_saturating(), pull)
     """
     name = "historical_averaging"
+    check_name(f"{name}: network", network)
     check_non_negative(f"{name}: weight", weight)
 
     def init(variables: Mapping[NetworkName, Variables]) -> History:
@@ -150,6 +151,7 @@ def _kernel_penalty(
     weight: float | Array,
     penalty: Callable[[Float[Array, "n m"]], Float[Array, ""]],
 ) -> Loss:
+    check_name(f"{name}: network", network)
     check_non_negative(f"{name}: weight", weight)
 
     def evaluate(record: Round, key: Array) -> Losses:

@@ -109,7 +109,12 @@ def _sizes(
 
 
 def frechet_infinity_metric(points: int = 15) -> Metric:
-    """Make the metric of the extrapolated Fréchet distance for an `Evaluation`."""
+    """Make the metric of the extrapolated Fréchet distance for an `Evaluation`.
+
+    Raises:
+        InputError: if an argument is invalid.
+    """
+    check_positive_int("frechet_infinity: points", points)
     return Metric(
         "frechet_infinity",
         _frechet_infinity,

@@ -102,7 +102,12 @@ def _normalized(probabilities: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n
 
 
 def inception_score_metric(splits: int = 10) -> Metric:
-    """Make the Inception Score metric for an `Evaluation`."""
+    """Make the Inception Score metric for an `Evaluation`.
+
+    Raises:
+        InputError: if an argument is invalid.
+    """
+    check_positive_int("inception_score: splits", splits)
     return Metric(
         "inception_score",
         _inception_score,

@@ -120,7 +120,13 @@ def kid_metric(subsets: int | None = None, size: int = 1000) -> Metric:
     Args:
         subsets: number of subsets; None to compare all pairs.
         size: examples of each set in a subset.
+
+    Raises:
+        InputError: if an argument is invalid.
     """
+    if subsets is not None:
+        check_positive_int("kid: subsets", subsets)
+    check_positive_int("kid: size", size)
     parameters = {} if subsets is None else {"subsets": subsets, "size": size}
     return Metric("kid", _kid, parameters, best="lowest")
 

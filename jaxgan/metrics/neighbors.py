@@ -1,5 +1,6 @@
 """Precision, recall, density and coverage from one nearest-neighbor search."""
 
+from jaxgan.errors import check_positive_int
 from jaxgan.metrics.density_coverage import density_coverage_of
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.features.extractor import Features
@@ -16,7 +17,12 @@ def neighbors_metric(
     Args:
         precision_recall_k: number of neighbors for precision and recall.
         density_coverage_k: number of neighbors for density and coverage.
+
+    Raises:
+        InputError: if an argument is invalid.
     """
+    check_positive_int("neighbors: precision_recall_k", precision_recall_k)
+    check_positive_int("neighbors: density_coverage_k", density_coverage_k)
     ks = {
         "precision_recall_k": precision_recall_k,
         "density_coverage_k": density_coverage_k,

@@ -7,7 +7,7 @@ resemble. No feature extractor is used.
 import numpy as np
 from jaxtyping import Float
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_flag, check_positive_int
 from jaxgan.metrics.displacement import displacement
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.features.extractor import Features, as_uint8
@@ -33,6 +33,7 @@ def restoration_metric(luma: bool = False, border: int = 0) -> Metric:
         >>> restoration_metric(luma=True, border=4).protocol
         'border 4, luma True'
     """
+    check_flag("restoration: luma", luma)
     if isinstance(border, bool) or not isinstance(border, int) or border < 0:
         raise InputError(
             "restoration_metric: border must be an integer of at least 0, "
@@ -58,7 +59,11 @@ def displacement_metric(block: int = 20) -> Metric:
 
     Args:
         block: see `displacement`.
+
+    Raises:
+        InputError: if an argument is invalid.
     """
+    check_positive_int("displacement: block", block)
     return Metric(
         "displacement",
         _walks,

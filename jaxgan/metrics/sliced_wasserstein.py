@@ -113,7 +113,13 @@ def check_projections(projections: int) -> None:
 
 
 def sliced_wasserstein_metric(projections: int = 500, p: int = 1) -> Metric:
-    """Make the metric of the sliced Wasserstein distance for an `Evaluation`."""
+    """Make the metric of the sliced Wasserstein distance for an `Evaluation`.
+
+    Raises:
+        InputError: if an argument is invalid.
+    """
+    check_power(p)
+    check_projections(projections)
     parameters = {"projections": projections, "p": p}
     return Metric("sliced_wasserstein", _sliced_wasserstein, parameters, best="lowest")
 

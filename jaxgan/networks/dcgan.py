@@ -26,7 +26,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import InputError, check_positive_int
+from jaxgan.errors import (
+    InputError,
+    check_flag,
+    check_positive_int,
+    check_positive_ints,
+)
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.ops.convolution import convolve, convolve_transposed
 from jaxgan.types import Network, Score
@@ -60,7 +65,7 @@ def dcgan_generator(
         (2, 8, 8, 1)
     """
     check_positive_int("dcgan: channels", channels)
-    levels = _count_levels(tuple(image_shape), base)
+    levels = _count_levels(image_shape, base)
     return from_linen(_Generator(levels, channels, base, image_shape[-1]))
 
 
@@ -94,7 +99,8 @@ def dcgan_discriminator(
         (2,)
     """
     check_positive_int("dcgan: channels", channels)
-    levels = _count_levels(tuple(image_shape), base)
+    check_flag("dcgan: batch_norm", batch_norm)
+    levels = _count_levels(image_shape, base)
     module = _Discriminator(levels, channels, tuple(image_shape), batch_norm)
     return from_linen(module)
 
@@ -178,16 +184,20 @@ def _normalize(x: Array, train: bool) -> Array:
     )(x)
 
 
-def _count_levels(image_shape: tuple[int, ...], base: int) -> int:
+def _count_levels(image_shape: Sequence[int], base: int) -> int:
     """Count the halvings from the image to a map `base` pixels wide."""
+    check_positive_ints("dcgan: image_shape", image_shape)
+    check_positive_int("dcgan: base", base)
     if len(image_shape) != 3 or image_shape[0] != image_shape[1]:
         raise InputError(
             f"dcgan: image_shape must be (size, size, colors), got {image_shape}."
         )
     size = image_shape[0]
     if size not in SIZES:
-        raise InputError(f"dcgan: the image size must be one of {SIZES}, got {size}.")
-    levels = math.log2(size / base) if base > 0 else 0
+        raise InputError(
+            f"dcgan: the size in image_shape must be one of {SIZES}, got {size}."
+        )
+    levels = math.log2(size / base)
     if levels < 1 or levels % 1:
         raise InputError(
             f"dcgan: base must be a power of two below the image size {size}, "

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import check_positive_int
+from jaxgan.errors import check_function, check_positive_ints
 from jaxgan.networks.linen import from_linen
 from jaxgan.types import Network
 
@@ -43,10 +43,10 @@ def mlp(
         >>> image.shape
         (4, 8, 8, 1)
     """
-    for width in hidden:
-        check_positive_int("mlp: hidden widths", width)
-    for side in output_shape:
-        check_positive_int("mlp: sides of output_shape", side)
+    check_positive_ints("mlp: output_shape", output_shape)
+    check_positive_ints("mlp: hidden", hidden)
+    check_function("mlp: activation", activation, "jax.nn.relu")
+    check_function("mlp: output_activation", output_activation, "jnp.tanh")
     module = _MLP(tuple(hidden), tuple(output_shape), activation, output_activation)
     return from_linen(module)
 

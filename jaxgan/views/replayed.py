@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from jaxgan.errors import check_positive_int
+from jaxgan.errors import check_name, check_positive_int
 from jaxgan.types import PlayerName, Tree, View
 
 
@@ -48,6 +48,7 @@ def replayed(size: int = 50, player: PlayerName = "discriminator") -> View:
         ...     view=replayed(50))
     """
     check_positive_int("replayed: size", size)
+    check_name("replayed: player", player)
 
     def init(reals: Tree) -> Pool:
         fakes = jax.tree.map(lambda x: jnp.zeros((size, *x.shape[1:]), x.dtype), reals)

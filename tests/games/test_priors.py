@@ -47,11 +47,11 @@ def test_the_key_is_all_the_chance_there_is(name):
         (lambda: priors.normal(0), "normal: size must be an integer of at least 1"),
         (lambda: priors.uniform(-2), "uniform: size must be an integer"),
         (lambda: priors.truncated_normal(0), "truncated_normal: size must be"),
-        (lambda: priors.uniform(3, 1.0, 1.0), "uniform: the lower bound must be below"),
-        (lambda: priors.uniform(3, float("nan")), "uniform: lower bound must be a fin"),
-        (lambda: priors.uniform(3, 0.0, float("inf")), "uniform: upper bound must be"),
-        (lambda: priors.truncated_normal(3, 0.0), "truncated_normal: the lower bound"),
-        (lambda: priors.truncated_normal(3, -1.0), "truncated_normal: the lower bound"),
+        (lambda: priors.uniform(3, 1.0, 1.0), "uniform: low must be below high"),
+        (lambda: priors.uniform(3, float("nan")), "uniform: low must be a fin"),
+        (lambda: priors.uniform(3, 0.0, float("inf")), "uniform: high must be"),
+        (lambda: priors.truncated_normal(3, 0.0), "truncated_normal: bound must be"),
+        (lambda: priors.truncated_normal(3, -1.0), "truncated_normal: bound must be"),
     ],
 )
 def test_impossible_priors_are_refused(make, message):

@@ -86,7 +86,7 @@ ADVERSARIAL = {
     "relativistic_average": relativistic_average(hinge()),
     "mmd": mmd(),
     "cramer": cramer(),
-    "sinkhorn": sinkhorn(iterations=10),
+    "sinkhorn": sinkhorn(),
     "energy_based": energy_based(1.0),
     "boundary_equilibrium": boundary_equilibrium(),
 }

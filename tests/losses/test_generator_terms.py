@@ -97,9 +97,9 @@ def test_pulling_away_has_a_finite_slope_at_zero_and_does_not_see_length():
 def test_pulling_away_is_weighed():
     code = jnp.array([[1.0, 0], [1, 1], [0, 1]])
     record = with_features((), code, fake_weight=jnp.array([2.0, 2, 0]))
-    # Of mean one the weights are 1.5, 1.5 and 0; cos² is ½ for the pair that counts.
+    # cos² is ½ for the one pair that counts.
     paid = paid_by_the_generator(pulling_away(1.0), record)
-    assert float(paid) == pytest.approx(2 * 1.5 * 1.5 * 0.5 / 6, rel=1e-5)
+    assert float(paid) == pytest.approx(0.5, rel=1e-5)
 
 
 # Mode seeking

@@ -123,12 +123,30 @@ def test_any_embedding_will_do():
 
 
 def test_examples_count_by_their_weights():
-    # Weights 2 and 0 act like a batch in which one example replaces another, except for
-    # pairs of an example with itself, which are zero for this kernel.
-    v = jnp.array([2.0, 0, 1, 1, 1])
-    doubled = jnp.stack([REAL[0], REAL[0], *REAL[2:]])
-    expected = value(cramer(), doubled)
-    assert value(cramer(), weight=v) == pytest.approx(expected, abs=1e-5)
+    # The definition, pair by pair, with v normalized to mean one.
+    v = np.array([2.0, 0, 1, 0.5, 1.5])
+    pairs = [*itertools.permutations(range(5), 2)]
+    mass = sum(v[i] * v[j] for i, j in pairs)
+    own = sum(v[i] * v[j] * abs(R[i] - R[j]) for i, j in pairs) / mass
+    fakes = np.mean([abs(a - b) for a, b in itertools.permutations(F, 2)])
+    between = (v[:, None] * np.abs(R[:, None] - F[None])).mean()
+    found = value(cramer(), weight=jnp.asarray(v, jnp.float32))
+    assert found == pytest.approx(2 * between - own - fakes, abs=1e-5)
+
+
+@pytest.mark.parametrize("loss", [mmd(), cramer()], ids=["mmd", "cramer"])
+def test_weights_2_and_0_equal_the_kept_examples_alone(loss):
+    real, fake = random(2, 6), random(3, 8)
+    v = jnp.array([2.0, 0, 2, 0, 0, 2])
+    w = jnp.array([0, 0, 2.0, 0, 2, 2, 2, 0])
+    found = value(loss, real, fake, weight=v, fake_weight=w)
+    assert found == pytest.approx(value(loss, real[v > 0], fake[w > 0]), abs=1e-6)
+
+
+@pytest.mark.parametrize("loss", [mmd(), cramer()], ids=["mmd", "cramer"])
+def test_a_single_example_of_positive_weight_has_no_pairs(loss):
+    found = value(loss, weight=jnp.array([0.0, 5, 0, 0, 0]))
+    assert math.isfinite(found)
 
 
 def test_kernels_are_symmetric_and_positive():

@@ -185,3 +185,9 @@ def test_states_follow_their_player_to_another_name():
         "lecam": "zoe",
         "path_length": "abe",
     }
+
+
+@pytest.mark.parametrize("name", ["critic", "fake", "real_score"])
+def test_a_focus_on_what_is_no_record(name):
+    build = lambda: algorithm_of(small_game(focus(hinge(), on=name)))  # noqa: E731
+    assert f"focus: the field {name!r} is not a record" in refusal(build)

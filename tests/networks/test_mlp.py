@@ -63,9 +63,9 @@ def test_images_are_flattened_and_conditions_laid_beside_them():
 @pytest.mark.parametrize(
     ("output_shape", "hidden", "message"),
     [
-        ((2,), (0,), "mlp: hidden widths must be .* got 0"),
-        ((2,), (8, -1), "mlp: hidden widths must be .* got -1"),
-        ((0,), (8,), "mlp: sides of output_shape must be .* got 0"),
+        ((2,), (0,), "mlp: hidden: each number must be .* got 0"),
+        ((2,), (8, -1), "mlp: hidden: each number must be .* got -1"),
+        ((0,), (8,), "mlp: output_shape: each number must be .* got 0"),
     ],
 )
 def test_impossible_widths_are_refused(output_shape, hidden, message):

@@ -184,7 +184,9 @@ def test_what_a_run_depends_on_and_has_changed_is_said(
 def test_replaced_images_are_noticed_at_resume(tmp_path, caplog):
     (tmp_path / "images").mkdir()
     for number in range(40):
-        Image.new("RGB", (8, 8), (number, 9, 200)).save(tmp_path / f"images/{number}.png")
+        Image.new("RGB", (8, 8), (number, 9, 200)).save(
+            tmp_path / f"images/{number}.png"
+        )
     file = load_file(FOLDER)
     config = file.config(
         path=tmp_path / "images", size=8, steps=4, batch_size=8, width=4

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_function, check_instance
 from jaxgan.precision import at_least_float32
 from jaxgan.types import Network, Score, Tree, Variables
 
@@ -38,6 +38,10 @@ def autoencoding(
         >>> score.logits.shape
         (4,)
     """
+    check_instance(
+        "autoencoding: autoencoder", autoencoder, Network, "mlp((28, 28, 1))"
+    )
+    check_function("autoencoding: error", error, "jnp.square")
 
     def apply(
         variables: Variables,

@@ -4,7 +4,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgan.errors import check_positive, check_positive_int, check_seed
+from jaxgan.errors import (
+    check_instance,
+    check_positive,
+    check_positive_int,
+    check_seed,
+)
 from jaxgan.types import Network, Tree, Variables
 
 
@@ -37,6 +42,7 @@ def fourier(
         >>> variables.params["Dense_0"]["kernel"].shape
         (18, 128)
     """
+    check_instance("fourier: network", network, Network, "mlp(())")
     check_positive_int("fourier: features", features)
     check_positive("fourier: scale", scale)
     check_seed("fourier: seed", seed)

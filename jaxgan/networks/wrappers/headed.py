@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_instance
 from jaxgan.types import Network, Score, Tree, Variables
 
 
@@ -39,6 +39,9 @@ def headed(discriminator: Network, **heads: Network) -> Network:
     """
     if not heads:
         raise InputError("headed: give at least one head, by name.")
+    check_instance("headed: discriminator", discriminator, Network, "mlp(())")
+    for name, head in heads.items():
+        check_instance(f"headed: {name}", head, Network, "mlp((10,))")
     parts = {"discriminator": discriminator, **heads}
 
     def init(key: Array, *inputs: Tree) -> Variables:

@@ -3,7 +3,7 @@
 import jax
 from jaxtyping import Array
 
-from jaxgan.errors import check_positive_int
+from jaxgan.errors import check_instance, check_positive_int
 from jaxgan.types import Network, Tree, Variables
 
 
@@ -31,6 +31,7 @@ def labeled(network: Network, classes: int) -> Network:
         >>> generator.apply(variables, latent, label)[0].shape
         (4, 2)
     """
+    check_instance("labeled: network", network, Network, "mlp(())")
     check_positive_int("labeled: classes", classes)
 
     def encode(inputs: tuple[Tree, ...]) -> tuple[Tree, ...]:

@@ -14,8 +14,9 @@ from jaxgan.evaluation.evaluator import OF_SAMPLES
 from jaxgan.metrics.protocol import Measurement, Protocol, check_alike, read_scores
 from jaxgan.reporting.figures import check_picture, curves
 from jaxgan.reporting.tables import mean_and_error, with_error
+from jaxgan.training.about import ExperimentId, experiment_identity
 from jaxgan.training.near_runs import RUNS
-from jaxgan.training.run import EVALUATIONS, SCORES, ExperimentId, experiment_identity
+from jaxgan.training.run import EVALUATIONS, SCORES
 
 
 @dataclasses.dataclass(frozen=True)

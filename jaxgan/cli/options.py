@@ -46,7 +46,7 @@ def with_config(command: type, arguments: Sequence[str]) -> Any:
     likeliest = min(words, key=_doubt_of_experiment).word
     path = find_experiment(Path(likeliest))
     if path.is_dir():
-        return command
+        return _with_steps(command) if name == "train" else command
     file = load_file(path)
     own = {field.name for field in dataclasses.fields(command)}
     taken = sorted(own & {field.name for field in dataclasses.fields(file.config)})
@@ -71,6 +71,25 @@ def with_config(command: type, arguments: Sequence[str]) -> Any:
     if "Command:" not in file.doc:
         made.__doc__ += f"\n\nExample: jaxgan {name} {likeliest}"
     return made
+
+
+def _with_steps(command: type) -> Any:
+    """Add the option that trains a run for longer; a file's Config has its own."""
+    text = "Train on to this step, for longer than the run was made for."
+    longer: Any = dataclasses.make_dataclass(
+        command.__name__,
+        [
+            (
+                "steps",
+                Annotated[int | None, arg(help=text, metavar="INT")],
+                dataclasses.field(default=None),
+            )
+        ],
+        bases=(command,),
+        frozen=True,
+    )
+    longer.__doc__ = command.__doc__
+    return longer
 
 
 class _Word(NamedTuple):

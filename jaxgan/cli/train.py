@@ -15,9 +15,11 @@ from jaxgan.errors import InputError
 from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting.log import last_rows
 from jaxgan.reporting.tables import with_error
+from jaxgan.training.about import Start
 from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.experiment import Experiment, ExperimentFile, build, open_data
+from jaxgan.training.extend import extend_run
 from jaxgan.training.loop import train
 from jaxgan.training.near_runs import RUNS
 from jaxgan.training.recorder import is_finished
@@ -29,6 +31,8 @@ from jaxgan.training.run import (
 )
 from jaxgan.training.run_data import RunData
 from jaxgan.training.schedule import Schedule
+from jaxgan.training.snapshots import restored_networks
+from jaxgan.training.start import Networks
 from jaxgan.types import count_parameters
 
 
@@ -44,7 +48,8 @@ class Train:
     a run that was stopped or killed, to the same bits; so does `jaxgan train RUN`. It
     runs RUN/experiment.py: resume only runs that you trust.
 
-    The configuration of a run is fixed: more steps are another run.
+    The configuration of a run is fixed, but for its length: `jaxgan train RUN --steps
+    N` trains on to step N, if nothing else depends on the number of steps.
 
     Ctrl-C or SIGTERM ends the step, saves, and exits with status 128 + the signal's
     number. Bad input exits with 2, a run that had to stop with 1.
@@ -76,6 +81,12 @@ class Train:
 
     dry_run: bool = False
     """Print config, networks, data and devices, and train nothing."""
+
+    init: Annotated[Path | None, arg(metavar="RUN")] = None
+    """Begin with the networks of another run, averaged ones preferred, by name."""
+
+    freeze: Annotated[tuple[str, ...], arg(metavar="NETWORK")] = ()
+    """Networks of --init that are not trained further."""
 
     def execute(self, file: ExperimentFile | None = None, config: Any = None) -> None:
         """Train, and print where the results are.
@@ -118,10 +129,29 @@ class Train:
         if file is None:
             if self.run is not None:
                 raise InputError("--run: a run directory is resumed where it is.")
-            return load_run(self.experiment), False
+            if self.init is not None or self.freeze:
+                raise InputError(
+                    "--init, --freeze: a run goes on with its own networks; give them "
+                    "with an experiment."
+                )
+            run = load_run(self.experiment)
+            count: int | None = getattr(self, "steps", None)
+            return (run if count is None else extend_run(run, count)), False
         directory = self.run or RUNS / file.path.stem
         fresh = not (directory / "run.json").exists()
-        return create_run(directory, file, config), fresh
+        return create_run(directory, file, config, self._start()), fresh
+
+    def _start(self) -> Networks | None:
+        """Read the networks to begin with, if another run's are asked for."""
+        if self.init is None:
+            if self.freeze:
+                raise InputError(
+                    "--freeze: networks are frozen as --init RUN has them."
+                )
+            return None
+        step, variables = restored_networks(load_run(self.init))
+        about = Start(run=str(self.init.resolve()), step=step, frozen=self.freeze)
+        return Networks(about, variables)
 
     def _described(
         self,

@@ -4,6 +4,7 @@ from jaxgan.games import priors
 from jaxgan.games.gan import gan
 from jaxgan.games.pairing import joint, separate
 from jaxgan.games.rounds import as_score, score_round
+from jaxgan.games.start import start_from
 
 __all__ = [
     "as_score",
@@ -12,4 +13,5 @@ __all__ = [
     "priors",
     "score_round",
     "separate",
+    "start_from",
 ]

@@ -113,9 +113,10 @@ class Checkpoints:
         try:
             yield
         except Exception as error:
+            reason = _reason(error)
+            _forget_the_rest()
             raise RunError(
-                f"saving into {self.directory} failed ({_reason(error)}); "
-                f"{self.last_good()}."
+                f"saving into {self.directory} failed ({reason}); {self.last_good()}."
             ) from error
 
 
@@ -226,8 +227,6 @@ def _restore_frozen(directory: Path, like: State) -> dict[NetworkName, Variables
 
 def _try_load(path: Path, like: dict[str, Tree]) -> tuple[dict[str, Tree] | None, str]:
     """Load some trees, or return the reason why they cannot be read."""
-    hook = sys.unraisablehook
-    sys.unraisablehook = partial(_unless_late, hook)
     try:
         with _quiet_orbax():
             digests = ocp.load_checkpointables(path, {DIGESTS: None})[DIGESTS]
@@ -235,14 +234,14 @@ def _try_load(path: Path, like: dict[str, Tree]) -> tuple[dict[str, Tree] | None
                 name: ocp.load_checkpointables(path, {name: tree})[name]
                 for name, tree in like.items()
             }
-        sys.unraisablehook = hook
         for name, tree in trees.items():
             if not np.array_equal(_digest(tree), digests[name]):
                 return None, f"{name} is damaged: its digest is another"
         return trees, ""
     except Exception as error:  # torn files fail in many ways
         reason = _reason(error)
-    _forget_the_rest()  # now that the error no longer holds it
+    with _quiet_orbax():
+        _forget_the_rest()  # now that the error no longer holds it
     return None, reason
 
 
@@ -298,7 +297,7 @@ def _reason(error: BaseException) -> str:
     return (text.strip().split("\n") or [""])[0][:200] or type(error).__name__
 
 
-# A load that fails leaves other reads under way, of which Python would tell at length.
+# A load or save that fails leaves others under way; Python would report each at length.
 
 
 def _unless_late(hook: Callable[[Any], Any], thrown: Any) -> None:
@@ -334,13 +333,15 @@ def _quiet_orbax() -> Iterator[None]:
             hook(thrown)
 
     logger, hook = logging.getLogger("absl"), threading.excepthook
+    unraisable = sys.unraisablehook
     logger.addFilter(is_not_orbax)
     threading.excepthook = unless_orbax
+    sys.unraisablehook = partial(_unless_late, unraisable)
     try:
         yield
     finally:
         logger.removeFilter(is_not_orbax)
-        threading.excepthook = hook
+        threading.excepthook, sys.unraisablehook = hook, unraisable
 
 
 def shapes(make: Any, sharding: jax.sharding.Sharding) -> Tree:

@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -33,6 +35,19 @@ def as_json(kind: type, config: Any) -> dict[str, Any]:
         raise InputError(f"Config: {name} is wrong: {wrong['msg']}.") from error
     plain: dict[str, Any] = adapter.dump_python(typed, mode="json")
     return plain
+
+
+def with_absolute_paths(config: Any) -> Any:
+    """Make all paths in a Config absolute, so that a run can be used from anywhere."""
+    if isinstance(config, Path):
+        return Path(os.path.abspath(config))
+    if isinstance(config, tuple | list):
+        return type(config)(map(with_absolute_paths, config))
+    if dataclasses.is_dataclass(config) and not isinstance(config, type):
+        fields = [field.name for field in dataclasses.fields(config) if field.init]
+        values = {name: with_absolute_paths(getattr(config, name)) for name in fields}
+        return dataclasses.replace(config, **values)
+    return config
 
 
 def differing_fields(

@@ -16,15 +16,15 @@ from jax.tree_util import PyTreeDef
 from jaxgan.algorithms.data_parallel import data_parallel, on_devices, replicated
 from jaxgan.data.sources import Source, prefetch
 from jaxgan.errors import InputError
+from jaxgan.training.about import note_devices
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.experiment import Experiment
+from jaxgan.training.inline import create_inline_run
 from jaxgan.training.recorder import is_finished, open_recorder
 from jaxgan.training.run import (
     Run,
     changes_since,
-    create_inline_run,
     delete_on_rejection,
-    note_devices,
 )
 from jaxgan.training.schedule import Schedule
 from jaxgan.types import Algorithm, Batch, Game, Info, State
@@ -92,7 +92,7 @@ def _train(
 ) -> State:
     experiment = run.experiment
     if not steps(run.checkpoints):
-        note_devices(run, devices)
+        note_devices(run.directory, devices)
     elif not is_finished(run):
         for change in changes_since(run, devices):
             logger.warning("warning: %s", change)

@@ -23,8 +23,9 @@ from jaxgan.reporting.log import (
 )
 from jaxgan.training.checkpoint import Checkpoints, last_good, restore, shapes, steps
 from jaxgan.training.experiment import error_line
+from jaxgan.training.lock import locked
 from jaxgan.training.progress import show_progress
-from jaxgan.training.run import Run, locked
+from jaxgan.training.run import Run
 from jaxgan.training.schedule import Due, Schedule
 from jaxgan.training.signals import defer_signals
 from jaxgan.training.snapshots import (

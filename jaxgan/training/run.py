@@ -1,4 +1,4 @@
-"""Create, open and lock run directories, which hold all that belongs to a run.
+"""Create and open run directories, which hold all that belongs to a run.
 
 experiment.py   the experiment file as it was; without one, data/experiment is it
 modules/        the modules beside it that it imports
@@ -16,9 +16,6 @@ samples/        pictures of each output at each milestone, and strip.png, the se
 """
 
 import contextlib
-import dataclasses
-import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -27,11 +24,16 @@ from typing import Any, NamedTuple
 
 import jax
 import pydantic
-from filelock import FileLock, Timeout
 
-from jaxgan.errors import InputError, RunError
+from jaxgan.errors import InputError
+from jaxgan.training.about import About, InlineConfig, read_about, write_about
 from jaxgan.training.checkpoint import steps
-from jaxgan.training.config_values import as_config, as_json, differing_fields
+from jaxgan.training.config_values import (
+    as_config,
+    as_json,
+    differing_fields,
+    with_absolute_paths,
+)
 from jaxgan.training.experiment import (
     Experiment,
     ExperimentFile,
@@ -40,46 +42,23 @@ from jaxgan.training.experiment import (
     open_data,
     prepare,
 )
-from jaxgan.training.kept_experiment import (
-    program_digest,
-    read_experiment,
-    write_experiment,
-)
+from jaxgan.training.kept_experiment import read_experiment
 from jaxgan.training.local_modules import (
-    MODULES,
     changed_module,
     copy_modules,
     make_importable,
     module_folder,
 )
-from jaxgan.training.near_runs import near_runs
-from jaxgan.training.provenance import (
-    Provenance,
-    describe_changes,
-    describe_devices,
-    trace_provenance,
-)
+from jaxgan.training.provenance import describe_changes, trace_provenance
 from jaxgan.training.run_data import RunData, read_run_data, write_run_data
-from jaxgan.versions import versions
+from jaxgan.training.start import (
+    Networks,
+    read_kept_networks,
+    started_from,
+    write_networks,
+)
 
 SCORES, EVALUATIONS = "scores.jsonl", "evaluations.jsonl"
-
-
-class _About(pydantic.BaseModel):
-    """The contents of run.json."""
-
-    name: str
-    config: dict[str, Any]
-    provenance: Provenance
-    program: str | None = None  # digest, of a run that was made without a file
-
-
-@dataclasses.dataclass(frozen=True)
-class InlineConfig:
-    """The configuration of an experiment that was made without a file."""
-
-    steps: int
-    seed: int
 
 
 class Run(NamedTuple):
@@ -136,86 +115,80 @@ class Run(NamedTuple):
         return self.directory / "samples"
 
 
-def create_run(directory: Path, file: ExperimentFile, config: Any) -> Run:
+def create_run(
+    directory: Path,
+    file: ExperimentFile,
+    config: Any,
+    start: Networks | None = None,
+) -> Run:
     """Make a run directory, or open it if it was made from the same file and config.
+
+    Paths in the config are kept absolute.
+
+    Args:
+        directory: of the run.
+        file: the experiment.
+        config: an instance of its Config.
+        start: networks of another run to begin with; see `read_networks`.
 
     Raises:
         InputError: if the directory holds something else, or the configuration is one
             that the experiment refuses.
     """
+    config = with_absolute_paths(config)
     if (directory / "run.json").exists():
-        _check_same(directory, file, config)
+        _check_same(directory, file, config, start)
         return load_run(directory)
-    _check_vacant(directory)
+    check_vacant(directory)
     built = build(file, config)  # first, so that what is refused leaves no trace
+    if start is not None:
+        built = started_from(built, start)
     data = open_data(file.path, built)
 
     def keep(fresh: Path) -> None:
         shutil.copyfile(file.path, fresh / "experiment.py")
         copy_modules(file.path.parent, fresh)
+        if start is not None:
+            write_networks(fresh, start)
+
+    def about(fresh: Path) -> About:
+        return About(
+            name=file.path.stem,
+            config=as_json(file.config, config),
+            provenance=trace_provenance(fresh, built),
+            start=start and start.about,
+        )
 
     try:
-        _write_run(directory, _describe(file, config), built, data, keep)
+        write_run(directory, about, data, keep)
     except OSError:
         if not (directory / "run.json").exists():
             raise
-        return create_run(directory, file, config)  # another process was faster
+        return create_run(directory, file, config, start)  # another process was faster
     return Run(directory, file.path.stem, config, built)
 
 
-def create_inline_run(directory: Path, experiment: Experiment) -> Run:
-    """Make a run directory of an experiment without a file, or open it.
-
-    It is opened if an experiment of the same program and seed made it; the number of
-    steps may be another.
-
-    Raises:
-        InputError: if the directory holds something else, or the experiment is refused.
-    """
-    is_run = (directory / "run.json").exists()
-    if not is_run:
-        _check_vacant(directory)
-    config = InlineConfig(experiment.steps, experiment.seed)
-    run = Run(directory, directory.name, config, prepare(experiment))
-    data = open_data("the experiment", run.experiment)
-    about = {
-        "name": run.name,
-        "config": dataclasses.asdict(config),
-        "program": program_digest(experiment, data.batches),
-    }
-    if is_run:
-        _check_same_program(run, about)
-        write_experiment(run.kept / "experiment", experiment)
-        _write_about(
-            directory, _read_about(directory).model_dump() | {"config": about["config"]}
-        )
-        return run
-
-    def keep(fresh: Path) -> None:
-        (fresh / "data").mkdir()
-        write_experiment(fresh / "data" / "experiment", experiment)
-        copy_modules(Path.cwd(), fresh)
-
-    _write_run(directory, about, run.experiment, data, keep)
-    return run
-
-
-def _write_run(
+def write_run(
     directory: Path,
-    about: dict[str, Any],
-    experiment: Experiment,
+    about: Callable[[Path], About],
     data: RunData,
     keep: Callable[[Path], None],
 ) -> None:
-    """Write a run directory, whole or not at all; `keep` writes the experiment."""
+    """Write a run directory, whole or not at all.
+
+    Args:
+        directory: the run.
+        about: makes its run.json, of the directory as `keep` has filled it.
+        data: shapes and examples of its data.
+        keep: writes the experiment into a directory.
+    """
     beside = directory.resolve().parent  # of a link's target, on its file system
     beside.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=beside) as made:
         fresh = Path(made) / "run"
         fresh.mkdir()
         keep(fresh)
-        provenance = trace_provenance(fresh, experiment).model_dump()
-        _write_about(fresh, about | {"provenance": provenance})
+        write_about(fresh, about(fresh))
         write_run_data(fresh / "data", data)
         _put(fresh, directory)
 
@@ -239,7 +212,7 @@ def load_run(directory: Path | str) -> Run:
         InputError: if it is not a run directory, or its files do not fit together.
     """
     directory = Path(directory)
-    about = _read_about(directory)
+    about = read_about(directory)
     if about.program is not None:
         make_importable(module_folder(directory / "experiment.py"))
         experiment = prepare(read_experiment(directory / "data" / "experiment"))
@@ -252,7 +225,12 @@ def load_run(directory: Path | str) -> Run:
             f"{directory / 'run.json'} does not hold the Config of "
             f"{directory / 'experiment.py'}: {str(error).splitlines()[0]}"
         ) from error
-    return Run(directory, about.name, config, build(file, config))
+    experiment = build(file, config)
+    if about.start is not None:
+        experiment = started_from(
+            experiment, read_kept_networks(directory, about.start)
+        )
+    return Run(directory, about.name, config, experiment)
 
 
 @contextlib.contextmanager
@@ -272,68 +250,6 @@ def delete_on_rejection(run: Run) -> Iterator[None]:
         raise
 
 
-@contextlib.contextmanager
-def locked(directory: Path) -> Iterator[Callable[[], None]]:
-    """Keep a run to one process at a time.
-
-    Yields a function that raises a RunError if the directory or its lock was removed or
-    replaced since, so that another process may be at work in it.
-
-    Raises:
-        RunError: if another process trains in it.
-    """
-    lock = directory / ".lock"
-
-    def identify() -> list[tuple[int, int]]:
-        return [(s.st_dev, s.st_ino) for s in map(os.stat, (directory, lock))]
-
-    def check() -> None:
-        with contextlib.suppress(OSError):
-            if identify() == own:
-                return
-        raise RunError(
-            f"{directory} or its .lock was removed or replaced while it trained; "
-            "nothing more is written into it."
-        )
-
-    try:
-        with FileLock(lock, timeout=0):
-            own = identify()
-            yield check
-    except Timeout as error:
-        raise RunError(f"another process is training in {directory}.") from error
-
-
-class ExperimentId(NamedTuple):
-    """The experiment and configuration that runs of several seeds share."""
-
-    name: str  # of the experiment
-    code: bytes  # of its file and modules
-    config: str  # but for the seed
-
-
-def experiment_identity(directory: Path) -> tuple[ExperimentId, str]:
-    """Read a run's experiment, configuration and seed from disk.
-
-    Raises:
-        InputError: if it is not a run directory.
-    """
-    about = _read_about(directory)
-    seed = str(about.config.pop("seed", directory))
-    modules = sorted((directory / MODULES).rglob("*.py"))
-    files = [directory / "experiment.py", *modules] if about.program is None else []
-    code = b"".join(path.read_bytes() for path in files)
-    code += (about.program or "").encode()
-    return ExperimentId(about.name, code, str(about.config)), seed
-
-
-def note_devices(run: Run, devices: Sequence[jax.Device] | None) -> None:
-    """Write into run.json which devices begin to train a run."""
-    about = _read_about(run.directory)
-    about.provenance.devices = describe_devices(devices)
-    _write_about(run.directory, about.model_dump())
-
-
 def changes_since(run: Run, devices: Sequence[jax.Device] | None = None) -> list[str]:
     """Describe in one sentence each what a run's bits depend on and has changed.
 
@@ -342,65 +258,40 @@ def changes_since(run: Run, devices: Sequence[jax.Device] | None = None) -> list
         devices: that train it now; by default all of this process.
     """
     now = trace_provenance(run.directory, run.experiment, devices)
-    return describe_changes(_read_about(run.directory).provenance, now)
+    return describe_changes(read_about(run.directory).provenance, now)
 
 
-def _describe(file: ExperimentFile, config: Any) -> dict[str, Any]:
-    return {
-        "name": file.path.stem,
-        "config": as_json(file.config, config),
-    }
+def check_vacant(directory: Path) -> None:
+    """Check that a directory is absent or empty.
 
-
-def _check_vacant(directory: Path) -> None:
+    Raises:
+        InputError: if it is not.
+    """
     if directory.exists() and any(directory.iterdir()):
         raise InputError(
             f"{directory} is not empty and is not a run; choose another with --run."
         )
 
 
-def _check_same_program(run: Run, about: dict[str, Any]) -> None:
-    """Check that a run was made by an experiment like this, the steps aside."""
-    then, directory = _read_about(run.directory), run.directory
-    cure = "choose another directory"
-    if then.program is None:
-        raise InputError(
-            f"{directory} was made from an experiment's file; go on by "
-            f"`jg.train(jg.load_run({str(directory)!r}))`, or {cure}."
-        )
-    seeds = then.config["seed"], about["config"]["seed"]
-    if seeds[0] != seeds[1]:
-        raise InputError(
-            f"{directory} was made with seed {seeds[0]}, not {seeds[1]}; {cure}."
-        )
-    if then.provenance.versions == versions() and then.program != about["program"]:
-        asked = then.config["steps"], about["config"]["steps"]
-        schedule = (
-            f" (or a schedule that depends on the steps, {asked[1]:,} instead of "
-            f"{asked[0]:,})"
-            if asked[0] != asked[1]
-            else ""
-        )
-        raise InputError(
-            f"{directory} was made by another program: of another network, loss, "
-            f"optimizer or batch size{schedule}; {cure}."
-        )
-    if (done := max(steps(run.checkpoints), default=0)) > run.experiment.steps:
-        raise InputError(
-            f"steps: {directory} has already made {done:,}, more than "
-            f"{run.experiment.steps:,}; {cure}."
-        )
-
-
-def _check_same(directory: Path, file: ExperimentFile, config: Any) -> None:
-    then, now = _read_about(directory), _describe(file, config)
+def _check_same(
+    directory: Path, file: ExperimentFile, config: Any, start: Networks | None
+) -> None:
+    then, now = read_about(directory), as_json(file.config, config)
     cure = "choose another directory with --run"
-    if then.name != now["name"]:
+    if then.name != file.path.stem:
         raise InputError(
             f"{directory} was made by the experiment {then.name!r}, not by "
-            f"{now['name']!r}; {cure}."
+            f"{file.path.stem!r}; {cure}."
         )
-    differing = differing_fields(file.config, then.config, now["config"])
+    starts = [
+        each and (each.run, each.frozen) for each in (then.start, start and start.about)
+    ]
+    if starts[0] != starts[1]:
+        raise InputError(
+            f"{directory} began with other networks ({starts[0]}, not {starts[1]}); "
+            f"{cure}."
+        )
+    differing = differing_fields(file.config, then.config, now)
     if differing:
         raise InputError(
             f"{directory} was made with another config: {', '.join(differing)}; {cure}."
@@ -413,28 +304,3 @@ def _check_same(directory: Path, file: ExperimentFile, config: Any) -> None:
             f"{changed} has changed since {directory} was made; {cure}, or go on "
             f"with the file as it was by `jaxgan train {directory}`."
         )
-
-
-def _write_about(directory: Path, about: dict[str, Any]) -> None:
-    path = directory / "run.json"
-    fresh = path.with_suffix(".tmp")
-    fresh.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    fresh.replace(path)
-
-
-def _read_about(directory: Path) -> _About:
-    path = directory / "run.json"
-    try:
-        # Not pydantic's own reader, which refuses paths that are not UTF-8.
-        return _About.model_validate(json.loads(path.read_bytes()))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        near = [] if directory.exists() else near_runs(directory)
-        hint = f"; did you mean {' or '.join(map(str, near))}?" if near else "."
-        raise InputError(
-            f"{directory} is not a run directory: it has no run.json{hint}"
-        ) from error
-    except pydantic.ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise InputError(f"{path} is damaged: {reason}.") from error
-    except ValueError as error:  # no JSON
-        raise InputError(f"{path} is damaged: {error}.") from error

@@ -239,7 +239,7 @@ def test_the_signals_own_handlers_come_back(tmp_path):
 
 
 def test_two_processes_do_not_train_in_one_directory(tmp_path):
-    from jaxgan.training.run import locked
+    from jaxgan.training.lock import locked
 
     run = make_run(tmp_path / "run", PLANE, steps=1)
     with locked(run), pytest.raises(RunError, match="another process is training"):

@@ -1,0 +1,103 @@
+"""Read and write run.json: the name, config and provenance of a run."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import pydantic
+
+from jaxgan.errors import InputError
+from jaxgan.training.local_modules import MODULES
+from jaxgan.training.near_runs import near_runs
+from jaxgan.training.provenance import Provenance, describe_devices
+from jaxgan.types import NetworkName
+
+
+class Start(pydantic.BaseModel):
+    """The networks that a run began with."""
+
+    run: str  # whose networks they were
+    step: int
+    frozen: tuple[NetworkName, ...] = ()  # that are not trained further
+
+
+class About(pydantic.BaseModel):
+    """The contents of run.json."""
+
+    name: str
+    config: dict[str, Any]
+    provenance: Provenance
+    program: str | None = None  # digest, of a run that was made without a file
+    start: Start | None = None  # of a run that began with another's networks
+
+
+@dataclasses.dataclass(frozen=True)
+class InlineConfig:
+    """The configuration of an experiment that was made without a file."""
+
+    steps: int
+    seed: int
+
+
+class ExperimentId(NamedTuple):
+    """The experiment and configuration that runs of several seeds share."""
+
+    name: str  # of the experiment
+    code: bytes  # of its file and modules
+    config: str  # but for the seed
+
+
+def experiment_identity(directory: Path) -> tuple[ExperimentId, str]:
+    """Read a run's experiment, configuration and seed from disk.
+
+    Raises:
+        InputError: if it is not a run directory.
+    """
+    about = read_about(directory)
+    seed = str(about.config.pop("seed", directory))
+    modules = sorted((directory / MODULES).rglob("*.py"))
+    files = [directory / "experiment.py", *modules] if about.program is None else []
+    code = b"".join(path.read_bytes() for path in files)
+    code += (about.program or "").encode()
+    return ExperimentId(about.name, code, str(about.config)), seed
+
+
+def note_devices(directory: Path, devices: Sequence[jax.Device] | None) -> None:
+    """Write into run.json which devices begin to train a run."""
+    about = read_about(directory)
+    about.provenance.devices = describe_devices(devices)
+    write_about(directory, about)
+
+
+def write_about(directory: Path, about: About) -> None:
+    """Write the run.json of a run directory, whole or not at all."""
+    path = directory / "run.json"
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(json.dumps(about.model_dump(), indent=2) + "\n", encoding="utf-8")
+    fresh.replace(path)
+
+
+def read_about(directory: Path) -> About:
+    """Read the run.json of a run directory.
+
+    Raises:
+        InputError: if it is not a run directory, or the file is damaged.
+    """
+    path = directory / "run.json"
+    try:
+        # Not pydantic's own reader, which refuses paths that are not UTF-8.
+        return About.model_validate(json.loads(path.read_bytes()))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        near = [] if directory.exists() else near_runs(directory)
+        hint = f"; did you mean {' or '.join(map(str, near))}?" if near else "."
+        raise InputError(
+            f"{directory} is not a run directory: it has no run.json{hint}"
+        ) from error
+    except pydantic.ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise InputError(f"{path} is damaged: {reason}.") from error
+    except ValueError as error:  # no JSON
+        raise InputError(f"{path} is damaged: {error}.") from error

@@ -1,0 +1,87 @@
+"""Make runs of experiments that are objects, as notebooks and scripts have them."""
+
+import dataclasses
+from pathlib import Path
+
+from jaxgan.errors import InputError
+from jaxgan.training.about import About, InlineConfig, read_about, write_about
+from jaxgan.training.checkpoint import steps
+from jaxgan.training.experiment import Experiment, open_data, prepare
+from jaxgan.training.kept_experiment import program_digest, write_experiment
+from jaxgan.training.local_modules import copy_modules
+from jaxgan.training.provenance import trace_provenance
+from jaxgan.training.run import Run, check_vacant, write_run
+from jaxgan.versions import versions
+
+
+def create_inline_run(directory: Path, experiment: Experiment) -> Run:
+    """Make a run directory of an experiment without a file, or open it.
+
+    It is opened if an experiment of the same program and seed made it; the number of
+    steps may be another.
+
+    Raises:
+        InputError: if the directory holds something else, or the experiment is refused.
+    """
+    is_run = (directory / "run.json").exists()
+    if not is_run:
+        check_vacant(directory)
+    config = InlineConfig(experiment.steps, experiment.seed)
+    run = Run(directory, directory.name, config, prepare(experiment))
+    data = open_data("the experiment", run.experiment)
+    program = program_digest(experiment, data.batches)
+    values = dataclasses.asdict(config)
+    if is_run:
+        _check_same_program(run, program)
+        write_experiment(run.kept / "experiment", experiment)
+        write_about(
+            directory, read_about(directory).model_copy(update={"config": values})
+        )
+        return run
+
+    def keep(fresh: Path) -> None:
+        (fresh / "data").mkdir()
+        write_experiment(fresh / "data" / "experiment", experiment)
+        copy_modules(Path.cwd(), fresh)
+
+    def about(fresh: Path) -> About:
+        provenance = trace_provenance(fresh, run.experiment)
+        return About(
+            name=run.name, config=values, provenance=provenance, program=program
+        )
+
+    write_run(directory, about, data, keep)
+    return run
+
+
+def _check_same_program(run: Run, program: str) -> None:
+    """Check that a run was made by an experiment like this, the steps aside."""
+    then, directory = read_about(run.directory), run.directory
+    cure = "choose another directory"
+    if then.program is None:
+        raise InputError(
+            f"{directory} was made from an experiment's file; go on by "
+            f"`jg.train(jg.load_run({str(directory)!r}))`, or {cure}."
+        )
+    seeds = then.config["seed"], run.config.seed
+    if seeds[0] != seeds[1]:
+        raise InputError(
+            f"{directory} was made with seed {seeds[0]}, not {seeds[1]}; {cure}."
+        )
+    if then.provenance.versions == versions() and then.program != program:
+        asked = then.config["steps"], run.config.steps
+        schedule = (
+            f" (or a schedule that depends on the steps, {asked[1]:,} instead of "
+            f"{asked[0]:,})"
+            if asked[0] != asked[1]
+            else ""
+        )
+        raise InputError(
+            f"{directory} was made by another program: of another network, loss, "
+            f"optimizer or batch size{schedule}; {cure}."
+        )
+    if (done := max(steps(run.checkpoints), default=0)) > run.experiment.steps:
+        raise InputError(
+            f"steps: {directory} has already made {done:,}, more than "
+            f"{run.experiment.steps:,}; {cure}."
+        )

@@ -1,0 +1,42 @@
+"""Keep a directory to one process at a time."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from jaxgan.errors import RunError
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[Callable[[], None]]:
+    """Keep a run to one process at a time.
+
+    Yields a function that raises a RunError if the directory or its lock was removed or
+    replaced since, so that another process may be at work in it.
+
+    Raises:
+        RunError: if another process trains in it.
+    """
+    lock = directory / ".lock"
+
+    def identify() -> list[tuple[int, int]]:
+        return [(s.st_dev, s.st_ino) for s in map(os.stat, (directory, lock))]
+
+    def check() -> None:
+        with contextlib.suppress(OSError):
+            if identify() == own:
+                return
+        raise RunError(
+            f"{directory} or its .lock was removed or replaced while it trained; "
+            "nothing more is written into it."
+        )
+
+    try:
+        with FileLock(lock, timeout=0):
+            own = identify()
+            yield check
+    except Timeout as error:
+        raise RunError(f"another process is training in {directory}.") from error

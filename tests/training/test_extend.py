@@ -1,0 +1,115 @@
+"""Longer training of a run, and runs that begin with the networks of another."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from jaxgan.errors import InputError
+from jaxgan.reporting.log import read_rows
+from jaxgan.training.extend import extend_run
+from jaxgan.training.loop import train
+from jaxgan.training.run import load_run
+from jaxgan.training.snapshots import restored_networks
+from tests.command_line import run as command
+from tests.runs import OFTEN, ONE_DEVICE, PLANE, assert_same_bits, make_run
+
+
+def trained(directory, **config):
+    run = make_run(directory, PLANE, **config)
+    return run, train(run, schedule=OFTEN, devices=ONE_DEVICE)
+
+
+def losses(run):
+    rows = read_rows(run.metrics)
+    return [{k: v for k, v in row.items() if k == "step" or "/" in k} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("short") / "run", steps=3)[0]
+
+
+def test_a_longer_run_has_the_bits_of_one_that_was_as_long(tmp_path):
+    short, _ = trained(tmp_path / "run", steps=3)
+    longer = extend_run(short, 7)
+    state = train(longer, schedule=OFTEN, devices=ONE_DEVICE)
+    whole, expected = trained(tmp_path / "whole", steps=7)
+    assert_same_bits(state, expected)
+    assert losses(short) == losses(whole)  # the short one was measured at its end too
+    assert load_run(tmp_path / "run").config.steps == 7
+
+
+def test_the_command_line_trains_on(tmp_path, capsys):
+    directory = tmp_path / "run"
+    assert command("train", PLANE, "--run", directory, "--steps", 2) == 0
+    assert command("train", directory, "--steps", 4) == 0
+    assert "resuming" in (out := capsys.readouterr().out)
+    assert "from step 2" in out
+    assert command("train", directory, "--steps", 3) == 2
+    assert "has already made 4 steps; give more" in capsys.readouterr().err
+    assert command("train", directory, "--steps", 0) == 2
+    assert "--steps must be an integer of at least 1" in capsys.readouterr().err
+
+
+def test_steps_that_depend_on_their_number_are_refused(tmp_path):
+    path = tmp_path / "scheduled.py"
+    text = PLANE.read_text().replace(
+        "optax.adam(config.learning_rate)",
+        "optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps))",
+    )
+    path.write_text(text)
+    run = make_run(tmp_path / "run", path, steps=3)
+    with pytest.raises(InputError, match="schedule of the learning rate over 3; long"):
+        extend_run(run, 5)
+    assert extend_run(run, 3).experiment.steps == 3
+
+
+def test_a_run_begins_with_the_networks_of_another(tmp_path, short):
+    directory = tmp_path / "run"
+    words = ("--run", directory, "--steps", 1, "--init", short.directory)
+    assert command("train", PLANE, *words, "--freeze", "discriminator") == 2
+    assert command("train", PLANE, *words) == 0
+    begun = load_run(directory)
+    algorithm = begun.experiment.dynamics(begun.experiment.game, begun.data.batches[0])
+    state = algorithm.init(jax.random.key(5))
+    _, expected = restored_networks(short)
+    for name, variables in expected.items():
+        assert_same_bits_of(state.variables[name], variables)
+    about = json.loads((directory / "run.json").read_text())["start"]
+    assert about == {"run": str(short.directory), "step": 3, "frozen": []}
+
+
+def assert_same_bits_of(one, other):
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("--init", "RUN", "--width", 9),
+            "'generator' to begin with has",
+        ),
+        (("--init", "none"), "none is not a run directory"),
+        (("--freeze", "generator"), "--freeze: networks are frozen as --init"),
+        (("--init", "RUN", "--freeze", "x"), "frozen: 'x' is not among the net"),
+        (
+            ("--init", "RUN", "--freeze", "generator"),
+            "is all that the player 'generator' owns",
+        ),
+    ],
+)
+def test_networks_that_do_not_fit_are_refused(tmp_path, short, capsys, words, message):
+    words = [short.directory if word == "RUN" else word for word in words]
+    assert command("train", PLANE, "--run", tmp_path / "run", *words) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_with_its_own_networks(short, capsys):
+    assert command("train", short.directory, "--init", short.directory) == 2
+    assert "a run goes on with its own networks" in capsys.readouterr().err

@@ -3,7 +3,8 @@
     python -m tests.soak --kills 100 --saves 100 --signals 40 --damages 200
 
 Whatever is done to a run, it must end in the bits of a run that was left alone, with
-every line of the log once. Moments and places are drawn from `--seed`, but what a
+every line of the log, score and picture once. One half of the runs is convolutional,
+the other conditional. Moments and places are drawn from `--seed`, but what a
 process is doing at a moment depends on the machine. The second tier of the tests does
 three of each.
 """
@@ -11,7 +12,6 @@ three of each.
 import dataclasses
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -30,20 +30,18 @@ import tyro
 from tqdm import tqdm
 
 from jaxgan.algorithms.data_parallel import replicated
-from jaxgan.reporting.log import read_rows
+from jaxgan.metrics.protocol import read_scores
 from jaxgan.training.checkpoint import restore, shapes, steps
 from jaxgan.training.loop import train
+from jaxgan.training.run import Run
+from jaxgan.training.schedule import Schedule
+from jaxgan.training.signals import SIGNALS
 from jaxgan.types import State, Variables
-from tests.runs import (
-    OFTEN,
-    ONE_DEVICE,
-    TINY,
-    assert_same_bits,
-    make_run,
-    wait_until,
-)
+from tests.runs import ONE_DEVICE, assert_same_bits, make_run, wait_until
 
 STEPS = 40
+EXPERIMENT = Path(__file__).parent / "soak_experiment.py"
+SCHEDULE = Schedule(log_every=3, save_every=2, evaluate_every=10)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +50,8 @@ class Counts:
 
     kills: int = 100  # SIGKILL of a training process, at any moment
     saves: int = 100  # SIGKILL in the middle of a save
-    signals: int = 40  # SIGTERM or SIGINT, while it trains
-    damages: int = 200  # a file of the newest checkpoint cut short, emptied or removed
+    signals: int = 40  # SIGTERM, SIGINT, SIGHUP or SIGUSR1, while it trains
+    damages: int = 200  # a file of a checkpoint cut short, emptied, removed, a bit off
     seed: int = 0
 
 
@@ -62,13 +60,15 @@ def kills(count: int, seed: int, place: Path) -> None:
 
     Every second kill comes after a new checkpoint, the others at any moment at all.
     """
-    whole, seconds = _whole(place)
     rng = np.random.default_rng(seed)
+    wholes = _wholes(place)
     for number in tqdm(range(count), "kills"):
-        before = _reached(place / "killed")
-        process = _training(place / "killed")
-        if number % 2 and before < STEPS - OFTEN.save_every:
-            wait_until(lambda b=before: _reached(place / "killed") > b, process)
+        kind = number >= count // 2
+        killed, (whole, seconds) = place / f"killed-{kind}", wholes[kind]
+        before = _reached(killed)
+        process = _training(killed, kind)
+        if number % 2 and before < STEPS - SCHEDULE.save_every:
+            wait_until(lambda k=killed, b=before: _reached(k) > b, process)
         try:
             said = process.communicate(timeout=rng.uniform(0, seconds))[1]
             assert process.returncode == 0, said
@@ -77,19 +77,20 @@ def kills(count: int, seed: int, place: Path) -> None:
             finished = False
             process.kill()
             process.communicate()
-        if finished or number == count - 1:
-            _assert_like(whole, place, "killed")
+        if finished or number in (count // 2 - 1, count - 1):
+            _assert_like(whole, killed, kind)
 
 
 def signals(count: int, seed: int, place: Path) -> None:
     """A run that is asked to stop saves its step, says where, and loses nothing."""
-    whole, _ = _whole(place)
     rng = np.random.default_rng(seed)
+    wholes = _wholes(place)
     for number in tqdm(range(count), "signals"):
-        directory = place / "stopped"
-        asked = rng.choice([signal.SIGTERM, signal.SIGINT])
+        kind = number >= count // 2
+        directory, (whole, _) = place / f"stopped-{kind}", wholes[kind]
+        asked = rng.choice(SIGNALS)
         before = _reached(directory)
-        process = _training(directory)
+        process = _training(directory, kind)
         wait_until(lambda d=directory, b=before: _reached(d) > b, process)
         time.sleep(rng.uniform(0, 0.05))
         process.send_signal(asked)
@@ -100,27 +101,33 @@ def signals(count: int, seed: int, place: Path) -> None:
             assert process.returncode == 128 + asked, said
             where = directory / "checkpoints" / str(_reached(directory))
             assert f"saved in {where}" in said
-        if _reached(directory) == STEPS or number == count - 1:
-            _assert_like(whole, place, "stopped")
+        if _reached(directory) == STEPS or number in (count // 2 - 1, count - 1):
+            _assert_like(whole, directory, kind)
 
 
 def damages(count: int, seed: int, place: Path) -> None:
     """Training over a damaged checkpoint ends in the same bits."""
-    whole, _ = _whole(place)
     rng = np.random.default_rng(seed)
-    for _ in tqdm(range(count), "damages"):
-        damaged = place / "damaged"
-        shutil.copytree(place / "whole", damaged)
+    wholes = _wholes(place)
+    for number in tqdm(range(count), "damages"):
+        kind = number >= count // 2
+        damaged, (whole, _) = place / f"damaged-{kind}", wholes[kind]
+        shutil.copytree(place / f"whole-{kind}", damaged)
         files = sorted(p for p in _newest(damaged).rglob("*") if p.is_file())
         path = files[rng.integers(len(files))]
-        match rng.integers(3):
+        match rng.integers(4):
             case 0:
                 os.truncate(path, rng.integers(path.stat().st_size + 1))
             case 1:
                 path.write_bytes(b"")
             case 2:
                 path.unlink()
-        _assert_like(whole, place, "damaged")
+            case 3:
+                content = bytearray(path.read_bytes())
+                if content:
+                    content[rng.integers(len(content))] ^= 1 << rng.integers(8)
+                path.write_bytes(content)
+        _assert_like(whole, damaged, kind)
 
 
 SAVER = """
@@ -167,29 +174,40 @@ def saves(count: int, seed: int, place: Path) -> None:
     assert torn == count, f"of {2 * count} kills {torn} came in the middle of a save"
 
 
-def _whole(place: Path) -> tuple[State, float]:
-    """The run that is left alone, its last state, and the seconds that it takes."""
-    for name in ("whole", "timed"):  # what the first compiles the second finds
-        process, start = _training(place / name), time.monotonic()
-        said = process.communicate()[1]
-        assert process.returncode == 0, said
-    seconds = time.monotonic() - start
-    return train(
-        make_run(place / "whole", steps=STEPS), schedule=OFTEN, devices=ONE_DEVICE
-    ), seconds
+def _wholes(place: Path) -> list[tuple[State, float]]:
+    """Of each kind a run that is left alone: its last state, and its seconds."""
+    found = []
+    for kind in (False, True):
+        for name in ("whole", "timed"):  # what the first compiles the second finds
+            process = _training(place / f"{name}-{kind}", kind)
+            start = time.monotonic()
+            said = process.communicate()[1]
+            assert process.returncode == 0, said
+        seconds = time.monotonic() - start
+        run = _run(place / f"whole-{kind}", kind)
+        found.append((train(run, schedule=SCHEDULE, devices=ONE_DEVICE), seconds))
+    return found
 
 
-def _training(directory: Path) -> subprocess.Popen[str]:
+def _run(directory: Path, kind: bool) -> Run:
+    return make_run(directory, EXPERIMENT, steps=STEPS, conditional=kind)
+
+
+def _training(directory: Path, kind: bool) -> subprocess.Popen[str]:
     command = [
         sys.executable,
         "-m",
         "jaxgan",
         "train",
-        str(TINY),
+        str(EXPERIMENT),
         "--devices=1",
     ]
     command += [f"--run={directory}", f"--steps={STEPS}"]
-    command += [f"--save-every={OFTEN.save_every}", f"--log-every={OFTEN.log_every}"]
+    command += ["--conditional"] * kind
+    command += [
+        f"--{name.replace('_', '-')}={value}"
+        for name, value in SCHEDULE._asdict().items()
+    ]
     cache = {
         "JAX_COMPILATION_CACHE_DIR": str(directory.parent / "compiled"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
@@ -216,12 +234,19 @@ def _saving(directory: Path) -> bool:
     return any("tmp" in path.name for path in directory.iterdir())
 
 
-def _assert_like(whole: State, place: Path, name: str) -> None:
+def _assert_like(whole: State, directory: Path, kind: bool) -> None:
     """Train a run to its end, ask that it is the one left alone, and remove it."""
-    run = make_run(place / name, steps=STEPS)
-    assert_same_bits(whole, train(run, schedule=OFTEN, devices=ONE_DEVICE))
-    assert read_rows(run.metrics) == read_rows(place / "whole" / "metrics.jsonl")
-    shutil.rmtree(place / name)
+    run = _run(directory, kind)
+    assert_same_bits(whole, train(run, schedule=SCHEDULE, devices=ONE_DEVICE))
+    assert _left(run) == _left(_run(directory.parent / f"whole-{kind}", kind))
+    shutil.rmtree(directory)
+
+
+def _left(run: Run) -> dict[str, object]:
+    """The log, the scores and the pictures of a run."""
+    scores = [(s.name, s.step, s.value, s.error) for s in read_scores(run.scores)]
+    pictures = {path.name: path.read_bytes() for path in run.samples.iterdir()}
+    return pictures | {"log": run.metrics.read_bytes(), "scores": repr(scores)}
 
 
 SUBJECTS: tuple[Callable[[int, int, Path], None], ...] = (

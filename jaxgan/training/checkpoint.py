@@ -114,7 +114,8 @@ class Checkpoints:
             yield
         except Exception as error:
             reason = _reason(error)
-            _forget_the_rest()
+            with _quiet_asyncio():
+                gc.collect()
             raise RunError(
                 f"saving into {self.directory} failed ({reason}); {self.last_good()}."
             ) from error
@@ -227,21 +228,21 @@ def _restore_frozen(directory: Path, like: State) -> dict[NetworkName, Variables
 
 def _try_load(path: Path, like: dict[str, Tree]) -> tuple[dict[str, Tree] | None, str]:
     """Load some trees, or return the reason why they cannot be read."""
-    try:
-        with _quiet_orbax():
+    with _quiet_orbax(), _quiet_asyncio():
+        try:
             digests = ocp.load_checkpointables(path, {DIGESTS: None})[DIGESTS]
             trees = {
                 name: ocp.load_checkpointables(path, {name: tree})[name]
                 for name, tree in like.items()
             }
-        for name, tree in trees.items():
-            if not np.array_equal(_digest(tree), digests[name]):
-                return None, f"{name} is damaged: its digest is another"
-        return trees, ""
-    except Exception as error:  # torn files fail in many ways
-        reason = _reason(error)
-    with _quiet_orbax():
-        _forget_the_rest()  # now that the error no longer holds it
+        except Exception as error:  # torn files fail in many ways
+            reason = _reason(error)
+        else:
+            for name, tree in trees.items():
+                if not np.array_equal(_digest(tree), digests[name]):
+                    return None, f"{name} is damaged: its digest is another"
+            return trees, ""
+        gc.collect()  # what was not awaited, now that the error no longer holds it
     return None, reason
 
 
@@ -306,18 +307,21 @@ def _unless_late(hook: Callable[[Any], Any], thrown: Any) -> None:
         hook(thrown)
 
 
-def _forget_the_rest() -> None:
-    """Garbage-collect coroutines that were not awaited, without their warnings."""
+@contextlib.contextmanager
+def _quiet_asyncio() -> Iterator[None]:
+    """Silence asyncio about tasks and coroutines that nobody has awaited."""
 
     def silent(record: logging.LogRecord) -> bool:
         return False
 
     logger = logging.getLogger("asyncio")
     logger.addFilter(silent)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        gc.collect()
-    logger.removeFilter(silent)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            yield
+    finally:
+        logger.removeFilter(silent)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from jaxgan.training.about import note_devices
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.experiment import Experiment
 from jaxgan.training.inline import create_inline_run
-from jaxgan.training.recorder import is_finished, open_recorder
+from jaxgan.training.recorder import open_recorder
 from jaxgan.training.run import (
     Run,
     changes_since,
@@ -91,9 +91,10 @@ def _train(
     tensorboard: bool,
 ) -> State:
     experiment = run.experiment
-    if not steps(run.checkpoints):
+    begun = max(steps(run.checkpoints), default=0)
+    if not begun:
         note_devices(run.directory, devices)
-    elif not is_finished(run):
+    elif begun < experiment.steps:
         for change in changes_since(run, devices):
             logger.warning("warning: %s", change)
     leaves, tree = jax.tree.flatten(run.data.batches[0])

@@ -29,6 +29,7 @@ from jaxgan.training.run import Run
 from jaxgan.training.schedule import Due, Schedule
 from jaxgan.training.signals import defer_signals
 from jaxgan.training.snapshots import (
+    restored_networks,
     run_reference,
     sample_inputs,
     save,
@@ -62,8 +63,6 @@ class Recorder:
         self._score: Callable[[int, State], Row] | None = None
         stack.enter_context(_os_errors_as_run_errors(run))
         self._check_own = stack.enter_context(locked(run.directory))
-        self._reference = run_reference(run) if self._is_scored() else None
-        self._caught = stack.enter_context(defer_signals())
         self._stack, self._tensorboard = stack, tensorboard
 
     def resume(
@@ -82,11 +81,13 @@ class Recorder:
         state = restore(run.checkpoints, shapes(init, sharding))
         state = init() if state is None else state
         begun = int(state.step)
+        reference = run_reference(run) if self._is_scored(begun) else None
+        self._caught = enter(defer_signals())  # until here nothing can be lost
         rewind(run.metrics, begun)
         rewind(run.scores, begun)
         self._saved = enter(Checkpoints(run.checkpoints, self._schedule.keep))
-        if self._reference is not None:
-            self._score = enter(scorer(run, self._reference, begun))
+        if reference is not None:
+            self._score = enter(scorer(run, reference, begun))
         self._board: Log = lambda step, row: None
         if self._tensorboard:
             self._board = enter(event_file(run.directory / "tensorboard", begun))
@@ -199,11 +200,12 @@ class Recorder:
         last = step == self._run.experiment.steps
         return self._schedule.due(step, last, self._score is not None)
 
-    def _is_scored(self) -> bool:
-        """Return True if the run is evaluated and not finished."""
-        evaluated = self._run.experiment.evaluation is not None
-        wanted = evaluated and self._schedule.evaluate_every > 0
-        return wanted and not is_finished(self._run)
+    def _is_scored(self, begun: int) -> bool:
+        """Return True if the run is evaluated and, at its step, not finished."""
+        experiment = self._run.experiment
+        if experiment.evaluation is None or self._schedule.evaluate_every == 0:
+            return False
+        return begun < experiment.steps or not _is_logged(self._run, begun)
 
     def _interrupted(self, step: int, number: int) -> Interrupted:
         run = self._run
@@ -247,9 +249,14 @@ def _check_finite(step: int, info: Info, row: Row, saved: Checkpoints) -> None:
 
 
 def is_finished(run: Run) -> bool:
-    """Return True if a run's last step is saved and logged."""
+    """Return True if a run's last step is saved, can be read, and is logged."""
     last = run.experiment.steps
-    return last in steps(run.checkpoints) and _is_logged(run, last)
+    if last not in steps(run.checkpoints) or not _is_logged(run, last):
+        return False
+    try:
+        return restored_networks(run)[0] == last
+    except RunError:
+        return False
 
 
 def _is_logged(run: Run, step: int) -> bool:

@@ -450,3 +450,7 @@ class Algorithm(NamedTuple):
     init: Callable[[Key[Array, ""]], State]
     step: Callable[[State, tuple[Batch, ...]], tuple[State, Info]]
     output_networks: tuple[NetworkName, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return a short text; functions say nothing when printed."""
+        return "Algorithm(init, step)"

@@ -284,7 +284,7 @@ def refused(tmp_path, name="labeled", **changes):
     data.write_text("7")
     file = load_file(FILE)
     made = file.experiment(file.config(data=data, game=name))._replace(**changes)
-    open_data(file, made)
+    open_data(file.path, made)
 
 
 def test_examples_must_be_like_the_batches(tmp_path):

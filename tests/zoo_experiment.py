@@ -96,7 +96,7 @@ def evaluation(game, examples):
         lambda split: as_dataset(reals(split)),
         lambda: HALVES,
         held_out="other",
-        n_summarized=40,
+        samples=40,
         metrics=(frechet_metric(), conditional_accuracy_metric(), intra_class_metric()),
         labels=lambda batch: batch.condition[0] % 2,
     )

@@ -1,6 +1,7 @@
 """`jaxgan new`."""
 
 import dataclasses
+import difflib
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from jaxgan.errors import InputError
-from jaxgan.training.packaged import find_experiment
+from jaxgan.training.packaged import packaged_experiments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +27,14 @@ class New:
 
     def execute(self) -> None:
         """Make the file."""
-        source = find_experiment(Path(self.like))
+        packaged = packaged_experiments()
+        source = packaged.get(self.like, Path(self.like))
         if not source.is_file():
-            raise InputError(f"--like: {self.like} is not an experiment's file.")
+            near = difflib.get_close_matches(self.like, packaged, cutoff=0.5)
+            hint = f"there are {', '.join(packaged)}."
+            if near:
+                hint = f"did you mean {' or '.join(near)}?"
+            raise InputError(f"--like: there is no experiment {self.like!r}; {hint}")
         if self.file.suffix != ".py":
             raise InputError(f"file: {self.file} must end in .py.")
         if self.file.exists():

@@ -5,8 +5,10 @@ from jaxgan.games.gan import gan
 from jaxgan.games.pairing import joint, separate
 from jaxgan.games.rounds import as_score, score_round
 from jaxgan.games.start import start_from
+from jaxgan.types import Turn
 
 __all__ = [
+    "Turn",
     "as_score",
     "gan",
     "joint",

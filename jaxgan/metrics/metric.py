@@ -67,7 +67,7 @@ def shortage(
 ) -> str:
     """Say which examples a metric lacks; empty if there are enough.
 
-    >>> from jaxgan.metrics.neighbors import neighbors_metric
+    >>> from jaxgan.metrics import neighbors_metric
     >>> shortage(neighbors_metric(), fakes=2)
     'precision, recall, density, coverage need at least 6 fakes, got 2'
     """

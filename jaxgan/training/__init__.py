@@ -1,6 +1,6 @@
 """Experiments, runs and the training loop."""
 
-from jaxgan.errors import Interrupted
+from jaxgan.errors import Interrupted, RunError
 from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.experiment import Experiment, load_file
 from jaxgan.training.loop import train
@@ -12,6 +12,7 @@ __all__ = [
     "Experiment",
     "Interrupted",
     "Run",
+    "RunError",
     "Samples",
     "Schedule",
     "create_run",

@@ -49,8 +49,8 @@ def extend_run(run: Run, count: int) -> Run:
         raise InputError(
             f"--steps: what a step of {run.directory} does depends on the number of "
             "steps, such as a schedule of the learning rate over "
-            f"{run.experiment.steps:,}; longer training is another run: begin one with "
-            "--run."
+            f"{run.experiment.steps:,}; train the experiment anew, with --steps "
+            f"{count} and another --run."
         )
     about = read_about(run.directory)
     about.config = as_json(file.config, config)

@@ -1,9 +1,11 @@
 """Import the modules beside an experiment's file, and copy them into its runs.
 
-An experiment may import modules that lie beside it, as a script may. A run keeps a copy
-of each in RUN/modules, so that it needs nothing else.
+An experiment may import modules that lie beside it, as a script may. A run keeps copies
+in RUN/modules, so that it needs nothing else: of those that are imported, and of those
+that its code would import later, inside a function.
 """
 
+import ast
 import shutil
 import sys
 from pathlib import Path
@@ -46,25 +48,72 @@ def local_modules(folder: Path) -> dict[str, Path]:
     for name, module in sorted(sys.modules.items()):
         if (name_of_file := getattr(module, "__file__", None)) is None:
             continue
-        file = Path(name_of_file).resolve()
+        file = Path(name_of_file)  # of a link its own name, not its target's
         if not file.is_relative_to(folder):
             continue
         relative = file.relative_to(folder)
-        parts = relative.with_suffix("").parts
-        if parts[-1] == "__init__":
-            parts = parts[:-1]
+        stem = relative.name.partition(".")[0]  # without .cpython-311.so too
+        parts = (*relative.parent.parts, *([stem] if stem != "__init__" else []))
         if ".".join(parts) == name and parts[0] != "jaxgan":
             found[name] = relative
     return found
 
 
-def copy_modules(folder: Path, run: Path) -> None:
-    """Copy the imported modules of a folder into a run directory.
+def modules_of(folder: Path, code: Path | None) -> dict[str, Path]:
+    """List the modules in a folder that are imported, or that code would import.
+
+    Args:
+        folder: of the modules.
+        code: a Python file whose imports are followed, those in its functions too.
+    """
+    folder = folder.resolve()
+    found = local_modules(folder)
+    todo = [folder / relative for relative in found.values()] + ([code] if code else [])
+    while todo:
+        file = todo.pop()
+        if file.suffix != ".py":
+            continue
+        for name in _imported_names(file):
+            for relative in _files_of(folder, name):
+                if relative not in found.values():
+                    found[name] = relative
+                    todo.append(folder / relative)
+    return found
+
+
+def _imported_names(file: Path) -> set[str]:
+    """Names of the modules that a file imports; of `from a import b` also `a.b`."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module} | {f"{node.module}.{a.name}" for a in node.names}
+    return names
+
+
+def _files_of(folder: Path, name: str) -> list[Path]:
+    """List the files of a module in a folder, relative to it: its packages' too."""
+    parts = name.split(".")
+    if parts[0] == "jaxgan":
+        return []
+    packages = [Path(*parts[:n], "__init__.py") for n in range(1, len(parts) + 1)]
+    candidates = [*packages, Path(*parts).with_suffix(".py")]
+    return [relative for relative in candidates if (folder / relative).is_file()]
+
+
+def copy_modules(folder: Path, run: Path, code: Path | None = None) -> None:
+    """Copy the modules of a folder into a run directory.
+
+    Args:
+        folder: of the modules.
+        run: the run directory.
+        code: the experiment's file, if it has one.
 
     Raises:
         InputError: if one cannot be copied.
     """
-    for name, relative in local_modules(folder).items():
+    for name, relative in modules_of(folder, code).items():
         target = run / MODULES / relative
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from jax.tree_util import PyTreeDef
 
 from jaxgan.algorithms.data_parallel import data_parallel, on_devices, replicated
 from jaxgan.data.sources import Source, prefetch
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_instance
 from jaxgan.training.about import note_devices
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.experiment import Experiment
@@ -77,6 +77,7 @@ def train(
         if directory is not None:
             raise InputError("directory: a run is trained where it is; leave it out.")
         return _train(experiment, schedule, devices, tensorboard)
+    check_instance("train: experiment", experiment, Experiment, "jg.Experiment(…)")
     if directory is None:
         raise InputError('directory: give the run one, such as "runs/mine".')
     run = create_inline_run(Path(directory), experiment)

@@ -147,7 +147,7 @@ def create_run(
 
     def keep(fresh: Path) -> None:
         shutil.copyfile(file.path, fresh / "experiment.py")
-        copy_modules(file.path.parent, fresh)
+        copy_modules(file.path.parent, fresh, file.path)
         if start is not None:
             write_networks(fresh, start)
 
@@ -269,7 +269,7 @@ def check_vacant(directory: Path) -> None:
     """
     if directory.exists() and any(directory.iterdir()):
         raise InputError(
-            f"{directory} is not empty and is not a run; choose another with --run."
+            f"{directory} is not empty and is not a run; choose another directory."
         )
 
 

@@ -67,8 +67,8 @@ def restored_networks(
     """
     if best and not steps(run.best):
         raise InputError(
-            f"--best: {run.directory} was not scored while it trained, so none of its "
-            "checkpoints is known to be the best; leave --best out."
+            f"best: {run.directory} was not scored while it trained, so none of its "
+            "checkpoints is known to be the best; leave it out."
         )
     return restore_networks(run.best if best else run.checkpoints, like_state(run))
 

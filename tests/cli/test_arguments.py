@@ -161,7 +161,10 @@ def test_an_option_of_several_values_needs_one(words, option, ring, capsys):
             "--seeds must be at most 5,000",
         ),
         (("train", NESTED, "--steps", 10**20), "steps must be at most 2,147,483,647"),
-        (("train", NESTED, "--width", 10**20), "widths must be at most 2,147,483,647"),
+        (
+            ("train", NESTED, "--width", 10**20),
+            "hidden: each number must be at most 2,147,483,647",
+        ),
         (
             ("train", NESTED, "--width", 10**9, "--discriminator.widths", 10**9),
             "the network 'discriminator' would take",

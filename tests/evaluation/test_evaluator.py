@@ -218,7 +218,7 @@ def test_labels_and_truths_must_be_there():
         wrong = dataclasses.replace(EVALUATION, metrics=(frechet_metric(), metric))
         made = file.experiment(file.config())._replace(evaluation=wrong)
         with pytest.raises(InputError, match=message):
-            open_data(file, made)
+            open_data(file.path, made)
 
 
 def test_too_few_images_are_refused():

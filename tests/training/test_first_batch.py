@@ -12,7 +12,7 @@ import jaxgan as jg
 from jaxgan import Batch, InputError, Network, Variables
 from jaxgan.reporting.figures import image_grid
 from jaxgan.sampling.outputs import NOTHING
-from jaxgan.training.experiment import Experiment, ExperimentFile, open_data
+from jaxgan.training.experiment import Experiment, open_data
 from jaxgan.training.first_batch import check_batches, check_reach
 
 UNIFORM = np.random.default_rng(0).uniform(-1, 1, (8, 4, 4, 1)).astype(np.float32)
@@ -139,9 +139,7 @@ def opened(tmp_path, real, channels=1, plot=None):
         steps=1,
         **({} if plot is None else {"plot": plot}),
     )
-    return open_data(
-        ExperimentFile(tmp_path / "x.py", object, lambda c: made, ""), made
-    )
+    return open_data(tmp_path / "x.py", made)
 
 
 def test_an_experiment_is_refused_before_it_trains(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from jaxgan.errors import InputError
 from jaxgan.training.experiment import load_file
-from jaxgan.training.local_modules import local_modules
+from jaxgan.training.local_modules import copy_modules, local_modules, modules_of
 from jaxgan.training.run import create_run, load_run
 from tests.command_line import run
 from tests.runs import PLANE
@@ -98,3 +98,27 @@ def test_such_a_run_is_sampled_from_anywhere(tmp_path, monkeypatch):
     assert run("train", path, "--run", "run", "--devices", 1) == 0
     shutil.rmtree(path.parent)
     assert run("sample", "run", "--count", 4) == 0
+
+
+def test_modules_of_links_and_of_later_imports_are_copied(tmp_path):
+    home, far = tmp_path / "home", tmp_path / "far"
+    home.mkdir()
+    far.mkdir()
+    (far / "linked.py").write_text("WORD = 'linked'\n")
+    (home / "linked.py").symlink_to(far / "linked.py")
+    (home / "package").mkdir()
+    (home / "package" / "__init__.py").touch()
+    (home / "package" / "late.py").write_text("from further import WORD\n")
+    (home / "further.py").write_text("WORD = 'late'\n")
+    (home / "unused.py").touch()
+    code = home / "mine.py"
+    code.write_text("import linked\ndef f():\n    from package.late import WORD\n")
+    assert {path.as_posix() for path in modules_of(home, code).values()} == {
+        "linked.py",
+        "package/__init__.py",
+        "package/late.py",
+        "further.py",
+    }
+    copy_modules(home, tmp_path / "run", code)
+    assert (tmp_path / "run/modules/linked.py").read_text() == "WORD = 'linked'\n"
+    assert not (tmp_path / "run/modules/linked.py").is_symlink()

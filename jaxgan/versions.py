@@ -17,6 +17,6 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of these packages, as they are installed."""
+    """Return the installed versions of Python and of these packages."""
     found = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version(), **found}

@@ -1,4 +1,4 @@
-"""Find run directories whose path is like one that is not there."""
+"""Find run directories with a path similar to a missing one."""
 
 import difflib
 from pathlib import Path

@@ -19,7 +19,7 @@ from jaxgan.versions import versions
 
 
 class Provenance(pydantic.BaseModel):
-    """What a run's bits depend on, besides its configuration."""
+    """Versions, data, code and hardware that a run's bits depend on."""
 
     versions: dict[str, str]
     data: str  # fingerprint of the source, and of the examples

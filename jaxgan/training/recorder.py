@@ -192,8 +192,8 @@ class Recorder:
             where = error_line(error, self._run.directory / "experiment.py")
             raise RunError(
                 f"step {step:,} is saved, but cannot be drawn, measured or scored "
-                f"({reason}{where}); mend that, in {self._run.directory} or where the "
-                "experiment is, and resume."
+                f"({reason}{where}); correct that function in {self._run.directory}, or "
+                "in the notebook, and resume."
             ) from error
 
     def _due(self, step: int) -> Due:

@@ -1,8 +1,8 @@
 """Wasserstein GAN with gradient penalty: five moves of the critic for one of the other.
 
 The penalty pulls the critic's slope towards 1 at points between reals and fakes. The
-critic has no BatchNorm, since the penalty needs the slope at each image by itself. As in
-the paper, Adam has β1 = 0; the networks are DCGAN's, where the paper's are ResNets.
+critic has no BatchNorm, since the penalty needs the slope at each image by itself. Adam
+has β1 = 0, as in the paper; the networks are DCGAN's, where the paper's are ResNets.
 
 Paper: Gulrajani et al. 2017, arXiv:1704.00028 (algorithm 1)
 

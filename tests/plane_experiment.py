@@ -68,10 +68,9 @@ def experiment(config: Config) -> Experiment:
     optimizers = {p: optax.adam(config.learning_rate) for p in game.players}
     points = synthetic.ring().sample(64, config.seed) + np.float32(config.shift)
     batches = shuffled(Batch(points), 8)
-    stop = int(os.environ.get("JAXGAN_TEST_STOP_AT", 0))
 
     def source(seed, step):
-        if stop and step == stop - 1:
+        if step + 1 == int(os.environ.get("JAXGAN_TEST_STOP_AT", 0)):
             os.kill(os.getpid(), signal.SIGTERM)
         return batches(seed, step)
 

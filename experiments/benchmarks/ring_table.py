@@ -3,7 +3,7 @@
 Every row is one setting of the ring experiment, all else equal: networks of two hidden
 layers of 128, batches of 128, Adam with β1 = 0.5 (and ε_root = 1e-8, which unrolling
 needs), a rate that falls from 2e-3 to 0 along a cosine, and 10,000 steps. A step is one
-move of each player, whatever it costs: unrolled plays five more rounds for each. All seeds
+move of each player, whatever it costs: unrolled plays five more rounds. All seeds
 of a row are one program, and the mean is of all that did not diverge. R1 has weight
 0.005, the gradient penalty 10; consensus and the symplectic adjustment have weight 1;
 lookahead goes back half the way every 5 steps; unrolled looks 5 moves ahead; negative

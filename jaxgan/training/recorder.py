@@ -192,8 +192,8 @@ class Recorder:
             where = error_line(error, self._run.directory / "experiment.py")
             raise RunError(
                 f"step {step:,} is saved, but cannot be drawn, measured or scored "
-                f"({reason}{where}); correct that function in {self._run.directory}, or "
-                "in the notebook, and resume."
+                f"({reason}{where}); correct that function in the notebook or in "
+                f"{self._run.directory}, and resume."
             ) from error
 
     def _due(self, step: int) -> Due:

@@ -298,7 +298,7 @@ def _keep_best(
     members: Sequence[SweepMember],
     against: Reference | None,
 ) -> None:
-    """Save the member with the lowest objective or best first score as a run directory."""
+    """Save the member of the lowest objective, or best first score, as a run."""
     sound = {i: each for i, each in enumerate(members) if each.diverged_at is None}
     if not sound:
         raise RunError(f"every member diverged; {directory / 'table.md'} says when.")

@@ -165,7 +165,7 @@ def test_a_run_leaves_everything_that_it_promises(tmp_path):
     assert (run.directory / "experiment.py").read_bytes() == PLANE.read_bytes()
     about = json.loads((run.directory / "run.json").read_text())
     assert about["config"]["steps"] == 101
-    assert about["versions"]["jax"] == jax.__version__
+    assert about["provenance"]["versions"]["jax"] == jax.__version__
 
 
 # Of a network to be compiled for several devices the small one is the cheapest form.
@@ -194,9 +194,9 @@ def test_a_run_moves_to_another_number_of_devices(
     tmp_path, monkeypatch, experiment, counts
 ):
     begins, ends = counts
+    run = make_run(tmp_path / "run", experiment, steps=6)
     monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     with pytest.raises(Interrupted):
-        run = make_run(tmp_path / "run", experiment, steps=6)
         train(run, schedule=OFTEN, devices=jax.devices()[:begins])
     monkeypatch.delenv("JAXGAN_TEST_STOP_AT")
     run = make_run(tmp_path / "run", experiment, steps=6)

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from numpy.typing import DTypeLike
 
 from jaxgan.errors import InputError
+from jaxgan.types import Tree
 
 
 def promote_types(one: DTypeLike, other: DTypeLike) -> jnp.dtype:
@@ -47,3 +48,12 @@ def standard_promotion() -> AbstractContextManager[None]:
     For instance, optax schedules multiply integer counts by floats.
     """
     return jax.numpy_dtype_promotion("standard")
+
+
+def with_dtypes_of(tree: Tree, like: Tree) -> Tree:
+    """Convert the leaves of a tree to the dtypes of another of the same structure.
+
+    Statistics of a network keep their dtypes so, whatever its inputs have: under
+    `jax_enable_x64` latents are float64, and running averages would become so.
+    """
+    return jax.tree.map(lambda x, old: jnp.asarray(x, old.dtype), tree, like)

@@ -18,6 +18,7 @@ from jaxgan.games.pairing import Pairing, separate
 from jaxgan.games.priors import Prior
 from jaxgan.games.rounds import check_count, round_keys, score_round
 from jaxgan.losses.reductions import normalized_mean
+from jaxgan.precision import at_least_float32
 from jaxgan.types import (
     Batch,
     Calls,
@@ -159,4 +160,5 @@ def _mean(
 
 def _batch_std(images: Tree) -> Float[Array, ""]:
     """Compute the standard deviation over the batch, averaged over all other axes."""
-    return jnp.stack([x.std(axis=0).mean() for x in jax.tree.leaves(images)]).mean()
+    spreads = [x.std(axis=0).mean() for x in jax.tree.leaves(images)]
+    return jnp.stack([at_least_float32(x) for x in spreads]).mean()

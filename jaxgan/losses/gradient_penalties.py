@@ -38,7 +38,7 @@ from jaxgan.losses.reductions import (
     squared_norm,
     weighted_mean,
 )
-from jaxgan.precision import at_least_float32
+from jaxgan.precision import at_least_float32, promote_types
 from jaxgan.types import Loss, Losses, Round, Score, Tree
 
 Points = Callable[[str, Round, Array], tuple[Tree, Weight]]
@@ -118,8 +118,9 @@ def interpolates(term: str, record: Round, key: Array) -> tuple[Tree, Weight]:
     epsilon = record.draw(jax.random.uniform, key, (count_pairs(term, record),))
 
     def mix(real: Float[Array, "b ..."], fake: Float[Array, "b ..."]) -> Array:
-        each = epsilon.reshape(-1, *(1,) * (real.ndim - 1)).astype(real.dtype)
-        return each * real + (1 - each) * fake
+        dtype = promote_types(real.dtype, fake.dtype)
+        each = epsilon.reshape(-1, *(1,) * (real.ndim - 1)).astype(dtype)
+        return each * real.astype(dtype) + (1 - each) * fake.astype(dtype)
 
     return jax.tree.map(mix, record.real, record.fake), pair_weight(record)
 

@@ -6,6 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from jaxgan.precision import with_dtypes_of
 from jaxgan.types import Network, Tree, Variables
 
 STREAMS = ("dropout", "noise")
@@ -61,7 +62,8 @@ def from_linen(module: nn.Module) -> Network:
             mutable=list(variables.stats),
             **train_argument(True),
         )
-        return output, {**dict(variables.stats), **changed}
+        kept = {name: variables.stats[name] for name in changed}
+        return output, {**variables.stats, **with_dtypes_of(changed, kept)}
 
     return Network(init, apply)
 

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import InputError
+from jaxgan.precision import with_dtypes_of
 from jaxgan.types import Network, Tree, Variables
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def from_nnx(make: Callable[["nnx.Rngs"], "nnx.Module"]) -> Network:
         output = module(*inputs, **({"train": train} if takes_train else {}))
         if not train:
             return output, variables.stats
-        return output, nnx.to_pure_dict(_split(module)[3])
+        stats = nnx.to_pure_dict(_split(module)[3])
+        return output, with_dtypes_of(stats, variables.stats)
 
     return Network(init, apply)
 

@@ -140,7 +140,7 @@ def test_float64_is_used_here_alone():
         ),
         (
             {"path": "lerp"},
-            "path must be a function, such as jaxgan.sampling.interpolation.slerp",
+            "path must be a function, such as jaxgan.sampling.slerp",
         ),
         ({"distance": lambda a, b: np.zeros(2)}, "one finite number for each of 3"),
         ({"distance": lambda a, b: np.full(3, np.nan)}, "one finite number for each"),

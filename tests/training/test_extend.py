@@ -61,7 +61,7 @@ def test_steps_that_depend_on_their_number_are_refused(tmp_path):
     )
     path.write_text(text)
     run = make_run(tmp_path / "run", path, steps=3)
-    with pytest.raises(InputError, match="schedule of the learning rate over 3; long"):
+    with pytest.raises(InputError, match="rate over 3; train the experiment anew"):
         extend_run(run, 5)
     assert extend_run(run, 3).experiment.steps == 3
 

@@ -259,7 +259,7 @@ def _read_newest(
         try:
             return _read_newest_of(directory, found, like)
         except RunError:
-            if found[-1] in (again := steps(directory)) or not again:
+            if steps(directory) == found:
                 raise
     raise RunError(f"{directory}: checkpoints are removed faster than they are read.")
 

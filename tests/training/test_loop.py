@@ -242,7 +242,8 @@ def test_two_processes_do_not_train_in_one_directory(tmp_path):
     from jaxgan.training.lock import locked
 
     run = make_run(tmp_path / "run", PLANE, steps=1)
-    with locked(run.directory), pytest.raises(RunError, match="another process is training"):
+    refused = pytest.raises(RunError, match="another process is training")
+    with locked(run.directory), refused:
         train(run, schedule=OFTEN, devices=ONE_DEVICE)
     assert not steps(run.checkpoints)
     assert not run.metrics.exists()

@@ -46,9 +46,11 @@ def test_a_run_stopped_between_two_lines_logs_what_a_whole_one_logs(
 ):
     run = make_run(tmp_path / "run", PLANE, steps=12)
     number = getattr(signal, number)
+    before = signal.signal(number, signal.SIG_DFL)  # whatever the tests run under
     stopped = acting_at(run, 7, lambda: os.kill(os.getpid(), number))
     with pytest.raises(Interrupted, match=f"{number.name} at step 7") as caught:
         train(stopped, schedule=BETWEEN, devices=ONE_DEVICE)
+    signal.signal(number, before)
     assert caught.value.signal_number == number
     assert_same_bits(train(run, schedule=BETWEEN, devices=ONE_DEVICE), whole[1])
     assert run.metrics.read_bytes() == whole[0].metrics.read_bytes()

@@ -28,6 +28,7 @@ from jaxgan import (
     views,
 )
 from jaxgan.games import priors
+from jaxgan.types import Variables
 from tests.builders import reals, small_game, unchecked
 
 NAMESPACES = {
@@ -284,13 +285,15 @@ KINDS = {
     "gan pairing": Kind([games.separate, games.joint], FUNCTION.invalid),
     "together named": PRIOR,
     "ema networks": Kind([None, ("generator",)], ["generator", 1.0, (None,)]),
+    "start_from networks": Kind([{"generator": Variables(())}], [None, 1.0, {}, "g"]),
+    "start_from frozen": Kind([(), ("generator",)], ["generator", 1.0, (None,)]),
     "hyper_grid values": Kind([[1.0, 2.0], (3,)], [None, 1.0, [], ()]),
 }
 
 ELSEWHERE = {
     "losses": {"Divergence", "Targets", "divergences"},  # records, a module
     "penalties": {"interpolates"},  # called by losses, with a record
-    "games": {"as_score", "joint", "score_round", "separate", "priors"},  # likewise
+    "games": {"Turn", "as_score", "joint", "score_round", "separate", "priors"},
     "networks": {"from_linen", "from_nnx"},
     "algorithms": {
         "data_parallel",
@@ -299,7 +302,7 @@ ELSEWHERE = {
         "population",
         "select_member",
     },
-    "priors": set(),
+    "priors": {"Prior"},  # a type
 }
 """Public names that are tested elsewhere."""
 

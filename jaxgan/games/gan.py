@@ -160,5 +160,5 @@ def _mean(
 
 def _batch_std(images: Tree) -> Float[Array, ""]:
     """Compute the standard deviation over the batch, averaged over all other axes."""
-    spreads = [x.std(axis=0).mean() for x in jax.tree.leaves(images)]
+    spreads = [jnp.std(x, axis=0).mean() for x in jax.tree.leaves(images)]
     return jnp.stack([at_least_float32(x) for x in spreads]).mean()

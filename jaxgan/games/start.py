@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import InputError, check_names
+from jaxgan.errors import InputError, check_instance, check_mapping, check_names
 from jaxgan.types import Game, Network, NetworkName, R, Tree, Variables
 
 
@@ -40,6 +40,8 @@ def start_from(
         >>> jax.tree.all(jax.tree.map(jnp.array_equal, first, trained))
         True
     """
+    check_instance("start_from: game", game, Game, "jg.gan(…)")
+    check_mapping("start_from: networks", networks, '{"generator": variables}')
     check_names("start_from: frozen", frozen)
     shared = game.networks.keys() & networks.keys()
     if not shared:

@@ -4,6 +4,8 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 
 import jax
@@ -15,7 +17,7 @@ from jaxgan.training.checkpoint import Checkpoints, restore_networks, steps
 from jaxgan.training.loop import train
 from jaxgan.training.schedule import Schedule
 from jaxgan.training.signals import defer_signals
-from tests.runs import ONE_DEVICE, PLANE, assert_same_bits, make_run
+from tests.runs import ONE_DEVICE, PLANE, assert_same_bits, make_run, wait_until
 from tests.training.test_checkpoint import like, make_state
 
 BETWEEN = Schedule(log_every=5, save_every=4)  # checkpoints lie between lines
@@ -133,26 +135,31 @@ def test_two_thousand_checkpoints_need_few_descriptors(tmp_path):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+TRAINER = """
+import sys
+from pathlib import Path
+from jaxgan.training.checkpoint import Checkpoints
+from tests.training.test_checkpoint import make_state
+
+with Checkpoints(Path(sys.argv[1]), keep=1) as saved:
+    for step in range(1, 26):
+        saved.save(make_state(step))
+"""
+
+
+@pytest.mark.slow
 def test_networks_are_read_while_a_trainer_removes_them(tmp_path):
-    path, last = tmp_path / "c", 25
-    with Checkpoints(path, keep=1) as saved:
-        saved.save(make_state(1))
-        saved.wait()
-
-        def write():
-            for step in range(2, last + 1):
-                saved.save(make_state(step))
-
-        writer = threading.Thread(target=write)
-        writer.start()
-        read = []
-        while writer.is_alive() or not read:
-            step, networks = restore_networks(path, like())
-            value = np.asarray(networks["generator"].params["w"])
-            assert (value == -step).all()  # the average's
-            read.append(step)
-        writer.join()
-    assert read == sorted(read)
+    path = tmp_path / "c"
+    trainer = subprocess.Popen([sys.executable, "-c", TRAINER, str(path)])
+    wait_until(lambda: steps(path), trainer)
+    read = []
+    while trainer.poll() is None:
+        step, networks = restore_networks(path, like())
+        value = np.asarray(networks["generator"].params["w"])
+        assert (value == -step).all()  # the average's
+        read.append(step)
+    assert trainer.returncode == 0
+    assert len(read) > 1 and read == sorted(read)
 
 
 FLIPS = 200

@@ -286,7 +286,7 @@ KINDS = {
     "together named": PRIOR,
     "ema networks": Kind([None, ("generator",)], ["generator", 1.0, (None,)]),
     "start_from networks": Kind([{"generator": Variables(())}], [None, 1.0, {}, "g"]),
-    "start_from frozen": Kind([(), ("generator",)], ["generator", 1.0, (None,)]),
+    "start_from frozen": Kind([()], ["generator", 1.0, (None,)]),
     "hyper_grid values": Kind([[1.0, 2.0], (3,)], [None, 1.0, [], ()]),
 }
 

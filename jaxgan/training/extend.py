@@ -6,10 +6,10 @@ from jaxgan.errors import InputError, check_positive_int
 from jaxgan.training.about import InlineConfig, read_about, write_about
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.config_values import as_json
-from jaxgan.training.experiment import build, load_file
+from jaxgan.training.experiment import load_file
 from jaxgan.training.inline import create_inline_run
 from jaxgan.training.kept_experiment import program_digest, read_experiment
-from jaxgan.training.run import Run, load_run
+from jaxgan.training.run import Run, rebuild
 
 
 def extend_run(run: Run, count: int) -> Run:
@@ -41,7 +41,7 @@ def extend_run(run: Run, count: int) -> Run:
         )
     config = dataclasses.replace(run.config, steps=count)
     file = load_file(run.directory / "experiment.py")
-    longer = build(file, config)
+    longer = rebuild(run.directory, file, config)
     digests = [
         program_digest(each, run.data.batches) for each in (run.experiment, longer)
     ]
@@ -55,4 +55,4 @@ def extend_run(run: Run, count: int) -> Run:
     about = read_about(run.directory)
     about.config = as_json(file.config, config)
     write_about(run.directory, about)
-    return load_run(run.directory)
+    return run._replace(config=config, experiment=longer)

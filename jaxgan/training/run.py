@@ -225,12 +225,21 @@ def load_run(directory: Path | str) -> Run:
             f"{directory / 'run.json'} does not hold the Config of "
             f"{directory / 'experiment.py'}: {str(error).splitlines()[0]}"
         ) from error
-    experiment = build(file, config)
-    if about.start is not None:
-        experiment = started_from(
-            experiment, read_kept_networks(directory, about.start)
-        )
-    return Run(directory, about.name, config, experiment)
+    return Run(directory, about.name, config, rebuild(directory, file, config))
+
+
+def rebuild(directory: Path, file: ExperimentFile, config: Any) -> Experiment:
+    """Make the experiment of a run for a Config, with the networks it began with.
+
+    Raises:
+        InputError: if the file refuses the Config.
+        RunError: if the networks cannot be read.
+    """
+    built = build(file, config)
+    start = read_about(directory).start
+    if start is None:
+        return built
+    return started_from(built, read_kept_networks(directory, start))
 
 
 @contextlib.contextmanager
@@ -296,7 +305,7 @@ def _check_same(
         raise InputError(
             f"{directory} was made with another config: {', '.join(differing)}; {cure}."
         )
-    changed = changed_module(file.path.parent, directory)
+    changed = changed_module(file.path.parent, directory, file.path)
     if (directory / "experiment.py").read_bytes() != file.path.read_bytes():
         changed = file.path
     if changed is not None:

@@ -113,3 +113,11 @@ def test_networks_that_do_not_fit_are_refused(tmp_path, short, capsys, words, me
 def test_a_run_goes_on_with_its_own_networks(short, capsys):
     assert command("train", short.directory, "--init", short.directory) == 2
     assert "a run goes on with its own networks" in capsys.readouterr().err
+
+
+def test_a_run_that_began_with_other_networks_is_trained_on(tmp_path, short):
+    directory = tmp_path / "run"
+    words = ("--run", directory, "--steps", 1, "--init", short.directory)
+    assert command("train", PLANE, *words) == 0
+    longer = extend_run(load_run(directory), 2)
+    assert int(train(longer, schedule=OFTEN, devices=ONE_DEVICE).step) == 2

@@ -94,7 +94,7 @@ def used(code):
 
 
 def inner(code):
-    """What code uses of jaxgan that is not public."""
+    """Names of jaxgan that code uses and that are not public."""
     return [
         f"{module}.{name}" if name else module
         for module, name in used(code)

@@ -10,9 +10,8 @@ import jax
 import pydantic
 
 from jaxgan.errors import InputError
-from jaxgan.training.local_modules import MODULES
 from jaxgan.training.near_runs import near_runs
-from jaxgan.training.provenance import Provenance, describe_devices
+from jaxgan.training.provenance import Provenance, describe_devices, digest_code
 from jaxgan.types import NetworkName
 
 
@@ -46,7 +45,7 @@ class ExperimentId(NamedTuple):
     """The experiment and configuration that runs of several seeds share."""
 
     name: str  # of the experiment
-    code: bytes  # of its file and modules
+    code: str  # digest of its file and modules, or of its program
     config: str  # but for the seed
 
 
@@ -58,10 +57,7 @@ def experiment_identity(directory: Path) -> tuple[ExperimentId, str]:
     """
     about = read_about(directory)
     seed = str(about.config.pop("seed", directory))
-    modules = sorted((directory / MODULES).rglob("*.py"))
-    files = [directory / "experiment.py", *modules] if about.program is None else []
-    code = b"".join(path.read_bytes() for path in files)
-    code += (about.program or "").encode()
+    code = about.program or digest_code(directory)
     return ExperimentId(about.name, code, str(about.config)), seed
 
 

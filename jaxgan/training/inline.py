@@ -32,11 +32,10 @@ def create_inline_run(directory: Path, experiment: Experiment) -> Run:
     program = program_digest(experiment, data.batches)
     values = dataclasses.asdict(config)
     if is_run:
-        _check_same_program(run, program)
+        then = read_about(directory)
+        _check_same_program(run, then, program)
         write_experiment(run.kept / "experiment", experiment)
-        write_about(
-            directory, read_about(directory).model_copy(update={"config": values})
-        )
+        write_about(directory, then.model_copy(update={"config": values}))
         return run
 
     def keep(fresh: Path) -> None:
@@ -54,9 +53,9 @@ def create_inline_run(directory: Path, experiment: Experiment) -> Run:
     return run
 
 
-def _check_same_program(run: Run, program: str) -> None:
+def _check_same_program(run: Run, then: About, program: str) -> None:
     """Check that a run was made by an experiment like this, the steps aside."""
-    then, directory = read_about(run.directory), run.directory
+    directory = run.directory
     cure = "choose another directory"
     if then.program is None:
         raise InputError(

@@ -10,14 +10,13 @@ import re
 from functools import partial
 from pathlib import Path
 
-import cloudpickle
 import jax
 import numpy as np
 
 from jaxgan.data.sources import Source
 from jaxgan.errors import InputError
 from jaxgan.training.experiment import Experiment
-from jaxgan.training.run_data import LIMIT, read, write
+from jaxgan.training.run_data import read, write, write_if_small
 from jaxgan.types import Batch
 
 
@@ -27,15 +26,10 @@ def write_experiment(path: Path, experiment: Experiment) -> None:
     Raises:
         InputError: if it holds something that cannot be kept, such as an open file.
     """
+    if write_if_small(path, experiment):
+        return
     try:
-        size = len(cloudpickle.dumps(experiment))
-    except Exception:  # whatever pickling may raise: tried again without the data
-        size = LIMIT + 1
-    if size > LIMIT:
-        missing = partial(_missing_data, str(path))
-        experiment = experiment._replace(source=missing)
-    try:
-        write(path, experiment)
+        write(path, experiment._replace(source=partial(_missing_data, str(path))))
     except Exception as error:
         raise InputError(
             f"the experiment cannot be kept in the run: {error}; make such objects "

@@ -125,9 +125,12 @@ def copy_modules(folder: Path, run: Path, code: Path | None = None) -> None:
             ) from error
 
 
-def changed_module(folder: Path, run: Path) -> Path | None:
-    """Find a module whose copy in a run differs; None if all are the same."""
-    for relative in local_modules(folder).values():
+def changed_module(folder: Path, run: Path, code: Path) -> Path | None:
+    """Find a module whose copy in a run differs; None if all are the same.
+
+    The modules are those that `copy_modules` copies.
+    """
+    for relative in modules_of(folder, code).values():
         kept, now = run / MODULES / relative, folder / relative
         if not kept.exists() or kept.read_bytes() != now.read_bytes():
             return now

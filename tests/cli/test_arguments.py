@@ -1,4 +1,4 @@
-"""How words of the command line are understood, and what is refused."""
+"""Words of the command line: their meanings, and those that are refused."""
 
 import dataclasses
 import io

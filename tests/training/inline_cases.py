@@ -16,7 +16,7 @@ import pytest
 import jaxgan as jg
 from jaxgan.errors import InputError, Interrupted
 from jaxgan.reporting.log import read_rows
-from jaxgan.training import kept_experiment
+from jaxgan.training import run_data
 from tests.command_line import run as command
 from tests.runs import OFTEN, assert_same_bits
 
@@ -143,7 +143,7 @@ def test_the_command_line_understands_the_run(tmp_path, monkeypatch, capsys):
 
 
 def test_data_that_are_too_large_are_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept_experiment, "LIMIT", 1000)
+    monkeypatch.setattr(run_data, "LIMIT", 1000)
     train(experiment(steps=2), tmp_path / "run")
     run = jg.load_run(tmp_path / "run")
     assert jg.sample(run, count=3).made.shape == (3, 2)

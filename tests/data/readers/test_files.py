@@ -1,4 +1,4 @@
-"""Which files of a folder are images."""
+"""The files of a folder that are images."""
 
 import os
 import threading

@@ -2,82 +2,69 @@
 
 The types and the central verbs are here; everything else is in the namespaces:
 `jg.losses`, `jg.penalties`, `jg.games`, `jg.dynamics`, `jg.algorithms`, `jg.networks`,
-`jg.views`, `jg.data`, `jg.optimizers`, and, loaded when they are used, `jg.metrics`,
-`jg.evaluation`, `jg.sampling`, `jg.theory`, `jg.reporting` and `jg.training`.
+`jg.views`, `jg.data`, `jg.optimizers`, `jg.metrics`, `jg.evaluation`, `jg.sampling`,
+`jg.theory`, `jg.reporting` and `jg.training`. Each is loaded when it is first used, so
+that the command line can set up its signals before JAX is imported.
 """
 
+# ruff: noqa: F403, F405
 import importlib
-import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
-from jaxgan import (
-    algorithms,
-    data,
-    dynamics,
-    games,
-    losses,
-    networks,
-    optimizers,
-    penalties,
-    views,
-)
-from jaxgan.algorithms.data_parallel import data_parallel
-from jaxgan.algorithms.ema import ema
-from jaxgan.algorithms.population import hyper_grid, population
-from jaxgan.data.sources import shuffled
-from jaxgan.dynamics.alternating import alternating
-from jaxgan.dynamics.extragradient import extragradient
-from jaxgan.dynamics.microbatches import microbatched
-from jaxgan.dynamics.simultaneous import simultaneous
-from jaxgan.errors import InputError
-from jaxgan.games import priors
-from jaxgan.games.gan import gan
-from jaxgan.games.rounds import score_round
-from jaxgan.losses.adversarial import (
-    hinge,
-    least_squares,
-    minimax,
-    non_saturating,
-    wasserstein,
-)
-from jaxgan.losses.combine import chain, every, focus, rename, weighted
-from jaxgan.losses.gradient_penalties import gradient_penalty, r1, r2
-from jaxgan.networks.linen import from_linen
-from jaxgan.networks.mlp import mlp
-from jaxgan.networks.nnx import from_nnx
-from jaxgan.types import (
-    Algorithm,
-    Batch,
-    Game,
-    Info,
-    Loss,
-    Network,
-    Record,
-    Round,
-    Score,
-    State,
-    Term,
-    Variables,
-    View,
-)
-
 if TYPE_CHECKING:
-    from jaxgan import evaluation, metrics, reporting, sampling, theory, training
+    from jaxgan import (
+        algorithms,
+        data,
+        dynamics,
+        evaluation,
+        games,
+        losses,
+        metrics,
+        networks,
+        optimizers,
+        penalties,
+        reporting,
+        sampling,
+        theory,
+        training,
+        views,
+    )
+    from jaxgan.names import *
     from jaxgan.training import Experiment, create_run, load_run, sample, train
 
-__version__ = importlib.metadata.version("jaxgan")
+__version__: str
 
-_NAMESPACES = {"sampling", "training", "theory", "reporting", "evaluation", "metrics"}
+_NAMESPACES = {
+    "algorithms",
+    "data",
+    "dynamics",
+    "evaluation",
+    "games",
+    "losses",
+    "metrics",
+    "networks",
+    "optimizers",
+    "penalties",
+    "reporting",
+    "sampling",
+    "theory",
+    "training",
+    "views",
+}
 _OF_TRAINING = {"train", "Experiment", "load_run", "create_run", "sample"}
 
 
 def __getattr__(name: str) -> Any:
-    """Load the heavier namespaces when they are first used."""
+    """Load a name when it is first used."""
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("jaxgan")
     if name in _NAMESPACES:
         return importlib.import_module(f"jaxgan.{name}")
-    if name in _OF_TRAINING:
-        return getattr(importlib.import_module("jaxgan.training"), name)
-    raise AttributeError(f"module 'jaxgan' has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module 'jaxgan' has no attribute {name!r}")
+    home = "jaxgan.training" if name in _OF_TRAINING else "jaxgan.names"
+    value = globals()[name] = getattr(importlib.import_module(home), name)
+    return value
 
 
 def __dir__() -> list[str]:

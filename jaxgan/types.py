@@ -20,7 +20,16 @@ import jax
 from jax.tree_util import Partial
 from jaxtyping import Array, Float, Int, Key
 
-from jaxgan.errors import InputError
+from jaxgan.errors import (
+    InputError,
+    check_entries,
+    check_function,
+    check_instance,
+    check_mapping,
+    check_name,
+    check_names,
+    check_positive_int,
+)
 
 Tree = Any
 """Any pytree of arrays."""
@@ -163,7 +172,8 @@ class Record:
     step: number of the iteration.
     draw: `(sampler, key, shape) -> array`: random numbers for a global batch, split
         between the devices; `shape[0]` is the number of examples on this device.
-    mean: `(array) -> scalar`: the average over the global batch and all other axes.
+    mean: `(array, axis=None) -> array`: the average over the global batch and all other
+        axes, or with `axis=0` over the batch alone.
     gather: `(array (b, …)) -> array (B, …)`: the global batch, for losses that compare
         all pairs of examples.
     """
@@ -245,6 +255,13 @@ class Term(Generic[Reads]):
     state_owner: PlayerName | None = None
     interval: int = 1
 
+    def __post_init__(self) -> None:
+        check_function("init", self.init, "lambda variables: ()")
+        check_function("evaluate", self.evaluate, "lambda record, state, key: …")
+        if self.state_owner is not None:
+            check_name("state_owner", self.state_owner)
+        check_positive_int("interval", self.interval)
+
 
 @dataclasses.dataclass(frozen=True)
 class Loss(Generic[Reads]):
@@ -255,6 +272,9 @@ class Loss(Generic[Reads]):
     """
 
     terms: Mapping[TermName, Term[Reads]]
+
+    def __post_init__(self) -> None:
+        check_entries("terms", self.terms, Term)
 
     def __repr__(self) -> str:
         """Return the names of the terms."""
@@ -386,6 +406,25 @@ class Game(Generic[R]):
     diagnostics: Callable[[R], dict[PlayerName, dict[str, Array]]] = lambda record: {}
     views: Mapping[str, View] = dataclasses.field(default_factory=dict)
     microbatches: int = 1
+
+    def __post_init__(self) -> None:
+        check_entries("networks", self.networks, Network)
+        check_mapping("players", self.players, '{"generator": ("generator",)}')
+        if not self.players:
+            raise InputError("players: a game needs at least one, with its networks.")
+        for player, owned in self.players.items():
+            check_name("players: each name", player)
+            check_names(f"players[{player!r}]", owned)
+        for name in ("prior", "play", "diagnostics"):
+            check_function(name, getattr(self, name), "one that gan(…) makes")
+        check_instance("loss", self.loss, Loss, "non_saturating()")
+        check_mapping("outputs", self.outputs, '{"samples": function}')
+        for name, output in self.outputs.items():
+            check_name("outputs: each name", name)
+            check_function(f"outputs[{name!r}]", output, "that of a gan(…)")
+        check_names("frozen", self.frozen)
+        check_entries("views", self.views, View)
+        check_positive_int("microbatches", self.microbatches)
 
     def __repr__(self) -> str:
         """Return the names of players, networks, terms and outputs."""

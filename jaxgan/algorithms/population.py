@@ -9,6 +9,7 @@ Members do not communicate, so one that diverges does not affect the others.
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import jax
@@ -18,7 +19,14 @@ from jax.sharding import AxisType, Mesh, PartitionSpec
 from jaxtyping import Array, Bool
 from numpy.typing import NDArray
 
-from jaxgan.errors import InputError
+from jaxgan.errors import (
+    InputError,
+    check_devices,
+    check_flag,
+    check_function,
+    check_instance,
+    is_concrete,
+)
 from jaxgan.types import Algorithm, Batch, Info, State, Tree
 
 Build = Callable[[Any], Algorithm]
@@ -81,6 +89,10 @@ def population(
         (4,)
         >>> best = select_member(state, 2)
     """
+    check_function("population: build", build, "lambda hypers: alternating(…)")
+    check_devices("population: devices", devices)
+    check_flag("population: sequential", sequential)
+    check_flag("population: donate", donate)
     members = _check_hypers(build, hypers)
     hypers = jax.tree.map(jnp.asarray, hypers)
     if sequential and devices is not None:
@@ -133,12 +145,33 @@ def hyper_grid(**values: Iterable[Any]) -> dict[str, NDArray]:
 
 def select_member(state: State, i: int) -> State:
     """Select one member's state, to train on alone, to sample from or to save."""
+    check_instance("select_member: state", state, State, "that of a population")
+    members = _count_members(state)
+    whole = isinstance(i, Integral) and not isinstance(i, bool)
+    if is_concrete(i) and not (whole and -members <= int(i) < members):
+        raise InputError(
+            f"select_member: i must be an integer from 0 to {members - 1}, got {i!r}."
+        )
     return State(state.step, *_index(state[1:], i))
 
 
 def diverged_members(state: State) -> Bool[np.ndarray, " members"]:
     """Find the members whose networks contain a number that is not finite."""
+    check_instance("diverged_members: state", state, State, "that of a population")
+    _count_members(state)
     return np.asarray(~_finite(state.variables))
+
+
+def _count_members(state: State) -> int:
+    """Count the members of a population's state.
+
+    Raises:
+        InputError: if the state has no networks.
+    """
+    leaves = jax.tree.leaves(state.variables)
+    if not leaves:
+        raise InputError("state has no networks, so it is not that of a population.")
+    return len(leaves[0])
 
 
 @jax.jit
@@ -250,7 +283,7 @@ def _mesh(devices: Sequence[jax.Device] | None, members: int) -> Mesh | None:
         if count == 1:
             return None
         devices = local[:count]
-    if not len(devices) or members % len(devices):
+    if members % len(devices):
         raise InputError(
             f"population: {members} members do not divide evenly among {len(devices)} "
             "devices; use a multiple, or fewer devices."
@@ -285,10 +318,14 @@ def _check_hypers(build: Build, hypers: Tree) -> int:
     ends = {int(find(x) // x.shape[1]) for x in flat for find in (np.argmin, np.argmax)}
     for i in sorted({0} | ends):
         shown = ", ".join(f"{name} {x[i]}" for name, x in named.items())
-        build_member = partial(build, _member_values(hypers, i))
-        _explain_errors(f"member {i} ({shown})", build_member)
+        build_member = partial(_build_checked, build, _member_values(hypers, i))
+        _explain_errors(f"hypers of member {i} ({shown})", build_member)
     _check_traceable(lambda h: build(h).init(jax.random.key(0)), hypers)
     return members
+
+
+def _build_checked(build: Build, hypers: Any) -> None:
+    check_instance("what build returns", build(hypers), Algorithm, "alternating(…)")
 
 
 def _check_traceable(use: Callable[[Any], Any], hypers: Tree) -> None:

@@ -22,6 +22,14 @@ import optax
 from jax.tree_util import Partial
 from jaxtyping import Array
 
+from jaxgan.batch_axis import (
+    agreed,
+    all_rows,
+    draw_rows,
+    global_mean,
+    own_rows,
+    shared,
+)
 from jaxgan.dynamics.lazy import add_lazy_terms, every_step_terms
 from jaxgan.dynamics.microbatches import (
     WHOLE_BATCH,
@@ -163,7 +171,8 @@ def play_round(
     game = problem.game
     latent_key, play_key, loss_key = jax.random.split(key, 3)
     first, *others = movers
-    latent = game.prior(latent_key, problem.fake_batch_sizes[first], batch.condition)
+    count = problem.fake_batch_sizes[first]
+    latent = own_rows(game.prior(latent_key, count, all_rows(batch.condition)))
     variables = state.variables | state.frozen
     params = {name: value.params for name, value in variables.items()}
     turn = make_turn(
@@ -185,7 +194,7 @@ def play_round(
         view_states=views,
         diagnostics=game.diagnostics(record),
     )
-    return record, outcome
+    return record, agreed(outcome)
 
 
 def make_turn(
@@ -214,8 +223,8 @@ def make_turn(
         step=step,
         key=key,
         draw=Partial(_draw_microbatch, microbatch),
-        mean=Partial(jnp.mean),
-        gather=Partial(_identity),
+        mean=Partial(global_mean),
+        gather=Partial(all_rows),
     )
 
 
@@ -247,7 +256,7 @@ def make_field(
     ) -> tuple[dict[PlayerName, Array], Outcome]:
         _, outcome = play_round(
             problem,
-            state_at(params),
+            state_at(shared(params)),
             movers,
             batch,
             key,
@@ -384,13 +393,9 @@ def _restrict_to_movers(
     )
 
 
-def _identity(batch: Array) -> Array:
-    return batch
-
-
 def _draw_microbatch(
     microbatch: Microbatch, sampler: Any, key: Array, shape: tuple[int, ...]
 ) -> Array:
     """Draw random numbers for the whole batch and return those of the microbatch."""
     whole = (shape[0] * microbatch.count, *shape[1:])
-    return take_microbatch(sampler(key, whole), microbatch)
+    return take_microbatch(draw_rows(sampler, key, whole), microbatch)

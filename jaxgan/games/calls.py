@@ -132,14 +132,19 @@ def stand_ins(
         first: is filled with the shapes of each network's first inputs.
     """
 
+    made: dict[NetworkName, Variables] = {}
+
     def stand_in(name: NetworkName) -> Call:
         network = game.networks[name]
 
         def call(*inputs: Tree, stats: Tree = None, **mode: Any) -> tuple[Tree, Tree]:
             given = first.setdefault(name, jax.tree.map(_shape, inputs))
             with _name_network_in_errors(name, inputs):
-                made = jax.eval_shape(network.init, jax.random.key(0), *given)
-                variables = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), made)
+                if name not in made:
+                    made[name] = jax.eval_shape(network.init, jax.random.key(0), *given)
+                variables = jax.tree.map(
+                    lambda x: jnp.zeros(x.shape, x.dtype), made[name]
+                )
                 return _Apply(network, name in game.frozen)(
                     network.prepare(variables), *inputs, stats=stats, **mode
                 )

@@ -126,7 +126,10 @@ def collapse(record: Round) -> dict[str, dict[str, Array]]:
 
     Diversity is the standard deviation of the fakes relative to that of the reals.
     """
-    fake_std, real_std = _batch_std(record.fake), _batch_std(record.real)
+    fake_std, real_std = (
+        _batch_std(record, record.fake),
+        _batch_std(record, record.real),
+    )
     diversity = fake_std / jnp.maximum(real_std, 1e-12)
     real, fake = record.real_score, record.fake_score
     correct = _mean(record, real, lambda t: t > 0, record.weight)
@@ -158,7 +161,12 @@ def _mean(
     return jnp.stack(means).mean() if len(means) > 1 else means[0]
 
 
-def _batch_std(images: Tree) -> Float[Array, ""]:
+def _batch_std(record: Round, images: Tree) -> Float[Array, ""]:
     """Compute the standard deviation over the batch, averaged over all other axes."""
-    spreads = [jnp.std(x, axis=0).mean() for x in jax.tree.leaves(images)]
-    return jnp.stack([at_least_float32(x) for x in spreads]).mean()
+
+    def std(x: Array) -> Array:
+        x = at_least_float32(x)
+        squares = jnp.square(x - record.mean(x, axis=0)[None])
+        return jnp.sqrt(record.mean(squares, axis=0)).mean()
+
+    return jnp.stack([std(jnp.asarray(x)) for x in jax.tree.leaves(images)]).mean()

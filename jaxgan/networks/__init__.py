@@ -9,6 +9,7 @@ from jaxgan.networks.wrappers.autoencoding import autoencoding
 from jaxgan.networks.wrappers.fourier import fourier
 from jaxgan.networks.wrappers.headed import headed
 from jaxgan.networks.wrappers.labeled import labeled
+from jaxgan.networks.wrappers.normalized_per_device import normalized_per_device
 
 __all__ = [
     "autoencoding",
@@ -21,4 +22,5 @@ __all__ = [
     "headed",
     "labeled",
     "mlp",
+    "normalized_per_device",
 ]

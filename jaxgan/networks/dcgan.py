@@ -26,6 +26,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxgan.batch_axis import batch_axis
 from jaxgan.errors import (
     InputError,
     check_flag,
@@ -180,6 +181,7 @@ def _normalize(x: Array, train: bool) -> Array:
     return nn.BatchNorm(
         use_running_average=not train,
         momentum=0.9,
+        axis_name=batch_axis(),
         scale_init=lambda *args: 1 + WEIGHTS(*args),
     )(x)
 

@@ -6,6 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from jaxgan.errors import check_instance
 from jaxgan.precision import with_dtypes_of
 from jaxgan.types import Network, Tree, Variables
 
@@ -23,6 +24,9 @@ def from_linen(module: nn.Module) -> Network:
     Args:
         module: its `__call__` takes the network's inputs, and optionally `train`.
 
+    Raises:
+        InputError: if it is no module, such as a class.
+
         >>> import flax.linen as nn, jax
         >>> from jaxgan import from_linen
         >>> network = from_linen(nn.Dense(3))
@@ -31,6 +35,7 @@ def from_linen(module: nn.Module) -> Network:
         >>> output.shape
         (4, 3)
     """
+    check_instance("from_linen: module", module, nn.Module, "nn.Dense(3)")
     takes_train = "train" in inspect.signature(type(module).__call__).parameters
 
     def train_argument(train: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_function, check_instance
 from jaxgan.precision import with_dtypes_of
 from jaxgan.types import Network, Tree, Variables
 
@@ -34,7 +34,7 @@ def from_nnx(make: Callable[["nnx.Rngs"], "nnx.Module"]) -> Network:
         make: `(rngs) -> module`; the module takes the network's inputs.
 
     Raises:
-        InputError: if `make` is a module, not a function that builds one.
+        InputError: if `make` is not a function that builds a module.
 
         >>> import jax
         >>> from flax import nnx
@@ -52,9 +52,10 @@ def from_nnx(make: Callable[["nnx.Rngs"], "nnx.Module"]) -> Network:
             "from_nnx: make must be a function of rngs, such as lambda rngs: "
             f"{type(make).__name__}(rngs=rngs), got a module."
         )
-    structure, params_shape, streams, stats_shape = _split(
-        nnx.eval_shape(lambda: make(nnx.Rngs(0)))
-    )
+    check_function("from_nnx: make", make, "lambda rngs: nnx.Linear(2, 3, rngs=rngs)")
+    shapes = nnx.eval_shape(lambda: make(nnx.Rngs(0)))
+    check_instance("from_nnx: what make returns", shapes, nnx.Module, "nnx.Linear")
+    structure, params_shape, streams, stats_shape = _split(shapes)
 
     def init(key: jax.Array, *inputs: Tree) -> Variables:
         del inputs

@@ -25,6 +25,8 @@ from tests.builders import (
     tiered,
 )
 
+pytestmark = pytest.mark.usefixtures("optimized")
+
 LOSS = chain(wasserstein(), gradient_penalty(10.0), r1(0.3))
 
 
@@ -38,12 +40,19 @@ def game():
     return small_game(LOSS, normed=("generator",))
 
 
-def test_eight_devices_do_what_one_does(game):
-    assert jax.local_device_count() == 8
+@pytest.fixture(scope="module")
+def alone(game):
+    """One device's algorithm, which may reuse memory."""
     # SGD, since Adam turns rounding into differences of the size of its step.
+    return spread(game, jax.devices()[:1], optax.sgd(0.02), donate=True)
+
+
+@pytest.mark.slow
+def test_eight_devices_do_what_one_does(game, alone):
+    assert jax.local_device_count() == 8
     finals = {}
     for count in (1, 8):
-        algorithm = spread(game, jax.devices()[:count], optax.sgd(0.02))
+        algorithm = alone if count == 1 else spread(game, None, optax.sgd(0.02))
         state = algorithm.init(jax.random.key(0))
         before = np.asarray(state.variables["generator"].params["Dense_0"]["kernel"])
         for number in range(5):
@@ -56,12 +65,13 @@ def test_eight_devices_do_what_one_does(game):
     assert_close(finals[1], finals[8])
 
 
-def test_one_device_does_what_the_plain_algorithm_does_and_may_reuse_memory(game):
-    plain = algorithm_of(game, n=16)
-    one = spread(game, jax.devices()[:1], donate=True)
-    state, given = jax.jit(plain.init)(jax.random.key(0)), one.init(jax.random.key(0))
+def test_one_device_does_what_the_plain_algorithm_does_and_may_reuse_memory(
+    game, alone
+):
+    plain = algorithm_of(game, optax.sgd(0.02), n=16)
+    state, given = jax.jit(plain.init)(jax.random.key(0)), alone.init(jax.random.key(0))
     assert bits(state) == bits(given)
-    after, _ = one.step(given, batches(2, 16))
+    after, _ = alone.step(given, batches(2, 16))
     expected, _ = jax.jit(plain.step)(state, batches(2, 16))
     assert_close(after.variables, expected.variables)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(given.variables))

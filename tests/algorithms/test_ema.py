@@ -73,6 +73,7 @@ def test_an_average_may_be_donated(plain):
     assert bits(state) == bits(expected)
 
 
+@pytest.mark.slow
 def test_the_decay_may_be_traced(plain):
     start = walk(plain, 1)[-1]
 

@@ -157,6 +157,7 @@ def test_convolutional_members_equal_single_runs(form):
         assert_close(select_member(state, i).variables, expected.variables)
 
 
+@pytest.mark.slow
 @in_every_form
 def test_one_trace_serves_two_sweeps(form):
     traces = []
@@ -229,6 +230,7 @@ def test_states_are_kept_unless_donated(form):
     assert bits(state) == before
 
 
+@pytest.mark.slow
 def test_devices_hold_their_members_and_ask_nothing_of_others():
     algorithm = together("devices")
     state = algorithm.init(keys())
@@ -253,6 +255,7 @@ def test_as_many_devices_as_divide_the_members_are_used():
     assert len(jax.tree.leaves(state.variables)[0].sharding.device_set) == 6
 
 
+@pytest.mark.slow
 def test_a_hyperparameter_may_be_a_vector():
     def build_of_vector(hypers):
         return build(dict(zip(HYPERS, hypers["all"], strict=True)))
@@ -334,7 +337,7 @@ def shaped(hypers):
         ),
         (
             lambda: population(build_points, HYPERS, devices=[]),
-            "evenly among 0 devices",
+            "devices must be a list of devices, such as",
         ),
         (
             lambda: population(build_points, HYPERS, devices=jax.local_devices()[:3]),

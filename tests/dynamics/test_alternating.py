@@ -428,6 +428,7 @@ def single_runs(algorithm):
     return [walk(step, algorithm.init(key)) for key in KEYS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step_axis",
     [None, pytest.param(0, marks=pytest.mark.slow)],
@@ -456,6 +457,7 @@ def test_steps_may_be_scanned(algorithm, single_runs):
     assert_close(infos, jax.tree.map(lambda *x: jnp.stack(x), *its_infos), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_trace_serves_a_sweep_of_hyperparameters():
     built = []
 

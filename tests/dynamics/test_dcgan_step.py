@@ -19,6 +19,8 @@ from jaxgan import (
 )
 from jaxgan.networks import dcgan_discriminator, dcgan_generator
 
+pytestmark = pytest.mark.usefixtures("optimized")
+
 FAKES = {"discriminator": 8, "generator": 6}
 LATENTS = jax.random.normal(jax.random.key(5), (8, 12))
 REALS = jax.random.uniform(jax.random.key(6), (2, 8, 16, 16, 3), minval=-1, maxval=1)
@@ -204,6 +206,7 @@ def test_eight_devices_share_the_work_and_gather_nothing(on_one_and_on_eight):
     assert "all-gather" not in text
 
 
+@pytest.mark.slow
 def test_the_step_exports_for_accelerators():
     game = parallel_game()
     optimizers = {player: optax.adam(1e-3) for player in game.players}

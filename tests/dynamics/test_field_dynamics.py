@@ -384,6 +384,7 @@ def test_statistics_are_those_of_one_round(name):
     assert_close(found, (1 - 0.9**2) * mean, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", tiered(DYNAMICS, ["simultaneous"]))
 def test_lazy_parts_are_paid_only_when_due(name):
     dynamics, substeps = DYNAMICS[name]
@@ -419,6 +420,7 @@ def test_a_pool_is_told_who_moves_and_refused_where_all_do():
         algorithm_of(game, dynamics=simultaneous)
 
 
+@pytest.mark.slow
 def test_foreseen_moves_leave_no_statistics():
     """The discriminator's BatchNorm moves in its own substep alone."""
     game = still_game(non_saturating(), normed=("discriminator",))

@@ -165,6 +165,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("networks", tiered(NETWORKS, ["dense"]))
 def test_a_step_without_them_multiplies_no_more_than_the_plain_step(networks):
     shape, generator, discriminator = NETWORKS[networks]

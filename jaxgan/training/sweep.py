@@ -4,17 +4,20 @@ Every member is the run that `jaxgan train` would make of its seed and its value
 order and latents included, up to rounding. (But for one thing: all share one program,
 so networks that an experiment itself makes from its Config's seed are those of the
 first seed.) All are measured and, if the experiment is evaluated, scored at the end;
-all are reported, and the best is kept as a run.
+all are reported, and all are kept as runs, or as many of the best as were asked for.
 
-sweep.json      what was swept, and each member's last measurement
+NAME=VALUE,…,seed=N   each member, an ordinary run directory
+sweep.json      what is swept, each member's last measurement, and the best member
 table.md        mean ± standard error over the seeds
 curves.png      the same over the steps, of what is measured while it trains
-best/           the best member, an ordinary run directory
+checkpoints/    the state of all members, until the sweep is finished
 """
 
+import contextlib
 import dataclasses
+import logging
 import math
-import signal
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,42 +27,65 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.algorithms.population import (
-    diverged_members,
-    hyper_grid,
-    population,
-    select_member,
-)
+from jaxgan.algorithms.population import population, select_member
 from jaxgan.errors import (
     InputError,
-    Interrupted,
     RunError,
+    check_flag,
+    check_instance,
     check_positive_int,
-    check_seed,
 )
 from jaxgan.evaluation.evaluator import Reference, evaluate, reference
 from jaxgan.evaluation.evaluator import objective as score_objective
-from jaxgan.metrics.protocol import write_scores
-from jaxgan.reporting.log import flatten, write_row
-from jaxgan.sampling.outputs import best_variables, draw_examples, output_name
-from jaxgan.training.checkpoint import Checkpoints
-from jaxgan.training.experiment import Experiment, ExperimentFile, build, open_data
-from jaxgan.training.kept_reference import kept_reference
-from jaxgan.training.loop import take_steps
-from jaxgan.training.progress import Progress, show_progress
-from jaxgan.training.run import create_run
-from jaxgan.training.run_data import RunData
-from jaxgan.training.schedule import Schedule
-from jaxgan.training.signals import defer_signals
-from jaxgan.training.snapshots import (
-    SampleInputs,
-    evaluated_examples,
-    sample_inputs,
-    save_pictures,
-    summarize,
+from jaxgan.metrics.protocol import read_scores, write_scores
+from jaxgan.reporting.log import Row
+from jaxgan.sampling.outputs import best_variables, output_name
+from jaxgan.training.checkpoint import Checkpoints, steps
+from jaxgan.training.config_values import (
+    as_json,
+    differing_fields,
+    with_absolute_paths,
 )
-from jaxgan.training.sweep_report import SweepMember, Values, write_report
+from jaxgan.training.experiment import Experiment, ExperimentFile, load_file
+from jaxgan.training.kept_reference import kept_reference
+from jaxgan.training.lock import locked
+from jaxgan.training.loop import take_steps
+from jaxgan.training.processes import are_several
+from jaxgan.training.recorder import os_errors_as_run_errors
+from jaxgan.training.run import (
+    changes_since,
+    check_same,
+    check_vacant,
+    is_run,
+    load_run,
+)
+from jaxgan.training.schedule import Schedule
+from jaxgan.training.snapshots import (
+    evaluated_examples,
+    save,
+    save_pictures,
+    save_strip,
+)
+from jaxgan.training.sweep_members import (
+    Member,
+    Planned,
+    build_members,
+    measured,
+    plan_members,
+    typed,
+    write_runs,
+)
+from jaxgan.training.sweep_recorder import SweepRecorder, attempt
+from jaxgan.training.sweep_report import (
+    SWEEP,
+    SweepRecord,
+    read_sweep,
+    write_report,
+    write_sweep,
+)
 from jaxgan.types import Algorithm, Batch, Info, State
+
+logger = logging.getLogger(__name__)
 
 
 def sweep(
@@ -69,10 +95,13 @@ def sweep(
     seeds: int,
     grid: Mapping[str, Sequence[float]],
     *,
-    log_every: int = 100,
+    keep: int | None = None,
+    schedule: Schedule = Schedule(),
     sequential: bool = False,
-) -> list[SweepMember]:
-    """Train every member, and write a table, curves and the best run.
+) -> SweepRecord:
+    """Train every member, and write a table, curves and the members' runs.
+
+    The same call again goes on with a sweep that was stopped.
 
     Args:
         directory: where they go.
@@ -80,63 +109,187 @@ def sweep(
         config: of everything that is not swept; its seed is the first.
         seeds: how many, one after the other.
         grid: values by field.
-        log_every: steps between lines of the best run's log.
+        keep: how many of the best members are kept as runs; by default all.
+        schedule: how often members report, and are saved.
         sequential: one member after the other; see `population`.
 
+    Returns:
+        The contents of sweep.json.
+
     Raises:
-        InputError: before anything compiles, if the directory is not empty, the Config
-            has no seed, a field cannot be traced or changes the data or the number of
-            steps, or a member is refused.
-        RunError: if every member diverged.
-        Interrupted: if a signal stopped it; what was measured until then is reported.
+        InputError: before anything compiles, if the directory holds something else, the
+            Config has no seed, a field cannot be traced or changes the data or the
+            number of steps, a member is refused, or the best are to be kept where none
+            is better.
+        RunError: if every member diverged, or another process trains the same sweep.
+        Interrupted: if a signal stopped it, after saving it.
     """
-    check_positive_int("--seeds", seeds)
-    check_positive_int("--log-every", log_every)
-    if directory.exists() and any(directory.iterdir()):
-        raise InputError(f"{directory} is not empty; choose another with --out.")
-    members = _members(file, config, seeds, grid)
-    algorithm = _algorithm(file, config, members, grid, sequential)
-    against = _reference(members[0].experiment)
+    check_instance("directory", directory, Path, 'Path("runs/mine-sweep")')
+    check_positive_int("seeds", seeds)
+    check_flag("sequential", sequential)
+    if keep is not None:
+        check_positive_int("keep", keep)
+    config = with_absolute_paths(config)
+    planned = plan_members(file, config, seeds, grid)
+    asked = SweepRecord(
+        experiment=file.path.stem,
+        grid={name: [*values] for name, values in grid.items()},
+        seeds=seeds,
+        sequential=sequential,
+        keep=keep,
+        config=as_json(file.config, planned[0].config),
+        members=[each.about for each in planned],
+    )
+    return _go_on(directory, asked, file, planned, schedule)
+
+
+def resume_sweep(directory: Path, schedule: Schedule = Schedule()) -> SweepRecord:
+    """Go on with a sweep that was stopped, from its own files alone.
+
+    Raises:
+        InputError: if the directory is none of a sweep, or members are missing in it.
+        RunError, Interrupted: as `sweep`.
+    """
+    begun = read_sweep(directory)
+    places = [directory / each.run for each in begun.members]
+    if missing := [place for place in places if not (place / "run.json").exists()]:
+        if begun.finished:
+            return _finished(directory, begun)
+        raise InputError(
+            f"{directory} lacks the member {missing[0].name}; give the experiment and "
+            "the options that the sweep was begun with again."
+        )
+    first = load_run(places[0])
+    file = load_file(places[0] / "experiment.py")
+    planned = plan_members(file, first.config, begun.seeds, begun.grid)
+    return _go_on(directory, begun, file, planned, schedule, own=True)
+
+
+def _go_on(
+    directory: Path,
+    asked: SweepRecord,
+    file: ExperimentFile,
+    planned: Sequence[Planned],
+    schedule: Schedule,
+    own: bool = False,
+) -> SweepRecord:
+    """Train what is asked for from where it is.
+
+    Args:
+        own: whether the file is that of the sweep's own members.
+    """
+    if are_several():
+        raise InputError(
+            "a sweep is trained by one process, on all devices that it has; start only "
+            "one."
+        )
+    if not (directory / SWEEP).exists():
+        check_vacant(directory, "sweep")
+    if _begun(directory, asked, file, planned, own).finished:
+        return _finished(directory, read_sweep(directory))
+    members = build_members(directory, file, asked.experiment, planned)
+    first = members[0].run.experiment
+    _check_ranked(asked, first)
+    algorithm = _algorithm(file, asked, planned, members)
+    against = _reference(first)
     directory.mkdir(parents=True, exist_ok=True)
-    try:
-        state = _train(algorithm, members, log_every, directory)
-        if against is not None:
-            _score(against, state, members)
-    finally:  # what was measured is kept, whatever stops it
-        write_report(directory, file.path.stem, members)
-    _keep_best(directory, file, state, members, against)
-    return members
-
-
-def _members(
-    file: ExperimentFile, config: Any, seeds: int, grid: Mapping[str, Sequence[float]]
-) -> list[SweepMember]:
-    if not hasattr(config, "seed"):
-        raise InputError(f"{file.path}: a sweep needs a Config with a field `seed`.")
-    check_seed("the last seed", config.seed + seeds - 1)
-    cells = hyper_grid(**grid) if grid else {}
-    count = len(next(iter(cells.values()))) if cells else 1
-    inputs: dict[int, SampleInputs] = {}  # one for the seeds of a cell
-    made = []
-    for seed in range(config.seed, config.seed + seeds):
-        seeded = dataclasses.replace(config, seed=seed)
-        shared = build(file, seeded)
-        data = open_data(file.path, shared)
-        for i in range(count):
-            values = {name: column[i].item() for name, column in cells.items()}
-            own = dataclasses.replace(seeded, **_typed(config, values))
-            experiment = build(file, own)
-            if values:
-                _check_shared(shared, data, experiment, values)
-            # One copy of the data serves all members of a seed.
-            experiment = experiment._replace(
-                source=shared.source, examples=shared.examples
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(os_errors_as_run_errors(directory / "checkpoints"))
+        check_own = stack.enter_context(locked(directory))
+        sweep = _begun(directory, asked, file, planned, own)  # meanwhile, it may be
+        if sweep.finished:
+            return _finished(directory, sweep)
+        write_sweep(directory, sweep)
+        of_run = {about.run: about for about in sweep.members}
+        members = [each._replace(about=of_run[each.about.run]) for each in members]
+        write_runs(file, members)
+        try:
+            state = _train(
+                SweepRecorder(directory, sweep, members, schedule, check_own, stack),
+                algorithm,
+                members,
+                partial(_score, against),
             )
-            of_seed = sample_inputs(experiment)
-            makers = inputs.setdefault(i, of_seed).makers
-            of_seed = of_seed._replace(makers=makers)
-            made.append(SweepMember(values, seed, own, experiment, of_seed))
-    return sorted(made, key=lambda each: [*each.values.values()])
+        finally:  # what was measured is told, whatever stops it
+            check_own()
+            _report(directory, sweep, members)
+        _keep(directory, sweep, members, state, against)
+    return _finished(directory, sweep)
+
+
+def _begun(
+    directory: Path,
+    asked: SweepRecord,
+    file: ExperimentFile,
+    planned: Sequence[Planned],
+    own: bool,
+) -> SweepRecord:
+    """Read the sweep that a directory holds, or return what is asked for.
+
+    Raises:
+        InputError: if it is another one.
+    """
+    if not (directory / SWEEP).exists():
+        return asked
+    begun = read_sweep(directory)
+    if own:
+        return begun
+    _check_same_sweep(directory, file, begun, asked)
+    for about, config in planned:
+        if not begun.finished and is_run(directory / about.run):
+            check_same(directory / about.run, file, config)
+    return begun
+
+
+def _train(
+    recorder: SweepRecorder,
+    algorithm: Algorithm,
+    members: Sequence[Member],
+    score: Callable[[Member, State], Row],
+) -> State:
+    keys = jnp.stack([jax.random.key(m.run.experiment.seed) for m in members])
+    state = recorder.resume(partial(algorithm.init, keys))
+    if int(state.step):
+        for change in changes_since(members[0].run):
+            logger.warning("warning: %s", change)
+    last, batches = members[0].run.experiment.steps, partial(_batches, members)
+
+    def record(step: int, state: State, info: Info, count: int) -> None:
+        del count  # 1, since members may stop at any step
+        recorder.record(step, state, info)
+
+    state = take_steps(algorithm, state, batches, last, record)
+    recorder.finish(state, score)
+    return state
+
+
+def _algorithm(
+    file: ExperimentFile,
+    sweep: SweepRecord,
+    planned: Sequence[Planned],
+    members: Sequence[Member],
+) -> Algorithm:
+    config, first = planned[0].config, members[0]
+    example = first.data.batches[0]
+
+    def build_member(hypers: Mapping[str, Any]) -> Algorithm:
+        swept = typed(config, {name: hypers[name] for name in sweep.grid})
+        experiment = file.experiment(dataclasses.replace(config, **swept))
+        return experiment.dynamics(experiment.game, example)
+
+    hypers = {
+        name: np.array([m.about.values[name] for m in members]) for name in sweep.grid
+    }
+    hypers["seed"] = np.array([m.about.seed for m in members], np.uint32)
+    return population(build_member, hypers, sequential=sweep.sequential, donate=True)
+
+
+def _batches(members: Sequence[Member], step: int) -> tuple[Batch, ...]:
+    """Stack the members' batches; each sees the data of a single run of its seed."""
+    experiments = {each.about.seed: each.run.experiment for each in members}
+    of_seed = {seed: e.source()(e.seed, step) for seed, e in experiments.items()}
+    drawn = (of_seed[each.about.seed] for each in members)
+    return jax.tree.map(lambda *x: np.stack(x), *drawn)
 
 
 def _reference(experiment: Experiment) -> Reference | None:
@@ -147,194 +300,142 @@ def _reference(experiment: Experiment) -> Reference | None:
     return reference(evaluation, evaluated_examples(experiment))
 
 
-def _check_shared(
-    shared: Experiment, data: RunData, own: Experiment, values: Values
-) -> None:
-    """Check that swept values change neither the data nor the number of steps."""
-    batches = own.source()(own.seed, 0)
-    examples = draw_examples(own.examples, own.n_plotted, own.seed)
-    leaves = [jax.tree.leaves(each) for each in (data, (batches, examples))]
-    alike = len(leaves[0]) == len(leaves[1]) and all(map(np.array_equal, *leaves))
-    if shared.steps != own.steps or not alike:
-        raise InputError(
-            f"--grid: {', '.join(values)} must not change the data or the number of "
-            f"steps, as {values} does; make a sweep for each."
-        )
+def _score(against: Reference | None, member: Member, own: State) -> Row:
+    """Score a member's output, unless it was before the sweep was stopped."""
+    run, step = member.run, int(own.step)
+    evaluation, game = run.experiment.evaluation, run.experiment.game
+    if against is None or evaluation is None:
+        return {}
+    scores = [score for score in read_scores(run.scores) if score.step == step]
+    if not scores:
+        make = member.inputs.makers[output_name(game, evaluation.output)]
+        given = (evaluation, against, game, make, best_variables(own))
+        scores = evaluate(*given, step=step, seed=member.about.seed)
+        write_scores(run.scores, scores)
+    return {score.name: score.value for score in scores}
 
 
-def _algorithm(
-    file: ExperimentFile,
-    config: Any,
-    members: Sequence[SweepMember],
-    grid: Mapping[str, Sequence[float]],
-    sequential: bool,
-) -> Algorithm:
-    first = members[0].experiment
-    example = first.source()(first.seed, 0)[0]
-
-    def build_member(hypers: Mapping[str, Any]) -> Algorithm:
-        swept = _typed(config, {name: hypers[name] for name in grid})
-        experiment = file.experiment(dataclasses.replace(config, **swept))
-        return experiment.dynamics(experiment.game, example)
-
-    hypers = {name: np.array([m.values[name] for m in members]) for name in grid}
-    hypers["seed"] = np.array([m.seed for m in members], np.uint32)
-    return population(build_member, hypers, sequential=sequential, donate=True)
+def _report(directory: Path, sweep: SweepRecord, members: Sequence[Member]) -> None:
+    """Write what was measured and scored until now."""
+    every = {each.about.run: measured(each.run) for each in members}
+    step = max((max(rows, default=0) for rows in every.values()), default=0)
+    for about, run, *_ in members:
+        rows = every[about.run]
+        now = rows.get(step, {}).items()
+        about.measured = {k: v if math.isfinite(v) else None for k, v in now}
+        scored = {score.name for score in read_scores(run.scores)}
+        every[about.run] = {
+            step: unscored
+            for step, row in rows.items()
+            if (unscored := {k: v for k, v in row.items() if k not in scored})
+        }
+    write_sweep(directory, sweep)
+    write_report(directory, sweep.members, every)
 
 
-def _train(
-    algorithm: Algorithm,
-    members: Sequence[SweepMember],
-    log_every: int,
+def _keep(
     directory: Path,
-) -> State:
-    steps = members[0].experiment.steps
-    keys = jnp.stack([jax.random.key(each.experiment.seed) for each in members])
-    with (
-        defer_signals() as caught,
-        show_progress(directory.name, total=steps, unit=" steps") as progress,
-    ):
-        recorder = _MemberRecorder(members, log_every, directory, progress, caught)
-        return take_steps(
-            algorithm,
-            algorithm.init(keys),
-            partial(_batches, members),
-            steps,
-            recorder.record,
-        )
-
-
-class _MemberRecorder:
-    """The log, measurements and divergence of every member while all are trained."""
-
-    def __init__(
-        self,
-        members: Sequence[SweepMember],
-        log_every: int,
-        directory: Path,
-        progress: Progress,
-        caught: Callable[[], int | None],
-    ) -> None:
-        self._members, self._directory = members, directory
-        self._progress, self._caught = progress, caught
-        self._schedule = Schedule(log_every=log_every)
-        self._unlogged: list[Info] = []
-
-    def record(self, step: int, state: State, info: Info) -> None:
-        """Log and measure what is due after a step.
-
-        Raises:
-            Interrupted: if a signal asks the sweep to stop.
-        """
-        self._unlogged.append(info)
-        self._progress.advance(info)
-        last = step == self._members[0].experiment.steps
-        due = self._schedule.due(step, last, scored=False)
-        if due.logs:
-            self._log(step, state)
-        if due.plots:
-            self._measure(step, state)
-        if (number := self._caught()) is not None:
-            raise Interrupted(
-                f"stopped by {signal.Signals(number).name} at step {step:,}; what was "
-                f"measured until then is in {self._directory}, and no run was kept.",
-                number,
-            )
-
-    def _log(self, step: int, state: State) -> None:
-        """Log the mean of the reports since the last line; note who has diverged."""
-        infos = jax.device_get(self._unlogged)
-        self._unlogged.clear()
-        mean = jax.tree.map(lambda *x: np.mean(x, axis=0), *infos)
-        charged = jax.tree.leaves((mean.losses, mean.gradient_norms))
-        lost = diverged_members(state) | ~np.isfinite(charged).all(axis=0)
-        for i, each in enumerate(self._members):
-            each.log[step] = flatten(jax.tree.map(lambda x, i=i: x[i], mean))
-            if lost[i] and each.diverged_at is None:
-                each.diverged_at = step
-
-    def _measure(self, step: int, state: State) -> None:
-        for i, each in enumerate(self._members):
-            if each.diverged_at is None:
-                own = select_member(state, i)
-                each.measured[step] = summarize(each.experiment, each.inputs, own)
-                each.log[step] |= each.measured[step]
-
-
-def _score(against: Reference, state: State, members: Sequence[SweepMember]) -> None:
-    """Score an output of all members that have not diverged."""
-    found = []
-    for i, each in enumerate(members):
-        if each.diverged_at is None:
-            own, game = select_member(state, i), each.experiment.game
-            evaluation = each.experiment.evaluation
-            assert evaluation is not None  # as the first member's
-            make = each.inputs.makers[output_name(game, evaluation.output)]
-            scores = evaluate(
-                evaluation,
-                against,
-                game,
-                make,
-                best_variables(own),
-                step=int(own.step),
-                seed=each.seed,
-            )
-            found.append((each, scores))
-    for each, scores in found:
-        each.scores.extend(scores)
-
-
-def _batches(members: Sequence[SweepMember], step: int) -> tuple[Batch, ...]:
-    """Stack the members' batches; each sees the data of a single run of its seed."""
-    experiments = {each.seed: each.experiment for each in members}
-    of_seed = {seed: e.source()(e.seed, step) for seed, e in experiments.items()}
-    return jax.tree.map(lambda *x: np.stack(x), *(of_seed[m.seed] for m in members))
-
-
-def _keep_best(
-    directory: Path,
-    file: ExperimentFile,
+    sweep: SweepRecord,
+    members: Sequence[Member],
     state: State,
-    members: Sequence[SweepMember],
     against: Reference | None,
 ) -> None:
-    """Save the member of the lowest objective, or best first score, as a run."""
-    sound = {i: each for i, each in enumerate(members) if each.diverged_at is None}
-    if not sound:
-        raise RunError(f"every member diverged; {directory / 'table.md'} says when.")
-    objective = members[0].experiment.objective
-    if objective is not None:
-        ranks = {i: float(objective(each.last)) for i, each in sound.items()}
-    else:
-        ranks = {
-            i: score_objective(each.experiment.evaluation, each.scores)
-            for i, each in sound.items()
-            if each.scores and each.experiment.evaluation is not None
-        }
-    if not ranks:
+    """Make the members whole runs, or the best of them, and finish the sweep.
+
+    A member that cannot be ranked is kept in any case.
+    """
+    ranks = {i: rank for i, each in enumerate(members) if (rank := _rank(each))}
+    order = sorted(ranks, key=lambda i: ranks[i])
+    unkept = set() if sweep.keep is None else {*order[sweep.keep :]}
+    for i, each in enumerate(members):
+        diverged = each.about.diverged is not None
+        each.about.kept = i not in unkept and not (diverged and sweep.keep is not None)
+        if each.about.kept and not diverged:
+            _keep_member(each, select_member(state, i), against)
+    sweep.best = members[order[0]].about.run if order else None
+    sweep.finished = True
+    write_sweep(directory, sweep)
+
+
+def _rank(member: Member) -> tuple[float, ...]:
+    """Return what members are ranked by, lowest for the best; nothing if there is none.
+
+    That is the objective of the experiment or, without one, the first score.
+    """
+    experiment = member.run.experiment
+    evaluation, step = experiment.evaluation, experiment.steps
+    if member.about.diverged is not None:
+        return ()
+
+    def rank() -> Row:
+        if experiment.objective is not None:
+            return {"rank": float(experiment.objective(measured(member.run)[step]))}
+        if evaluation is None:
+            return {}
+        scores = [s for s in read_scores(member.run.scores) if s.step == step]
+        return {"rank": score_objective(evaluation, scores)}
+
+    found = attempt(member, step, "ranked", rank).values()
+    return tuple(value for value in found if not math.isnan(value))
+
+
+def _keep_member(member: Member, own: State, against: Reference | None) -> None:
+    """Give a member's run its pictures, its reference and its checkpoint."""
+    run = member.run
+    experiment, step = run.experiment, int(own.step)
+    if steps(run.checkpoints):  # which is written last
         return
-    best = min(ranks, key=lambda i: (math.isnan(ranks[i]), ranks[i]))
-    chosen = members[best]
-    run = create_run(directory / "best", file, chosen.config)
-    scores = {score.name: score.value for score in chosen.scores}
-    chosen.log[chosen.experiment.steps] |= scores
-    for step, row in chosen.log.items():
-        write_row(run.metrics, step, row)
-    write_scores(run.scores, chosen.scores)
-    if against is not None and chosen.experiment.evaluation is not None:
-        kept_reference(chosen.experiment.evaluation, run.kept, lambda: against)
-    own = select_member(state, best)
+    if against is not None and experiment.evaluation is not None:
+        kept_reference(experiment.evaluation, run.kept, lambda: against)
+
+    def draw() -> Row:
+        row = save_pictures(experiment, member.inputs, own, run.samples, step)
+        save_strip(run.samples)
+        return row
+
+    attempt(member, step, "drawn", draw)
     with Checkpoints(run.checkpoints, 1) as saved:
-        saved.save(own)
+        save(own, saved)
         saved.wait()
-    save_pictures(run.experiment, chosen.inputs, own, run.samples, int(own.step))
 
 
-def _typed(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert whole floats to int where the Config has an int."""
+def _finished(directory: Path, sweep: SweepRecord) -> SweepRecord:
+    """Remove the members that are not kept, and what only an unfinished sweep needs.
 
-    def typed(name: str, value: Any) -> Any:
-        whole = isinstance(value, float) and value.is_integer()
-        return int(value) if whole and isinstance(getattr(config, name), int) else value
+    Raises:
+        RunError: if every member diverged.
+    """
+    unkept = [each.run for each in sweep.members if not each.kept]
+    for name in (*unkept, "checkpoints", "frozen"):
+        shutil.rmtree(directory / name, ignore_errors=True)
+    (directory / "unlogged.jsonl").unlink(missing_ok=True)
+    if all(each.diverged is not None for each in sweep.members):
+        raise RunError(f"every member diverged; {directory / 'table.md'} says when.")
+    return sweep
 
-    return {name: typed(name, value) for name, value in values.items()}
+
+def _check_same_sweep(
+    directory: Path, file: ExperimentFile, begun: SweepRecord, asked: SweepRecord
+) -> None:
+    for name in ("experiment", "grid", "seeds", "sequential", "keep"):
+        then, now = getattr(begun, name), getattr(asked, name)
+        if then != now:
+            raise InputError(
+                f"{name}: {directory} is a sweep of {name} {then}, not {now}; choose "
+                "another directory."
+            )
+    if differing := differing_fields(file.config, begun.config, asked.config):
+        raise InputError(
+            f"{directory} is a sweep of another config: {', '.join(differing)}; choose "
+            "another directory."
+        )
+
+
+def _check_ranked(sweep: SweepRecord, experiment: Experiment) -> None:
+    if sweep.keep is None:
+        return
+    if experiment.objective is None and experiment.evaluation is None:
+        raise InputError(
+            f"keep: {sweep.experiment} has neither an objective nor an evaluation, so "
+            "none of its members is known to be better; leave it out, and all are kept."
+        )

@@ -1,6 +1,24 @@
-"""`python -m jaxgan`: the command line."""
+"""The entry of the command line, also as `python -m jaxgan`."""
 
-from jaxgan.cli.main import main
+import signal
+
+
+def main() -> None:
+    """Run a command; Ctrl-C while the libraries are loaded ends it without a word."""
+    handler = signal.getsignal(signal.SIGINT)
+    heeded = handler is signal.default_int_handler  # not ignored, as by nohup
+    if heeded:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from jaxgan.cli.main import main as command
+
+    if heeded:
+        signal.signal(signal.SIGINT, handler)
+    try:
+        command()
+    finally:
+        if heeded:  # nor while they end
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 
 if __name__ == "__main__":
     main()

@@ -1,13 +1,17 @@
 """Exceptions, and checks of arguments that raise them before anything compiles."""
 
+import contextlib
 import math
 import os
-from collections.abc import Mapping
-from numbers import Integral, Real
+from collections.abc import Collection, Iterator, Mapping
+from numbers import Integral
+from numbers import Real as RealNumber
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Shaped
 
 
 class InputError(ValueError):
@@ -26,9 +30,30 @@ class Interrupted(RunError):
         self.signal_number = signal_number
 
 
+@contextlib.contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Let an OSError that names no file, as on a full disk, name this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def is_concrete(value: Any) -> bool:
     """Return False for a tracer of `jit` or `vmap`, which has no value to check."""
     return not isinstance(value, jax.core.Tracer)
+
+
+def check_number(name: str, value: Any) -> None:
+    """Check that a value is a number; it may be infinite or NaN.
+
+    Raises:
+        InputError: if `value` is concrete and no number.
+    """
+    if is_concrete(value) and not _is_number(value):
+        raise InputError(f"{name} must be a number, got {value!r}.")
 
 
 def check_finite(name: str, value: Any) -> None:
@@ -94,6 +119,18 @@ def check_positive_int(name: str, value: Any, most: int = 2**31 - 1) -> None:
         raise InputError(f"{name} must be an integer of at least 1, got {value!r}.")
     if int(value) > most:
         raise InputError(f"{name} must be at most {most:,}, got {value!r}.")
+
+
+def check_count_or_0(name: str, value: Any, most: int = 2**31 - 1) -> None:
+    """Check that a count is an integer of at least 0, and not absurdly large.
+
+    Raises:
+        InputError: if `value` is not an int, is below 0 or above `most`.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 0:
+        raise InputError(f"{name} must be an integer of at least 0, got {value!r}.")
+    if int(value) > 0:
+        check_positive_int(name, value, most)
 
 
 def check_platform() -> None:
@@ -166,6 +203,18 @@ def check_mapping(name: str, value: Any, example: str) -> None:
         raise InputError(f"{name} must be a mapping, such as {example}, got {value!r}.")
 
 
+def check_entries(name: str, value: Any, kind: type) -> None:
+    """Check that a value is a mapping of names to instances of a type.
+
+    Raises:
+        InputError: if it is not.
+    """
+    check_mapping(name, value, f'{{"name": {kind.__name__}(…)}}')
+    for key, each in value.items():
+        check_name(f"{name}: each name", key)
+        check_instance(f"{name}[{key!r}]", each, kind, f"{kind.__name__}(…)")
+
+
 def check_positive_ints(name: str, values: Any) -> None:
     """Check that a value is a sequence of integers of at least 1; it may be empty.
 
@@ -215,9 +264,131 @@ def check_seed(name: str, value: Any) -> None:
     Raises:
         InputError: if `value` is not an integer from 0 to 2³² - 1.
     """
-    if not isinstance(value, Integral) or not 0 <= int(value) < 2**32:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or not 0 <= int(value) < 2**32:
         raise InputError(f"{name} must be an integer from 0 to 2³² - 1, got {value!r}.")
 
 
+def check_key(name: str, value: Any) -> None:
+    """Check that a value is a single random key of JAX.
+
+    Raises:
+        InputError: if `value` is none.
+    """
+    dtype = getattr(value, "dtype", None)
+    if (
+        dtype is None
+        or value.shape != ()
+        or not jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
+    ):
+        raise InputError(
+            f"{name} must be a random key, such as jax.random.key(0), got {value!r}."
+        )
+
+
+def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
+    """Check that a value is one of a few words.
+
+    Raises:
+        InputError: if `value` is none of them.
+    """
+    if not isinstance(value, str) or value not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise InputError(f"{name} must be one of {listed}, got {value!r}.")
+
+
+def check_text(name: str, value: Any) -> None:
+    """Check that a value is a string; it may be empty.
+
+    Raises:
+        InputError: if `value` is no string.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"{name} must be a string, got {value!r}.")
+
+
+def as_path(name: str, value: Any) -> Path:
+    """Convert a path, which may be a string, to a `Path`.
+
+    An empty string is refused: it would be the current directory.
+
+    Raises:
+        InputError: if `value` is neither a string nor a path, or is empty.
+    """
+    given = str(value) if isinstance(value, str | os.PathLike) else ""
+    if not given or "\0" in given:
+        raise InputError(f"{name} must be a path, got {value!r}.")
+    return Path(value)
+
+
+def check_devices(name: str, value: Any) -> None:
+    """Check that a value is None or a sequence of JAX devices, at least one.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if value is None:
+        return
+    given = list(value) if isinstance(value, tuple | list | np.ndarray) else []
+    if not given or not all(isinstance(each, jax.Device) for each in given):
+        raise InputError(
+            f"{name} must be a list of devices, such as jax.devices()[:1], or None for "
+            f"all, got {value!r}."
+        )
+
+
+def as_numbers(
+    name: str, values: Any, ndim: int | None = None
+) -> Shaped[np.ndarray, "..."]:
+    """Convert values (an array of NumPy or JAX, or a list) to a real NumPy array.
+
+    Args:
+        name: name of the argument, for the message.
+        values: the numbers.
+        ndim: number of axes, if it is known; then there must be a number.
+
+    Raises:
+        InputError: if they are not real numbers, or have another number of axes.
+    """
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be rows of equal length: {error}") from None
+    if jax.dtypes.issubdtype(array.dtype, np.floating) and array.dtype.kind != "f":
+        array = array.astype(np.float32)  # bfloat16 and the like
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{name} must be real numbers, got {array.dtype}.")
+    if ndim is not None and (array.ndim != ndim or not array.size):
+        raise InputError(
+            f"{name} must be numbers with {ndim} axes, got shape {array.shape}."
+        )
+    return array
+
+
+def as_finite(
+    name: str, values: Any, ndim: int | None = None
+) -> Shaped[np.ndarray, "..."]:
+    """Convert values to a real NumPy array, as `as_numbers`; all must be finite.
+
+    Raises:
+        InputError: as `as_numbers`, or if one is not finite.
+    """
+    array = as_numbers(name, values, ndim)
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} must be finite, but holds numbers that are not.")
+    return array
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) or getattr(value, "shape", None) == ()
+    """Return True for a real number or an array of one, small enough for a float."""
+    if isinstance(value, np.ndarray | np.generic | jax.Array):
+        kinds = (np.bool_, np.integer, np.floating)
+        real = any(jax.dtypes.issubdtype(value.dtype, kind) for kind in kinds)
+        return value.shape == () and real
+    if not isinstance(value, RealNumber):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True

@@ -9,7 +9,7 @@ from PIL import Image
 from tyro.conf import Positional, arg
 
 from jaxgan.cli.options import Names
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, naming
 from jaxgan.evaluation.evaluator import OF_SAMPLES
 from jaxgan.metrics.protocol import Measurement, Protocol, check_alike, read_scores
 from jaxgan.reporting.figures import check_picture, curves
@@ -50,7 +50,8 @@ class Compare:
             listed = " and ".join(sorted(versions))
             print(f"note: these scores were taken with {name} {listed}")
         self.out.parent.mkdir(parents=True, exist_ok=True)
-        score_curves(compared).save(self.out)
+        with naming(self.out):
+            score_curves(compared).save(self.out)
         print(f"curves: {self.out}")
 
 

@@ -20,7 +20,7 @@ from jaxgan.data.readers.image_files import OnError
 from jaxgan.data.readers.labels import Labeling, by_folder, by_table
 from jaxgan.data.readers.tfds import feature_names, tfds
 from jaxgan.data.sources import as_float
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, naming
 from jaxgan.reporting.figures import check_picture, image_grid
 from jaxgan.training.near_runs import RUNS
 
@@ -121,7 +121,8 @@ class Data:
             print("no contact sheet: these are no images of 1 or 3 channels")
             return
         out.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(out)
+        with naming(out):
+            sheet.save(out)
         print(f"contact sheet: {out}")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from tyro.conf import arg
 
 from jaxgan.cli.options import RunDirectory, file_prefix, given_inputs
-from jaxgan.errors import InputError, check_positive_int, check_seed
+from jaxgan.errors import InputError, check_positive_int, check_seed, naming
 from jaxgan.sampling.inputs import put_inputs, read_inputs
 from jaxgan.sampling.interpolation import interpolate, lerp, slerp, traverse
 from jaxgan.sampling.outputs import choose, draw_latents, maker
@@ -90,5 +90,6 @@ class Interpolate:
             rows = jax.tree.map(lambda x, n=columns: np.repeat(x, n, axis=0), batch)
             picture = f"{out}-{name}.png"
             made = make(variables, points, rows)
-            run.experiment.plot(made, rows, columns).save(picture)
+            with naming(picture):
+                run.experiment.plot(made, rows, columns).save(picture)
             print(f"{pairs} ways of step {step:,}: {picture}")

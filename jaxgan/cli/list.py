@@ -52,7 +52,7 @@ def _last_measured(log: Path) -> dict[str, Any]:
 
     They are taken at milestones, which may lie far back, so the search ends somewhere.
     """
-    for row in itertools.islice(last_rows(log), 100_000):
+    for row in itertools.islice(last_rows(log), 10_000):
         own = {k: v for k, v in row.items() if "/" not in k and k != "step"}
         if own:
             return own

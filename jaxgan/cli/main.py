@@ -1,12 +1,14 @@
 """Parse the command line and run a command."""
 
+import contextlib
 import difflib
 import importlib.metadata
 import logging
+import os
 import re
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any, Union
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, NoReturn, Union
 
 import tyro
 from tyro.conf import subcommand
@@ -25,18 +27,45 @@ from jaxgan.cli.streams import unfailing_streams
 from jaxgan.cli.sweep import Sweep
 from jaxgan.cli.train import Train
 from jaxgan.errors import InputError, Interrupted, RunError, check_platform
+from jaxgan.training.processes import (
+    OUT_OF_MEMORY,
+    are_several,
+    is_told,
+    leads,
+    leave,
+)
 
 DESCRIPTION = "Train GANs and other games, sample them, and score what they make."
 
-
-OUT_OF_MEMORY = "RESOURCE_EXHAUSTED"
-"""The word by which JAX tells this error from others."""
+STOPPED = RunError("stopped.")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command, and exit with its status."""
-    with unfailing_streams():
+    with unfailing_streams(), _unswallowed():
         _run(sys.argv[1:] if arguments is None else list(arguments))
+
+
+@contextlib.contextmanager
+def _unswallowed() -> Iterator[None]:
+    """Let Ctrl-C end the command also where Python would report it and go on.
+
+    That is in callbacks, such as JAX's of the garbage collector.
+    """
+    hook = sys.unraisablehook
+
+    def end(thrown: Any) -> None:
+        if not issubclass(thrown.exc_type, KeyboardInterrupt):
+            return hook(thrown)
+        status = _report(STOPPED, 130)
+        sys.stdout.flush()
+        os._exit(status)
+
+    sys.unraisablehook = end
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
 
 
 def _run(arguments: Sequence[str]) -> None:
@@ -49,20 +78,20 @@ def _run(arguments: Sequence[str]) -> None:
     try:
         _parse(arguments).execute()
     except KeyboardInterrupt:  # before the first step, or a second one
-        sys.exit(_report(RunError("stopped."), 130))
+        _end(STOPPED, 130)
     except Interrupted as stop:
-        sys.exit(_report(stop, 128 + stop.signal_number))
+        _end(stop, 128 + stop.signal_number)
     except InputError as error:
-        sys.exit(_report(error, 2))
+        _end(error, 2)
     except RunError as error:
-        sys.exit(_report(error, 1))
+        _end(error, 1)
     except (AssertionError, MemoryError, RuntimeError) as error:
         if (cause := _cause(error)) is None:
             raise
-        sys.exit(_report(cause, 2 if isinstance(cause, InputError) else 1))
+        _end(cause, 2 if isinstance(cause, InputError) else 1)
     except OSError as error:
         where = error.filename2 or error.filename or "a file"
-        sys.exit(_report(RunError(f"{where}: {error.strerror or error}."), 1))
+        _end(RunError(f"{where}: {error.strerror or error}."), 1)
 
 
 def _parse(arguments: Sequence[str]) -> Any:
@@ -85,7 +114,7 @@ def _parse(arguments: Sequence[str]) -> Any:
         raise InputError(
             f"{arguments[0]!r} is not a command; did you mean {' or '.join(near)}?"
         )
-    for each in [*commands, Sweep]:
+    for each in [*commands, Train, Sweep]:  # of which the first are other classes
         if arguments[:1] == [_name(each)]:
             check_values(each, arguments)
     if {"-h", "--help"} & {*arguments[1:]}:
@@ -114,6 +143,16 @@ def _cause(error: Exception) -> Exception | None:
     except InputError as unusable:
         return unusable
     return None
+
+
+def _end(error: Exception, status: int) -> NoReturn:
+    """End the command; of several processes, only one reports what ends all."""
+    stopped = isinstance(error, Interrupted)
+    if leads() or not (stopped or is_told(error)):
+        _report(error, status)
+    if are_several() and not stopped:
+        leave(status)
+    sys.exit(status)
 
 
 def _report(error: Exception, status: int) -> int:

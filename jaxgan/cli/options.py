@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
@@ -156,17 +156,36 @@ def file_prefix(out: str | None, default: Path) -> Path:
 
 
 def check_values(command: type, arguments: Sequence[str]) -> None:
-    """Check that each option that takes several values is given one at least.
+    """Check that each option that takes several values is given one, and none is empty.
+
+    An empty word is what the shell makes of a variable that is not set. The fields of
+    an experiment's Config, and its inputs, may be empty texts.
 
     Raises:
-        InputError: if one is given none.
+        InputError: if an option is given none, or an empty one.
     """
     kinds = get_type_hints(command)
+    _check_not_empty(kinds, arguments)
     for word, following in zip(arguments, [*arguments[1:], "--"], strict=True):
         name = word[2:].replace("-", "_")
         several = word.startswith("--") and get_origin(kinds.get(name)) is tuple
         if several and following.startswith("--"):
             raise InputError(f"{word}: give it at least one value, or leave it out.")
+
+
+def _check_not_empty(kinds: Mapping[str, Any], arguments: Sequence[str]) -> None:
+    """Check that no option or argument of a command's own is an empty word."""
+    option = ""
+    for word in arguments[1:]:
+        if word.startswith("--"):
+            option, equals, value = word.partition("=")
+        own = option[2:].replace("-", "_") in kinds
+        if not option and not word:
+            raise InputError(f"{arguments[0]}: an argument is empty; give a value.")
+        if own and (not word or (word.startswith("--") and equals and not value)):
+            raise InputError(
+                f"{option}: its value is empty; give one, or leave it out."
+            )
 
 
 def with_inputs(command: type, arguments: Sequence[str]) -> Any:
@@ -213,15 +232,23 @@ def given_inputs(command: Any, run: Run) -> dict[str, tuple[str, ...]]:
 
 
 def choose_devices(count: int | None) -> list[jax.Device] | None:
-    """Return the first devices of this process; None for all.
+    """Return the first devices, as many of each process; None for all.
 
     Raises:
-        InputError: if there are not so many.
+        InputError: if there are not so many, or the processes do not divide them.
     """
     if count is None:
         return None
     check_positive_int("--devices", count)
-    there = jax.local_devices()
-    if count > len(there):
-        raise InputError(f"--devices is {count}, but there are only {len(there)}.")
-    return there[:count]
+    processes = jax.process_count()
+    if count % processes:
+        raise InputError(
+            f"--devices is {count}, which {processes} processes do not divide evenly; "
+            f"use a multiple of {processes}."
+        )
+    of_each = [jax.local_devices(process_index=i) for i in range(processes)]
+    chosen = [device for own in of_each for device in own[: count // processes]]
+    if len(chosen) < count:
+        there = sum(map(len, of_each))
+        raise InputError(f"--devices is {count}, but there are only {there}.")
+    return chosen

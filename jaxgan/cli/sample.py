@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tyro.conf import arg
 
 from jaxgan.cli.options import MOST_ROWS, RunDirectory, file_prefix, given_inputs
-from jaxgan.errors import check_positive_int, check_seed
+from jaxgan.errors import check_positive_int, check_seed, naming
 from jaxgan.sampling.interpolation import leaf_names
 from jaxgan.training.run import load_run
 from jaxgan.training.sample import sample
@@ -74,8 +74,9 @@ class Sample:
             "step": np.asarray(samples.step),
         }
         named: dict[str, Any] = _arrays(arrays)
-        np.savez(f"{out}.npz", **named)
-        samples.picture.save(f"{out}.png")
+        with naming(out):
+            np.savez(f"{out}.npz", **named)
+            samples.picture.save(f"{out}.png")
         count = len(jax.tree.leaves(samples.made)[0])
         what = self.output or "samples"
         print(f"{count} {what} of step {samples.step:,}: {out}.png and {out}.npz")

@@ -1,38 +1,44 @@
 """`jaxgan train`."""
 
+import contextlib
 import dataclasses
+import logging
 import math
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import jax
 from tyro.conf import arg
 
+from jaxgan.cli.join import join
 from jaxgan.cli.options import ExperimentName, choose_devices
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting.log import last_rows
 from jaxgan.reporting.tables import with_error
 from jaxgan.training.about import Start
 from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.checkpoint import steps
+from jaxgan.training.compilation_cache import keep_compiled
 from jaxgan.training.experiment import Experiment, ExperimentFile, build, open_data
 from jaxgan.training.extend import extend_run
 from jaxgan.training.loop import train
 from jaxgan.training.near_runs import RUNS
+from jaxgan.training.processes import exchange, in_turn, leads
 from jaxgan.training.recorder import is_finished
 from jaxgan.training.run import (
     Run,
+    check_vacant,
     create_run,
     delete_on_rejection,
+    is_run,
     load_run,
 )
 from jaxgan.training.run_data import RunData
 from jaxgan.training.schedule import Schedule
 from jaxgan.training.snapshots import restored_networks
-from jaxgan.training.start import Networks
+from jaxgan.training.start import Networks, started_from
 from jaxgan.types import count_parameters
 
 
@@ -77,7 +83,26 @@ class Train:
     """Number of latest checkpoints to keep."""
 
     devices: Annotated[int | None, arg(metavar="INT")] = None
-    """Number of devices that share each batch; all by default."""
+    """Number of devices that share each batch; all by default, of all processes."""
+
+    shard_state: bool = False
+    """Divide parameters and optimizer states among the devices too."""
+
+    coordinator: Annotated[str | None, arg(metavar="HOST:PORT")] = None
+    """Train with other processes, which all are given the address of the first; or
+    "auto", on a TPU pod, under SLURM or Open MPI."""
+
+    processes: Annotated[int | None, arg(metavar="INT")] = None
+    """Number of processes that --coordinator connects."""
+
+    process: Annotated[int | None, arg(metavar="INT")] = None
+    """Number of this process, from 0."""
+
+    steps_per_call: Annotated[int | None, arg(metavar="N")] = None
+    """Steps that the device makes in one call; 1 on a CPU, 10 elsewhere by default."""
+
+    no_cache: bool = False
+    """Compile everything anew, and keep nothing of it in $JAXGAN_CACHE."""
 
     dry_run: bool = False
     """Print config, networks, data and devices, and train nothing."""
@@ -96,36 +121,58 @@ class Train:
             config: an instance of its Config.
         """
         tune_malloc()
+        if not self.no_cache:
+            keep_compiled()
+        self._join()
         # first, so that what is refused leaves no run behind
         schedule = Schedule(
             self.log_every, self.save_every, self.evaluate_every, self.keep
         )
-        schedule.check()
+        if self.steps_per_call is not None:
+            check_positive_int("--steps-per-call", self.steps_per_call)
         devices = choose_devices(self.devices)
         if self.dry_run:
-            print(self._described(file, config, devices))
+            if file is not None and not is_run(directory := self._directory(file)):
+                check_vacant(directory)
+            _say(self._described(file, config, devices))
             return
-        run, fresh = self._run(file, config)
-        if is_finished(run):
-            last = run.experiment.steps
-            print(f"{run.directory} is already finished, with {last:,} steps")
-        else:
-            if begun := steps(run.checkpoints):
-                print(f"resuming {run.directory} from step {begun[-1]:,}")
-            with delete_on_rejection(run) if fresh else nullcontext():
+        with contextlib.ExitStack() as stack:
+            run = in_turn(lambda: self._run(file, config, stack))
+            if exchange(is_finished(run))[0]:
+                last = run.experiment.steps
+                _say(f"{run.directory} is already finished, with {last:,} steps")
+            else:
+                if begun := steps(run.checkpoints):
+                    _say(f"resuming {run.directory} from step {begun[-1]:,}")
                 train(
                     run,
                     schedule=schedule,
                     devices=devices,
+                    shard_state=self.shard_state,
                     tensorboard=self.tensorboard,
+                    steps_per_call=self.steps_per_call,
                 )
-            strip = run.samples / "strip.png"
-            print(f"finished: {strip} shows samples over the steps.")
+                strip = run.samples / "strip.png"
+                _say(f"finished: {strip} shows samples over the steps.")
         for line in _last_numbers(run):
-            print(line)
+            _say(line)
 
-    def _run(self, file: ExperimentFile | None, config: Any) -> tuple[Run, bool]:
-        """Return the run, and True if it was created now."""
+    def _join(self) -> None:
+        """Connect with the other processes, of which one alone prints."""
+        if self.coordinator is not None:
+            join(self.coordinator, self.processes, self.process)
+        elif self.processes is not None or self.process is not None:
+            raise InputError(
+                "--processes, --process: give --coordinator HOST:PORT, the address of "
+                "the first process, too."
+            )
+        if not leads():
+            logging.getLogger().setLevel(logging.ERROR)
+
+    def _run(
+        self, file: ExperimentFile | None, config: Any, stack: contextlib.ExitStack
+    ) -> Run:
+        """Open the run or create it; a new one is removed if the block refuses it."""
         if file is None:
             if self.run is not None:
                 raise InputError("--run: a run directory is resumed where it is.")
@@ -136,10 +183,16 @@ class Train:
                 )
             run = load_run(self.experiment)
             count: int | None = getattr(self, "steps", None)
-            return (run if count is None else extend_run(run, count)), False
-        directory = self.run or RUNS / file.path.stem
-        fresh = not (directory / "run.json").exists()
-        return create_run(directory, file, config, self._start()), fresh
+            return run if count is None else extend_run(run, count)
+        directory = self._directory(file)
+        fresh = not is_run(directory)
+        run = create_run(directory, file, config, self._start())
+        if fresh:
+            stack.enter_context(delete_on_rejection(run))
+        return run
+
+    def _directory(self, file: ExperimentFile) -> Path:
+        return self.run or RUNS / file.path.stem
 
     def _start(self) -> Networks | None:
         """Read the networks to begin with, if another run's are asked for."""
@@ -164,9 +217,15 @@ class Train:
             run = load_run(self.experiment)
             config, built, data = run.config, run.experiment, run.data
         else:
-            built = build(file, config)
+            built, start = build(file, config), self._start()
+            built = built if start is None else started_from(built, start)
             data = open_data(file.path, built)
-        return describe(config, built, data, devices or jax.local_devices())
+        return describe(config, built, data, devices or jax.devices())
+
+
+def _say(line: str) -> None:
+    if leads():
+        print(line)
 
 
 def describe(

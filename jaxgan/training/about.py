@@ -10,8 +10,9 @@ import jax
 import pydantic
 
 from jaxgan.errors import InputError
-from jaxgan.training.near_runs import near_runs
-from jaxgan.training.provenance import Provenance, describe_devices, digest_code
+from jaxgan.training.near_runs import find_runs, near_runs
+from jaxgan.training.provenance import Provenance, digest_code, trace_surroundings
+from jaxgan.training.records import read_record
 from jaxgan.types import NetworkName
 
 
@@ -61,10 +62,11 @@ def experiment_identity(directory: Path) -> tuple[ExperimentId, str]:
     return ExperimentId(about.name, code, str(about.config)), seed
 
 
-def note_devices(directory: Path, devices: Sequence[jax.Device] | None) -> None:
-    """Write into run.json which devices begin to train a run."""
+def note_surroundings(directory: Path, devices: Sequence[jax.Device] | None) -> None:
+    """Write into run.json with what and where the training of a run begins."""
     about = read_about(directory)
-    about.provenance.devices = describe_devices(devices)
+    here = trace_surroundings(directory, devices)
+    about.provenance = about.provenance.model_copy(update=here)
     write_about(directory, about)
 
 
@@ -82,18 +84,11 @@ def read_about(directory: Path) -> About:
     Raises:
         InputError: if it is not a run directory, or the file is damaged.
     """
-    path = directory / "run.json"
     try:
-        # Not pydantic's own reader, which refuses paths that are not UTF-8.
-        return About.model_validate(json.loads(path.read_bytes()))
+        return read_record(About, directory / "run.json")
     except (FileNotFoundError, NotADirectoryError) as error:
-        near = [] if directory.exists() else near_runs(directory)
+        near = find_runs(directory)[:3] or near_runs(directory)
         hint = f"; did you mean {' or '.join(map(str, near))}?" if near else "."
         raise InputError(
             f"{directory} is not a run directory: it has no run.json{hint}"
         ) from error
-    except pydantic.ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise InputError(f"{path} is damaged: {reason}.") from error
-    except ValueError as error:  # no JSON
-        raise InputError(f"{path} is damaged: {error}.") from error

@@ -29,6 +29,7 @@ from orbax.checkpoint import v1 as ocp
 
 from jaxgan.data.digest import digest_of
 from jaxgan.errors import RunError
+from jaxgan.training.processes import LostProcess, exchange, lead, own_copy
 from jaxgan.types import NetworkName, State, Tree, Variables
 
 DIGESTS = "digests"
@@ -36,6 +37,9 @@ DIGESTS = "digests"
 
 ATTEMPTS = 20
 """How often a checkpoint is looked for while a trainer removes what is read."""
+
+PATIENCE = 10.0
+"""Seconds to wait for each thread of a save that failed."""
 
 
 class Checkpoints:
@@ -53,11 +57,19 @@ class Checkpoints:
         self.directory = directory
         self._saving: ocp.AsyncResponse | None = None
         self._quiet = _quiet_orbax()  # as long as its threads may be at work
+        context = ocp.Context()
+        # In several processes, a save of one directory may begin while that of another
+        # goes on, so that their barriers must not have one name.
+        context.multiprocessing.barrier_sync_key_prefix = directory.name
         self._orbax = ocp.training.Checkpointer(
             directory.absolute(),
             preservation_policy=ocp.training.preservation_policies.LatestN(keep),
             cleanup_tmp_directories=True,
+            context=context,
         )
+        # Orbax would tell JAX steps where the signals of a run tell it their calls.
+        manager: Any = self._orbax._manager
+        manager.reached_preemption = lambda step: False
 
     def __enter__(self) -> "Checkpoints":
         self._quiet.__enter__()
@@ -65,6 +77,8 @@ class Checkpoints:
 
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
         try:
+            if kind is not None and issubclass(kind, LostProcess):
+                return  # with which Orbax would wait to save
             with self._translated():
                 self._await_save()
                 self._orbax.close()
@@ -116,6 +130,7 @@ class Checkpoints:
             reason = _reason(error)
             with _quiet_asyncio():
                 gc.collect()
+            _join_orbax()
             raise RunError(
                 f"saving into {self.directory} failed ({reason}); {self.last_good()}."
             ) from error
@@ -146,23 +161,35 @@ def restore(directory: Path, like: State) -> State | None:
         like: shapes, types and shardings, from `jax.eval_shape`.
 
     Raises:
-        RunError: if there are checkpoints and none can be read.
+        RunError: if there are checkpoints and none can be read, or several processes
+            read different ones.
     """
     found = _read_newest(directory, _split(like))
+    read = exchange(None if found is None else found[0])
+    if len({*read}) > 1:
+        raise RunError(
+            f"{directory}: the processes read different steps ({read}); all must see "
+            "the same files."
+        )
     if found is None:
         return None
     step, trees = found
-    for damaged in (s for s in steps(directory) if s > step):
-        aside = directory.parent / "unreadable" / str(damaged)
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.parent.mkdir(exist_ok=True)
-        (directory / str(damaged)).rename(aside)
+    lead(partial(_set_aside, directory, step))
     return State(
         variables=trees["variables"],
         ema=trees.get("ema", {}),
         frozen=_restore_frozen(directory, like),
         **trees["training"],
     )
+
+
+def _set_aside(directory: Path, step: int) -> None:
+    """Move the checkpoints after a step away."""
+    for damaged in (s for s in steps(directory) if s > step):
+        aside = directory.parent / "unreadable" / str(damaged)
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.parent.mkdir(exist_ok=True)
+        (directory / str(damaged)).rename(aside)
 
 
 def restore_networks(
@@ -199,7 +226,9 @@ def _with_digests(trees: dict[str, Tree]) -> dict[str, Tree]:
 
 
 def _digest(tree: Tree) -> NDArray[np.uint8]:
-    return np.frombuffer(bytes.fromhex(digest_of(_without_keys(tree))), np.uint8)
+    # One by one, since devices that divide a state may not hold it whole.
+    here = jax.tree.map(lambda x: np.asarray(own_copy(x)), _without_keys(tree))
+    return np.frombuffer(bytes.fromhex(digest_of(here)), np.uint8)
 
 
 def _without_keys(tree: Tree) -> Tree:
@@ -288,6 +317,14 @@ def _read_newest_of(
     return None
 
 
+def _join_orbax() -> None:
+    """Wait for the threads of a save that failed, which would report it at length."""
+    for thread in threading.enumerate():
+        if type(thread).__module__.startswith("orbax"):
+            with contextlib.suppress(Exception):  # that of the thread, once more
+                thread.join(PATIENCE)
+
+
 def _reason(error: BaseException) -> str:
     """Return the cause of an Orbax error in one line."""
     while error.__cause__ is not None:
@@ -348,9 +385,18 @@ def _quiet_orbax() -> Iterator[None]:
         threading.excepthook, sys.unraisablehook = hook, unraisable
 
 
-def shapes(make: Any, sharding: jax.sharding.Sharding) -> Tree:
-    """Return the abstract state that a function makes, with a sharding."""
+def shapes(make: Callable[[], Tree], shardings: Tree) -> Tree:
+    """Return the abstract state that a function makes, with shardings.
+
+    Args:
+        make: makes the state.
+        shardings: one for all arrays, or a tree of one for each.
+    """
+    like = jax.eval_shape(make)
+    if isinstance(shardings, jax.sharding.Sharding):
+        shardings = jax.tree.map(lambda _: shardings, like)
     return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
-        jax.eval_shape(make),
+        lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+        like,
+        shardings,
     )

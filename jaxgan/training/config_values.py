@@ -42,7 +42,10 @@ def with_absolute_paths(config: Any) -> Any:
     if isinstance(config, Path):
         return Path(os.path.abspath(config))
     if isinstance(config, tuple | list):
-        return type(config)(map(with_absolute_paths, config))
+        make = getattr(config, "_make", type(config))  # which a NamedTuple has
+        return make(map(with_absolute_paths, config))
+    if isinstance(config, dict):
+        return {name: with_absolute_paths(value) for name, value in config.items()}
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         fields = [field.name for field in dataclasses.fields(config) if field.init]
         values = {name: with_absolute_paths(getattr(config, name)) for name in fields}

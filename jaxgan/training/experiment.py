@@ -23,8 +23,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jaxgan.data.datasets import Dataset
-from jaxgan.data.sources import Source
-from jaxgan.errors import InputError, check_platform, check_positive_int, check_seed
+from jaxgan.data.sources import Source, whole_batches
+from jaxgan.errors import (
+    InputError,
+    as_path,
+    check_entries,
+    check_function,
+    check_instance,
+    check_platform,
+    check_positive_int,
+    check_seed,
+)
 from jaxgan.evaluation.evaluator import Evaluation, check_evaluation, check_rows
 from jaxgan.reporting.figures import image_grid
 from jaxgan.sampling.inputs import Input, check_inputs
@@ -102,6 +111,22 @@ class Experiment:
     n_summarized: int = 64
     n_plotted: int = 64
 
+    def __post_init__(self) -> None:
+        check_instance("game", self.game, Game, "gan(…)")
+        for name in ("dynamics", "source", "plot", "summarize"):
+            check_function(name, getattr(self, name), "lambda …: …")
+        for name in ("examples", "objective"):
+            if getattr(self, name) is not None:
+                check_function(name, getattr(self, name), "lambda …: …")
+        for name in ("steps", "n_summarized", "n_plotted"):
+            check_positive_int(name, getattr(self, name))
+        check_seed("seed", self.seed)
+        check_entries("inputs", self.inputs, Input)
+        if self.evaluation is not None:
+            check_instance(
+                "evaluation", self.evaluation, Evaluation, "by_classifier(…)"
+            )
+
     def _replace(self, **changes: Any) -> "Experiment":
         """Return the experiment with some fields replaced."""
         return dataclasses.replace(self, **changes)
@@ -116,15 +141,18 @@ class ExperimentFile(NamedTuple):
     doc: str
 
 
-def load_file(path: Path) -> ExperimentFile:
+def load_file(path: Path | str) -> ExperimentFile:
     """Run an experiment file and take what it defines.
 
     Raises:
         InputError: if the file is missing or empty, fails, or lacks `Config` (a
             dataclass) or `experiment`.
     """
+    path = as_path("path", path)
     if not path.is_file():
-        raise InputError(f"{path} is not a file; give an experiment's Python file.")
+        raise InputError(
+            f"path: {path} is not a file; give an experiment's Python file."
+        )
     if not path.read_bytes().strip():
         raise InputError(f"{path} is empty; an experiment defines Config, experiment.")
     module = _run(path)
@@ -159,12 +187,8 @@ def prepare(built: Experiment) -> Experiment:
     """Check an experiment, and let its data be opened once.
 
     Raises:
-        InputError: if a number or the name of an input is not valid.
+        InputError: if the evaluation or the name of an input is not valid.
     """
-    check_positive_int("steps", built.steps)
-    check_positive_int("n_summarized", built.n_summarized)
-    check_positive_int("n_plotted", built.n_plotted)
-    check_seed("seed", built.seed)
     if built.evaluation is not None:
         check_evaluation(built.evaluation)
         output_name(built.game, built.evaluation.output)
@@ -192,8 +216,9 @@ def open_data(name: Path | str, built: Experiment) -> RunData:
     Raises:
         InputError: if it does not.
     """
-    source = _or_refused(name, built.source)
-    batches = _or_refused(name, lambda: source(built.seed, 0))
+    with whole_batches():
+        source = _or_refused(name, built.source)
+        batches = _or_refused(name, lambda: source(built.seed, 0))
     check_batches(batches)
     algorithm = _or_refused(name, lambda: built.dynamics(built.game, batches[0]))
     examples = _or_refused(
@@ -296,7 +321,9 @@ def _run(path: Path) -> ModuleType:
     name = f"jaxgan_experiment_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise InputError(f"{path} is not a Python file; its name must end in .py.")
+        raise InputError(
+            f"path: {path} is not a Python file; its name must end in .py."
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     loader = spec.loader

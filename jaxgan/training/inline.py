@@ -9,8 +9,16 @@ from jaxgan.training.checkpoint import steps
 from jaxgan.training.experiment import Experiment, open_data, prepare
 from jaxgan.training.kept_experiment import program_digest, write_experiment
 from jaxgan.training.local_modules import copy_modules
+from jaxgan.training.lock import locked
+from jaxgan.training.processes import leads
 from jaxgan.training.provenance import trace_provenance
-from jaxgan.training.run import Run, check_vacant, write_run
+from jaxgan.training.run import (
+    Run,
+    check_vacant,
+    is_run,
+    unless_made_meanwhile,
+    write_run,
+)
 from jaxgan.versions import versions
 
 
@@ -22,21 +30,16 @@ def create_inline_run(directory: Path, experiment: Experiment) -> Run:
 
     Raises:
         InputError: if the directory holds something else, or the experiment is refused.
+        RunError: if another process trains in it.
     """
-    is_run = (directory / "run.json").exists()
-    if not is_run:
+    made = is_run(directory)
+    if not made:
         check_vacant(directory)
     config = InlineConfig(experiment.steps, experiment.seed)
     run = Run(directory, directory.name, config, prepare(experiment))
     data = open_data("the experiment", run.experiment)
     program = program_digest(experiment, data.batches)
     values = dataclasses.asdict(config)
-    if is_run:
-        then = read_about(directory)
-        _check_same_program(run, then, program)
-        write_experiment(run.kept / "experiment", experiment)
-        write_about(directory, then.model_copy(update={"config": values}))
-        return run
 
     def keep(fresh: Path) -> None:
         (fresh / "data").mkdir()
@@ -49,7 +52,18 @@ def create_inline_run(directory: Path, experiment: Experiment) -> Run:
             name=run.name, config=values, provenance=provenance, program=program
         )
 
-    write_run(directory, about, data, keep)
+    if not made:
+        with unless_made_meanwhile(directory):
+            write_run(directory, about, data, keep)
+            return run
+    if not leads():
+        _check_same_program(run, read_about(directory), program)
+        return run
+    with locked(directory):
+        then = read_about(directory)
+        _check_same_program(run, then, program)
+        write_experiment(run.kept / "experiment", experiment)
+        write_about(directory, then.model_copy(update={"config": values}))
     return run
 
 

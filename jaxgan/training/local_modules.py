@@ -84,7 +84,11 @@ def modules_of(folder: Path, code: Path | None) -> dict[str, Path]:
 def _imported_names(file: Path) -> set[str]:
     """Names of the modules that a file imports; of `from a import b` also `a.b`."""
     names = set()
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    try:
+        tree = ast.parse(file.read_bytes())
+    except SyntaxError as error:
+        raise InputError(f"{file}, line {error.lineno}: {error.msg}.") from error
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -9,6 +9,12 @@ from filelock import FileLock, Timeout
 
 from jaxgan.errors import RunError
 
+LOCK = ".lock"
+"""The file of a run directory that its process locks."""
+
+PATIENCE = 1.0
+"""Seconds to wait for a process that only looks whether a directory is free."""
+
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[Callable[[], None]]:
@@ -20,7 +26,7 @@ def locked(directory: Path) -> Iterator[Callable[[], None]]:
     Raises:
         RunError: if another process trains in it.
     """
-    lock = directory / ".lock"
+    lock = directory / LOCK
 
     def identify() -> list[tuple[int, int]]:
         return [(s.st_dev, s.st_ino) for s in map(os.stat, (directory, lock))]
@@ -30,12 +36,12 @@ def locked(directory: Path) -> Iterator[Callable[[], None]]:
             if identify() == own:
                 return
         raise RunError(
-            f"{directory} or its .lock was removed or replaced while it trained; "
+            f"{directory} or its {LOCK} was removed or replaced while it trained; "
             "nothing more is written into it."
         )
 
     try:
-        with FileLock(lock, timeout=0):
+        with FileLock(lock, timeout=PATIENCE):
             own = identify()
             yield check
     except Timeout as error:

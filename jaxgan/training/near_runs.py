@@ -1,7 +1,11 @@
 """Find run directories with a path similar to a missing one."""
 
+import contextlib
 import difflib
 from pathlib import Path
+
+from jaxgan.errors import InputError
+from jaxgan.training.sweep_report import read_sweep
 
 RUNS = Path("runs")
 """The directory that runs are made in by default."""
@@ -9,8 +13,12 @@ RUNS = Path("runs")
 
 def find_runs(directory: Path) -> list[Path]:
     """List the runs in a directory, and the best runs of the sweeps in it."""
-    about = [*directory.glob("*/run.json"), *directory.glob("*/best/run.json")]
-    return sorted(path.parent for path in about)
+    runs = [path.parent for path in directory.glob("*/run.json")]
+    for path in directory.glob("*/sweep.json"):
+        with contextlib.suppress(InputError):  # damaged
+            if best := read_sweep(path.parent).best:
+                runs.append(path.parent / best)
+    return sorted(runs)
 
 
 def near_runs(missing: Path) -> list[Path]:

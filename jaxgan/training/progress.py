@@ -1,17 +1,23 @@
 """Show progress, and keep the loop at most a few steps ahead of the device."""
 
 import contextlib
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
+import numpy as np
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from jaxgan.types import Info
+from jaxgan.types import Info, PlayerName, TermName
 
 IN_FLIGHT = 2
-"""Steps that the device may be behind the loop, so that it never waits for it."""
+"""Calls that the device may be behind the loop, so that it never waits for it."""
+
+REFRESHED = 0.1
+"""Seconds between two refreshments of the losses behind the bar."""
 
 
 class Progress:
@@ -20,23 +26,33 @@ class Progress:
     def __init__(self, bar: tqdm) -> None:
         self._bar = bar
         self._pending: deque[Info] = deque()
+        self._shown = 0.0  # when the losses were
 
-    def advance(self, info: Info) -> Info | None:
-        """Count a step, and wait until all but the last few are done.
+    def advance(self, info: Info, count: int = 1) -> None:
+        """Count steps, and wait until all but the last few calls are done.
 
-        Returns:
-            The report of the step that is now known to be done, if there is one.
+        Args:
+            info: the report of a call.
+            count: its number of steps.
         """
         with _lost_if_unwritable():
-            self._bar.update()
+            self._bar.update(count)
         self._pending.append(info)
         if len(self._pending) <= IN_FLIGHT:
-            return None
-        return jax.block_until_ready(self._pending.popleft())
+            return
+        done = self._pending.popleft()
+        # All results of a call are ready together.
+        next(iter(done.gradient_norms.values())).block_until_ready()
+        if (now := time.monotonic()) > self._shown + REFRESHED:
+            self._shown = now
+            self._show(jax.device_get(done.losses))
 
-    def report(self, **numbers: float) -> None:
-        """Put numbers behind the bar."""
-        self._bar.set_postfix(numbers, refresh=False)
+    def _show(self, losses: Mapping[PlayerName, Mapping[TermName, NDArray]]) -> None:
+        """Put each player's last loss behind the bar."""
+        totals = {p: sum(terms.values()) for p, terms in losses.items()}
+        last = {p: np.ravel(total)[-1].item() for p, total in totals.items()}
+        with _lost_if_unwritable():
+            self._bar.set_postfix(last, refresh=False)
 
 
 @contextlib.contextmanager

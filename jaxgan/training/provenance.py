@@ -6,16 +6,29 @@ a run never goes on to other bits without a word.
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import jax
 import pydantic
 
+from jaxgan.data.datasets import Dataset
 from jaxgan.data.fingerprints import fingerprint
+from jaxgan.data.sources import Source, whole_batches
 from jaxgan.training.experiment import Experiment
 from jaxgan.training.local_modules import MODULES
+from jaxgan.types import Batch
 from jaxgan.versions import versions
+
+SETTINGS = (
+    "jax_enable_x64",
+    "jax_default_matmul_precision",
+    "jax_default_prng_impl",
+    "jax_threefry_partitionable",
+)
+"""Settings of JAX that a step's bits depend on."""
 
 
 class Provenance(pydantic.BaseModel):
@@ -26,6 +39,7 @@ class Provenance(pydantic.BaseModel):
     code: str  # digest of experiment.py and of the modules beside it
     cores: int
     devices: str
+    settings: dict[str, str] = {}  # of JAX and XLA
 
 
 def trace_provenance(
@@ -38,35 +52,57 @@ def trace_provenance(
     Args:
         directory: the run.
         experiment: whose data are looked at.
-        devices: that train it; by default all of this process.
+        devices: that train it; by default all.
     """
-    data = fingerprint(experiment.source(), experiment.seed)
-    if experiment.examples is not None:
-        data += fingerprint(experiment.examples())
-    return Provenance(
-        versions=versions(),
-        data=data,
-        code=digest_code(directory),
-        cores=count_cores(),
-        devices=describe_devices(devices),
-    )
+    data = _fingerprint(experiment.source, experiment.examples, experiment.seed)
+    return Provenance(data=data, **trace_surroundings(directory, devices))
+
+
+def trace_surroundings(
+    directory: Path, devices: Sequence[jax.Device] | None
+) -> dict[str, Any]:
+    """Determine all fields of a `Provenance` but the data."""
+    settings = {name.upper(): str(jax.config.values.get(name)) for name in SETTINGS}
+    return {
+        "versions": versions(),
+        "code": digest_code(directory),
+        "cores": count_cores(),
+        "devices": describe_devices(devices),
+        "settings": settings | {"XLA_FLAGS": os.environ.get("XLA_FLAGS", "").strip()},
+    }
+
+
+@lru_cache(maxsize=1)  # so that the members of a sweep draw their data once a seed
+def _fingerprint(
+    source: Callable[[], Source],
+    examples: Callable[[], Dataset | Batch] | None,
+    seed: int,
+) -> str:
+    with whole_batches():
+        own = fingerprint(source(), seed)
+    return own if examples is None else own + fingerprint(examples())
 
 
 def describe_devices(devices: Sequence[jax.Device] | None) -> str:
-    """Return the number and the kind of devices, by default of all of this process."""
-    devices = jax.local_devices() if devices is None else devices
+    """Return the number and the kind of devices, by default of all."""
+    devices = jax.devices() if devices is None else devices
     return f"{len(devices)} × {devices[0].device_kind}"
 
 
 def digest_code(directory: Path) -> str:
     """Digest a run's own experiment.py and modules; empty if it has no file."""
-    digest = hashlib.sha256()
     modules = sorted((directory / MODULES).rglob("*.py"))
     files = [path for path in (directory / "experiment.py", *modules) if path.exists()]
+    return digest_files(directory, files) if files else ""
+
+
+def digest_files(directory: Path, files: Iterable[Path]) -> str:
+    """Digest files, and their paths relative to a directory."""
+    digest = hashlib.sha256()
     for path in files:
         digest.update(path.relative_to(directory).as_posix().encode())
         digest.update(path.read_bytes())
-    return digest.hexdigest() if files else ""
+    return digest.hexdigest()
 
 
 def count_cores() -> int:
@@ -94,6 +130,12 @@ def describe_changes(then: Provenance, now: Provenance) -> list[str]:
             f"this run was started on {then.devices}; on {now.devices} sums may be "
             "rounded otherwise, so that it will not resume bit-exactly."
         )
+    changes += [
+        f"this run was started with {name}={value}; with {now.settings.get(name)!r} it "
+        "may not resume bit-exactly."
+        for name, value in then.settings.items()
+        if now.settings.get(name) != value
+    ]
     if then.data != now.data:
         changes.append(
             "the data are not those that this run was started with; it goes on with "

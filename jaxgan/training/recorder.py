@@ -5,30 +5,34 @@ checkpoint is written: networks that are not finite are never saved.
 """
 
 import contextlib
-import math
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
-import jax
+import numpy as np
 
 from jaxgan.errors import InputError, Interrupted, RunError
 from jaxgan.reporting.log import (
+    Columns,
     Log,
     Row,
+    as_columns,
+    charged_names,
     event_file,
-    flatten,
-    last_rows,
     rewind,
     write_row,
 )
 from jaxgan.training.checkpoint import Checkpoints, last_good, restore, shapes, steps
 from jaxgan.training.experiment import error_line
 from jaxgan.training.lock import locked
+from jaxgan.training.processes import LostProcess, are_several, lead, leads
 from jaxgan.training.progress import show_progress
 from jaxgan.training.run import Run
+from jaxgan.training.running_mean import RunningMean
 from jaxgan.training.schedule import Due, Schedule
-from jaxgan.training.signals import defer_signals
+from jaxgan.training.signals import agree_on_signals
 from jaxgan.training.snapshots import (
+    own_networks,
     restored_networks,
     run_reference,
     sample_inputs,
@@ -37,7 +41,7 @@ from jaxgan.training.snapshots import (
     save_strip,
     scorer,
 )
-from jaxgan.types import Info, State
+from jaxgan.types import Info, State, Tree
 
 
 class Recorder:
@@ -46,6 +50,11 @@ class Recorder:
     A line of the log is the mean over the steps since the line before it. Pictures are
     made at steps 100, 300, 1000, 3000, … and at the end. Scores are those of the
     averaged networks, and the state of the best is kept beside the latest.
+
+    check_own: raises a RunError if the directory was removed or replaced.
+
+    Of several processes each has a recorder. The leader's alone has the lock, the log,
+    the pictures and the scores; what it raises is raised by all.
     """
 
     def __init__(
@@ -56,40 +65,42 @@ class Recorder:
         stack: contextlib.ExitStack,
     ) -> None:
         self._run, self._schedule = run, schedule
+        self.check_own: Callable[[], None] = lambda: None
+        stack.enter_context(os_errors_as_run_errors(run.checkpoints))
+        lead(lambda: self._lock(stack))
         self._inputs = sample_inputs(run.experiment)
-        self._pending: list[tuple[int, Info]] = []
-        self._sums: Row = {}  # over the steps since the last line of the log
-        self._count = 0
+        self._pending: list[Info] = []
+        self._added = 0  # the step until which reports are added up
+        self._mean = RunningMean(run.unlogged)
         self._score: Callable[[int, State], Row] | None = None
-        stack.enter_context(_os_errors_as_run_errors(run))
-        self._check_own = stack.enter_context(locked(run.directory))
         self._stack, self._tensorboard = stack, tensorboard
 
-    def resume(
-        self, init: Callable[[], State], sharding: jax.sharding.Sharding
-    ) -> State:
+    def _lock(self, stack: contextlib.ExitStack) -> None:
+        self.check_own = stack.enter_context(locked(self._run.directory))
+
+    def resume(self, init: Callable[[], State], shardings: Tree) -> State:
         """Load the newest checkpoint's state or make the first, and open the logs.
 
         Args:
             init: makes the first state.
-            sharding: of the state's arrays.
+            shardings: of the state's arrays.
 
         Raises:
             RunError: if there are checkpoints and none can be read.
         """
         run, enter = self._run, self._stack.enter_context
-        state = restore(run.checkpoints, shapes(init, sharding))
+        state = restore(run.checkpoints, shapes(init, shardings))
         state = init() if state is None else state
         begun = int(state.step)
-        reference = run_reference(run) if self._is_scored(begun) else None
-        self._caught = enter(defer_signals())  # until here nothing can be lost
-        rewind(run.metrics, begun)
-        rewind(run.scores, begun)
+        scored = lead(lambda: self._is_scored(begun))
+        reference = run_reference(run) if scored and leads() else None
+        self._caught = enter(agree_on_signals())  # until here nothing can be lost
+        lead(lambda: self._rewind(begun))
         self._saved = enter(Checkpoints(run.checkpoints, self._schedule.keep))
-        if reference is not None:
+        if scored:
             self._score = enter(scorer(run, reference, begun))
         self._board: Log = lambda step, row: None
-        if self._tensorboard:
+        if self._tensorboard and leads():
             self._board = enter(event_file(run.directory / "tensorboard", begun))
         self._progress = enter(
             show_progress(
@@ -98,28 +109,41 @@ class Recorder:
                 initial=begun,
                 unit=" steps",
                 smoothing=0.05,
+                disable=not leads(),
             )
         )
-        rewind(run.unlogged, begun)
-        if begun and not _is_logged(run, begun):
-            self._sums = dict(next(last_rows(run.unlogged), {}))
-            if self._sums.pop("step", None) == begun:
-                self._count = int(self._sums.pop("steps"))
-            if (due := self._due(begun)).logs:
-                self._report(begun, state, due)  # which failed after the step was made
+        self._added = begun
+        if lead(lambda: run.is_logged(begun)):
+            self._mean.take()
+        elif begun and (due := self._due(begun)).logs:
+            self._report(begun, state, due)  # which failed after the step was made
         return state
 
-    def record(self, step: int, state: State, info: Info) -> None:
+    def _rewind(self, begun: int) -> None:
+        rewind(self._run.metrics, begun)
+        rewind(self._run.scores, begun)
+        self._mean.load(begun)
+
+    def until_due(self, step: int, most: int) -> int:
+        """Count the steps until something is due after one, up to a number."""
+        due = (n for n in range(1, most) if any(self._due(step + n)))
+        return next(due, most)
+
+    def record(self, step: int, state: State, info: Info, count: int = 1) -> None:
         """Log, draw, score and save what is due after a step.
+
+        Args:
+            step: the last that was made.
+            state: after it.
+            info: its report or, stacked, those of several steps.
+            count: how many; only after the last one may something be due.
 
         Raises:
             RunError: if a loss, gradient or network is not finite.
             Interrupted: if a signal asks the run to stop; it is saved first.
         """
-        self._pending.append((step, info))
-        if (done := self._progress.advance(info)) is not None:
-            losses = {p: float(sum(x.values())) for p, x in done.losses.items()}
-            self._progress.report(**losses)
+        self._pending.append(info)
+        self._progress.advance(info, count)
         due, stopped = self._due(step), self._caught()
         saves = due.saves or stopped is not None
         if due.logs or saves:
@@ -135,44 +159,54 @@ class Recorder:
     def finish(self) -> None:
         """Wait until the last checkpoint is whole."""
         self._saved.wait()
-        self._check_own()
+        lead(self.check_own)
 
     def _save(self, state: State) -> None:
         """Save a state, and what the next line of the log needs of the steps so far."""
-        self._check_own()
-        if self._count:
-            sums = {"steps": float(self._count), **self._sums}
-            write_row(self._run.unlogged, int(state.step), sums)
+        step = int(state.step)
+
+        def save_sums() -> None:
+            self.check_own()
+            self._mean.save(step)
+
+        lead(save_sums)
         save(state, self._saved)
 
     def _report(self, step: int, state: State, due: Due) -> None:
-        self._check_own()
-        run = self._run
-        row = {name: total / self._count for name, total in self._sums.items()}
-        with self._saved_if_it_fails(step, state):
+        lead(self.check_own)
+        row: Row = {}
+        with self._saved_if_it_fails(state):
             if due.plots:
-                row |= save_pictures(
-                    run.experiment, self._inputs, state, run.samples, step
-                )
-                save_strip(run.samples)
+                here = own_networks(state)
+                row |= lead(lambda: self._draw(step, here))
             if self._score is not None and due.scores:
                 row |= self._score(step, state)
-        write_row(run.metrics, step, row)
+        lead(lambda: self._write(step, row))
+
+    def _draw(self, step: int, state: State) -> Row:
+        run = self._run
+        row = save_pictures(run.experiment, self._inputs, state, run.samples, step)
+        save_strip(run.samples)
+        return row
+
+    def _write(self, step: int, row: Row) -> None:
+        row = {name: float(x) for name, x in self._mean.take().items()} | row
+        write_row(self._run.metrics, step, row)
         self._board(step, row)
-        self._sums, self._count = {}, 0
 
     def _add_up(self) -> None:
         """Add the reports of the pending steps up, and check that all are finite."""
-        for step, info in self._pending:
-            row = flatten(info)
-            _check_finite(step, info, row, self._saved)
-            # One by one: `sum` compensates for rounding, and a resumed run could not.
-            self._sums = {k: self._sums.get(k, 0.0) + x for k, x in row.items()}
-            self._count += 1
+        columns = as_columns(self._pending)
+        if self._pending:
+            _check_finite(
+                self._added, columns, charged_names(self._pending[0]), self._saved
+            )
+            self._added += len(next(iter(columns.values())))
+        self._mean.add(columns)
         self._pending.clear()
 
     @contextlib.contextmanager
-    def _saved_if_it_fails(self, step: int, state: State) -> Iterator[None]:
+    def _saved_if_it_fails(self, state: State) -> Iterator[None]:
         """Save the step if drawing, measuring or scoring fails.
 
         It has no line of the log, so whoever resumes the run draws and measures again.
@@ -182,19 +216,35 @@ class Recorder:
         """
         try:
             yield
-        except (InputError, RunError, OSError):
-            self._save(state)
+        except LostProcess:
             raise
         except Exception as error:
-            self._save(state)
-            self._saved.wait()
-            reason = f"{type(error).__name__}: {error}"
-            where = error_line(error, self._run.directory / "experiment.py")
-            raise RunError(
-                f"step {step:,} is saved, but cannot be drawn, measured or scored "
-                f"({reason}{where}); correct that function in the notebook or in "
-                f"{self._run.directory}, and resume."
-            ) from error
+            self._save_at_error(state, error, "cannot be drawn, measured or scored")
+            raise
+
+    def unread(self, state: State, error: Exception) -> None:
+        """Save a state after which the source cannot make a batch.
+
+        Not in several processes, since the others may have made theirs.
+
+        Raises:
+            RunError: for whatever the experiment's own functions raise.
+        """
+        if not are_several() and int(state.step):
+            self._add_up()
+            self._save_at_error(state, error, "the source cannot make the next batch")
+
+    def _save_at_error(self, state: State, error: Exception, what: str) -> None:
+        self._save(state)
+        if isinstance(error, InputError | RunError | OSError):
+            return
+        self._saved.wait()
+        reason = f"{type(error).__name__}: {error}"
+        where = error_line(error, self._run.directory / "experiment.py")
+        raise RunError(
+            f"step {int(state.step):,} is saved, but {what} ({reason}{where}); correct "
+            f"that function in the notebook or in {self._run.directory}, and resume."
+        ) from error
 
     def _due(self, step: int) -> Due:
         last = step == self._run.experiment.steps
@@ -205,7 +255,7 @@ class Recorder:
         experiment = self._run.experiment
         if experiment.evaluation is None or self._schedule.evaluate_every == 0:
             return False
-        return begun < experiment.steps or not _is_logged(self._run, begun)
+        return begun < experiment.steps or not self._run.is_logged(begun)
 
     def _interrupted(self, step: int, number: int) -> Interrupted:
         run = self._run
@@ -234,24 +284,32 @@ def open_recorder(
     """
     with contextlib.ExitStack() as stack:
         recorder = Recorder(run, schedule, tensorboard, stack)
-        yield recorder
-        recorder.finish()
+        try:
+            yield recorder
+            recorder.finish()
+        except Exception:
+            recorder.check_own()  # or that is why
+            raise
 
 
-def _check_finite(step: int, info: Info, row: Row, saved: Checkpoints) -> None:
-    """Check that the losses and gradients of a step are finite."""
-    for player, terms in info.losses.items():
-        for name in (f"{player}/{term}" for term in (*terms, "gradient")):
-            if not math.isfinite(row[name]):
-                raise RunError(
-                    f"step {step:,}: {name} is {row[name]}; {saved.last_good()}."
-                )
+def _check_finite(
+    before: int, columns: Columns, charged: Sequence[str], saved: Checkpoints
+) -> None:
+    """Check that losses and gradients are finite in the steps after one."""
+    finite = np.isfinite([columns[name] for name in charged])
+    if finite.all():
+        return
+    at = int(np.argmin(finite.all(axis=0)))
+    name = charged[int(np.argmin(finite[:, at]))]
+    raise RunError(
+        f"step {before + 1 + at:,}: {name} is {columns[name][at]}; {saved.last_good()}."
+    )
 
 
 def is_finished(run: Run) -> bool:
     """Return True if a run's last step is saved, can be read, and is logged."""
     last = run.experiment.steps
-    if last not in steps(run.checkpoints) or not _is_logged(run, last):
+    if last not in steps(run.checkpoints) or not run.is_logged(last):
         return False
     try:
         return restored_networks(run)[0] == last
@@ -259,17 +317,13 @@ def is_finished(run: Run) -> bool:
         return False
 
 
-def _is_logged(run: Run, step: int) -> bool:
-    return next((row["step"] for row in last_rows(run.metrics)), None) == step
-
-
 @contextlib.contextmanager
-def _os_errors_as_run_errors(run: Run) -> Iterator[None]:
+def os_errors_as_run_errors(checkpoints: Path) -> Iterator[None]:
     """Convert an OSError, such as a full disk, to a `RunError` with the checkpoint."""
     try:
         yield
     except OSError as error:
         raise RunError(
-            f"{error.filename or 'a file'}: {error.strerror or error}; "
-            f"{last_good(run.checkpoints)}."
+            f"{error.filename or checkpoints.parent}: {error.strerror or error}; "
+            f"{last_good(checkpoints)}."
         ) from error

@@ -16,6 +16,7 @@ samples/        pictures of each output at each milestone, and strip.png, the se
 """
 
 import contextlib
+import dataclasses
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,8 @@ from typing import Any, NamedTuple
 import jax
 import pydantic
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, RunError, as_path, check_instance, naming
+from jaxgan.reporting.log import last_rows
 from jaxgan.training.about import About, InlineConfig, read_about, write_about
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.config_values import (
@@ -49,14 +51,18 @@ from jaxgan.training.local_modules import (
     make_importable,
     module_folder,
 )
+from jaxgan.training.lock import LOCK, locked
+from jaxgan.training.processes import leads
 from jaxgan.training.provenance import describe_changes, trace_provenance
 from jaxgan.training.run_data import RunData, read_run_data, write_run_data
+from jaxgan.training.signals import uninterrupted
 from jaxgan.training.start import (
     Networks,
     read_kept_networks,
     started_from,
     write_networks,
 )
+from jaxgan.training.sweep_report import command_to_go_on
 
 SCORES, EVALUATIONS = "scores.jsonl", "evaluations.jsonl"
 
@@ -114,9 +120,13 @@ class Run(NamedTuple):
         """The directory of pictures."""
         return self.directory / "samples"
 
+    def is_logged(self, step: int) -> bool:
+        """Return True if the last line of the log is that of a step."""
+        return next((row["step"] for row in last_rows(self.metrics)), None) == step
+
 
 def create_run(
-    directory: Path,
+    directory: Path | str,
     file: ExperimentFile,
     config: Any,
     start: Networks | None = None,
@@ -135,15 +145,46 @@ def create_run(
         InputError: if the directory holds something else, or the configuration is one
             that the experiment refuses.
     """
+    directory = as_path("directory", directory)
+    check_instance("file", file, ExperimentFile, "load_file(path)")
+    _check_config(file, config)
+    if start is not None:
+        check_instance("start", start, Networks, "that of another run")
     config = with_absolute_paths(config)
-    if (directory / "run.json").exists():
-        _check_same(directory, file, config, start)
-        return load_run(directory)
+    if not is_run(directory):
+        with unless_made_meanwhile(directory):
+            return _make_run(directory, file, config, start)
+    check_same(directory, file, config, start)
+    return load_run(directory)
+
+
+def _check_config(file: ExperimentFile, config: Any) -> None:
+    """Check that a config is one of a file, or of the same file loaded once more."""
+    names = [field.name for field in dataclasses.fields(file.config)]
+    is_config = dataclasses.is_dataclass(config) and not isinstance(config, type)
+    if not is_config or [field.name for field in dataclasses.fields(config)] != names:
+        raise InputError(
+            f"config must be a Config of {file.path}, such as file.config(), got "
+            f"{config!r}."
+        )
+
+
+def _make_run(
+    directory: Path, file: ExperimentFile, config: Any, start: Networks | None
+) -> Run:
     check_vacant(directory)
     built = build(file, config)  # first, so that what is refused leaves no trace
     if start is not None:
         built = started_from(built, start)
-    data = open_data(file.path, built)
+    run = Run(directory, file.path.stem, config, built)
+    write_file_run(run, file, open_data(file.path, built), start)
+    return run
+
+
+def write_file_run(
+    run: Run, file: ExperimentFile, data: RunData, start: Networks | None = None
+) -> None:
+    """Write the directory of a run of an experiment's file, whole or not at all."""
 
     def keep(fresh: Path) -> None:
         shutil.copyfile(file.path, fresh / "experiment.py")
@@ -153,19 +194,28 @@ def create_run(
 
     def about(fresh: Path) -> About:
         return About(
-            name=file.path.stem,
-            config=as_json(file.config, config),
-            provenance=trace_provenance(fresh, built),
+            name=run.name,
+            config=as_json(file.config, run.config),
+            provenance=trace_provenance(fresh, run.experiment),
             start=start and start.about,
         )
 
+    write_run(run.directory, about, data, keep)
+
+
+def is_run(directory: Path) -> bool:
+    """Return True if a directory is a run."""
+    return (directory / "run.json").exists()
+
+
+@contextlib.contextmanager
+def unless_made_meanwhile(directory: Path) -> Iterator[None]:
+    """Ignore the failure to make a run that another process has made meanwhile."""
     try:
-        write_run(directory, about, data, keep)
-    except OSError:
-        if not (directory / "run.json").exists():
+        yield
+    except (InputError, OSError):
+        if not is_run(directory):
             raise
-        return create_run(directory, file, config, start)  # another process was faster
-    return Run(directory, file.path.stem, config, built)
 
 
 def write_run(
@@ -181,10 +231,19 @@ def write_run(
         about: makes its run.json, of the directory as `keep` has filled it.
         data: shapes and examples of its data.
         keep: writes the experiment into a directory.
+
+    Raises:
+        InputError: in another process than the first, which writes it.
     """
+    if not leads():
+        raise InputError(
+            f"{directory} is not seen here, though the first process made it; all "
+            "processes need one file system that they share."
+        )
     beside = directory.resolve().parent  # of a link's target, on its file system
     beside.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=beside) as made:
+    made_in = tempfile.TemporaryDirectory(dir=beside)
+    with uninterrupted(), naming(directory), made_in as made:
         fresh = Path(made) / "run"
         fresh.mkdir()
         keep(fresh)
@@ -201,8 +260,15 @@ def _put(made: Path, directory: Path) -> None:
     if not directory.exists():
         made.replace(directory.resolve())  # whole or not at all
         return
-    for path in sorted(made.iterdir(), key=lambda path: path.name == "run.json"):
-        path.replace(directory / path.name)  # run.json last, which makes it a run
+    with locked(directory):
+        _check_vacant(directory)
+        for path in sorted(made.iterdir(), key=lambda path: path.name == "run.json"):
+            path.replace(directory / path.name)  # run.json last, which makes it a run
+
+
+def _empty(directory: Path) -> None:
+    for path in [*directory.iterdir()]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def load_run(directory: Path | str) -> Run:
@@ -211,7 +277,7 @@ def load_run(directory: Path | str) -> Run:
     Raises:
         InputError: if it is not a run directory, or its files do not fit together.
     """
-    directory = Path(directory)
+    directory = as_path("directory", directory)
     about = read_about(directory)
     if about.program is not None:
         make_importable(module_folder(directory / "experiment.py"))
@@ -251,11 +317,13 @@ def delete_on_rejection(run: Run) -> Iterator[None]:
     try:
         yield
     except InputError:
-        if not run.metrics.exists() and not steps(run.checkpoints):
-            for path in [*run.directory.iterdir()]:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-            with contextlib.suppress(OSError):  # a link, or where the user is
-                run.directory.rmdir()
+        if not leads():
+            raise
+        with contextlib.suppress(RunError, OSError), locked(run.directory):
+            if not run.metrics.exists() and not steps(run.checkpoints):
+                _empty(run.directory)
+                with contextlib.suppress(OSError):  # a link, or where the user is
+                    run.directory.rmdir()
         raise
 
 
@@ -264,29 +332,50 @@ def changes_since(run: Run, devices: Sequence[jax.Device] | None = None) -> list
 
     Args:
         run: the run.
-        devices: that train it now; by default all of this process.
+        devices: that train it now; by default all.
     """
     now = trace_provenance(run.directory, run.experiment, devices)
     return describe_changes(read_about(run.directory).provenance, now)
 
 
-def check_vacant(directory: Path) -> None:
-    """Check that a directory is absent or empty.
+def check_vacant(directory: Path, kind: str = "run") -> None:
+    """Check that a directory is absent, or empty but for a lock.
+
+    Args:
+        directory: where something is to be made.
+        kind: what it is.
 
     Raises:
         InputError: if it is not.
+        RunError: if another process trains in it.
     """
-    if directory.exists() and any(directory.iterdir()):
+    filled = (directory / LOCK).exists()  # by another process, it may be
+    with locked(directory) if filled else contextlib.nullcontext():
+        _check_vacant(directory, kind)
+
+
+def _check_vacant(directory: Path, kind: str = "run") -> None:
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"directory: {directory} is a file; choose another name.")
+    if directory.exists() and any(p.name != LOCK for p in directory.iterdir()):
         raise InputError(
-            f"{directory} is not empty and is not a run; choose another directory."
+            f"{directory} is not empty and is not a {kind}; choose another directory."
         )
 
 
-def _check_same(
-    directory: Path, file: ExperimentFile, config: Any, start: Networks | None
+def check_same(
+    directory: Path,
+    file: ExperimentFile,
+    config: Any,
+    start: Networks | None = None,
 ) -> None:
+    """Check that a run was made of a file, a config and networks to begin with.
+
+    Raises:
+        InputError: if one of them is another.
+    """
     then, now = read_about(directory), as_json(file.config, config)
-    cure = "choose another directory with --run"
+    cure = "choose another directory"
     if then.name != file.path.stem:
         raise InputError(
             f"{directory} was made by the experiment {then.name!r}, not by "
@@ -311,5 +400,5 @@ def _check_same(
     if changed is not None:
         raise InputError(
             f"{changed} has changed since {directory} was made; {cure}, or go on "
-            f"with the file as it was by `jaxgan train {directory}`."
+            f"with the file as it was by `{command_to_go_on(directory)}`."
         )

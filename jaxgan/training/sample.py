@@ -6,7 +6,13 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from jaxgan.errors import check_positive_int, check_seed
+from jaxgan.errors import (
+    as_path,
+    check_flag,
+    check_mapping,
+    check_positive_int,
+    check_seed,
+)
 from jaxgan.sampling.inputs import put_inputs, read_inputs
 from jaxgan.sampling.outputs import choose, draw_latents, maker
 from jaxgan.training.run import Run, load_run
@@ -50,8 +56,10 @@ def sample(
 
     Example: `jg.sample("runs/digits", count=16).picture`
     """
-    run = run if isinstance(run, Run) else load_run(Path(run))
+    run = run if isinstance(run, Run) else load_run(as_path("run", run))
     check_seed("seed", seed)
+    check_flag("best", best)
+    check_mapping("inputs", inputs, '{"label": ["3"]}')
     game, declared = run.experiment.game, run.experiment.inputs
     make = maker(game, output)
     given = read_inputs(declared, inputs)

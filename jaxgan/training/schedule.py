@@ -1,8 +1,9 @@
 """Intervals at which a run reports, draws, scores and saves."""
 
+import dataclasses
 from typing import NamedTuple
 
-from jaxgan.errors import check_positive_int
+from jaxgan.errors import check_count_or_0, check_positive_int
 
 
 class Due(NamedTuple):
@@ -14,24 +15,24 @@ class Due(NamedTuple):
     saves: bool
 
 
-class Schedule(NamedTuple):
-    """Intervals of a run's reports and checkpoints, in steps."""
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """Intervals of a run's reports and checkpoints, in steps.
+
+    Raises:
+        InputError: if one is not an integer of at least 1.
+    """
 
     log_every: int = 100  # a line of metrics.jsonl
     save_every: int = 1000  # a checkpoint
     evaluate_every: int = 1000  # scores, where the experiment evaluates; 0: never
     keep: int = 3  # checkpoints
 
-    def check(self) -> None:
-        """Check that the intervals are integers of at least 1.
-
-        Raises:
-            InputError: if one is not.
-        """
-        for name, count in self._replace(evaluate_every=1)._asdict().items():
-            check_positive_int(name, count)
-        if self.evaluate_every != 0:
-            check_positive_int("evaluate_every, if not 0,", self.evaluate_every)
+    def __post_init__(self) -> None:
+        check_positive_int("log_every", self.log_every)
+        check_positive_int("save_every", self.save_every)
+        check_count_or_0("evaluate_every", self.evaluate_every)
+        check_positive_int("keep", self.keep)
 
     def due(self, step: int, last: bool, scored: bool) -> Due:
         """The tasks that are due after a step.

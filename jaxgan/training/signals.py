@@ -1,10 +1,14 @@
 """Defer signals that ask a run to stop."""
 
 import contextlib
+import itertools
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
+
+from jaxgan.training.processes import are_several
 
 SIGNALS = [
     getattr(signal, name)
@@ -36,9 +40,48 @@ def defer_signals() -> Iterator[Callable[[], int | None]]:
 
     before = {}
     if threading.current_thread() is threading.main_thread():
-        heeded = [s for s in SIGNALS if signal.getsignal(s) is not signal.SIG_IGN]
+        ours = [s for s in SIGNALS if s != signal.SIGTERM or not are_several()]
+        heeded = [s for s in ours if signal.getsignal(s) is not signal.SIG_IGN]
         before = {number: signal.signal(number, note) for number in heeded}
     try:
         yield lambda: caught[0] if caught else None
     finally:
         restore()
+
+
+@contextlib.contextmanager
+def agree_on_signals() -> Iterator[Callable[[], int | None]]:
+    """Catch `SIGNALS` for all processes of a run, at the same step.
+
+    Yields a function that each process must call after the same steps. It returns the
+    signal after which all are to stop, if there is one. JAX tells the others of a
+    SIGTERM, so every other signal becomes one.
+    """
+    if not are_several():
+        with defer_signals() as caught:
+            yield caught
+        return
+    from jax.experimental.multihost_utils import reached_preemption_sync_point
+
+    calls, told = itertools.count(1), False
+    with defer_signals() as caught:
+
+        def stopped() -> int | None:
+            nonlocal told
+            if caught() and not told:
+                told = True
+                os.kill(os.getpid(), signal.SIGTERM)
+            if reached_preemption_sync_point(next(calls)):
+                return caught() or signal.SIGTERM
+            return None
+
+        yield stopped
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a signal of `SIGNALS` act when the block has ended."""
+    with defer_signals() as caught:
+        yield
+    if number := caught():
+        signal.raise_signal(number)

@@ -15,7 +15,7 @@ from PIL import Image
 from jaxgan.algorithms.data_parallel import replicated
 from jaxgan.errors import InputError, RunError
 from jaxgan.evaluation.evaluator import Reference, evaluate, is_best, reference
-from jaxgan.metrics.protocol import read_scores, write_scores
+from jaxgan.metrics.protocol import Measurement, read_scores, write_scores
 from jaxgan.reporting.figures import contact_strip
 from jaxgan.reporting.log import Row
 from jaxgan.sampling.outputs import (
@@ -29,6 +29,7 @@ from jaxgan.sampling.outputs import (
 from jaxgan.training.checkpoint import Checkpoints, restore_networks, shapes, steps
 from jaxgan.training.experiment import Experiment
 from jaxgan.training.kept_reference import kept_reference
+from jaxgan.training.processes import lead, own_copy
 from jaxgan.training.run import Run
 from jaxgan.types import Batch, NetworkName, State, Tree, Variables
 
@@ -133,6 +134,12 @@ def _make(
 
 def _summary(experiment: Experiment, made: Tree, batch: Batch) -> Row:
     numbers = experiment.summarize(made, batch)
+    for name in numbers:
+        if not isinstance(name, str) or name == "step" or "/" in name:
+            raise InputError(
+                f"summarize: {name!r} cannot be the name of a number; a name is a "
+                "string without a slash, other than 'step'."
+            )
     return {name: float(value) for name, value in numbers.items()}
 
 
@@ -186,27 +193,54 @@ def run_reference(run: Run) -> Reference:
     return kept_reference(evaluation, run.kept, make)
 
 
+def own_networks(state: State) -> State:
+    """Copy the networks of a state that is on the devices of several processes."""
+    return state._replace(
+        variables=own_copy(state.variables),
+        ema=own_copy(state.ema),
+        frozen=own_copy(state.frozen),
+    )
+
+
 @contextlib.contextmanager
 def scorer(
-    run: Run, against: Reference, begun: int
+    run: Run, against: Reference | None, begun: int
 ) -> Iterator[Callable[[int, State], Row]]:
-    """Yield `(step, state) -> row`, which scores a state and saves the best."""
-    for later in (step for step in steps(run.best) if step > begun):
-        shutil.rmtree(run.best / str(later))  # its score is forgotten too
+    """Yield `(step, state) -> row`, which scores a state and saves the best.
+
+    Args:
+        run: the run.
+        against: its reference; of several processes only the leader has it.
+        begun: step with which training goes on.
+    """
+    lead(partial(_forget_best, run, begun))
     game, evaluation = run.experiment.game, run.experiment.evaluation
     assert evaluation is not None  # of which the reference was made
     make, seed = maker(game, evaluation.output), run.experiment.seed
+
+    def measure(step: int, state: State) -> tuple[list[Measurement], bool]:
+        assert against is not None
+        given = (evaluation, against, game, make, best_variables(state))
+        scores = evaluate(*given, step=step, seed=seed)
+        kept = steps(run.best)
+        earlier = [s for s in read_scores(run.scores) if s.step in kept]
+        return scores, is_best(evaluation, scores, earlier)
+
     with Checkpoints(run.best, 1) as best:
 
         def score(step: int, state: State) -> Row:
-            given = (evaluation, against, game, make, best_variables(state))
-            scores = evaluate(*given, step=step, seed=seed)
-            kept = steps(run.best)
-            earlier = [s for s in read_scores(run.scores) if s.step in kept]
-            if is_best(evaluation, scores, earlier):
+            here = own_networks(state)
+            scores, better = lead(lambda: measure(step, here))
+            if better:
                 save(state, best)
                 best.wait()  # a score that says so has its checkpoint
-            write_scores(run.scores, scores)
+            lead(lambda: write_scores(run.scores, scores))
             return {score.name: score.value for score in scores}
 
         yield score
+
+
+def _forget_best(run: Run, begun: int) -> None:
+    """Remove best checkpoints that were made later, whose scores are forgotten too."""
+    for later in (step for step in steps(run.best) if step > begun):
+        shutil.rmtree(run.best / str(later))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import shutil
 import sys
 from pathlib import Path
 
@@ -248,14 +247,8 @@ def test_an_equal_config_is_the_same_run(tmp_path):
         create_run(tmp_path / "wrong", file, file.config(seed=0, rate="quick"))
 
 
-def test_the_best_run_of_a_sweep_is_listed(ring, tmp_path, capsys):
-    shutil.copytree(ring, tmp_path / "ring-sweep" / "best")
-    assert run("list", tmp_path) == 0
-    assert str(tmp_path / "ring-sweep" / "best") in capsys.readouterr().out
-
-
 def test_a_platform_that_is_not_there_is_named(ring, monkeypatch, capsys):
-    def missing():
+    def missing(**options):
         raise AssertionError  # as where CUDA is missing
 
     monkeypatch.setattr(jax, "devices", missing)

@@ -372,6 +372,7 @@ def test_what_cannot_be_scored_is_told_in_a_sentence(
     assert told.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_runs_are_compared_where_they_were_scored_alike(trained, tmp_path, capsys):
     other = tmp_path / "other"
     options = ["--run", other, "--steps", 4, "--devices", 1, "--evaluated"]
@@ -422,6 +423,7 @@ def test_a_mean_is_over_seeds_of_one_experiment_and_step(
     assert (": 2 seeds" in capsys.readouterr().out) is mean
 
 
+@pytest.mark.slow
 def test_what_evaluate_found_last_can_be_compared(trained, tmp_path, capsys):
     other = another(trained, tmp_path, 1)
     for words in (("--samples", 20), ("--metrics", "frechet"), ("--metrics", "kid")):

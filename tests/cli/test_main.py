@@ -136,6 +136,7 @@ def test_bad_input_is_one_sentence_and_a_status(
     assert not [*tmp_path.glob("runs/*")]
 
 
+@pytest.mark.slow
 def test_options_may_come_before_the_file(tmp_path):
     command = ("train", "--devices", 1, "--run", tmp_path / "run", PLANE, "--steps", 1)
     assert run(*command) == 0
@@ -211,9 +212,7 @@ def test_the_help_of_an_experiment_lists_its_fields(capsys):
         assert words in page
 
 
-@pytest.mark.parametrize(
-    "number", tiered([signal.SIGINT, signal.SIGTERM], [signal.SIGTERM])
-)
+@pytest.mark.parametrize("number", tiered([signal.SIGINT, signal.SIGTERM], []))
 def test_a_signal_saves_says_where_and_ends_without_traceback(tmp_path, number):
     command = [
         sys.executable,

@@ -5,7 +5,10 @@ import pytest
 from jaxgan.training.packaged import packaged_experiments, summarize_experiment
 from tests.command_line import run
 
+pytestmark = pytest.mark.usefixtures("optimized")
 
+
+@pytest.mark.slow
 def test_a_packaged_experiment_is_trained_by_its_name(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run("train", "ring", "--steps", 2, "--devices", 1) == 0

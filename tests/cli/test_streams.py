@@ -13,13 +13,14 @@ from tests.runs import PLANE
 
 
 @pytest.mark.parametrize("kind", tiered(["full", "pipe", "closed"], ["pipe"]))
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_run_is_whole_whatever_cannot_be_written(tmp_path, kind, stream):
+@pytest.mark.parametrize("streams", tiered(["stdout", "stderr", "both"], []))
+def test_a_run_is_whole_whatever_cannot_be_written(tmp_path, kind, streams):
     command = [sys.executable, "-m", "jaxgan", "train", str(PLANE), "--steps=3"]
     command += [f"--run={tmp_path / 'run'}", "--devices=1", "--log-every=1"]
-    number = {"stdout": 1, "stderr": 2}[stream]
+    names = ["stdout", "stderr"] if streams == "both" else [streams]
     if kind == "closed":
-        command = ["sh", "-c", f'exec "$@" {number}>&-', "sh", *command]
+        closed = " ".join({"stdout": "1>&-", "stderr": "2>&-"}[name] for name in names)
+        command = ["sh", "-c", f'exec "$@" {closed}', "sh", *command]
         target = None
     elif kind == "full":
         target = os.open("/dev/full", os.O_WRONLY)
@@ -28,7 +29,7 @@ def test_a_run_is_whole_whatever_cannot_be_written(tmp_path, kind, stream):
         os.close(reader)
     try:
         code = subprocess.run(
-            command, **({stream: target} if target else {})
+            command, **(dict.fromkeys(names, target) if target else {})
         ).returncode
     finally:
         if target is not None:

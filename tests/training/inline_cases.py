@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import threading
+from functools import partial
 
 import jax
 import numpy as np
@@ -21,6 +22,9 @@ from tests.command_line import run as command
 from tests.runs import OFTEN, assert_same_bits
 
 REALS = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+
+
+UNKEPT = partial(dict, lock=threading.Lock())
 
 
 def small(loss=None):
@@ -166,7 +170,8 @@ def test_data_that_are_too_large_are_left_out(tmp_path, monkeypatch):
         ({"steps": 0}, "steps must be an integer of at least 1"),
         ({"n_plotted": 0}, "n_plotted must be an integer of at least 1"),
         ({"source": lambda: 1 / 0}, "the experiment cannot be run: ZeroDivisionError"),
-        ({"summarize": threading.Lock()}, "cannot be kept in the run: .*lock"),
+        ({"summarize": threading.Lock()}, "summarize must be a function, .*lock"),
+        ({"summarize": UNKEPT}, "cannot be kept in the run: .*lock"),
     ],
 )
 def test_another_experiment_is_refused_and_the_run_stays(done, whole, change, message):
@@ -177,7 +182,7 @@ def test_another_experiment_is_refused_and_the_run_stays(done, whole, change, me
 
 def test_a_refused_experiment_leaves_no_directory(tmp_path):
     with pytest.raises(InputError, match="cannot be kept in the run"):
-        train(experiment(summarize=threading.Lock()), tmp_path / "run")
+        train(experiment(summarize=UNKEPT), tmp_path / "run")
     assert [*tmp_path.iterdir()] == []
 
 

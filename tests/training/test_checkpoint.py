@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental import multihost_utils
 
 from jaxgan.algorithms.data_parallel import replicated
 from jaxgan.errors import RunError
@@ -113,6 +114,15 @@ def test_damage_to_every_checkpoint_is_an_error_not_a_fresh_start(directory):
         empty_directory(directory / str(step))
     with pytest.raises(RunError, match=r"no checkpoint in .* can be read"):
         restore(directory, like())
+
+
+def test_saving_asks_jax_for_no_preemption(tmp_path, monkeypatch):
+    """The service counts calls, for signals, so that steps must not count there too."""
+    asked = []
+    monkeypatch.setattr(multihost_utils, "reached_preemption_sync_point", asked.append)
+    with Checkpoints(tmp_path / "c", keep=1) as saved:
+        saved.save(make_state(5))
+    assert steps(tmp_path / "c") == [5] and not asked
 
 
 def test_no_checkpoint_is_none(tmp_path):

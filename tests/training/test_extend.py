@@ -1,6 +1,7 @@
 """Longer training of a run, and runs that begin with the networks of another."""
 
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -31,26 +32,31 @@ def short(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("short") / "run", steps=3)[0]
 
 
-def test_a_longer_run_has_the_bits_of_one_that_was_as_long(tmp_path):
-    short, _ = trained(tmp_path / "run", steps=3)
-    longer = extend_run(short, 7)
+@pytest.fixture
+def copied(tmp_path, short):
+    """The short run, in a directory of the test's own."""
+    return load_run(shutil.copytree(short.directory, tmp_path / "run"))
+
+
+def test_a_longer_run_has_the_bits_of_one_that_was_as_long(tmp_path, copied):
+    longer = extend_run(copied, 7)
     state = train(longer, schedule=OFTEN, devices=ONE_DEVICE)
     whole, expected = trained(tmp_path / "whole", steps=7)
     assert_same_bits(state, expected)
-    assert losses(short) == losses(whole)  # the short one was measured at its end too
+    assert losses(copied) == losses(whole)  # the short one was measured at its end too
     assert load_run(tmp_path / "run").config.steps == 7
 
 
-def test_the_command_line_trains_on(tmp_path, capsys):
-    directory = tmp_path / "run"
-    assert command("train", PLANE, "--run", directory, "--steps", 2) == 0
+@pytest.mark.slow
+def test_the_command_line_trains_on(copied, capsys):
+    directory = copied.directory
     assert command("train", directory, "--steps", 4) == 0
     assert "resuming" in (out := capsys.readouterr().out)
-    assert "from step 2" in out
+    assert "from step 3" in out
     assert command("train", directory, "--steps", 3) == 2
     assert "has already made 4 steps; give more" in capsys.readouterr().err
     assert command("train", directory, "--steps", 0) == 2
-    assert "--steps must be an integer of at least 1" in capsys.readouterr().err
+    assert "steps must be an integer of at least 1" in capsys.readouterr().err
 
 
 def test_steps_that_depend_on_their_number_are_refused(tmp_path):
@@ -66,12 +72,17 @@ def test_steps_that_depend_on_their_number_are_refused(tmp_path):
     assert extend_run(run, 3).experiment.steps == 3
 
 
-def test_a_run_begins_with_the_networks_of_another(tmp_path, short):
-    directory = tmp_path / "run"
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory, short):
+    """The directory of a run of one step that began with the networks of the other."""
+    directory = tmp_path_factory.mktemp("begun") / "run"
     words = ("--run", directory, "--steps", 1, "--init", short.directory)
-    assert command("train", PLANE, *words, "--freeze", "discriminator") == 2
     assert command("train", PLANE, *words) == 0
-    begun = load_run(directory)
+    return directory
+
+
+def test_a_run_begins_with_the_networks_of_another(short, begun):
+    directory, begun = begun, load_run(begun)
     algorithm = begun.experiment.dynamics(begun.experiment.game, begun.data.batches[0])
     state = algorithm.init(jax.random.key(5))
     _, expected = restored_networks(short)
@@ -100,6 +111,10 @@ def assert_same_bits_of(one, other):
             ("--init", "RUN", "--freeze", "generator"),
             "is all that the player 'generator' owns",
         ),
+        (
+            ("--init", "RUN", "--freeze", "discriminator"),
+            "is all that the player 'discriminator' owns",
+        ),
     ],
 )
 def test_networks_that_do_not_fit_are_refused(tmp_path, short, capsys, words, message):
@@ -115,9 +130,7 @@ def test_a_run_goes_on_with_its_own_networks(short, capsys):
     assert "a run goes on with its own networks" in capsys.readouterr().err
 
 
-def test_a_run_that_began_with_other_networks_is_trained_on(tmp_path, short):
-    directory = tmp_path / "run"
-    words = ("--run", directory, "--steps", 1, "--init", short.directory)
-    assert command("train", PLANE, *words) == 0
-    longer = extend_run(load_run(directory), 2)
+@pytest.mark.slow
+def test_a_run_that_began_with_other_networks_is_trained_on(tmp_path, begun):
+    longer = extend_run(load_run(shutil.copytree(begun, tmp_path / "run")), 2)
     assert int(train(longer, schedule=OFTEN, devices=ONE_DEVICE).step) == 2

@@ -92,12 +92,22 @@ def test_a_module_that_cannot_be_copied_is_named(tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_such_a_run_is_sampled_from_anywhere(tmp_path, monkeypatch):
     path = experiment_with_modules(tmp_path / "here")
     monkeypatch.chdir(tmp_path)
     assert run("train", path, "--run", "run", "--devices", 1) == 0
     shutil.rmtree(path.parent)
     assert run("sample", "run", "--count", 4) == 0
+
+
+def test_a_module_that_is_imported_later_must_be_python(tmp_path):
+    path = experiment_with_modules(tmp_path / "here")
+    (path.parent / "later.py").write_text("STEPS = =\n")
+    path.write_text(path.read_text() + "\n\ndef late():\n    import later\n")
+    with pytest.raises(InputError, match=r"later\.py, line 1: invalid syntax"):
+        created(path, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_modules_of_links_and_of_later_imports_are_copied(tmp_path):

@@ -15,7 +15,7 @@ from jaxgan.training.checkpoint import restore, steps
 from jaxgan.training.loop import train
 from jaxgan.training.schedule import Schedule, is_milestone
 from jaxgan.training.snapshots import like_state
-from tests.builders import tiered
+from tests.builders import assert_close, tiered
 from tests.runs import (
     OFTEN,
     ONE_DEVICE,
@@ -27,23 +27,26 @@ from tests.runs import (
     wait_until,
 )
 
+pytestmark = pytest.mark.usefixtures("optimized")
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A run of so many moves, made in one go and only once, and its last state."""
+    """A run of this config, made in one go and only once, and its last state."""
 
     @functools.cache
-    def trained(moves=1):
+    def trained(experiment=TINY, **config):
         directory = tmp_path_factory.mktemp("whole") / "run"
-        run = make_run(directory, discriminator_moves=moves)
+        run = make_run(directory, experiment, **config)
         return run, train(run, schedule=OFTEN, devices=ONE_DEVICE)
 
     return trained
 
 
-@pytest.mark.parametrize("moves", tiered([1, 2], [1]))
+@pytest.mark.slow
+@pytest.mark.parametrize("moves", [1, 2])
 def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, monkeypatch, whole, moves):
-    whole_run, expected = whole(moves)
+    whole_run, expected = whole(discriminator_moves=moves)
     run = make_run(tmp_path / "parts", discriminator_moves=moves)
     monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "3")
     with pytest.raises(Interrupted, match=r"SIGTERM at step 3, saved in .*/3;"):
@@ -59,6 +62,7 @@ def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, monkeypatch, whole, mo
     assert read_rows(run.metrics) == read_rows(whole_run.metrics)
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_once_resumes_to_the_same_bits(tmp_path):
     count = 30
     seldom = Schedule(log_every=1)  # saves, which cost most here
@@ -86,10 +90,11 @@ def test_a_run_killed_at_once_resumes_to_the_same_bits(tmp_path):
     assert rows == read_rows(tmp_path / "whole" / "metrics.jsonl")
 
 
+@pytest.mark.slow
 def test_training_over_a_damaged_checkpoint_reaches_the_same_bits(tmp_path, whole):
-    whole_run, expected = whole()
+    whole_run, expected = whole(PLANE, steps=6)
     shutil.copytree(whole_run.directory, tmp_path / "damaged")
-    run = make_run(tmp_path / "damaged")
+    run = make_run(tmp_path / "damaged", PLANE, steps=6)
     for path in (run.checkpoints / "6").rglob("d/*"):
         path.write_bytes(b"")
     again = train(run, schedule=OFTEN, devices=ONE_DEVICE)
@@ -98,6 +103,72 @@ def test_training_over_a_damaged_checkpoint_reaches_the_same_bits(tmp_path, whol
     assert_same_bits(expected, restore(run.checkpoints, like_state(run)))
 
 
+MANY = Schedule(log_every=7, save_every=9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 4])
+def test_several_steps_a_call_log_and_save_what_one_by_one_do(
+    tmp_path, monkeypatch, count
+):
+    made, devices = {}, jax.devices()[:count]
+    for n in (1, 5):
+        run = make_run(tmp_path / str(n), PLANE, steps=23)
+        state = train(run, schedule=MANY, devices=devices, steps_per_call=n)
+        made[n] = run, state
+    (one, expected), (many, found) = made[1], made[5]
+    assert steps(many.checkpoints) == steps(one.checkpoints) == [9, 18, 23]
+    assert_close(found.variables, expected.variables, atol=1e-5)
+    for row, wanted in zip(
+        read_rows(many.metrics), read_rows(one.metrics), strict=True
+    ):
+        assert row == pytest.approx(wanted, rel=1e-4, abs=1e-5)
+
+    stopped = make_run(tmp_path / "stopped", PLANE, steps=23)
+    monkeypatch.setenv("JAXGAN_TEST_STOP_AT", "12")  # within a call, from 11 to 14
+    with pytest.raises(Interrupted):
+        train(stopped, schedule=MANY, devices=devices, steps_per_call=5)
+    monkeypatch.delenv("JAXGAN_TEST_STOP_AT")
+    resumed = train(stopped, schedule=MANY, devices=devices, steps_per_call=5)
+    assert_same_bits(found, resumed)
+    assert read_rows(stopped.metrics) == read_rows(many.metrics)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            ZeroDivisionError("no more"),
+            "step 4 is saved, but the source cannot make",
+        ),
+        (InputError("images/7.png is damaged."), "images/7.png is damaged"),
+    ],
+    ids=["of_its_own", "told"],
+)
+def test_a_source_that_fails_loses_no_step(tmp_path, error, message):
+    run = make_run(tmp_path / "run", PLANE, steps=6)
+    batches = run.experiment.source()
+
+    def failing(seed, step):
+        if step == 4:
+            raise error
+        return batches(seed, step)
+
+    broken = run.experiment._replace(source=lambda: failing)
+    with pytest.raises((InputError, RunError), match=message):
+        train(run._replace(experiment=broken), devices=ONE_DEVICE)
+    assert steps(run.checkpoints) == [4]
+    assert int(train(run, devices=ONE_DEVICE).step) == 6
+    assert [row["step"] for row in read_rows(run.metrics)] == [6]
+
+
+def test_a_step_within_a_call_that_is_not_finite_is_named(tmp_path):
+    run = make_run(tmp_path / "run", PLANE, steps=20, nan_at=8)
+    with pytest.raises(RunError, match="step 8: generator/x is nan"):
+        train(run, schedule=Schedule(log_every=10), steps_per_call=10)
+
+
+@pytest.mark.slow
 def test_a_measure_that_fails_loses_no_step(tmp_path):
     def fail(samples, batch):
         raise ZeroDivisionError("a user's own mistake")
@@ -121,6 +192,7 @@ def test_a_measure_that_fails_loses_no_step(tmp_path):
     assert len(read_rows(run.metrics)) == 1
 
 
+@pytest.mark.slow
 def test_a_lazy_penalty_is_logged_as_the_mean_of_what_was_paid(tmp_path, whole):
     run, _ = whole()
     each = [row["discriminator/r1"] for row in read_rows(run.metrics)]
@@ -131,6 +203,7 @@ def test_a_lazy_penalty_is_logged_as_the_mean_of_what_was_paid(tmp_path, whole):
     np.testing.assert_allclose(row["discriminator/r1"], np.mean(each), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_numpy_numbers_are_measures_too(tmp_path):
     run = make_run(tmp_path / "run", PLANE, steps=1)
     measured = {"a": np.float32(0.5), "b": np.int64(2), "c": float("inf")}
@@ -174,6 +247,7 @@ of_points_and_of_images = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @of_points_and_of_images
 def test_training_on_eight_devices_is_training_on_one(tmp_path, experiment):
     one, eight = (
@@ -189,7 +263,8 @@ def test_training_on_eight_devices_is_training_on_one(tmp_path, experiment):
 
 
 @of_points_and_of_images
-@pytest.mark.parametrize("counts", tiered([(1, 8), (4, 2)], [(1, 8)]))
+@pytest.mark.parametrize("counts", [(1, 8), (4, 2)])
+@pytest.mark.slow
 def test_a_run_moves_to_another_number_of_devices(
     tmp_path, monkeypatch, experiment, counts
 ):

@@ -34,24 +34,32 @@ def test_a_config_of_many_types_survives_json(tmp_path):
         "@dataclasses.dataclass(frozen=True)\n"
         "class Optimizer:\n"
         "    rate: float = 1e-3\n"
+        "class Pair(typing.NamedTuple):\n"
+        "    one: pathlib.Path\n"
+        "    number: int\n"
         "@dataclasses.dataclass(frozen=True)\n"
         "class Config:\n"
         "    order: tuple[str, ...] = ('d', 'g')\n"
         "    kind: typing.Literal['a', 'b'] = 'a'\n"
         "    data: pathlib.Path = pathlib.Path('x')\n"
         "    optimizer: Optimizer = Optimizer()\n"
+        "    pair: Pair = Pair(pathlib.Path('y'), 3)\n"
+        "    named: dict[str, pathlib.Path] = dataclasses.field(default_factory=dict)\n"
         f"import sys\nsys.path.insert(0, {str(PICTURE.parent)!r})\n"
         "import picture_experiment\n"
         "def experiment(config):\n"
         "    return picture_experiment.experiment(picture_experiment.Config())\n"
     )
     file = load_file(path)
-    config = file.config(order=("d", "d", "g"), kind="b")
+    named = {"z": Path("z")}
+    config = file.config(order=("d", "d", "g"), kind="b", named=named)
     create_run(tmp_path / "run", file, config)
     opened = load_run(tmp_path / "run").config
     assert opened.order == ("d", "d", "g")
     assert (opened.kind, opened.optimizer.rate) == ("b", 1e-3)
     assert opened.data == Path("x").absolute()  # to be used from any folder
+    assert opened.pair == (Path("y").absolute(), 3)
+    assert opened.named == {"z": Path("z").absolute()}
 
 
 def test_a_run_of_a_path_that_is_not_utf8_is_opened_again(tmp_path):
@@ -165,6 +173,7 @@ def test_what_is_refused_leaves_nothing_and_the_corrected_file_runs(
         ("versions", {"jax": "0.0.1"}, "was started with jax 0.0.1; with"),
         ("cores", 999, "was started on 999 cores; on"),
         ("devices", "8 × TPU v5e", "was started on 8 × TPU v5e; on"),
+        ("settings", {"JAX_ENABLE_X64": "x"}, "with JAX_ENABLE_X64=x; with 'False' it"),
         ("data", "other", "the data are not those that this run was started with"),
         ("code", "other", "was edited since it began"),
     ],
@@ -182,7 +191,9 @@ def test_what_a_run_depends_on_and_has_changed_is_said(
     assert message in change
 
 
-def test_replaced_images_are_noticed_at_resume(tmp_path, caplog):
+@pytest.fixture
+def of_images(tmp_path):
+    """A run of a folder of images."""
     (tmp_path / "images").mkdir()
     for number in range(40):
         Image.new("RGB", (8, 8), (number, 9, 200)).save(
@@ -192,8 +203,19 @@ def test_replaced_images_are_noticed_at_resume(tmp_path, caplog):
     config = file.config(
         path=tmp_path / "images", size=8, steps=4, batch_size=8, width=4
     )
-    run = create_run(tmp_path / "run", file, config)
-    train(run._replace(experiment=run.experiment._replace(steps=2)))
+    return create_run(tmp_path / "run", file, config)
+
+
+def test_replaced_images_are_noticed(tmp_path, of_images):
+    assert changes_since(of_images) == []
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "images/7.png")
+    [change] = changes_since(load_run(tmp_path / "run"))
+    assert "the data are not those that this run was started with" in change
+
+
+@pytest.mark.slow
+def test_replaced_images_are_noticed_at_resume(tmp_path, caplog, of_images):
+    train(of_images._replace(experiment=of_images.experiment._replace(steps=2)))
     Image.new("RGB", (8, 8), "red").save(tmp_path / "images/7.png")
     train(load_run(tmp_path / "run"))
     assert "the data are not those that this run was started with" in caplog.text

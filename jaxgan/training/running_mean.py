@@ -1,0 +1,62 @@
+"""Average what the steps between two lines of a log report, across interruptions."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxgan.errors import naming
+from jaxgan.reporting.log import Columns, last_rows, rewind
+
+Totals = dict[str, np.float64 | NDArray[np.float64]]
+"""Numbers by name, or arrays of one number for each member of a population."""
+
+
+class RunningMean:
+    """The mean over the steps since the last line of a log.
+
+    A checkpoint between two lines keeps the sums in a file, so the lines of a log do
+    not depend on where it was interrupted.
+
+    Args:
+        path: the file of the sums.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._sums: Totals = {}
+        self._count = 0
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    def add(self, columns: Columns) -> None:
+        """Add what some steps report."""
+        for name, values in columns.items():
+            total = self._sums.get(name, np.zeros(values.shape[1:]))
+            # In order: `sum` compensates for rounding, and a resumed run could not.
+            self._sums[name] = np.add.accumulate([total, *values])[-1]
+        self._count += len(next(iter(columns.values()), ()))
+
+    def take(self) -> Totals:
+        """Return the mean of each name, and begin anew."""
+        row = {name: total / self._count for name, total in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return row
+
+    def save(self, step: int) -> None:
+        """Append the sums at a step to the file, if there are any."""
+        if self._count:
+            sums = {name: total.tolist() for name, total in self._sums.items()}
+            line = json.dumps({"step": step, "steps": self._count, **sums})
+            with naming(self._path), self._path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+
+    def load(self, step: int) -> None:
+        """Read the sums of a step, if it has any, and forget those of later ones."""
+        rewind(self._path, step)
+        kept = next(last_rows(self._path), {})
+        if kept.pop("step", None) == step:
+            self._count = int(kept.pop("steps"))
+            self._sums = {n: np.asarray(x, np.float64) for n, x in kept.items()}

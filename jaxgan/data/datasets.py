@@ -15,7 +15,14 @@ import psutil
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from jaxgan.errors import InputError, check_weights
+from jaxgan.errors import (
+    InputError,
+    check_function,
+    check_instance,
+    check_names,
+    check_positive_int,
+    check_weights,
+)
 from jaxgan.types import Batch, Tree
 
 CHUNK = 256
@@ -45,32 +52,54 @@ class Dataset:
     arrays: Batch | None = None
     classes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        check_positive_int("size", self.size)
+        check_function("gather", self.gather, "lambda indices: Batch(images[indices])")
+        check_names("classes", self.classes)
+        if self.arrays is not None:
+            check_instance("arrays", self.arrays, Batch, "Batch(images)")
+
     def __len__(self) -> int:
         return self.size
 
 
-def as_dataset(data: Dataset | Batch, classes: tuple[str, ...] = ()) -> Dataset:
+def as_dataset(
+    data: Dataset | Batch, classes: tuple[str, ...] = (), name: str = "data"
+) -> Dataset:
     """Wrap arrays as a data set; return a data set unchanged.
+
+    Args:
+        data: the data set, or arrays.
+        classes: names of the classes of arrays.
+        name: name of the argument, for messages.
 
     Raises:
         InputError: if `data` is neither a `Dataset` nor a `Batch`, the arrays differ in
-            length or are empty, or a weight is negative or not finite.
+            length, are empty or are no arrays, or a weight is negative or not finite.
     """
     if isinstance(data, Dataset):
         return data
     if not isinstance(data, Batch):
         raise InputError(
-            f"data must be a Dataset or a Batch of arrays, got {type(data).__name__}; "
-            "wrap arrays as Batch(images) or Batch(images, (labels,))."
+            f"{name} must be a Dataset or a Batch of arrays, got "
+            f"{type(data).__name__}; wrap arrays as Batch(images) or "
+            "Batch(images, (labels,))."
         )
     if data.weight is not None:
-        check_weights("data.weight", data.weight)
+        check_weights(f"{name}.weight", data.weight)
+    if not all(
+        np.ndim(leaf) and hasattr(leaf, "dtype") for leaf in jax.tree.leaves(data)
+    ):
+        raise InputError(
+            f"{name} must hold arrays, with the examples along the first axis; wrap "
+            "numbers as Batch(np.array(numbers))."
+        )
     sizes = lengths(data)
     if len(sizes) != 1:
-        raise InputError(f"data: all arrays need one length, got lengths {sizes}.")
+        raise InputError(f"{name}: all arrays need one length, got lengths {sizes}.")
     [size] = sizes
     if not size:
-        raise InputError("data: the arrays hold no examples.")
+        raise InputError(f"{name}: the arrays hold no examples.")
     return Dataset(size, lambda indices: _gather_rows(data, indices), data, classes)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from jaxgan.data.datasets import CHUNK, Dataset, as_dataset, total_bytes
 from jaxgan.data.digest import digest_of
 from jaxgan.data.sources import Source
-from jaxgan.errors import check_function
+from jaxgan.errors import check_function, check_seed
 from jaxgan.types import Batch
 
 COMPUTED = 512
@@ -36,7 +36,7 @@ def fingerprint(data: Dataset | Batch | Source, seed: int = 0) -> str:
     steps: as many as hold 512 examples or 256 MiB. If a fraction f of the examples was
     replaced, it differs with a probability of 1 - (1 - f)^512, which is 0.994 for 1 %.
     `shuffled` deals in another order if the number of examples changes, so it always
-    differs then. Of several processes, each has the fingerprint of its own rows.
+    differs then.
 
     Transforms that compute floats may round differently on another machine or with
     another version of JAX, and then the fingerprint differs too.
@@ -57,6 +57,7 @@ def fingerprint(data: Dataset | Batch | Source, seed: int = 0) -> str:
         >>> before == fingerprint(shuffled(Batch(images), 16))
         False
     """
+    check_seed("fingerprint: seed", seed)
     whole = hashlib.sha256()
     for batch in (
         _rows(data) if isinstance(data, Dataset | Batch) else _drawn(data, seed)

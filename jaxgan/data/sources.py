@@ -9,10 +9,12 @@ When several processes train together, each makes only its own rows of every bat
 batches do not depend on the number of processes.
 """
 
+import contextlib
+import contextvars
 import os
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 
 import jax
@@ -23,7 +25,13 @@ from numpy.typing import NDArray
 from jaxgan.data.checks import check_numeric
 from jaxgan.data.datasets import Dataset, as_dataset, total_bytes
 from jaxgan.data.transforms.combine import zip_batches
-from jaxgan.errors import InputError, check_function, check_positive_int, check_seed
+from jaxgan.errors import (
+    InputError,
+    check_flag,
+    check_function,
+    check_positive_int,
+    check_seed,
+)
 from jaxgan.types import Batch, Tree
 
 Source = Callable[[int, int], tuple[Batch, ...]]
@@ -87,8 +95,10 @@ def shuffled(
             f"batch_size is {batch_size}, but the data hold only {len(data)} examples; "
             f"use at most {len(data)}."
         )
+    if on_device is not None:
+        check_flag("on_device", on_device)
     check_numeric(data)
-    own_rows = _process_rows(_rows_per_process(batch_size))
+    _rows_per_process(batch_size)  # which must be whole
     gather = _make_gather(data, on_device)
     per_epoch = len(data) // batch_size
 
@@ -100,6 +110,7 @@ def shuffled(
         check_seed("seed", seed)
         if step < 0:
             raise InputError(f"step must be at least 0, got {step}.")
+        own_rows = process_rows(_rows_per_process(batch_size))
         batches = []
         for number in range(step * substeps, (step + 1) * substeps):
             epoch, i = divmod(number, per_epoch)
@@ -129,9 +140,9 @@ def zip_sources(*sources: Source) -> Source:
         [(4, 8, 8, 3), (4, 8, 8, 3)]
     """
     if not sources:
-        raise InputError("zip_sources: give at least one source.")
+        raise InputError("zip_sources: sources: give at least one.")
     for one in sources:
-        check_function("zip_sources: a source", one, "shuffled(data, 64)")
+        check_function("zip_sources: every source", one, "shuffled(data, 64)")
 
     def source(seed: int, step: int) -> tuple[Batch, ...]:
         check_seed("seed", seed)
@@ -186,7 +197,7 @@ def random_transform(source: Source, *transforms: Transform) -> Source:
         key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(b"augmented"))
         key = jax.random.fold_in(key, step)
         return tuple(
-            apply(jax.random.fold_in(key, i), _process_rows(_batch_size(batch)), batch)
+            apply(jax.random.fold_in(key, i), process_rows(_batch_size(batch)), batch)
             for i, batch in enumerate(batches)
         )
 
@@ -210,24 +221,31 @@ def prefetch(source: Source, threads: int = 1, depth: int | None = None) -> Sour
     """
     import grain  # a quarter of a second
 
+    check_function("prefetch: source", source, "shuffled(data, 64)")
     check_positive_int("threads", threads)
     depth = threads + 1 if depth is None else depth
     check_positive_int("depth", depth)
     options = grain.ReadOptions(threads, depth)
-    streams: dict[int, tuple[int, grain.DatasetIterator]] = {}
+    streams: dict[tuple[int, bool], tuple[int, grain.DatasetIterator]] = {}
 
     def start(seed: int, step: int) -> grain.DatasetIterator:
         steps = grain.MapDataset.range(step, sys.maxsize)
-        return iter(steps.map(partial(source, seed)).to_iter_dataset(options))
+        here = contextvars.copy_context()  # whether whole batches are asked for
+
+        def make(at: int) -> tuple[Batch, ...]:
+            return here.copy().run(source, seed, at)
+
+        return iter(steps.map(make).to_iter_dataset(options))
 
     def prefetched(seed: int, step: int) -> tuple[Batch, ...]:
-        expected, stream = streams.pop(seed, (step, None))
+        key = seed, _whole.get()
+        expected, stream = streams.pop(key, (step, None))
         if stream is not None and expected != step:
             stream.close()
             stream = None
         stream = start(seed, step) if stream is None else stream
         batches = next(stream)  # after an error the stream is not used again
-        streams[seed] = step + 1, stream
+        streams[key] = step + 1, stream
         if len(streams) > MAX_STREAMS:
             _, oldest = streams.pop(next(iter(streams)))
             oldest.close()
@@ -294,6 +312,19 @@ def batch_as_float(batch: Batch) -> Batch:
     )
 
 
+_whole = contextvars.ContextVar("whole", default=False)
+
+
+@contextlib.contextmanager
+def whole_batches() -> Iterator[None]:
+    """Let sources that are asked in the block give each process all rows."""
+    token = _whole.set(True)
+    try:
+        yield
+    finally:
+        _whole.reset(token)
+
+
 def _rows_per_process(batch_size: int) -> int:
     """Divide the batch size by the number of processes.
 
@@ -306,12 +337,38 @@ def _rows_per_process(batch_size: int) -> int:
             f"batch_size of {batch_size} does not split evenly over {processes} "
             f"processes; use a multiple of {processes}."
         )
-    return batch_size // processes
+    return batch_size if _whole.get() else batch_size // processes
 
 
-def _process_rows(count: int) -> NDArray[np.int64]:
+def process_rows(count: int) -> NDArray[np.int64]:
     """Return the positions of this process's `count` rows in the whole batch."""
-    return jax.process_index() * count + np.arange(count)
+    first = 0 if _whole.get() else jax.process_index() * count
+    return first + np.arange(count)
+
+
+def of_process(source: Source, whole: tuple[Batch, ...]) -> Source:
+    """Select this process's rows of the batches of a source that makes whole ones.
+
+    What a source such as `shuffled` makes, which reads no other rows, is left as it is.
+
+    Args:
+        source: the source.
+        whole: the shapes of the whole batches of a step.
+    """
+    if jax.process_count() == 1:
+        return source
+    sizes = [_batch_size(batch) for batch in whole]
+    rows = [process_rows(_rows_per_process(size)) for size in sizes]
+
+    def own(seed: int, step: int) -> tuple[Batch, ...]:
+        return tuple(
+            jax.tree.map(lambda x, r=r: x[r], batch)
+            if _batch_size(batch) == size
+            else batch
+            for batch, size, r in zip(source(seed, step), sizes, rows, strict=True)
+        )
+
+    return own
 
 
 def _batch_size(batch: Batch) -> int:

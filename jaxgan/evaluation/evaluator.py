@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, in_memory
 from jaxgan.data.digest import digest_of
-from jaxgan.errors import InputError, check_positive_int
+from jaxgan.errors import (
+    InputError,
+    check_count_or_0,
+    check_function,
+    check_instance,
+    check_mapping,
+    check_name,
+    check_positive_int,
+    check_seed,
+)
 from jaxgan.evaluation.suite import CLASS_METRICS
 from jaxgan.metrics.features.classifier import trained_classifier
 from jaxgan.metrics.features.extractor import Extractor, Features, as_uint8, joined
@@ -65,6 +74,23 @@ class Evaluation:
     labels: Callable[[Batch], NDArray] = first_condition
     truth: Callable[[Batch], Tree] = the_real
 
+    def __post_init__(self) -> None:
+        check_name("data", self.data)
+        for name in ("reals", "extractor"):
+            if getattr(self, name) is not None:
+                check_function(name, getattr(self, name), "lambda …: …")
+        check_name("split", self.split)
+        if self.held_out is not None:
+            check_name("held_out", self.held_out)
+        check_positive_int("evaluation: samples", self.samples)
+        check_instance("metrics", self.metrics, tuple, "CLASS_METRICS")
+        for metric in self.metrics:
+            check_instance("metrics: each", metric, Metric, "frechet_metric()")
+        if self.output is not None:
+            check_name("output", self.output)
+        check_function("labels", self.labels, "lambda batch: batch.condition[0]")
+        check_function("truth", self.truth, "lambda batch: batch.real")
+
     def needs(self, need: str) -> bool:
         """Return True if one of the metrics needs this kind of data."""
         return any(need in metric.needs for metric in self.metrics)
@@ -78,7 +104,6 @@ def check_evaluation(evaluation: Evaluation) -> None:
             rank networks, it has too few samples, its held-out split is the split of
             the reference, or reals or an extractor are missing where metrics need them.
     """
-    check_positive_int("evaluation: samples", evaluation.samples)
     names = [metric.name for metric in evaluation.metrics]
     if not names or len({*names}) < len(names):
         raise InputError(
@@ -142,6 +167,7 @@ def by_classifier(
             first condition, for splits in TFDS syntax.
         metrics: metrics to compute.
     """
+    check_function("reals", reals, "lambda split: tfds(…)")
 
     def extractor() -> Extractor:
         return trained_classifier(data, reals("train[:80%]"), reals("test")).extractor
@@ -286,6 +312,8 @@ def reference(evaluation: Evaluation, examples: Batch) -> Reference:
     Raises:
         InputError: if a metric cannot be computed with the features of the reals.
     """
+    check_instance("evaluation", evaluation, Evaluation, "by_classifier(…)")
+    check_instance("examples", examples, Batch, "Batch(())")
     real = extractor = held_out = None
     if evaluation.extractor is not None:
         extractor = evaluation.extractor()
@@ -323,6 +351,13 @@ def evaluate(
     Raises:
         InputError: if a metric cannot be computed from the output.
     """
+    check_instance("evaluation", evaluation, Evaluation, "by_classifier(…)")
+    check_instance("against", against, Reference, "reference(evaluation, examples)")
+    check_instance("game", game, Game, "gan(…)")
+    check_function("make", make, "maker(game)")
+    check_mapping("variables", variables, "best_variables(state)")
+    check_count_or_0("step", step)
+    check_seed("seed", seed)
     batch = choose(against.examples, evaluation.samples, seed)
     latents = draw_latents(game, evaluation.samples, seed, batch.condition)
     output = output_name(game, evaluation.output)
@@ -330,6 +365,8 @@ def evaluate(
     for rows in parts_of(evaluation.samples):
         part = jax.tree.map(lambda x, r=rows: x[r], batch)
         made = make(variables, jax.tree.map(lambda x, r=rows: x[r], latents), part)
+        if not jax.tree.leaves(made):
+            raise InputError("make must return rows of an output, but returned none.")
         one, truth = _extract_rows(evaluation, against.extractor, made, part)
         parts.append(one.features)
         truths.append(truth)

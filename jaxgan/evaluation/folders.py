@@ -59,7 +59,7 @@ def choose_files(files: Files, limit: int | None, seed: int) -> Files:
         return files
     total = len(files.names)
     if limit > total:
-        raise InputError(f"--samples: {files.root} holds {total} images, not {limit}.")
+        raise InputError(f"samples: {files.root} holds {total} images, not {limit}.")
     return files.select([files.names[i] for i in sample_indices(total, limit, seed)])
 
 

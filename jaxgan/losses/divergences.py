@@ -14,15 +14,15 @@ finite logit overflows. This is only a different increasing g, so the bound abov
 its equality stay exact.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxgan.errors import InputError, check_flag
+from jaxgan.errors import InputError, check_flag, check_function, check_name
 from jaxgan.losses.pointwise import pointwise
 from jaxgan.types import Loss
 
@@ -42,7 +42,8 @@ __all__ = [
 LOG2 = math.log(2)
 
 
-class Divergence(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Divergence:
     """An f-divergence with its convex conjugate and output activation.
 
     name:       name of the loss term.
@@ -58,6 +59,15 @@ class Divergence(NamedTuple):
     conjugate: Callable[[Array], Array]
     activation: Callable[[Array], Array]
     conjugate_of_activation: Callable[[Array], Array] | None = None
+
+    def __post_init__(self) -> None:
+        check_name("name", self.name)
+        for part in ("function", "conjugate", "activation"):
+            check_function(part, getattr(self, part), "jnp.exp")
+        if self.conjugate_of_activation is not None:
+            check_function(
+                "conjugate_of_activation", self.conjugate_of_activation, "jnp.exp"
+            )
 
 
 def f_divergence(divergence: Divergence, *, saturating: bool = True) -> Loss:

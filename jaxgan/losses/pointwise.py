@@ -8,9 +8,9 @@ standard ones.
 Patch logits `(b, h, w)` are averaged over patches, then over the batch.
 """
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,8 @@ Target = float | Array | Callable[[Array, tuple[int, ...]], Array]
 """A number from 0 (fake) to 1 (real), or `(key, shape) -> targets`."""
 
 
-class Targets(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Targets:
     """Soft targets of the discriminator for reals and fakes: 1 is real, 0 is fake.
 
     At a target y, the discriminator pays y times its loss for a real plus 1 - y times
@@ -55,6 +56,11 @@ class Targets(NamedTuple):
 
     real: Target = 1.0
     fake: Target = 0.0
+
+    def __post_init__(self) -> None:
+        for name, target in (("real", self.real), ("fake", self.fake)):
+            if not callable(target):
+                check_fraction(f"targets.{name}", target)
 
 
 def uniform_targets(
@@ -100,7 +106,7 @@ def pointwise(
         targets: soft targets of the discriminator, see `Targets`.
 
     Raises:
-        InputError: if a target is a concrete number outside 0 to 1, one of the three is
+        InputError: if `targets` are no `Targets`, one of the three is
             no function, or `name` is no string.
 
         >>> from jaxgan.losses import pointwise
@@ -118,9 +124,6 @@ def pointwise(
         raise InputError(
             f"{name}: targets must be Targets(real, fake), got {targets!r}."
         )
-    for field, target in targets._asdict().items():
-        if not callable(target):
-            check_fraction(f"{name}: targets.{field}", target)
 
     def evaluate(record: Round, key: jax.Array) -> Losses:
         real_key, fake_key = jax.random.split(key)

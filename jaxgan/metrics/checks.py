@@ -1,33 +1,13 @@
 """Input validation shared by the metrics."""
 
-import jax
 import numpy as np
-from jaxtyping import Array, Float, Real, Shaped
+from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, as_numbers
 
 LARGEST = 1e25
 """Largest norm of a row of features; its twelfth power must not overflow float64."""
-
-
-def numbers(
-    name: str, values: Shaped[np.ndarray | Array, "..."]
-) -> Real[np.ndarray, "..."]:
-    """Convert values (an array of NumPy or JAX, or a list) to a real NumPy array.
-
-    Raises:
-        InputError: if they are not real numbers.
-    """
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise InputError(f"{name} must be rows of equal length: {error}") from None
-    if array.dtype.kind not in "fiub":
-        if jax.dtypes.issubdtype(array.dtype, np.floating):  # bfloat16 and the like
-            return array.astype(np.float32)
-        raise InputError(f"{name} must be real numbers, got {array.dtype}.")
-    return array
 
 
 def checked(
@@ -45,7 +25,7 @@ def checked(
             n ≥ `min_samples` and d ≥ 1, or a row is not finite or its norm exceeds
             `LARGEST`.
     """
-    features = numbers(name, features)
+    features = as_numbers(name, features)
     if features.ndim != 2 or not features.shape[1]:
         raise InputError(
             f"{name} must be features of shape (n, d), one row for each example, got "

@@ -20,8 +20,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 from numpy.typing import NDArray
 
-from jaxgan.errors import InputError, check_positive_int
-from jaxgan.metrics.checks import numbers
+from jaxgan.errors import InputError, as_numbers, check_positive_int
 from jaxgan.metrics.estimate import Estimate
 
 
@@ -75,8 +74,8 @@ def displacement(
         >>> found.joint_ade.value, found.pedestrian_ade.value
         (0.5, 0.0)
     """
-    truth, samples = numbers("truth", truth), numbers("samples", samples)
-    scenes = np.asarray(scenes)
+    truth, samples = as_numbers("truth", truth), as_numbers("samples", samples)
+    scenes = as_numbers("scenes", scenes)
     _check(truth, samples, scenes)
     check_positive_int("block", block)
     distances = np.linalg.norm(samples.astype(np.float64) - truth, axis=-1)

@@ -8,8 +8,7 @@ negative of the bound.
 import numpy as np
 from jaxtyping import Float
 
-from jaxgan.errors import InputError
-from jaxgan.metrics.checks import numbers
+from jaxgan.errors import InputError, as_numbers
 from jaxgan.metrics.estimate import Estimate
 
 
@@ -43,8 +42,8 @@ def importance_weighted_bound(
         >>> bool(np.isclose(bound, np.log([0.6, 0.4]).mean()))
         True
     """
-    log_joint = numbers("log_joint", log_joint)
-    log_posterior = numbers("log_posterior", log_posterior)
+    log_joint = as_numbers("log_joint", log_joint)
+    log_posterior = as_numbers("log_posterior", log_posterior)
     shape = log_joint.shape
     if len(shape) != 2 or log_posterior.shape != shape or not shape[0] or shape[1] < 2:
         raise InputError(

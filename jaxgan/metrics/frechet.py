@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Real
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_instance
 from jaxgan.metrics.checks import LARGEST, check_one_space, check_varied, checked
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.features.extractor import Features
@@ -87,6 +87,8 @@ def merge_statistics(*parts: Statistics) -> Statistics:
         >>> np.allclose(whole.mean, x.mean(axis=0))
         True
     """
+    for part in parts:
+        check_instance("parts: each", part, Statistics, "statistics(features)")
     dimensions = {part.mean.size for part in parts}
     if len(dimensions) != 1:
         raise InputError(

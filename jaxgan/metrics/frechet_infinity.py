@@ -70,12 +70,12 @@ def frechet_infinity(
         >>> abs(frechet_infinity(real, fake).value) < 0.05
         True
     """
+    check_seed("frechet_infinity: seed", seed)
     fake = checked("fake", fake)
+    x, y = fitted_pair(real, fake)
     sizes = _sizes(len(fake), fake.shape[1], points, min_size)
     from scipy.stats import linregress  # a second to import
 
-    check_seed("frechet_infinity: seed", seed)
-    x, y = fitted_pair(real, fake)
     whole = frechet_distance(x, y)
     rng = np.random.default_rng(seed)
     subsets = (fake[rng.choice(len(fake), size, replace=False)] for size in sizes[:-1])
@@ -89,9 +89,7 @@ def _sizes(
     count: int, dimensions: int, points: int, min_size: int | None
 ) -> Int[np.ndarray, " points"]:
     """Choose the number of fakes for each distance; the last uses all fakes."""
-    check_positive_int("frechet_infinity: points", points)
-    if points < 3:
-        raise InputError(f"frechet_infinity: points must be at least 3, got {points}.")
+    _check_points(points)
     if min_size is None:
         min_size = max(count // 10, 2 * dimensions)
         if min_size > count // 2:
@@ -108,13 +106,20 @@ def _sizes(
     return np.linspace(min_size, count, points).round().astype(np.int64)
 
 
+def _check_points(points: int) -> None:
+    """Check that there are enough distances for a line and its error."""
+    check_positive_int("frechet_infinity: points", points)
+    if points < 3:
+        raise InputError(f"frechet_infinity: points must be at least 3, got {points}.")
+
+
 def frechet_infinity_metric(points: int = 15) -> Metric:
     """Make the metric of the extrapolated Fréchet distance for an `Evaluation`.
 
     Raises:
         InputError: if an argument is invalid.
     """
-    check_positive_int("frechet_infinity: points", points)
+    _check_points(points)
     return Metric(
         "frechet_infinity",
         _frechet_infinity,

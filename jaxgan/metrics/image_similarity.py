@@ -26,8 +26,7 @@ import numpy as np
 from jaxtyping import Array, Float, Real
 from numpy.typing import NDArray
 
-from jaxgan.errors import InputError, check_positive
-from jaxgan.metrics.checks import numbers
+from jaxgan.errors import InputError, as_numbers, check_positive
 
 CHUNK = 16
 """Number of pairs compared at once."""
@@ -175,7 +174,7 @@ def pixels_in_range(
             `data_range`.
     """
     check_positive("data_range", data_range)
-    images = numbers(name, images)
+    images = as_numbers(name, images)
     if images.ndim != 4 or not images.size:
         raise InputError(
             f"{name} must be images (n, h, w, c) with n ≥ 1, got {images.shape}."

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, Real
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, as_numbers
 from jaxgan.metrics.checks import checked
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.features.extractor import Features
@@ -64,7 +64,8 @@ def intra_class_frechet(
         {0: 0.0, 1: 2.0, 2: 8.0}
     """
     real, fake = checked("real", real), checked("fake", fake)
-    real_labels, fake_labels = np.asarray(real_labels), np.asarray(fake_labels)
+    real_labels = as_numbers("real_labels", real_labels)
+    fake_labels = as_numbers("fake_labels", fake_labels)
     _check_labels("real", real, real_labels)
     _check_labels("fake", fake, fake_labels)
     unknown = np.setdiff1d(fake_labels, real_labels)

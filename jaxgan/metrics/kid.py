@@ -72,9 +72,15 @@ def kid(
     """
     real, fake = checked_pair(real, fake)
     kernel = polynomial()
+    check_positive_int("kid: size", size)
+    check_seed("kid: seed", seed)
     if subsets is None:
         return squared_mmd(real, fake, kernel)
-    _check_subsets(subsets, size, seed, min(len(real), len(fake)))
+    _check_subsets(subsets, size)
+    if size > (count := min(len(real), len(fake))):
+        raise InputError(
+            f"kid: size must be at most the number of examples, got {size} of {count}."
+        )
     draw = np.random.RandomState(seed)
     drawn = [
         (
@@ -99,18 +105,13 @@ def kid(
     return Estimate(float(values.mean()), math.sqrt(variance))
 
 
-def _check_subsets(subsets: int, size: int, seed: int, count: int) -> None:
+def _check_subsets(subsets: int, size: int) -> None:
     check_positive_int("kid: subsets", subsets)
     check_positive_int("kid: size", size)
-    check_seed("kid: seed", seed)
     if subsets < 2 or size < 2:
         raise InputError(
             f"kid: subsets and size must be at least 2, got {subsets} and {size}; "
             "subsets=None compares all pairs."
-        )
-    if size > count:
-        raise InputError(
-            f"kid: size must be at most the number of examples, got {size} of {count}."
         )
 
 
@@ -124,11 +125,12 @@ def kid_metric(subsets: int | None = None, size: int = 1000) -> Metric:
     Raises:
         InputError: if an argument is invalid.
     """
-    if subsets is not None:
-        check_positive_int("kid: subsets", subsets)
-    check_positive_int("kid: size", size)
-    parameters = {} if subsets is None else {"subsets": subsets, "size": size}
-    return Metric("kid", _kid, parameters, best="lowest")
+    if subsets is None:
+        check_positive_int("kid: size", size)
+        return Metric("kid", _kid, best="lowest")
+    _check_subsets(subsets, size)
+    parameters = {"subsets": subsets, "size": size}
+    return Metric("kid", _kid, parameters, best="lowest", min_samples=size)
 
 
 def _kid(

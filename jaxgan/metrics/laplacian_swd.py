@@ -87,9 +87,7 @@ def laplacian_swd(
         >>> list(distance.levels)
         [32, 16]
     """
-    real, fake = np.asarray(real), np.asarray(fake)
-    for images in (real, fake):
-        check_images(images)
+    real, fake = check_images(real, "real"), check_images(fake, "fake")
     check_positive_int("patches", patches)
     check_projections(projections)
     check_seed("seed", seed)

@@ -4,10 +4,20 @@ Each metric's module defines its own `Metric`. The protocol text is derived from
 parameters that the function is called with.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, get_args
 
-from jaxgan.errors import InputError
+from jaxgan.errors import (
+    InputError,
+    check_choice,
+    check_count_or_0,
+    check_function,
+    check_mapping,
+    check_name,
+    check_names,
+    check_positive_int,
+)
 from jaxgan.metrics.checks import check_varied
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.features.extractor import Features
@@ -15,7 +25,8 @@ from jaxgan.metrics.features.extractor import Features
 Need = Literal["features", "classes", "labels", "pairs"]
 
 
-class Metric(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Metric:
     """A metric with its parameters and requirements.
 
     name:        name that selects it.
@@ -33,12 +44,26 @@ class Metric(NamedTuple):
 
     name: str
     function: Callable[..., Mapping[str, Estimate]]
-    parameters: Mapping[str, Any] = {}
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     best: Literal["lowest", "highest"] | None = None
     min_samples: int = 2
     min_samples_per_dimension: int = 0
     needs: tuple[Need, ...] = ("features",)
     scores: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_name("name", self.name)
+        check_function("function", self.function, "lambda real, fake: {…}")
+        check_mapping("parameters", self.parameters, '{"k": 3}')
+        check_names("parameters", tuple(self.parameters))
+        if self.best is not None:
+            check_choice("best", self.best, ("lowest", "highest"))
+        check_positive_int("min_samples", self.min_samples)
+        check_count_or_0("min_samples_per_dimension", self.min_samples_per_dimension)
+        check_names("needs", self.needs)
+        for need in self.needs:
+            check_choice("needs: each", need, get_args(Need))
+        check_names("scores", self.scores)
 
     def compute(self, real: Features, fake: Features) -> Mapping[str, Estimate]:
         """Compute the scores, `{name: Estimate}`."""

@@ -13,7 +13,15 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Real
 
-from jaxgan.errors import InputError, check_finite, check_positive, check_positive_int
+from jaxgan.errors import (
+    InputError,
+    as_numbers,
+    check_finite,
+    check_flag,
+    check_function,
+    check_positive,
+    check_positive_int,
+)
 from jaxgan.metrics.checks import checked_pair
 from jaxgan.metrics.estimate import Estimate
 
@@ -136,7 +144,11 @@ def squared_mmd(
         >>> squared_mmd(x, x + 1, rbf(1.0)).value > 0.1
         True
     """
-    return squared_mmd_of(*checked_pair(real, fake), kernel, biased)
+    check_function("kernel", kernel, "rbf(1.0)")
+    check_flag("biased", biased)
+    real, fake = checked_pair(real, fake)
+    as_numbers("kernel: its values", kernel(real[:1], fake[:1]), 2)
+    return squared_mmd_of(real, fake, kernel, biased)
 
 
 def squared_mmd_of(

@@ -19,8 +19,14 @@ from jaxtyping import Float, Integer, Real
 from numpy.typing import NDArray
 
 from jaxgan.data.readers.synthetic import Mixture
-from jaxgan.errors import InputError, check_positive_int
-from jaxgan.metrics.checks import checked, numbers
+from jaxgan.errors import (
+    InputError,
+    as_numbers,
+    check_instance,
+    check_number,
+    check_positive_int,
+)
+from jaxgan.metrics.checks import checked
 from jaxgan.metrics.estimate import Estimate, fraction_estimate
 from jaxgan.metrics.features.extractor import Features
 from jaxgan.metrics.metric import Metric
@@ -77,10 +83,12 @@ def count_modes(
         >>> count_modes(ring.sample(2500, seed=0), ring).captured
         8
     """
+    check_number("within", within)
     if not within > 0:
         raise InputError(f"within must be above 0, got {within!r}.")
+    check_instance("mixture", mixture, Mixture, "synthetic.ring()")
     modes, dimension = mixture.means.shape
-    samples = numbers("samples", samples)
+    samples = as_numbers("samples", samples)
     if samples.ndim != 2 or samples.shape[1] != dimension or not len(samples):
         raise InputError(
             f"samples must be of shape (n, {dimension}) with n ≥ 1, "
@@ -181,7 +189,7 @@ def stacked_label(digits: Integer[np.ndarray, "n 3"]) -> Integer[np.ndarray, " n
         >>> stacked_label(np.array([[3, 1, 4], [0, 0, 7]])).tolist()
         [314, 7]
     """
-    digits = numbers("digits", digits)
+    digits = as_numbers("digits", digits)
     if digits.ndim != 2 or digits.shape[1] != 3 or not np.isin(digits, range(10)).all():
         raise InputError(
             "digits must be integers from 0 to 9 of shape (n, 3), got "
@@ -192,7 +200,7 @@ def stacked_label(digits: Integer[np.ndarray, "n 3"]) -> Integer[np.ndarray, " n
 
 def _counts(labels: NDArray, classes: int) -> NDArray[np.int64]:
     check_positive_int("classes", classes)
-    labels = np.asarray(labels)
+    labels = as_numbers("labels", labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(
             f"labels must be integers of shape (n,), got {labels.dtype} of shape "
@@ -201,13 +209,14 @@ def _counts(labels: NDArray, classes: int) -> NDArray[np.int64]:
     if not labels.size or labels.min() < 0 or labels.max() >= classes:
         found = f"{labels.min()} to {labels.max()}" if labels.size else "none"
         raise InputError(
-            f"labels must not be empty, each from 0 to {classes - 1}, got {found}."
+            f"labels must be from 0 to {classes - 1}, since classes is {classes}, and "
+            f"not empty; got {found}."
         )
     return np.bincount(labels, minlength=classes)
 
 
 def _check_reference(reference: NDArray, classes: int) -> NDArray[np.float64]:
-    fractions = numbers("reference", reference).astype(np.float64)
+    fractions = as_numbers("reference", reference).astype(np.float64)
     possible = fractions.shape == (classes,) and (fractions >= 0).all()
     if not possible or abs(fractions.sum() - 1) > 1e-6:
         raise InputError(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Array, Real
 
-from jaxgan.errors import InputError, check_positive_int, check_seed
+from jaxgan.errors import InputError, check_function, check_positive_int, check_seed
 from jaxgan.metrics.image_similarity import Similarity, ms_ssim, pixels_in_range
 
 
@@ -40,6 +40,7 @@ def ms_ssim_diversity(
     """
     check_positive_int("pairs", pairs)
     check_seed("seed", seed)
+    check_function("measure", measure, "ms_ssim")
     images = pixels_in_range("images", images, 255.0)
     if len(images) < 2 * pairs:
         raise InputError(

@@ -7,7 +7,7 @@ resemble. No feature extractor is used.
 import numpy as np
 from jaxtyping import Float
 
-from jaxgan.errors import InputError, check_flag, check_positive_int
+from jaxgan.errors import InputError, check_count_or_0, check_flag, check_positive_int
 from jaxgan.metrics.displacement import displacement
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.features.extractor import Features, as_uint8
@@ -34,12 +34,7 @@ def restoration_metric(luma: bool = False, border: int = 0) -> Metric:
         'border 4, luma True'
     """
     check_flag("restoration: luma", luma)
-    if isinstance(border, bool) or not isinstance(border, int) or border < 0:
-        raise InputError(
-            "restoration_metric: border must be an integer of at least 0, "
-            f"got {border!r}."
-        )
-
+    check_count_or_0("restoration_metric: border", border)
     return Metric(
         "restoration",
         _restoration,

@@ -14,8 +14,8 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Real
 from numpy.typing import NDArray
 
-from jaxgan.errors import InputError, check_positive
-from jaxgan.metrics.checks import checked_pair, numbers
+from jaxgan.errors import InputError, as_numbers, check_positive
+from jaxgan.metrics.checks import checked_pair
 from jaxgan.metrics.estimate import Estimate
 
 CHUNK = 256
@@ -50,7 +50,12 @@ def parzen_log_likelihood(
         >>> round(parzen_log_likelihood(x, y, sigma=0.3).value, 1)  # N(0, I): -2.84
         -2.8
     """
+    check_positive("sigma", sigma)
     [own] = _log_likelihoods(real, fake, np.array([sigma], np.float64))
+    if not np.isfinite(own).all():
+        raise InputError(
+            f"sigma of {sigma!r} is too small or too large for these rows."
+        )
     return Estimate(float(own.mean()), float(own.std(ddof=1) / np.sqrt(len(own))))
 
 
@@ -83,7 +88,7 @@ def _log_likelihoods(
 ) -> Float[np.ndarray, "s n"]:
     """Compute the log-likelihood of every real row under every σ."""
     real, fake = checked_pair(real, fake)
-    sigmas = numbers("sigmas", sigmas)
+    sigmas = as_numbers("sigmas", sigmas)
     if sigmas.ndim != 1 or not sigmas.size:
         raise InputError(f"sigmas must be of shape (s,), s ≥ 1, got {sigmas.shape}.")
     for sigma in sigmas:

@@ -20,8 +20,13 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from jaxgan.errors import InputError, check_function, check_positive, check_seed
-from jaxgan.metrics.checks import numbers
+from jaxgan.errors import (
+    InputError,
+    as_numbers,
+    check_function,
+    check_positive,
+    check_seed,
+)
 from jaxgan.metrics.estimate import Estimate
 
 CHUNK = 256
@@ -84,13 +89,14 @@ def perceptual_path_length(
     check_function("generate", generate, "lambda z: sample(variables, z)")
     check_function("distance", distance, "lambda a, b: ((a - b) ** 2).sum((1, 2, 3))")
     check_function("path", path, "jaxgan.sampling.slerp")
-    start, end = numbers("start", start), numbers("end", end)
+    start, end = as_numbers("start", start), as_numbers("end", end)
     if start.ndim != 2 or start.shape != end.shape or len(start) < 2:
         raise InputError(
             "start and end must be latents of the same shape (n, d) with n ≥ 2, got "
             f"{start.shape} and {end.shape}."
         )
-    if not 0 <= discard[0] < discard[1] <= 100:
+    percentiles = isinstance(discard, tuple | list) and len(discard) == 2
+    if not percentiles or not 0 <= discard[0] < discard[1] <= 100:
         raise InputError(
             f"discard must be two percentiles, the lower first, got {discard!r}."
         )
@@ -99,7 +105,8 @@ def perceptual_path_length(
     for first in range(0, len(start), CHUNK):
         part = slice(first, first + CHUNK)
         here, there = _points(path, start[part], end[part], ts[part], epsilon)
-        squares.append(np.asarray(distance(generate(here), generate(there))))
+        made = [as_numbers("generate: images", generate(z)) for z in (here, there)]
+        squares.append(as_numbers("distance", distance(*made)))
         if squares[-1].shape != (len(here),) or not np.isfinite(squares[-1]).all():
             raise InputError(
                 "distance must return one finite number for each of "
@@ -116,7 +123,7 @@ def _points(
     with jax.enable_x64(True):
         ends = jnp.asarray(start, jnp.float64), jnp.asarray(end, jnp.float64)
         here, there = (path(*ends, jnp.asarray(at)) for at in (t, t + epsilon))
-    return np.asarray(here), np.asarray(there)
+    return as_numbers("path: points", here), as_numbers("path: points", there)
 
 
 def _trimmed(values: NDArray, discard: tuple[float, float]) -> Estimate:

@@ -9,12 +9,13 @@ compared.
 import dataclasses
 import logging
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pydantic
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, as_path, check_instance, naming
 from jaxgan.metrics.estimate import Estimate
 
 
@@ -97,21 +98,28 @@ def difference(one: Measurement, other: Measurement) -> Estimate:
         >>> difference(a, dataclasses.replace(a, value=7.0, error=0.4))
         Estimate(value=1.0, error=0.5)
     """
+    for name, score in (("one", one), ("other", other)):
+        check_instance(name, score, Measurement, "that of evaluate(…)")
     check_alike({"one": one, "the other": other})
     return Estimate(one.value - other.value, math.hypot(one.error, other.error))
 
 
 def write_scores(path: Path, scores: Sequence[Measurement]) -> None:
     """Append scores to a JSON Lines file."""
-    with path.open("a+b") as file:
-        if file.tell() and path.read_bytes()[-1:] != b"\n":
-            file.write(b"\n")  # after a line that was cut off by a killed process
+    with naming(path), path.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                file.write(b"\n")  # after a line that was cut off by a killed process
         for score in scores:
             file.write(_SCORE.dump_json(score) + b"\n")
 
 
-def read_scores(path: Path) -> list[Measurement]:
+def read_scores(path: Path | str) -> list[Measurement]:
     """Read the scores of a JSON Lines file; log and skip lines that are not scores."""
+    path = as_path("path", path)
+    if path.is_dir():
+        raise InputError(f"path: {path} is a folder; give a .jsonl file.")
     scores, skipped = [], 0
     for line in path.read_bytes().splitlines() if path.exists() else []:
         try:

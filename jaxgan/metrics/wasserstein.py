@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Float, Real
 from numpy.typing import NDArray
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, as_numbers
 from jaxgan.metrics.checks import checked_pair
 from jaxgan.metrics.estimate import Estimate
 
@@ -60,7 +60,7 @@ def wasserstein_1d(
         >>> wasserstein_1d(np.array([0.0, 1.0, 3.0]), np.array([5.0, 6.0, 8.0])).value
         5.0
     """
-    real, fake = np.asarray(real), np.asarray(fake)
+    real, fake = as_numbers("real", real), as_numbers("fake", fake)
     for name, side in (("real", real), ("fake", fake)):
         if side.ndim != 1:
             raise InputError(
@@ -160,7 +160,7 @@ def check_power(p: int) -> None:
     Raises:
         InputError: if it is neither.
     """
-    if p not in (1, 2):
+    if isinstance(p, bool) or p not in (1, 2):
         raise InputError(f"p must be 1 or 2, got {p!r}.")
 
 

@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real as RealNumber
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, as_finite, as_path, check_positive_int
 
 GAP = 5
 """Space between the images of a grid, in pixels."""
+
+MOST_PIXELS = 2**14
+"""Largest height of a picture."""
 
 
 def image_grid(
@@ -32,13 +36,16 @@ def image_grid(
     Raises:
         InputError: if the images are not of shape (n, h, w, 1) or (n, h, w, 3).
     """
+    images = as_finite("images", images)
+    if columns is not None:
+        check_positive_int("columns", columns)
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
         raise InputError(
             "images must be of shape (n, h, w, 1) or (n, h, w, 3) with n ≥ 1, "
             f"got {images.shape}."
         )
     count, height, width, channels = images.shape
-    columns = columns or math.ceil(math.sqrt(count))
+    columns = min(columns, count) if columns else math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     zoom = max(1, math.ceil(32 / max(height, width)))
     if images.dtype == np.uint8:
@@ -66,10 +73,14 @@ def check_picture(name: str, path: Path) -> None:
 
 def contact_strip(pictures: Sequence[Path], height: int = 320) -> Image.Image:
     """Place saved pictures side by side, each under the step in its file name."""
+    check_positive_int("height", height, MOST_PIXELS)
+    if not isinstance(pictures, Sequence) or isinstance(pictures, str) or not pictures:
+        raise InputError(f"pictures must be paths, at least one, got {pictures!r}.")
+    paths = [as_path("pictures: each", path) for path in pictures]
     caption = 24
     panels = []
-    for path in pictures:
-        with Image.open(path) as picture:
+    for path in paths:
+        with _opened(path) as picture:
             scale = height / picture.height
             size = (max(1, round(picture.width * scale)), height)
             panels.append(picture.convert("RGB").resize(size))
@@ -78,12 +89,27 @@ def contact_strip(pictures: Sequence[Path], height: int = 320) -> Image.Image:
     )
     draw = ImageDraw.Draw(strip)
     left = 0
-    for path, panel in zip(pictures, panels, strict=True):
+    for path, panel in zip(paths, panels, strict=True):
         label = f"step {int(path.stem):,}"
         draw.text((left + 4, 4), label, "black", ImageFont.load_default(14))
         strip.paste(panel, (left, caption))
         left += panel.width + 8
     return strip
+
+
+def _opened(path: Path) -> Image.Image:
+    """Open a picture that is named by its step.
+
+    Raises:
+        InputError: if it is none.
+    """
+    try:
+        int(path.stem)
+        return Image.open(path)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"pictures: {path} must be a picture named by its step, as 100.png: {error}"
+        ) from error
 
 
 def scatter(
@@ -92,6 +118,10 @@ def scatter(
     """Plot points as dots, over crosses at marks such as modes."""
     from matplotlib.figure import Figure  # half a second to import
 
+    points, marks = as_finite("points", points, 2), as_finite("marks", marks, 2)
+    for name, values in (("points", points), ("marks", marks)):
+        if values.shape[1] != 2:
+            raise InputError(f"{name} must be of shape (n, 2), got {values.shape}.")
     figure = Figure(figsize=(3.2, 3.2), dpi=100, layout="constrained")
     axes = figure.add_subplot(aspect="equal")
     reach = 1.3 * np.abs(marks).max()
@@ -112,11 +142,11 @@ def curves(
     """
     from matplotlib.figure import Figure
 
-    first = next(iter(lines.values()))[0]
-    names = list(next(iter(first.values())))
+    names = _names_of(lines)
     figure = Figure(figsize=(3.2 * len(names), 3), dpi=100, layout="constrained")
     panels = figure.subplots(1, len(names), squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
+        axes.set(title=name, xlabel="step", xscale="log")  # even if nothing is drawn
         for label, runs in lines.items():
             steps = sorted(set.intersection(*map(set, runs)))
             values = np.array([[run[step][name] for step in steps] for run in runs])
@@ -126,9 +156,32 @@ def curves(
                 with np.errstate(invalid="ignore"):  # an infinite KL has no error
                     error = values.std(axis=0, ddof=1) / math.sqrt(len(runs))
                     axes.fill_between(steps, mean - error, mean + error, alpha=0.3)
-        axes.set(title=name, xlabel="step", xscale="log")
     axes.legend(fontsize=7)
     return _render(figure)
+
+
+def _names_of(lines: Mapping[str, Sequence[Mapping]]) -> list[str]:
+    """Return the names of the numbers of curves, which all runs share.
+
+    Raises:
+        InputError: if there is no line, run, step or name, a name is missing
+            somewhere, or what it has is no number.
+    """
+    try:
+        rows = [row for runs in lines.values() for run in runs for row in run.values()]
+        names = [*rows[0]]
+        complete = all(set(names) <= {*row} for row in rows) and all(lines.values())
+        numeric = all(isinstance(row[n], RealNumber) for row in rows for n in names)
+        steps = [step for runs in lines.values() for run in runs for step in run]
+    except (AttributeError, IndexError, KeyError, TypeError):
+        names, steps = [], []
+    stepped = names and all(isinstance(step, int) for step in steps)
+    if not (stepped and complete and numeric):
+        raise InputError(
+            'lines must be as {"label": [{100: {"name": 1.5}}]}: for each label its '
+            "runs, with the same names at every step."
+        )
+    return names
 
 
 def _render(figure: Any) -> Image.Image:

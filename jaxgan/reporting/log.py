@@ -4,13 +4,21 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxgan.errors import InputError, as_path, naming
 from jaxgan.types import Info
 
 Row = dict[str, float]
+
+Columns = dict[str, NDArray[np.float64]]
+"""By name an array over steps (steps, …)."""
 
 BLOCK = 2**16
 """Bytes that are read at once from the end of a log."""
@@ -19,21 +27,46 @@ Log = Callable[[int, Row], None]
 """`(step, row)`; a function that writes a row of a log."""
 
 
-def flatten(info: Info) -> Row:
+def flatten(info: Info) -> dict[str, Any]:
     """Flatten a step's report to names such as `discriminator/r1`."""
-    row: Row = {}
+    row: dict[str, Any] = {}
     for player, terms in info.losses.items():
-        row |= {f"{player}/{term}": float(value) for term, value in terms.items()}
-        row[f"{player}/gradient"] = float(info.gradient_norms[player])
+        row |= {f"{player}/{term}": value for term, value in terms.items()}
+        row[f"{player}/gradient"] = info.gradient_norms[player]
         diagnostics = info.diagnostics[player]
-        row |= {f"{player}/{name}": float(value) for name, value in diagnostics.items()}
+        row |= {f"{player}/{name}": value for name, value in diagnostics.items()}
     return row
+
+
+def as_columns(infos: Sequence[Info], join: Callable = np.hstack) -> Columns:
+    """Fetch the reports of several calls, each name's as one array over the steps.
+
+    Args:
+        infos: of one step each or, stacked, of several.
+        join: puts them together; `np.stack` for those of a population's members.
+    """
+    rows = [flatten(info) for info in infos]
+    if jax.default_backend() != "cpu":  # where it takes nine times as long as below
+        rows = jax.device_get(rows)  # all at once
+    return {
+        name: join([np.asarray(row[name]) for row in rows]).astype(np.float64)
+        for name in (rows[0] if rows else ())
+    }
+
+
+def charged_names(info: Info) -> list[str]:
+    """List the names in a flattened report of all losses and gradients."""
+    return [
+        f"{player}/{name}"
+        for player, terms in info.losses.items()
+        for name in (*terms, "gradient")
+    ]
 
 
 def write_row(path: Path, step: int, row: Mapping[str, float]) -> None:
     """Append a line to `metrics.jsonl`; values that are not finite become null."""
     numbers = {name: float(value) for name, value in row.items()}
-    with path.open("a", encoding="utf-8") as file:
+    with naming(path), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"step": step, **finite_or_none(numbers)}) + "\n")
 
 
@@ -42,8 +75,11 @@ def finite_or_none(row: Row) -> dict[str, float | None]:
     return {k: v if math.isfinite(v) else None for k, v in row.items()}
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path | str) -> list[dict[str, Any]]:
     """Read all complete lines of `metrics.jsonl`; skip truncated or damaged ones."""
+    path = as_path("path", path)
+    if path.is_dir():
+        raise InputError(f"path: {path} is a folder; give a .jsonl file.")
     if not path.exists():
         return []
     with path.open("rb") as file:
@@ -123,5 +159,6 @@ def event_file(directory: Path, step: int) -> Iterator[Log]:
         def log(step: int, row: Row) -> None:
             for name, value in row.items():
                 writer.add_scalar(name, value, step)
+            writer.flush()  # so that a process that is killed has written it
 
         yield log

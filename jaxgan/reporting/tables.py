@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxgan.errors import InputError, as_numbers, check_number
+
 
 def mean_and_error(values: Sequence[float] | Sequence[int]) -> str:
     """Format the mean ± standard error of numbers.
@@ -15,7 +17,10 @@ def mean_and_error(values: Sequence[float] | Sequence[int]) -> str:
     >>> mean_and_error([93.0, 95.5, 91.7]), mean_and_error([8.0, 8.0])
     ('93.4 ± 1.1', '8 ± 0')
     """
-    if not values:
+    numbers = as_numbers("values", values)
+    if numbers.ndim != 1:
+        raise InputError(f"values must be a list of numbers, got {values!r}.")
+    if not numbers.size:
         return "—"
     mean = float(np.mean(values))
     if len(values) == 1 or not math.isfinite(mean):
@@ -32,6 +37,8 @@ def with_error(value: float, error: float) -> str:
     >>> with_error(0.97318, 0.0016), with_error(8.475, float("nan"))
     ('0.9732 ± 0.0016', '8.475')
     """
+    check_number("value", value)
+    check_number("error", error)
     if not math.isfinite(error) or not math.isfinite(value):
         return f"{value:.4g}"
     if error == 0:

@@ -7,9 +7,9 @@ leaf of these examples. An `Input` defines which leaf, and how to parse a word t
     inputs={"image": images()}                          --image photos/
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from jaxgan.data.readers.decode import read_image
 from jaxgan.data.readers.files import Files
 from jaxgan.data.sources import as_float
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, check_flag, check_function, check_text
 from jaxgan.types import Batch, Tree
 
 At = Callable[[Batch], Tree]
@@ -35,7 +35,8 @@ def the_real(batch: Batch) -> Tree:
     return batch.real
 
 
-class Input(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Input:
     """A command-line input that replaces a leaf of the examples.
 
     read:     `(word) -> rows (n, …)`, a function that parses a word.
@@ -52,6 +53,13 @@ class Input(NamedTuple):
     any_size: bool = False
     counts: bool = False
 
+    def __post_init__(self) -> None:
+        check_function("read", self.read, "lambda word: np.array([int(word)])")
+        check_function("at", self.at, "lambda batch: batch.condition[0]")
+        check_text("help", self.help)
+        check_flag("any_size", self.any_size)
+        check_flag("counts", self.counts)
+
 
 def label(classes: Sequence[object], at: At = first_condition) -> Input:
     """Make an input for a class, given by its number or its name.
@@ -64,7 +72,11 @@ def label(classes: Sequence[object], at: At = first_condition) -> Input:
         >>> label(["cat", "dog"]).read("dog").tolist()
         [1]
     """
+    if isinstance(classes, str) or not isinstance(classes, Sequence) or not classes:
+        raise InputError(f"classes must be a list of names, got {classes!r}.")
     names = [str(name) for name in classes]
+    if len({*names}) < len(names):
+        raise InputError(f"classes must be named differently, got {names}.")
 
     def read(word: str) -> NDArray:
         if word in names:
@@ -84,6 +96,7 @@ def caption(encode: Callable[[str], NDArray], at: At = first_condition) -> Input
         encode: function from a text to one row, without a batch axis.
         at: function that returns the leaf.
     """
+    check_function("encode", encode, "lambda text: vector")
     return Input(lambda word: encode(word)[None], at, "Texts to make images of.")
 
 
@@ -145,11 +158,21 @@ def read_inputs(
             raise InputError(
                 f"--{name}: there is no such input here; the inputs are {known}."
             )
+        if isinstance(words, str) or not isinstance(words, Sequence) or not words:
+            raise InputError(
+                f"--{name}: inputs are lists of one word or more, got {words!r}."
+            )
+        for word in words:
+            check_text(f"--{name}: inputs: each word", word)
         try:
             rows = [inputs[name].read(word) for word in words]
             given[name] = np.concatenate(rows)
         except InputError as error:
             raise InputError(f"--{name}: {error}") from error
+        except Exception as error:  # whatever the experiment's function may raise
+            raise InputError(
+                f"--{name}: inputs {words!r} cannot be read: {error}"
+            ) from error
     return given
 
 

@@ -8,7 +8,16 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from jaxgan.errors import InputError
+from jaxgan.data.datasets import lengths
+from jaxgan.errors import (
+    InputError,
+    as_numbers,
+    check_function,
+    check_instance,
+    check_positive_int,
+    is_concrete,
+)
+from jaxgan.sampling.outputs import check_condition
 from jaxgan.types import Game, Tree
 
 DRAWS = 1000
@@ -31,6 +40,7 @@ def lerp(
         >>> lerp(jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0]), 0.5).tolist()
         [0.5, 0.5]
     """
+    _check_ends(start, end, t)
     return (1 - t) * start + t * end
 
 
@@ -52,6 +62,7 @@ def slerp(
         >>> [round(float(x), 4) for x in middle]
         [0.7071, 0.7071]
     """
+    _check_ends(start, end, t)
     u, v = (x / jnp.maximum(_length(x), 1e-12) for x in (start, end))
     # The arccosine would lose half of all digits near 0 and π.
     angle = 2 * jnp.arctan2(_length(u - v), _length(u + v))
@@ -59,6 +70,17 @@ def slerp(
     sine = jnp.where(straight, 1.0, jnp.sin(angle))
     arc = (jnp.sin((1 - t) * angle) * start + jnp.sin(t * angle) * end) / sine
     return jnp.where(straight, lerp(start, end, t), arc)
+
+
+def _check_ends(start: Array, end: Array, t: float | Array) -> None:
+    """Check that all are numbers, or arrays of them; any may be traced.
+
+    Raises:
+        InputError: if one is not.
+    """
+    for name, value in (("start", start), ("end", end), ("t", t)):
+        if is_concrete(value):
+            as_numbers(name, value)
 
 
 def _length(x: Float[Array, "*n d"]) -> Float[Array, "*n 1"]:
@@ -77,6 +99,10 @@ def interpolate(latents: Tree, path: Path, steps: int) -> Tree:
         n·steps latents, path after path.
     """
 
+    check_function("path", path, "slerp")
+    check_positive_int("steps", steps)
+    _check_rows(latents, 2)
+
     def walk(leaf: Array) -> Array:
         if not jnp.issubdtype(
             leaf.dtype, jnp.floating
@@ -87,6 +113,24 @@ def interpolate(latents: Tree, path: Path, steps: int) -> Tree:
         return path(starts, ends, t).reshape(-1, *leaf.shape[1:])
 
     return jax.tree.map(walk, latents)
+
+
+def _check_rows(latents: Tree, multiple: int = 1) -> None:
+    """Check that latents are arrays of numbers with rows, a multiple of some number.
+
+    Raises:
+        InputError: if they are not.
+    """
+    counts = lengths(latents) if all(map(_is_array, jax.tree.leaves(latents))) else []
+    if len(counts) != 1 or counts[0] < 1 or counts[0] % multiple:
+        raise InputError(
+            "latents must be arrays of numbers with as many rows in each"
+            + (f", a multiple of {multiple}." if multiple > 1 else ".")
+        )
+
+
+def _is_array(leaf: object) -> bool:
+    return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, np.number)
 
 
 def traverse(
@@ -114,14 +158,18 @@ def traverse(
     Raises:
         InputError: if there is no such leaf.
     """
+    check_instance("game", game, Game, "gan(…)")
+    check_positive_int("steps", steps)
+    check_condition(condition)
+    _check_rows(latents)
     given = jax.tree.map(lambda c: np.repeat(c[:1], DRAWS, axis=0), condition)
     draws = game.prior(jax.random.key(0), DRAWS, given)
+    if leaf_names(latents) != leaf_names(draws):
+        raise InputError("latents must be like those of the game's prior, but differ.")
     leaves = dict(zip(leaf_names(latents), jax.tree.leaves(draws), strict=True))
-    if name not in leaves or not name:
+    if not isinstance(name, str) or name not in leaves or not name:
         known = [each for each in leaves if each] or "only one, without a name"
-        raise InputError(
-            f"--along: the latents have no leaf {name!r}; they have {known}."
-        )
+        raise InputError(f"name: the latents have no leaf {name!r}; they have {known}.")
     values = _values(np.asarray(leaves[name]), steps)
     columns, rows = len(values), len(jax.tree.leaves(latents)[0])
 

@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.data.sources import batch_as_float
-from jaxgan.errors import InputError, check_positive_int
+from jaxgan.errors import (
+    InputError,
+    check_function,
+    check_instance,
+    check_positive_int,
+    check_seed,
+)
 from jaxgan.games.calls import bind_to_evaluate, stand_ins, to_evaluate
 from jaxgan.types import Batch, Game, NetworkName, State, Tree, Variables
 
@@ -32,10 +38,10 @@ Maker = Callable[..., Tree]
 
 def best_variables(state: State) -> dict[NetworkName, Variables]:
     """Return the averaged networks, or the trained ones where no average is kept."""
+    check_instance("state", state, State, "algorithm.init(key)")
     return state.variables | state.frozen | state.ema
 
 
-@lru_cache(maxsize=8)  # a game's outputs are compiled once
 def maker(game: Game, output: str | None = None) -> Maker:
     """Compile one of a game's outputs, in evaluation mode.
 
@@ -64,7 +70,13 @@ def maker(game: Game, output: str | None = None) -> Maker:
         >>> maker(game)(variables, latents).shape
         (10, 2)
     """
-    function = game.outputs[output_name(game, output)]
+    check_instance("game", game, Game, "gan(…)")
+    return _maker(game, output_name(game, output))
+
+
+@lru_cache(maxsize=8)  # a game's outputs are compiled once
+def _maker(game: Game, output: str) -> Maker:
+    function = game.outputs[output]
 
     @jax.jit
     def compute(variables: dict, latent: Tree, batch: Batch) -> Tree:
@@ -97,7 +109,7 @@ def output_name(game: Game, output: str | None) -> str:
         raise InputError("the game has no outputs; give it some with outputs={…}.")
     if output is None:
         return next(iter(game.outputs))
-    if output not in game.outputs:
+    if not isinstance(output, str) or output not in game.outputs:
         raise InputError(
             f"output: the game makes no {output!r}; it makes {sorted(game.outputs)}."
         )
@@ -133,8 +145,22 @@ def draw_latents(
     Raises:
         InputError: if `count` is not an integer of at least 1.
     """
+    check_instance("game", game, Game, "gan(…)")
     check_positive_int("count", count)
+    check_seed("seed", seed)
+    check_condition(condition)
     return game.prior(jax.random.key(seed), count, condition)
+
+
+def check_condition(condition: tuple[Tree, ...]) -> None:
+    """Check that a condition is a tuple of arrays.
+
+    Raises:
+        InputError: if it is not.
+    """
+    check_instance("condition", condition, tuple, "(labels,)")
+    if not all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(condition)):
+        raise InputError(f"condition must be a tuple of arrays, got {condition!r}.")
 
 
 def draw_examples(
@@ -143,11 +169,16 @@ def draw_examples(
     """Open a data set and draw examples from it without replacement.
 
     If there are too few, they are repeated in the same order.
+
+    Raises:
+        InputError: if an argument is not valid.
     """
     check_positive_int("count", count)
+    check_seed("seed", seed)
     if examples is None:
         return NOTHING
-    data = as_dataset(examples())
+    check_function("examples", examples, "lambda: Batch(images)")
+    data = as_dataset(examples(), name="examples()")
     return batch_as_float(data.gather(_order(len(data), count, seed)))
 
 

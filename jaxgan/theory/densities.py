@@ -17,7 +17,13 @@ from numpy.typing import ArrayLike
 from scipy.integrate import quad
 from scipy.special import logsumexp
 
-from jaxgan.errors import InputError
+from jaxgan.errors import (
+    InputError,
+    as_finite,
+    as_numbers,
+    check_finite,
+    check_function,
+)
 
 __all__ = [
     "by_quadrature",
@@ -45,7 +51,7 @@ def masses(log_density: ArrayLike) -> Float[np.ndarray, " n"]:
         >>> masses([[0.0, 0.0], [0.0, -1e9]]).round(3).tolist()
         [0.333, 0.333, 0.333, 0.0]
     """
-    values = np.ravel(np.asarray(log_density, np.float64))
+    values = np.ravel(as_numbers("masses: log_density", log_density).astype(float))
     if not values.size or not np.isfinite(values.max()):
         raise InputError(
             "masses: log_density must hold numbers or -inf, and at least one number."
@@ -75,7 +81,12 @@ def log_mixture(
         >>> log_mixture([0.0, 60.0], [0.5, 0.5], [0, 2], [1, 1]).round(2).tolist()
         [-1.49, -1683.61]
     """
-    w, mu, sigma = (np.asarray(a, np.float64) for a in (weights, means, sigmas))
+    given = {"weights": weights, "means": means, "sigmas": sigmas}
+    w, mu, sigma = (
+        as_finite(f"log_mixture: {name}", a).astype(np.float64)
+        for name, a in given.items()
+    )
+    x = as_finite("log_mixture: x", x).astype(np.float64)
     if w.ndim != 1 or not w.shape == mu.shape == sigma.shape:
         raise InputError(
             "log_mixture: weights, means and sigmas must be of one shape (k,), got "
@@ -86,7 +97,7 @@ def log_mixture(
             "log_mixture: weights must be at least 0 and sum to 1, and sigmas must be "
             f"above 0, got {w.tolist()} and {sigma.tolist()}."
         )
-    standard = (np.asarray(x, np.float64)[..., None] - mu) / sigma
+    standard = (x[..., None] - mu) / sigma
     terms = -(standard**2) / 2 - np.log(sigma * math.sqrt(2 * math.pi))
     return np.asarray(logsumexp(terms, axis=-1, b=w))
 
@@ -122,6 +133,10 @@ def by_quadrature(
         >>> round(kl, 9)
         2.0
     """
+    check_finite("by_quadrature: low", low)
+    check_finite("by_quadrature: high", high)
+    for name, function in (("f", f), ("log_p", log_p), ("log_q", log_q)):
+        check_function(f"by_quadrature: {name}", function, "lambda x: -x * x")
     if not low < high:
         raise InputError(
             f"by_quadrature: low must be below high, got {low} and {high}."

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, as_numbers, check_finite, check_function
 from jaxgan.theory.divergences import cumulative_gap
 
 __all__ = [
@@ -70,6 +70,8 @@ def least_squares(
         >>> least_squares([0.0, 99.0], [0.0, 0.0], a=-1.0, b=1.0).tolist()
         [0.0, 1.0]
     """
+    check_finite("least_squares: a", a)
+    check_finite("least_squares: b", b)
     return np.asarray(a + (b - a) * expit(_log_ratio(log_p, log_q)))
 
 
@@ -119,6 +121,7 @@ def of_f_divergence(
         >>> of_f_divergence(lambda u: u * jnp.log(u), [0.0, 2.0], [0.0, 1.0]).tolist()
         [1.0, 2.0]
     """
+    check_function("of_f_divergence: function", function, "divergences.kl.function")
     log_ratio = _log_ratio(log_p, log_q)
     if not (np.abs(log_ratio) <= 700).all():
         raise InputError(
@@ -166,7 +169,10 @@ def wasserstein_critic(
 
 def _log_ratio(log_p: ArrayLike, log_q: ArrayLike) -> np.ndarray:
     """Compute log p/q, which is infinite where one of them is 0."""
-    one, other = np.asarray(log_p, np.float64), np.asarray(log_q, np.float64)
+    one = as_numbers("log_p", log_p).astype(np.float64)
+    other = as_numbers("log_q", log_q).astype(np.float64)
+    if np.inf in one or np.inf in other:
+        raise InputError("log_p and log_q must be numbers or -inf, not inf.")
     if one.shape != other.shape:
         raise InputError(
             f"log_p and log_q must be of one shape, got {one.shape} and {other.shape}."

@@ -6,6 +6,7 @@ the closed forms for Gaussians. `jaxgan.theory.discriminators` has the discrimin
 with which a game's value is its divergence.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,13 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy.special import rel_entr
 
-from jaxgan.errors import InputError
+from jaxgan.errors import (
+    InputError,
+    as_finite,
+    as_numbers,
+    check_finite,
+    check_function,
+)
 
 __all__ = [
     "cumulative_gap",
@@ -141,6 +148,9 @@ def f_divergence(
         0.5625
     """
     p, q = _check_masses("f_divergence", p, q)
+    check_function("f_divergence: f", f, "jaxgan.losses.divergences.kl.function")
+    if at_infinity is not None and at_infinity not in (math.inf, -math.inf):
+        check_finite("f_divergence: at_infinity", at_infinity)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         ratio = p / q
     finite = np.isfinite(ratio)
@@ -195,7 +205,7 @@ def cumulative_gap(
         [1.0, 0.5]
     """
     p, q = _check_masses("p and q", p, q)
-    x = np.asarray(points, np.float64)
+    x = as_finite("points", points).astype(np.float64)
     if x.shape != p.shape or not (np.diff(x) > 0).all():
         raise InputError(
             f"points must be {len(p)} increasing numbers, one for each mass, got "
@@ -208,7 +218,8 @@ def _check_masses(
     name: str, p: ArrayLike, q: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
     """Convert p and q to float64, and check that they are masses."""
-    one, other = np.asarray(p, np.float64), np.asarray(q, np.float64)
+    one = as_finite(f"{name}: p", p).astype(np.float64)
+    other = as_finite(f"{name}: q", q).astype(np.float64)
     if one.ndim != 1 or one.shape != other.shape:
         raise InputError(
             f"{name}: p and q must be of one shape (n,), got {one.shape} and "
@@ -227,7 +238,7 @@ def _check_masses(
 def _values(f: Callable[[Any], Any], u: np.ndarray) -> np.ndarray:
     """Evaluate f(u) in float64; at 0 use the limit if the formula gives nan."""
     with jax.enable_x64(True), np.errstate(divide="ignore", invalid="ignore"):
-        values = np.asarray(f(u), np.float64)
+        values = as_numbers("f: its values", f(u)).astype(np.float64)
         if (u > 0).all():
             return values
         limit = np.asarray(f(np.maximum(u, 1e-300)), np.float64)

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
 from numpy.typing import ArrayLike
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, as_finite, check_finite, check_mapping
 from jaxgan.games.gan import gan
 from jaxgan.types import (
     Calls,
@@ -48,6 +47,8 @@ def bilinear(start: tuple[float, float] = (1.0, 1.0), scale: float = 1.0) -> Gam
         >>> dict(bilinear().players)
         {'discriminator': ('y',), 'generator': ('x',)}
     """
+    check_finite("bilinear: scale", scale)
+    start = _pair("bilinear: start", start)
     return _game_of_points(
         {"discriminator": ("y", start[1:]), "generator": ("x", start[:1])},
         lambda w: {
@@ -84,12 +85,29 @@ def quadratic(
         >>> sorted(game.networks)
         ['a', 'b']
     """
-    blocks = {pair: np.asarray(block, float) for pair, block in coefficients.items()}
+    check_mapping("quadratic: coefficients", coefficients, '{("a", "b"): [[1.0]]}')
+    check_mapping("quadratic: starts", starts, '{"a": [1.0]}')
+    starts = {
+        p: as_finite(f"quadratic: starts[{p!r}]", at, 1).tolist()
+        for p, at in starts.items()
+    }
+    if not starts:
+        raise InputError("quadratic: starts has no players; give each its point.")
+    blocks = {}
+    for pair, block in coefficients.items():
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise InputError(
+                f"quadratic: coefficients must be by pairs of players, got {pair!r}."
+            )
+        blocks[pair] = as_finite(f"quadratic: coefficients[{pair}]", block).astype(
+            float
+        )
     for pair, block in blocks.items():
         unknown = sorted(set(pair) - set(starts))
         if unknown:
             raise InputError(
-                f"quadratic: starts has no point for the players {unknown}."
+                f"quadratic: coefficients name the players {unknown}, for whom starts "
+                "has no point."
             )
         wanted = tuple(len(starts[player]) for player in pair)
         if block.shape != wanted:
@@ -130,7 +148,7 @@ def dirac_gan(
         >>> from jaxgan.theory import dirac_gan
         >>> game = dirac_gan(chain(minimax(), r1(1.0)))
     """
-    theta, psi = start
+    theta, psi = _pair("dirac_gan: start", start)
 
     def generate(
         variables: Variables, latent: Array, **_: object
@@ -146,6 +164,18 @@ def dirac_gan(
 
     generator, discriminator = _point((theta,), generate), _point((psi,), discriminate)
     return gan(generator, discriminator, loss, prior, view=view)
+
+
+def _pair(name: str, start: Sequence[float]) -> tuple[float, float]:
+    """Convert a start to two numbers.
+
+    Raises:
+        InputError: if it is not two finite numbers.
+    """
+    numbers = as_finite(name, start, 1)
+    if len(numbers) != 2:
+        raise InputError(f"{name} must be two numbers, got {start!r}.")
+    return float(numbers[0]), float(numbers[1])
 
 
 def _return_params(variables: Variables, **_: object) -> tuple[Array, Tree]:

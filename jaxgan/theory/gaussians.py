@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, as_finite
 
 __all__ = [
     "kl",
@@ -105,13 +105,17 @@ def _means_and_factors(
     name: str, mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compute the difference of means and the Cholesky factors of the covariances."""
-    means = [np.asarray(mean, np.float64) for mean in (mean_p, mean_q)]
-    covs = [np.asarray(cov, np.float64) for cov in (cov_p, cov_q)]
+    given = {"mean_p": mean_p, "mean_q": mean_q, "cov_p": cov_p, "cov_q": cov_q}
+    *means, cov_p, cov_q = (
+        as_finite(f"gaussians.{name}: {each}", values).astype(np.float64)
+        for each, values in given.items()
+    )
+    covs = [cov_p, cov_q]
     d = means[0].size
     if {m.shape for m in means} != {(d,)} or {c.shape for c in covs} != {(d, d)}:
         raise InputError(
-            f"gaussians.{name}: means must be of one shape (d,) and covariances of "
-            f"(d, d), got {[a.shape for a in (*means, *covs)]}."
+            f"gaussians.{name}: mean_p and mean_q must be of one shape (d,), cov_p and "
+            f"cov_q of (d, d), got {[a.shape for a in (*means, *covs)]}."
         )
     try:
         roots = [np.linalg.cholesky(cov) for cov in covs]
@@ -119,7 +123,7 @@ def _means_and_factors(
         roots = []
     if not roots or not all(np.allclose(cov, cov.T, rtol=1e-9) for cov in covs):
         raise InputError(
-            f"gaussians.{name}: covariances must be symmetric positive definite."
+            f"gaussians.{name}: cov_p and cov_q must be symmetric positive definite."
         )
     return means[0] - means[1], roots[0], roots[1]
 

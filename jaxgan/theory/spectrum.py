@@ -12,6 +12,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Complex, Float
 
+from jaxgan.errors import InputError, check_instance
 from jaxgan.types import Algorithm, Batch, State
 
 
@@ -29,6 +30,13 @@ def jacobian(
         state: the point. If the first steps differ from later ones, take a few first.
         batches: of the step.
     """
+    check_instance("algorithm", algorithm, Algorithm, "alternating(…)")
+    check_instance("state", state, State, "algorithm.init(key)")
+    check_instance("batches", batches, tuple, "(batch,)")
+    if not batches:
+        raise InputError("batches must be those of a step, at least one.")
+    for batch in batches:
+        check_instance("batches: each", batch, Batch, "Batch(reals)")
     flat, restore = ravel_pytree(_floats(state))
 
     def step(flat: Array) -> Array:

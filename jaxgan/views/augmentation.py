@@ -9,11 +9,13 @@ Reference: Zhao et al. 2020, arXiv:2006.10738 (DiffAugment).
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from jaxgan.batch_axis import draw_rows
 from jaxgan.errors import InputError, check_fraction, check_function, check_non_negative
 from jaxgan.types import Tree, View
 
@@ -120,8 +122,10 @@ def brightness(reach: float = 0.5) -> Augmentation:
     def brighten(
         key: Key[Array, ""], images: Float[Array, "b h w c"]
     ) -> Float[Array, "b h w c"]:
-        shape = (len(images), 1, 1, 1)
-        return images + jax.random.uniform(key, shape, images.dtype, -reach, reach)
+        def by(key: Array, shape: tuple[int, ...]) -> Array:
+            return jax.random.uniform(key, shape, images.dtype, -reach, reach)
+
+        return images + draw_rows(by, key, (len(images), 1, 1, 1))
 
     return brighten
 
@@ -129,7 +133,8 @@ def brightness(reach: float = 0.5) -> Augmentation:
 def _shift_matrices(key: Array, count: int, side: int, fraction: float) -> Array:
     """Draw for each image a matrix that shifts its pixels along one side."""
     reach = int(side * fraction)
-    by = jax.random.randint(key, (count, 1, 1), -reach, reach + 1)
+    shifts = partial(jax.random.randint, minval=-reach, maxval=reach + 1)
+    by = draw_rows(shifts, key, (count, 1, 1))
     position = jnp.arange(side)
     return position[None, :, None] == position[None, None, :] + by
 
@@ -137,6 +142,7 @@ def _shift_matrices(key: Array, count: int, side: int, fraction: float) -> Array
 def _interval_masks(key: Array, count: int, side: int, fraction: float) -> Array:
     """Draw for each image a mask of an interval along one side."""
     length = int(side * fraction)
-    start = jax.random.randint(key, (count, 1), 0, side) - length // 2
+    centers = partial(jax.random.randint, minval=0, maxval=side)
+    start = draw_rows(centers, key, (count, 1)) - length // 2
     position = jnp.arange(side)
     return (position[None] >= start) & (position[None] < start + length)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset
-from jaxgan.errors import InputError, check_names
+from jaxgan.errors import InputError, as_path, check_name, check_names
 from jaxgan.types import Batch
 
 
@@ -28,7 +28,9 @@ def array_file(
         InputError: if the file is missing or not in this format, lacks a named array,
             or holds several arrays and none is named.
     """
-    path = Path(path)
+    path = as_path("path", path)
+    if real is not None:
+        check_name("real", real)
     check_names("condition", condition)
     if not path.is_file():
         raise InputError(f"path: {path} is not a file; give a .npy or .npz file.")
@@ -51,9 +53,12 @@ def array_file(
         if real is None and len(present) != 1:
             raise InputError(f"real: {path} holds {present}; name one array.")
         names = (present[0] if real is None else real, *condition)
-        for name in names:
+        for i, name in enumerate(names):
             if name not in present:
-                raise InputError(f"{path} holds no array {name!r}, only {present}.")
+                raise InputError(
+                    f"{'condition' if i else 'real'}: {path} holds no array {name!r}, "
+                    f"only {present}."
+                )
         try:
             images, *rest = (_native_byte_order(stored[name]) for name in names)
         except Exception as error:  # objects, bad bytes, an unknown compression

@@ -1,5 +1,6 @@
 """Decoding of an image file to an array of a given size and number of channels."""
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageColor, ImageOps
 
 from jaxgan.data.readers.open_image import memory_of, open_image
-from jaxgan.errors import InputError, check_positive_int
+from jaxgan.errors import InputError, check_choice, check_positive_int
 
 Shape = Literal["crop", "pad", "stretch"]
 """What `Resize` does to an image that is not square."""
@@ -25,7 +26,8 @@ GRAY_MODES = ("1", "L", "LA", "La", "F", *DEEP_MODES)
 DEEPEST = 65535
 
 
-class Resize(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Resize:
     """Options that bring images of any size and mode to one shape.
 
     An image is rotated according to its EXIF orientation, composited over the
@@ -35,6 +37,9 @@ class Resize(NamedTuple):
     >>> from jaxgan.data import Resize
     >>> Resize(64, shape="pad", background="black").filter
     'lanczos'
+
+    Raises:
+        InputError: if a field has an invalid value.
     """
 
     size: int  # side of the square output, in pixels
@@ -43,21 +48,12 @@ class Resize(NamedTuple):
     channels: int | None = None  # 1 for gray, 3 for RGB; None keeps that of the images
     background: str = "white"  # color behind transparent images and of the padding
 
-    def check(self) -> None:
-        """Validate the options.
-
-        Raises:
-            InputError: if a field has an invalid value.
-        """
+    def __post_init__(self) -> None:
         check_positive_int("size", self.size, most=2**14)
-        for name, allowed in (("shape", Shape), ("filter", Filter)):
-            values = get_args(allowed)
-            if getattr(self, name) not in values:
-                raise InputError(
-                    f"{name} must be one of {', '.join(values)}, "
-                    f"got {getattr(self, name)!r}."
-                )
-        if self.channels not in (None, 1, 3):
+        check_choice("shape", self.shape, get_args(Shape))
+        check_choice("filter", self.filter, get_args(Filter))
+        whole = isinstance(self.channels, int) and not isinstance(self.channels, bool)
+        if self.channels is not None and not (whole and self.channels in (1, 3)):
             raise InputError(
                 f"channels must be 1 (gray), 3 (RGB) or None, got {self.channels!r}."
             )

@@ -42,15 +42,19 @@ class Files(NamedTuple):
     states: list[tuple[int, ...]]  # size, times of modification and change, inode
 
     @classmethod
-    def of(cls, root: Path) -> "Files":
+    def of(cls, root: Path, name: str = "path") -> "Files":
         """Find all images of a folder and its sub-folders, except hidden ones.
+
+        Args:
+            root: the folder.
+            name: name of the argument, for messages.
 
         Raises:
             InputError: if there is no folder or no image in it, or one of its folders
                 cannot be read.
         """
         if not root.is_dir():
-            raise InputError(f"path: {root} is not a folder.")
+            raise InputError(f"{name}: {root} is not a folder.")
         found, others = _select(root)
         said = "; ".join(
             f"{len(names):,} {reason}, such as {names[0]}"
@@ -58,7 +62,7 @@ class Files(NamedTuple):
         )
         if not found:
             raise InputError(
-                f"path: {root} holds no images; their names must end as those of a "
+                f"{name}: {root} holds no images; their names must end as those of a "
                 "format that Pillow reads, such as .png or .jpg"
                 + (f"; it holds {said}." if said else ".")
             )

@@ -1,6 +1,7 @@
 """Readers of image folders: single folders and paired ones."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,10 +9,10 @@ from numpy.typing import NDArray
 from jaxgan.data.datasets import Dataset, as_dataset
 from jaxgan.data.readers.decode import Resize
 from jaxgan.data.readers.files import Files
-from jaxgan.data.readers.image_files import OnError, check_on_error, decode_files
+from jaxgan.data.readers.image_files import OnError, decode_files
 from jaxgan.data.readers.labels import Labeling, Labels
 from jaxgan.data.transforms.combine import paired, select
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, as_path, check_choice, check_flag, check_function
 from jaxgan.types import Batch
 
 
@@ -60,10 +61,13 @@ def folder(
         >>> red.shape, red[0, 0, 0].tolist()
         ((1, 16, 16, 3), [255, 0, 0])
     """
-    files = Files.of(Path(path))
+    if labels is not None:
+        check_function("labels", labels, "data.by_folder")
+    check_flag("stream", stream)
+    files = Files.of(as_path("path", path))
     # Before decoding, and for all files: a skipped image has its row in a table too.
     found = None if labels is None else labels(files.names)
-    if found is not None:
+    if labels is not None:
         _check_labels(found, len(files.names))
     kept, data = decode_files(files, resize, on_error, cache, stream)
     if found is None:
@@ -97,8 +101,12 @@ def paired_folders(
         InputError: as `folder`, and if an image has no partner, several images of a
             folder could be its partner, or there is no pair of readable images.
     """
-    check_on_error("unmatched", unmatched)
-    sides = [Files.of(Path(first)), Files.of(Path(second))]
+    check_choice("unmatched", unmatched, get_args(OnError))
+    check_flag("stream", stream)
+    sides = [
+        Files.of(as_path(name, path), name)
+        for name, path in (("first", first), ("second", second))
+    ]
     stems = [_index_by_stem(side) for side in sides]
     common = sorted(set(stems[0]) & set(stems[1]))
     for side, own, other in zip(sides, stems, reversed(sides), strict=True):
@@ -134,9 +142,10 @@ def _check_labels(found: object, count: int) -> None:
             f"labels must return Labels((array, …)), got {type(found).__name__}."
         )
     for column in found.columns:
-        if len(column) != count:
+        if np.shape(column)[:1] != (count,):
             raise InputError(
-                f"labels returned {len(column):,} values for {count:,} images."
+                f"labels returned values of shape {np.shape(column)} for {count:,} "
+                "images."
             )
 
 

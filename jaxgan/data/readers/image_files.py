@@ -5,6 +5,7 @@ by the metadata of every file (name, size, times, inode), so a second start need
 read the files. If the metadata have changed, it is looked up by the contents.
 """
 
+import dataclasses
 import errno
 import hashlib
 import logging
@@ -39,7 +40,7 @@ from jaxgan.data.readers.decode import (
     load_resized,
 )
 from jaxgan.data.readers.files import Files
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, as_path, check_choice, check_instance
 from jaxgan.types import Batch
 
 OnError = Literal["raise", "skip"]
@@ -71,12 +72,8 @@ def decode_files(
     stream: bool,
 ) -> tuple[list[str], Dataset]:
     """Decode all files; return the names of the readable ones and their images."""
-    if not isinstance(resize, Resize):
-        raise InputError(
-            f"resize must be a Resize, such as Resize(64), got {resize!r}."
-        )
-    resize.check()
-    check_on_error("on_error", on_error)
+    check_instance("resize", resize, Resize, "Resize(64)")
+    check_choice("on_error", on_error, get_args(OnError))
     if stream and on_error == "skip":
         raise InputError(
             "on_error: streamed images cannot be skipped, because unreadable ones are "
@@ -84,7 +81,7 @@ def decode_files(
         )
     if stream:
         return files.names, _stream(files, _infer_channels(files, resize))
-    cache = default_cache() if cache is None else Path(cache)
+    cache = default_cache() if cache is None else as_path("cache", cache)
     images = _load_cached(files, resize, cache)
     _report_errors(files, images, on_error)
     deepest, name = images.deepest
@@ -266,17 +263,7 @@ def _infer_channels(files: Files, resize: Resize) -> Resize:
             f"channels: {files.root} mixes gray images ({kinds[True]}) and color "
             f"({kinds[False]}); set channels=1 or channels=3."
         )
-    return resize._replace(channels=1 if True in kinds else 3)
-
-
-def check_on_error(name: str, value: str) -> None:
-    """Check that an argument is "raise" or "skip".
-
-    Raises:
-        InputError: if it is neither.
-    """
-    if value not in get_args(OnError):
-        raise InputError(f"{name} must be 'raise' or 'skip', got {value!r}.")
+    return dataclasses.replace(resize, channels=1 if True in kinds else 3)
 
 
 def _hash_contents(file: Path) -> str:

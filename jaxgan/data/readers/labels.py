@@ -1,6 +1,7 @@
 """Labels for the images of a folder: classes by sub-folder, or columns of a table."""
 
 import csv
+import dataclasses
 import difflib
 import json
 import posixpath
@@ -8,22 +9,29 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.data.readers.files import printable
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, as_path, check_instance, check_name, check_names
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
-class Labels(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Labels:
     """Condition arrays for a list of files, in the same order."""
 
     columns: tuple[NDArray, ...]
     classes: tuple[str, ...] = ()  # names of the integers of the first column
+
+    def __post_init__(self) -> None:
+        check_instance("columns", self.columns, tuple, "(array, …)")
+        for column in self.columns:
+            check_instance("columns: each", column, np.ndarray, "np.array([0, 1])")
+        check_names("classes", self.classes)
 
 
 Labeling = Callable[[Sequence[str]], Labels]
@@ -43,11 +51,12 @@ def by_folder(names: Sequence[str]) -> Labels:
         >>> labels.columns[0].tolist(), labels.classes
         ([0, 1, 1], ('cat', 'dog'))
     """
+    check_names("by_folder: names", names)
     for name in names:
         if "/" not in name:
             raise InputError(
-                f"labels: {name} is not in a sub-folder; put every class in a "
-                "sub-folder of its own."
+                f"labels, of the images' names: {name} is not in a sub-folder; put "
+                "every class in a sub-folder of its own."
             )
     folders = [name.split("/")[0] for name in names]
     return _encode_classes(folders, key=int if all(map(_is_integer, folders)) else None)
@@ -80,16 +89,22 @@ def by_table(
             mix integers and names, or neither `label` nor `caption` is given. When the
             folder is read, it is raised if a row has no file or a file has no row.
     """
-    path = Path(path)
+    path = as_path("by_table: path", path)
+    for given in (label, caption):
+        if given is not None:
+            check_name("by_table: label and caption, if given,", given)
+    check_name("by_table: file", file)
     wanted = [name for name in (label, caption) if name is not None]
     if not wanted:
         raise InputError("by_table: name a column as label, as caption, or both.")
     rows = _read_rows(path)
-    for column in (file, *wanted):
+    columns = {"file": file, "label": label, "caption": caption}
+    for option, column in columns.items():
         for number, row in rows:
-            if row.get(column) is None:
+            if column is not None and row.get(column) is None:
                 raise InputError(
-                    f"{path}, line {number}: there is no {column!r}; the columns are "
+                    f"{option}: {path}, line {number}: there is no {column!r}; the "
+                    "columns are "
                     f"{sorted(k for k, value in row.items() if k and value)}."
                 )
     if label is not None:
@@ -107,7 +122,7 @@ def by_table(
             )
         if caption is not None:
             texts = np.array([str(found[name][caption]) for name in names])
-            made = made._replace(columns=(*made.columns, texts))
+            made = Labels((*made.columns, texts), made.classes)
         return made
 
     return labeling
@@ -116,7 +131,7 @@ def by_table(
 def _read_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     """Read all rows, each with the number of its last line."""
     if not path.is_file():
-        raise InputError(f"by_table: {path} is not a file.")
+        raise InputError(f"by_table: path {path} is not a file.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             if path.suffix in DELIMITERS:
@@ -129,7 +144,9 @@ def _read_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
                     _parse_json(path, *item) for item in numbered if item[1].strip()
                 ]
             else:
-                raise InputError(f"by_table: {path} must end in .csv, .tsv or .jsonl.")
+                raise InputError(
+                    f"by_table: path {path} must end in .csv, .tsv or .jsonl."
+                )
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"by_table: {path} cannot be read: {error}.") from error
     if not rows:

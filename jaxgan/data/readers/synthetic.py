@@ -6,13 +6,19 @@ takes the angles from a closed `linspace(0, 2π, 8)` has seven modes, one of the
 doubled.
 """
 
+import dataclasses
 import itertools
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxgan.errors import check_non_negative, check_positive_int, check_seed
+from jaxgan.errors import (
+    as_finite,
+    check_non_negative,
+    check_positive,
+    check_positive_int,
+    check_seed,
+)
 
 __all__ = [
     "Mixture",
@@ -22,7 +28,8 @@ __all__ = [
 ]
 
 
-class Mixture(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Mixture:
     """Mixture of isotropic Gaussians with equal weights.
 
     >>> from jaxgan.data import synthetic
@@ -32,6 +39,10 @@ class Mixture(NamedTuple):
 
     means: NDArray[np.float64]  # (modes, d)
     sigma: float  # standard deviation of every mode, along each axis
+
+    def __post_init__(self) -> None:
+        as_finite("means", self.means, 2)
+        check_non_negative("sigma", self.sigma)
 
     def sample(self, n: int, seed: int) -> NDArray[np.float32]:
         """Sample `n` points, (n, d).
@@ -52,9 +63,11 @@ def ring(modes: int = 8, radius: float = 1.0, sigma: float = 0.01) -> Mixture:
     """Place modes at equal angles on a circle.
 
     Raises:
-        InputError: if `modes` is not an integer of at least 1, or `sigma` is negative.
+        InputError: if `modes` is not an integer of at least 1, `radius` is not
+            positive, or `sigma` is negative.
     """
     check_positive_int("ring: modes", modes)
+    check_positive("ring: radius", radius)
     check_non_negative("ring: sigma", sigma)
     angles = np.linspace(0, 2 * np.pi, modes, endpoint=False)
     return Mixture(radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), sigma)
@@ -64,9 +77,11 @@ def grid(side: int = 5, spacing: float = 2.0, sigma: float = 0.05) -> Mixture:
     """Place modes on a square grid around the origin; by default {-4, -2, 0, 2, 4}².
 
     Raises:
-        InputError: if `side` is not an integer of at least 1, or `sigma` is negative.
+        InputError: if `side` is not an integer of at least 1, `spacing` is not
+            positive, or `sigma` is negative.
     """
     check_positive_int("grid: side", side)
+    check_positive("grid: spacing", spacing)
     check_non_negative("grid: sigma", sigma)
     axis = spacing * (np.arange(side) - (side - 1) / 2)
     return Mixture(np.array(list(itertools.product(axis, axis))), sigma)

@@ -5,6 +5,7 @@ set that is prepared as `array_record` needs neither TensorFlow nor a network. M
 need TensorFlow once, for the preparation.
 """
 
+import dataclasses
 import importlib.util
 import io
 import logging
@@ -20,7 +21,14 @@ from PIL import Image
 
 from jaxgan.data.datasets import Dataset, fits_in_memory, in_memory
 from jaxgan.data.readers.decode import Resize, load_resized
-from jaxgan.errors import InputError, check_names
+from jaxgan.errors import (
+    InputError,
+    as_path,
+    check_flag,
+    check_instance,
+    check_name,
+    check_names,
+)
 from jaxgan.types import Batch
 
 TIMEOUT = 5
@@ -60,9 +68,14 @@ def tfds(
     """
     import tensorflow_datasets  # takes 0.5 s to import
 
+    check_name("name", name)
+    check_name("split", split)
+    check_name("real", real)
     check_names("condition", condition)
     if resize is not None:
-        resize.check()
+        check_instance("resize", resize, Resize, "Resize(64)")
+    if stream is not None:
+        check_flag("stream", stream)
     builder = _prepared_builder(name, data_dir)
     features = builder.info.features
     _check_names(builder, name, split, (real, *condition))
@@ -92,7 +105,8 @@ def tfds(
             "stacked to a batch."
         )
     if resize is not None and resize.channels is None:
-        resize = resize._replace(channels=1 if features[real].shape[-1] == 1 else 3)
+        channels = 1 if features[real].shape[-1] == 1 else 3
+        resize = dataclasses.replace(resize, channels=channels)
     records = builder.as_data_source(split, decoders=skip)
 
     def gather(indices: NDArray[np.int64]) -> Batch:
@@ -127,8 +141,9 @@ def _decode(encoded: bytes, resize: Resize | None) -> NDArray[np.uint8]:
 
 def _prepared_builder(name: str, data_dir: Path | str | None) -> Any:
     """Find the builder of a set, and prepare the set if necessary."""
-    root = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    root = Path(root).expanduser()
+    usual = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    given = usual if data_dir is None else data_dir
+    root = as_path("data_dir", given).expanduser()
     builder = _find_builder(name, root)
     if not builder.is_prepared():
         builder = _find_builder(name, root, file_format="array_record")
@@ -206,10 +221,11 @@ def _check_names(
     builder: Any, name: str, split: str, features: tuple[str, ...]
 ) -> None:
     present = builder.info.features
-    for feature in features:
+    for i, feature in enumerate(features):
         if feature not in present:
             raise InputError(
-                f"{name} has no feature {feature!r}, only {', '.join(sorted(present))}."
+                f"{'condition' if i else 'real'}: {name} has no feature "
+                f"{feature!r}, only {', '.join(sorted(present))}."
             )
     try:
         size = builder.info.splits[split].num_examples

@@ -16,24 +16,41 @@ published numbers rest:
 - Coordinates are rounded to 4 decimals.
 """
 
+import dataclasses
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from jax import Array
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from jaxgan.errors import InputError, check_positive_int
+from jaxgan.errors import (
+    InputError,
+    as_finite,
+    as_path,
+    check_instance,
+    check_positive_int,
+)
 from jaxgan.types import Batch
 
 
-class Scenes(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scenes:
     """Trajectories of all pedestrians in all windows, one row per person and window."""
 
     positions: NDArray[np.float32]  # (n, observed + predicted, 2), meters
     window: NDArray[np.int64]  # (n,), index of the window: 0, 1, …, ascending
     observed: int  # number of observed steps; the rest is to be predicted
+
+    def __post_init__(self) -> None:
+        positions = as_finite("positions", self.positions, 3)
+        window = as_finite("window", self.window, 1)
+        if positions.shape[2] != 2 or len(window) != len(positions):
+            raise InputError(
+                "positions must be of shape (n, time, 2) and window of shape (n,), got "
+                f"{positions.shape} and {window.shape}."
+            )
+        check_positive_int("observed", self.observed, positions.shape[1] - 1)
 
 
 def trajectories(
@@ -76,8 +93,9 @@ def trajectories(
     check_positive_int("trajectories: predicted", predicted)
     check_positive_int("trajectories: at_least", at_least)
     check_positive_int("trajectories: stride", stride)
+    path = as_path("trajectories: path", path)
     length = observed + predicted
-    tables = [_read_table(file) for file in _find_files(Path(path))]
+    tables = [_read_table(file) for file in _find_files(path)]
     found = [_windows(table, length, at_least, stride) for table in tables]
     positions, sizes = map(np.concatenate, zip(*found, strict=True))
     if not len(sizes):
@@ -96,6 +114,7 @@ def pedestrians(scenes: Scenes) -> Batch:
     `real` is the future (n, predicted, 2) and `condition` the past (n, observed, 2),
     absolute positions in meters.
     """
+    check_instance("scenes", scenes, Scenes, "trajectories(path)")
     past, future = np.split(scenes.positions, [scenes.observed], axis=1)
     return Batch(future, (past,))
 
@@ -117,6 +136,7 @@ def crowds(scenes: Scenes) -> Batch:
         >>> present.tolist()
         [[True, True], [True, False]]
     """
+    check_instance("scenes", scenes, Scenes, "trajectories(path)")
     if (np.diff(scenes.window) < 0).any():
         raise InputError(
             "crowds: scenes.window must ascend, but falls; if you join scenes, number "
@@ -138,6 +158,7 @@ def displacements(
     They are the inputs and outputs of Social GAN's networks, and do not depend on the
     origin of a scene.
     """
+    _check_axes("positions", positions)
     before = np.maximum(np.arange(positions.shape[-2]) - 1, 0)
     return positions - positions[..., before, :]
 
@@ -157,7 +178,26 @@ def from_displacements(
         >>> from_displacements(displacements(walk), walk[0]).tolist()
         [[1.0, 5.0], [1.5, 5.0], [2.5, 4.0]]
     """
+    _check_axes("displacements", displacements)
+    wanted = (*displacements.shape[:-2], 2)
+    if getattr(start, "shape", None) != wanted:
+        raise InputError(
+            f"start must be an array of shape {wanted}, one point for each path."
+        )
     return start[..., None, :] + displacements.cumsum(axis=-2)
+
+
+def _check_axes(name: str, paths: object) -> None:
+    """Check that an array of paths has the shape (…, time, 2).
+
+    Raises:
+        InputError: if it has not.
+    """
+    shape: tuple[int, ...] = getattr(paths, "shape", ())
+    if len(shape) < 2 or shape[-1] != 2 or not shape[-2]:
+        raise InputError(
+            f"{name} must be an array of shape (…, time, 2), with at least one step."
+        )
 
 
 def _windows(

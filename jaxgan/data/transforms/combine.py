@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset, classes_after, lengths
-from jaxgan.errors import InputError, check_fraction, check_positive_int, check_seed
+from jaxgan.errors import (
+    InputError,
+    check_fraction,
+    check_function,
+    check_positive_int,
+    check_seed,
+)
 from jaxgan.types import Batch
 
 
@@ -68,7 +74,7 @@ def concatenate(*parts: Dataset | Batch) -> Dataset:
     """
     if not parts:
         raise InputError("concatenate: give at least one data set.")
-    sets = [as_dataset(part) for part in parts]
+    sets = [as_dataset(part, name=f"parts[{i}]") for i, part in enumerate(parts)]
     first = _describe_example(sets[0])
     for number, part in enumerate(sets[1:], start=1):
         if (other := _describe_example(part)) != first:
@@ -114,6 +120,7 @@ def map(data: Dataset | Batch, transform: Callable[[Batch], Batch]) -> Dataset:
         InputError: if `transform` does not return a `Batch` of as many examples.
     """
     data = as_dataset(data)
+    check_function("map: transform", transform, "lambda batch: batch")
 
     def gather(indices: NDArray[np.int64]) -> Batch:
         made = transform(data.gather(indices))
@@ -140,7 +147,7 @@ def paired(first: Dataset | Batch, second: Dataset | Batch) -> Dataset:
     Raises:
         InputError: if the sets differ in size, or both have weights.
     """
-    first, second = as_dataset(first), as_dataset(second)
+    first, second = as_dataset(first, name="first"), as_dataset(second, name="second")
     if len(first) != len(second):
         raise InputError(
             f"paired: the sets have {len(first):,} and {len(second):,} examples; pairs "

@@ -6,6 +6,7 @@ data set of uint8 images. `paired(edge_map(photos), photos)` is a task for pix2p
 """
 
 from collections.abc import Callable
+from numbers import Integral
 
 import jax
 import numpy as np
@@ -85,8 +86,11 @@ def pad_to(data: Dataset | Batch, size: int, value: int = 0) -> Dataset:
             from 0 to 255.
     """
     check_positive_int("pad_to: size", size)
-    if value not in range(256):
-        raise InputError(f"pad_to: value must be from 0 to 255, got {value!r}.")
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value not in range(256):
+        raise InputError(
+            f"pad_to: value must be an integer from 0 to 255, got {value!r}."
+        )
 
     def padded(images: UInt8[np.ndarray, "b h w c"]) -> UInt8[np.ndarray, "b s s c"]:
         _, height, width, _ = images.shape

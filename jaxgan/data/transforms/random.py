@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from jaxgan.data.datasets import Dataset, as_dataset, classes_after
 from jaxgan.data.sources import Transform, batch_as_float
-from jaxgan.errors import InputError, check_positive, check_positive_int, check_seed
+from jaxgan.errors import (
+    InputError,
+    check_function,
+    check_instance,
+    check_key,
+    check_positive,
+    check_positive_int,
+    check_seed,
+)
 from jaxgan.types import Batch
 
 
@@ -35,6 +43,7 @@ def draw_once(data: Dataset | Batch, transform: Transform, seed: int = 0) -> Dat
     """
     data = as_dataset(data)
     check_seed("draw_once: seed", seed)
+    check_function("draw_once: transform", transform, "data.random_flip")
 
     @jax.jit
     def apply(indices: Array, batch: Batch) -> Batch:
@@ -51,6 +60,7 @@ def draw_once(data: Dataset | Batch, transform: Transform, seed: int = 0) -> Dat
 
     one = batch_as_float(data.gather(np.zeros(1, np.int64)))
     made = jax.eval_shape(apply, np.zeros(1, np.int32), one)
+    check_instance("draw_once: what transform returns", made, Batch, "its example")
     classes = classes_after(data.classes, one, made)
     return Dataset(len(data), gather, classes=classes)
 
@@ -64,9 +74,10 @@ def random_flip(key: Array, example: Batch) -> Batch:
     Raises:
         InputError: if real is not an image.
     """
+    check_key("key", key)
+    if any(x.ndim < 3 for x in _arrays_of(example)):
+        raise InputError("random_flip: example.real must be images, (b, h, w, c).")
     flipped = jax.random.bernoulli(key)
-    if any(x.ndim < 3 for x in jax.tree.leaves(example.real)):
-        raise InputError("random_flip: real must be images, (b, h, w, c).")
 
     def flip(x: Array) -> Array:
         return x if x.ndim < 3 else jnp.where(flipped, jnp.flip(x, -2), x)
@@ -103,8 +114,8 @@ def random_hue(key: Array, example: Batch) -> Batch:
     def colorize(key: Array, image: Float[Array, "h w c"]) -> Float[Array, "h w 3"]:
         if image.shape[-1] != 1:
             raise InputError(
-                f"random_hue: the images must be gray, (b, h, w, 1); these have "
-                f"{image.shape[-1]} channels."
+                f"random_hue: the images of example must be gray, (b, h, w, 1); these "
+                f"have {image.shape[-1]} channels."
             )
         # From hue to RGB, at full saturation and value.
         hue = 6 * jax.random.uniform(key)
@@ -130,16 +141,17 @@ def stack_channels(key: Array, example: Batch) -> Batch:
 
     Reference: Metz et al. 2017, arXiv:1611.02163; Lin et al. 2018, arXiv:1712.04086.
     """
-    del key
+    check_key("key", key)
+    _arrays_of(example)
     if not isinstance(example.real, tuple):
         raise InputError(
-            "stack_channels: real must be a tuple of images, as from `zip_sources` or "
-            "`sample_tuples`."
+            "stack_channels: example.real must be a tuple of images, as from "
+            "`zip_sources` or `sample_tuples`."
         )
     if example.condition and len(example.condition) != len(example.real):
         raise InputError(
-            f"stack_channels: each of the {len(example.real)} images may have one "
-            f"label, got {len(example.condition)} conditions in total."
+            f"stack_channels: each of the {len(example.real)} images of example may "
+            f"have one label, got {len(example.condition)} conditions in total."
         )
     condition = example.condition
     if condition:
@@ -214,6 +226,21 @@ def _map_images(
     key: Array, example: Batch, transform: Callable[[Array, Array], Array]
 ) -> Batch:
     """Apply `(key, image) -> image` to each image of an example, with its own key."""
+    check_key("key", key)
+    _arrays_of(example)
     images, structure = jax.tree.flatten(example.real)
     made = [transform(jax.random.fold_in(key, i), x) for i, x in enumerate(images)]
     return example._replace(real=jax.tree.unflatten(structure, made))
+
+
+def _arrays_of(example: Batch) -> list[Array | np.ndarray]:
+    """Return the arrays of an example's real.
+
+    Raises:
+        InputError: if there are none.
+    """
+    check_instance("example", example, Batch, "Batch(image)")
+    leaves = jax.tree.leaves(example.real)
+    if not leaves or not all(hasattr(x, "ndim") for x in leaves):
+        raise InputError("example.real must hold arrays, such as an image (h, w, c).")
+    return leaves

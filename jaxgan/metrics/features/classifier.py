@@ -17,10 +17,16 @@ import optax
 from jaxtyping import Array, Float, Shaped, UInt8
 from tqdm import tqdm
 
-from jaxgan.data.datasets import Dataset, in_memory
+from jaxgan.data.datasets import Dataset, as_dataset, in_memory
 from jaxgan.data.readers.cache import check_writable, default_cache, make_once
 from jaxgan.data.sources import as_float, shuffled
-from jaxgan.errors import InputError, check_positive_int, check_seed
+from jaxgan.errors import (
+    InputError,
+    as_path,
+    check_name,
+    check_positive_int,
+    check_seed,
+)
 from jaxgan.metrics.features.extractor import CHUNK, Extractor, Features, check_images
 from jaxgan.networks.classifier import classifier
 from jaxgan.precision import standard_promotion
@@ -48,7 +54,7 @@ def trained_classifier(
     *,
     epochs: int = 8,
     seed: int = 0,
-    cache: Path | None = None,
+    cache: Path | str | None = None,
 ) -> Trained:
     """Train a classifier on labeled images, or load it from the cache.
 
@@ -69,6 +75,10 @@ def trained_classifier(
         InputError: if the images are not uint8, have no integer labels, or are fewer
             than a batch, or the cache cannot be written.
     """
+    check_name("name", name)
+    check_positive_int("epochs", epochs)
+    check_seed("seed", seed)
+    cache = default_cache() if cache is None else as_path("cache", cache)
     train_batch, test_batch = _labeled("train", train), _labeled("test", test)
     shapes = [images.real.shape[1:] for images in (train_batch, test_batch)]
     if shapes[0] != shapes[1]:
@@ -88,12 +98,10 @@ def trained_classifier(
             f"test: labels must be among those of train, 0 to {classes[-1]}, got "
             f"{test_classes[-1]}."
         )
-    check_positive_int("epochs", epochs)
-    check_seed("seed", seed)
     recipe = [FORMAT, epochs, seed, BATCH_SIZE, LEARNING_RATE, SMOOTHING]
     leaves = jax.tree.leaves((train_batch, test_batch))
     key = _hash([*map(np.asarray, recipe), *leaves])
-    entry = (cache or default_cache()) / "classifiers" / f"{key[:32]}.npz"
+    entry = cache / "classifiers" / f"{key[:32]}.npz"
     check_writable(entry.parent, 0)
     network = classifier(len(classes))
 
@@ -200,8 +208,9 @@ def _accuracy(extractor: Extractor, data: Batch) -> float:
 
 def _labeled(split: str, data: Dataset) -> Batch:
     """Load all examples, and check that a classifier can be trained on them."""
-    batch = in_memory(data).gather(np.arange(len(data)))
-    check_images(batch.real)
+    data = in_memory(as_dataset(data, name=split))
+    batch = data.gather(np.arange(len(data)))
+    check_images(batch.real, split)
     labels = batch.condition[0] if batch.condition else None
     if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(

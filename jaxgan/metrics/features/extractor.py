@@ -6,6 +6,7 @@ uint8 first. `as_uint8` rounds the samples of a generator as writing them to a f
 would.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -15,8 +16,7 @@ from jaxtyping import Float, Int, Shaped, UInt8
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from jaxgan.errors import InputError
-from jaxgan.metrics.checks import numbers
+from jaxgan.errors import InputError, as_numbers, check_function, check_name, check_text
 from jaxgan.types import Batch, Tree
 
 CHUNK = 256
@@ -57,7 +57,8 @@ Images = NDArray | Sequence[NDArray]
 """uint8 images: one array (n, h, w, c), or a sequence if their sizes differ."""
 
 
-class Extractor(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Extractor:
     """A function from uint8 images to features, with its name and weights' hash.
 
     name:    name of the network, and of the data set it was trained on, if any.
@@ -72,6 +73,13 @@ class Extractor(NamedTuple):
     resizer: str
     apply: Callable[[Shaped[np.ndarray, "n h w c"]], Features]
     resize: Callable[[UInt8[np.ndarray, "n h w c"]], NDArray] = lambda images: images
+
+    def __post_init__(self) -> None:
+        check_name("name", self.name)
+        check_text("weights", self.weights)
+        check_name("resizer", self.resizer)
+        check_function("apply", self.apply, "lambda images: Features(…)")
+        check_function("resize", self.resize, "lambda images: images")
 
     def __call__(self, images: Images) -> Features:
         """Extract features of many images in chunks, with a progress bar if slow.
@@ -140,7 +148,7 @@ def as_uint8(
     >>> as_uint8(np.array([-1.0, 0.0, 1.0, 1.5]).reshape(1, 2, 2, 1)).ravel()
     array([  0, 128, 255, 255], dtype=uint8)
     """
-    images = numbers("images", images)
+    images = as_numbers("images", images)
     if images.dtype.kind != "f":
         raise InputError(
             f"images must be floats in [-1, 1], got {images.dtype}; if they are bytes, "
@@ -151,19 +159,21 @@ def as_uint8(
     return np.clip(images * 127.5 + 128, 0, 255).astype(np.uint8)
 
 
-def check_images(images: NDArray) -> None:
-    """Check that an array is a set of uint8 images.
+def check_images(images: NDArray, name: str = "images") -> NDArray:
+    """Check that an array is a set of uint8 images; return it as one of NumPy.
 
     Raises:
         InputError: if they are not uint8 of shape (n, h, w, 1 or 3), n ≥ 1.
     """
+    images = as_numbers(name, images)
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
         raise InputError(
-            "images must be of shape (n, h, w, 1) or (n, h, w, 3) with n ≥ 1, "
+            f"{name} must be of shape (n, h, w, 1) or (n, h, w, 3) with n ≥ 1, "
             f"got {images.shape}."
         )
     if images.dtype != np.uint8:
         raise InputError(
-            f"images must be uint8, got {images.dtype}; as_uint8 rounds samples "
+            f"{name} must be uint8, got {images.dtype}; as_uint8 rounds samples "
             "in [-1, 1]."
         )
+    return images

@@ -27,6 +27,7 @@ import numpy as np
 from jaxtyping import Array, Float32, UInt8
 from numpy.typing import NDArray
 
+from jaxgan.errors import check_function, check_name
 from jaxgan.metrics.features.extractor import Extractor, Features
 from jaxgan.metrics.features.resize import tf1_bilinear
 from jaxgan.metrics.features.weights import load
@@ -83,6 +84,9 @@ def inception(
         >>> extractor(images).features.shape  # doctest: +SKIP
         (10000, 2048)
     """
+    check_function("resizer", resizer, "jaxgan.metrics.features.resize.tf1_bilinear")
+    if sha256 is not None:
+        check_name("sha256", sha256)
     if weights is None:
         weights, sha256 = URL, sha256 or SHA256
     file = load(weights, sha256)

@@ -19,7 +19,7 @@ from jaxtyping import Shaped
 from tqdm import tqdm
 
 from jaxgan.data.readers.cache import default_cache, make_once
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, as_path
 from jaxgan.metrics.features.frozen_graph import read_graph
 from jaxgan.metrics.features.torch_checkpoint import PICKLE, ZIP, read_torch
 
@@ -67,7 +67,12 @@ def load(source: Path | str, sha256: str | None = None) -> WeightFile:
             "sha256 must be 8 to 64 hexadecimal digits, a file's hash or its first "
             f"digits, got {sha256!r}."
         )
-    path = _fetch(str(source), sha256) if "://" in str(source) else Path(source)
+    source = source if isinstance(source, str) else as_path("weights", source)
+    path = (
+        _fetch(str(source), sha256)
+        if "://" in str(source)
+        else as_path("weights", source)
+    )
     if not path.is_file():
         raise InputError(f"weights: there is no file {path}.")
     found = _verify(path, sha256, path)

@@ -41,7 +41,6 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.svm import SVC
 
 from jaxgan import (
     Batch,
@@ -124,6 +123,8 @@ def by_label(made: NDArray, batch: Batch, columns: int | None) -> Image.Image:
 @cache
 def judge() -> Callable[[NDArray, NDArray], dict[str, float]]:
     """Measure samples against the real digits; see the top of this file."""
+    from sklearn.svm import SVC  # a second to import, not needed before the first step
+
     images, labels = digits()
     classifier = SVC(gamma=0.001).fit(raw_pixels(images), labels)
     real = raw_pixels(images)

@@ -36,7 +36,6 @@ from functools import cache
 import numpy as np
 import optax
 from numpy.typing import NDArray
-from sklearn.svm import SVC
 
 from jaxgan import (
     Batch,
@@ -100,6 +99,8 @@ def experiment(config: Config) -> Experiment:
 @cache
 def judge() -> Callable[[NDArray[np.float32]], dict[str, float]]:
     """Measure samples against the real digits; see the top of this file."""
+    from sklearn.svm import SVC  # a second to import, not needed before the first step
+
     images, labels = digits()
     real = raw_pixels(images)
     classifier = SVC(gamma=0.001).fit(real, labels)

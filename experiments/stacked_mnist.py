@@ -165,4 +165,5 @@ def channels_apart(digit: Extractor) -> Extractor:
             numbers.reshape(len(images), -1),
         )
 
-    return digit._replace(name=f"{digit.name}, of each channel", apply=apply)
+    name = f"{digit.name}, of each channel"
+    return dataclasses.replace(digit, name=name, apply=apply)

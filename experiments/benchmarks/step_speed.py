@@ -20,6 +20,7 @@ Command: python experiments/benchmarks/step_speed.py --torch-python PYTHON
 
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -28,8 +29,11 @@ import tyro
 from torch_side import spread, torch_worker
 
 from jaxgan import (
+    Algorithm,
     Batch,
     Loss,
+    Network,
+    State,
     alternating,
     chain,
     data_parallel,
@@ -42,37 +46,65 @@ from jaxgan import (
 from jaxgan.networks import dcgan_discriminator, dcgan_generator
 from jaxgan.training import tune_malloc
 
-SHAPE, BATCH, CHANNELS, LATENT = (32, 32, 3), 64, 64, 128
+SIZE, BATCH, CHANNELS, LATENT = 32, 64, 64, 128
+
+LOSSES: dict[str, Loss] = {
+    "non_saturating": non_saturating(),
+    "wgan_gp": chain(wasserstein(), gradient_penalty(10.0)),
+}
+
+
+def build(
+    loss: str,
+    size: int = SIZE,
+    batch: int = BATCH,
+    channels: int = CHANNELS,
+    *,
+    wrap: Callable[[Network], Network] = lambda network: network,
+    optimizer: optax.GradientTransformation | None = None,
+) -> tuple[Algorithm, tuple[Batch, Batch]]:
+    """The step of a loss of `LOSSES` with one move each, and batches for it."""
+    shape = (size, size, 3)
+    batch_norm = loss != "wgan_gp"
+    game = gan(
+        wrap(dcgan_generator(shape, channels)),
+        wrap(dcgan_discriminator(shape, channels, batch_norm=batch_norm)),
+        LOSSES[loss],
+        priors.normal(LATENT),
+    )
+    optimizer = optax.adam(2e-4, b1=0.5) if optimizer is None else optimizer
+    optimizers = {player: optimizer for player in game.players}
+    real = jax.random.uniform(jax.random.key(0), (batch, *shape), minval=-1, maxval=1)
+    algorithm = data_parallel(
+        lambda game: alternating(game, optimizers, Batch(real)),
+        game,
+        jax.devices()[:1],
+        donate=True,
+    )
+    return algorithm, (Batch(real),) * 2
 
 
 class Variant:
-    """A compiled step and its state; `run(n)` gives the seconds of n steps."""
+    """A compiled step and its state; `run(n)` gives the seconds of n calls."""
 
-    def __init__(self, loss: Loss, batch_norm: bool) -> None:
-        game = gan(
-            dcgan_generator(SHAPE, CHANNELS),
-            dcgan_discriminator(SHAPE, CHANNELS, batch_norm=batch_norm),
-            loss,
-            priors.normal(LATENT),
-        )
-        optimizers = {player: optax.adam(2e-4, b1=0.5) for player in game.players}
-        key = jax.random.key(0)
-        real = jax.random.uniform(key, (BATCH, *SHAPE), minval=-1, maxval=1)
-        self.batches = (Batch(real),) * 2
-        algorithm = data_parallel(
-            lambda game: alternating(game, optimizers, self.batches[0]),
-            game,
-            jax.devices()[:1],
-            donate=True,
-        )
-        self.state = algorithm.init(key)
-        self.step = algorithm.step.lower(self.state, self.batches).compile()
+    def __init__(
+        self,
+        algorithm: Algorithm,
+        batches: tuple[Batch, ...],
+        state: State | None = None,
+    ) -> None:
+        self.batches = batches
+        self.state = algorithm.init(jax.random.key(0)) if state is None else state
+        start = time.perf_counter()
+        step = jax.jit(algorithm.step, donate_argnums=0)
+        self.step = step.lower(self.state, batches).compile()
+        self.compile_seconds = time.perf_counter() - start
         self.flops = self.step.cost_analysis()["flops"]
 
-    def run(self, steps: int) -> float:
-        """Seconds of so many steps."""
+    def run(self, calls: int) -> float:
+        """Seconds of so many calls."""
         start = time.perf_counter()
-        for _ in range(steps):
+        for _ in range(calls):
             self.state, _ = self.step(self.state, self.batches)
         jax.block_until_ready(self.state)
         return time.perf_counter() - start
@@ -108,10 +140,7 @@ def main(
     """
     if keep_memory:
         tune_malloc()
-    variants = {
-        "non_saturating": Variant(non_saturating(), batch_norm=True),
-        "wgan_gp": Variant(chain(wasserstein(), gradient_penalty(10.0)), False),
-    }
+    variants = {name: Variant(*build(name)) for name in LOSSES}
     torch_run = (
         torch_worker(torch_python, "step_speed_torch.py") if torch_python else None
     )

@@ -6,24 +6,41 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxgan import InputError
+
 
 def torch_worker(
-    python: Path, script: str, *arguments: Path
+    python: Path, script: str, *arguments: Path | str
 ) -> Callable[[str, float], float]:
     """Start a script of this folder; returns `(what, how much) -> its answer`.
 
     The script prints PyTorch's version, then answers each line with a number.
+
+    Raises:
+        InputError: if the interpreter cannot run the script.
     """
     path = Path(__file__).with_name(script)
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    worker = subprocess.Popen([python, path, *arguments], text=True, **pipes)
-    assert worker.stdin is not None
-    assert worker.stdout is not None
-    print("PyTorch", worker.stdout.readline().strip())
+    try:
+        worker = subprocess.Popen([python, path, *arguments], text=True, **pipes)
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        version = worker.stdout.readline().strip()
+    except OSError:
+        version = ""
+    if not version:
+        raise InputError(
+            f"torch_python must be a Python that has PyTorch, got {str(python)!r}, "
+            f"which cannot run {script}."
+        )
+    print("PyTorch", version)
 
     def ask(what: str, how_much: float) -> float:
         print(what, how_much, file=worker.stdin, flush=True)
-        return float(worker.stdout.readline())
+        answer = worker.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{script} ended at {what!r}; its error is above.")
+        return float(answer)
 
     return ask
 

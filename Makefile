@@ -18,7 +18,7 @@ test:  ## the first tier, as in the README
 	pytest
 
 slow:  ## the second tier
-	pytest -m slow
+	pytest -m slow --dist worksteal
 
 all:  ## what gates landing, in an environment of its own
 	.ci/run

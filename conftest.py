@@ -18,19 +18,32 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
 def pytest_configure(config):
-    """Let the first tier, which is nearly all compilation, compile with least effort.
+    """Let tests, which are nearly all compilation, compile with least effort.
 
     LLVM's expensive passes and MLIR's code generator are left out, XLA's own passes
-    run. The second tier, and `pytest -m ""`, compile as users do, but for the hundreds
-    of programs of test_products.
+    run. `optimized` is for tests of what users run, and `pytest -m ""` compiles all as
+    users do.
     """
-    if config.getoption("markexpr") == "not slow":
+    if config.getoption("markexpr"):
         jax.config.update("jax_disable_most_optimizations", True)
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # of processes tests start
         flags = ["--xla_cpu_parallel_codegen_split_count=1"]
-        if jax.__version_info__ < (0, 12):  # which has no other generator
+        if jax.__version_info__ < (0, 11):  # which stops at the unknown flag
             flags.append("--xla_cpu_use_fusion_emitters=false")
         os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags])
+
+
+@pytest.fixture(scope="module")
+def optimized(request):
+    """Optimize programs as users do, in the second tier and in processes it starts."""
+    if request.config.getoption("markexpr") != "slow":
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("JAX_DISABLE_MOST_OPTIMIZATIONS")
+        jax.config.update("jax_disable_most_optimizations", False)
+        yield
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Kills, signals and damage at random moments, as many as are asked for.
 
-    python -m tests.soak --kills 100 --saves 100 --signals 40 --damages 200
+    python -m tests.soak --kills 100 --saves 100 --signals 40 --losses 50
 
 Whatever is done to a run, it must end in the bits of a run that was left alone, with
 every line of the log, score and picture once. One half of the runs is convolutional,
@@ -36,8 +36,10 @@ from jaxgan.training.loop import train
 from jaxgan.training.run import Run
 from jaxgan.training.schedule import Schedule
 from jaxgan.training.signals import SIGNALS
+from jaxgan.training.snapshots import like_state
 from jaxgan.types import State, Variables
 from tests.runs import ONE_DEVICE, assert_same_bits, make_run, wait_until
+from tests.several import end, free_port
 
 STEPS = 40
 EXPERIMENT = Path(__file__).parent / "soak_experiment.py"
@@ -51,6 +53,7 @@ class Counts:
     kills: int = 100  # SIGKILL of a training process, at any moment
     saves: int = 100  # SIGKILL in the middle of a save
     signals: int = 40  # SIGTERM, SIGINT, SIGHUP or SIGUSR1, while it trains
+    losses: int = 50  # SIGKILL of one of two processes that train together
     damages: int = 200  # a file of a checkpoint cut short, emptied, removed, a bit off
     seed: int = 0
 
@@ -148,6 +151,41 @@ def saved_state(step: int) -> State:
     return State(jnp.int32(step), variables, {}, {}, {}, {}, {}, jax.random.key(step))
 
 
+def losses(count: int, seed: int, place: Path) -> None:
+    """A process that is lost ends the other too, and the next two lose no step."""
+    rng = np.random.default_rng(seed)
+
+    def start(directory: Path) -> list[subprocess.Popen[str]]:
+        address = f"127.0.0.1:{free_port()}"
+        joining = [f"--coordinator={address}", "--processes=2", "--process"]
+        return [_training(directory, False, *joining, str(i)) for i in range(2)]
+
+    def finish(directory: Path) -> tuple[State | None, dict[str, object]]:
+        ended = end(start(directory))
+        assert [each.status for each in ended] == [0, 0], ended
+        return restore(directory / "checkpoints", like), _left(_run(directory, False))
+
+    run = _run(place / "like", False)
+    like = like_state(run)
+    whole = finish(place / "whole")
+    directory = place / "lost"
+    for number in tqdm(range(count), "losses"):
+        before = _reached(directory)
+        processes = start(directory)
+        wait_until(lambda b=before: _reached(directory) > b, processes[0])
+        time.sleep(rng.uniform(0, 0.5))
+        lost = rng.integers(2)
+        processes[lost].kill()
+        survivor = end(processes, 60)[1 - lost]
+        done = _reached(directory) == STEPS
+        assert survivor.status != 0 or done, survivor
+        if done or number == count - 1:
+            state, left = finish(directory)
+            assert_same_bits(whole[0], state)
+            assert left == whole[1]
+            shutil.rmtree(directory)
+
+
 def saves(count: int, seed: int, place: Path) -> None:
     """A kill in the middle of a save loses that save alone."""
     del seed  # the moment is that of the save
@@ -193,20 +231,20 @@ def _run(directory: Path, kind: bool) -> Run:
     return make_run(directory, EXPERIMENT, steps=STEPS, conditional=kind)
 
 
-def _training(directory: Path, kind: bool) -> subprocess.Popen[str]:
+def _training(directory: Path, kind: bool, *joining: str) -> subprocess.Popen[str]:
     command = [
         sys.executable,
         "-m",
         "jaxgan",
         "train",
         str(EXPERIMENT),
-        "--devices=1",
+        *(joining or ["--devices=1"]),
     ]
     command += [f"--run={directory}", f"--steps={STEPS}"]
     command += ["--conditional"] * kind
     command += [
         f"--{name.replace('_', '-')}={value}"
-        for name, value in SCHEDULE._asdict().items()
+        for name, value in dataclasses.asdict(SCHEDULE).items()
     ]
     cache = {
         "JAX_COMPILATION_CACHE_DIR": str(directory.parent / "compiled"),
@@ -253,6 +291,7 @@ SUBJECTS: tuple[Callable[[int, int, Path], None], ...] = (
     kills,
     saves,
     signals,
+    losses,
     damages,
 )
 

@@ -19,12 +19,16 @@ from jaxgan.training.experiment import build, load_file, open_data
 from jaxgan.training.loop import train
 from jaxgan.training.run import load_run
 from jaxgan.training.snapshots import like_state, run_reference
+from tests.builders import tiered
 from tests.command_line import run
 from tests.runs import OFTEN, ONE_DEVICE, assert_same_bits, make_run, wait_until
 from tests.zoo import SIDE, ZOO
 
 FILE = Path(__file__).parent / "zoo_experiment.py"
 OUTPUTS = {name: list(exhibit.game().outputs) for name, exhibit in ZOO.items()}
+FIRST = ["labeled", "vae", "cycle_gan"]
+"""Games that are played in the first tier."""
+of_games = pytest.mark.parametrize("name", tiered(ZOO, FIRST))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +51,7 @@ def trained(tmp_path_factory):
     return directory
 
 
-@pytest.mark.parametrize("name", ZOO)
+@of_games
 def test_training_leaves_a_picture_of_every_output(trained, name):
     directory = trained(name, evaluated=name in ("labeled", "vae"))
     _, *others = OUTPUTS[name]
@@ -62,7 +66,12 @@ def test_training_leaves_a_picture_of_every_output(trained, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "output"), [(n, o) for n, outputs in OUTPUTS.items() for o in outputs]
+    ("name", "output"),
+    [
+        pytest.param(n, o, marks=[] if n in FIRST else pytest.mark.slow)
+        for n, outputs in OUTPUTS.items()
+        for o in outputs
+    ],
 )
 def test_every_output_is_sampled_without_the_data(trained, tmp_path, name, output):
     out = tmp_path / "made"
@@ -75,7 +84,7 @@ def test_every_output_is_sampled_without_the_data(trained, tmp_path, name, outpu
     assert Path(f"{out}.png").exists()
 
 
-@pytest.mark.parametrize("name", ZOO)
+@of_games
 def test_every_game_with_latents_is_interpolated(trained, tmp_path, capsys, name):
     options = ("--pairs", 2, "--steps", 3, "--out", tmp_path / "way")
     status = run("interpolate", trained(name), *options)
@@ -179,6 +188,7 @@ def test_a_run_is_evaluated_without_the_data(trained, capsys):
     assert 0 < again["conditional_accuracy"].value < 1
 
 
+@pytest.mark.slow
 def test_a_large_reference_lies_in_the_cache_or_is_made_again_the_same(
     tmp_path, monkeypatch, capsys
 ):

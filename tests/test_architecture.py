@@ -1,6 +1,7 @@
 """Imports run one way, and load no heavy library."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ FILES = {
     for path in sorted(ROOT.rglob("*.py"))
 }
 
-BASE = {"types", "errors", "precision"}
+BASE = {"types", "errors", "precision", "batch_axis"}
 GAMES = {"losses", "views", "games", "dynamics"}
 MEASURED = {"data", "metrics", "sampling", "evaluation", "reporting"}
 
@@ -25,6 +26,7 @@ ALLOWED = {
     "versions": set(),
     "precision": {"errors"},
     "types": {"errors"},
+    "batch_axis": {"types"},
     "networks": BASE,
     "losses": BASE,
     "views": BASE,
@@ -41,6 +43,7 @@ ALLOWED = {
     "evaluation": BASE | {"versions", "data", "metrics", "sampling"},
     "training": BASE | GAMES | MEASURED | {"versions", "algorithms"},
     "cli": BASE | GAMES | MEASURED | {"versions", "training"},
+    "names": BASE | GAMES | {"networks", "data", "algorithms"},
     "__main__": {"cli"},
 }
 ALLOWED["__init__"] = {*ALLOWED} - {"cli", "__main__"}
@@ -93,8 +96,9 @@ HEAVY += ["tensorflow_datasets", "tensorboardX"]
 @pytest.mark.parametrize(
     ("modules", "heavy"),
     [
+        ("jaxgan", ["jax", "numpy"]),
         (
-            "jaxgan, jaxgan.reporting.figures, jaxgan.sampling.outputs",
+            "jaxgan.names, jaxgan.reporting.figures, jaxgan.sampling.outputs",
             [*HEAVY, "orbax"],
         ),
         ("jaxgan.cli.main, jaxgan.data.readers.digits", HEAVY),
@@ -109,3 +113,33 @@ def test_importing_loads_no_heavy_library(modules, heavy):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def texts(path):
+    """Every text of a file as it is written, but for docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inner = {
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr | ast.JoinedStr)
+        for child in ast.iter_child_nodes(node)
+    }
+    for node in ast.walk(tree):
+        text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if (text or isinstance(node, ast.JoinedStr)) and id(node) not in inner:
+            yield ast.unparse(node)
+
+
+OF_THE_LIBRARY = [
+    name for name in FILES if not name.startswith(("cli.", "training.sw"))
+]
+
+
+@pytest.mark.parametrize("name", OF_THE_LIBRARY)
+def test_the_library_speaks_of_arguments_not_of_options(name):
+    found = [text for text in texts(FILES[name]) if re.search(r"--[a-z]", text)]
+    assert [text for text in found if "jaxgan data" not in text] == []
+
+
+def test_options_would_be_found():
+    assert any("--seed" in text for text in texts(FILES["cli.sample"]))

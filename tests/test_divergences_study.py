@@ -77,6 +77,7 @@ def test_the_theory_of_the_penalized_critic():
     assert np.trapezoid(gap**2 / density, x) == pytest.approx(STUDY["EXCESS"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_jsd_saturates_where_w1_keeps_its_slope():
     distances = [0.0, 0.5, 1.0, 2.0, 3.0]
     pairs = [STUDY["boxes"](distance) for distance in distances]

@@ -79,6 +79,13 @@ def test_what_the_data_page_names_is_there():
     assert named <= there, named - there
 
 
+def test_the_tables_of_the_devices_page_are_what_its_example_prints(ran):
+    rows = ran("devices.md")["printed"].splitlines(keepends=True)
+    assert len(rows) == 12
+    for table in (rows[:9], rows[9:]):
+        assert "".join(table) in read("devices.md")
+
+
 def test_the_game_of_the_games_page_trains():
     """The first example alone; the second names its game so too."""
     known = {"__name__": "page"}

@@ -39,6 +39,7 @@ def test_who_converges_on_the_bilinear_game(name):
         assert distance == pytest.approx(np.sqrt(2) * 1.09**50, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_radius_is_that_of_the_step():
     radius = STUDY["radius"](STUDY["WAYS"]["extragradient"], 0.3)
     assert radius == pytest.approx(0.958175, abs=1e-5)
@@ -48,6 +49,7 @@ def test_the_radius_is_that_of_the_step():
     assert radius == pytest.approx(called_back, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_short_course_of_the_ring_gives_points():
     points = STUDY["samples_of"](STUDY["WAYS"]["optimistic"], steps=2)
     assert points.shape == (2500, 2)
@@ -63,14 +65,25 @@ def test_the_table_has_every_loss_penalty_and_dynamics():
     }
 
 
-def test_a_row_is_measured_once_and_then_read(tmp_path):
+@pytest.mark.slow
+def test_a_row_is_measured_for_each_seed(tmp_path):
     row = TABLE["Row"]("hinge", "GP", "alternating")
-    first = TABLE["kept"](row, 2, 3, tmp_path)
+    found = TABLE["measure"](row, 2, 3)
+    assert len(found) == 2
+    assert all({"captured", "high_quality", "reverse_kl"} <= {*each} for each in found)
+
+
+def test_a_row_is_measured_once_and_then_read(tmp_path, monkeypatch):
+    row = TABLE["Row"]("hinge", "GP", "alternating")
+    kept, measured = TABLE["kept"], [{"captured": 8.0}, None]
+    monkeypatch.setitem(kept.__globals__, "measure", lambda *given: measured)
+    first = kept(row, 2, 3, tmp_path)
+    assert first == measured
     [file] = tmp_path.iterdir()
     written = file.stat().st_mtime_ns
-    assert TABLE["kept"](row, 2, 3, tmp_path) == first
+    monkeypatch.delitem(kept.__globals__, "measure")
+    assert kept(row, 2, 3, tmp_path) == first
     assert file.stat().st_mtime_ns == written
-    assert len(first) == 2
 
 
 def test_a_line_has_means_and_standard_errors():

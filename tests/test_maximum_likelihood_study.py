@@ -44,7 +44,10 @@ def test_maximum_likelihood_matches_the_moments_from_every_start():
         assert sigma_of(found) ** 2 == pytest.approx(variance, abs=1e-4)
 
 
-@pytest.mark.parametrize(("start", "mode", "share"), [(-3.0, -2, 0.6), (3.0, 2, 0.4)])
+@pytest.mark.parametrize(
+    ("start", "mode", "share"),
+    [(-3.0, -2, 0.6), pytest.param(3.0, 2, 0.4, marks=pytest.mark.slow)],
+)
 def test_reverse_kl_keeps_to_the_mode_it_starts_at(start, mode, share):
     objective = OBJECTIVES["KL(model‖data)"]
     found = descend(objective, model([start]))
@@ -94,6 +97,7 @@ def pair(mixture):
     return both
 
 
+@pytest.mark.slow
 def test_the_non_saturating_generators_gradient_at_the_optimal_discriminator():
     """That of 2·KL(m‖data): Arjovsky & Bottou 2017, theorem 2.5."""
     mixture, x = some_mixture(), jnp.asarray(STUDY["GRID"])
@@ -118,6 +122,7 @@ def test_the_data_measured_against_themselves():
     assert measured.right == pytest.approx(0.4 * within, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_samples_have_their_distribution_and_its_derivative():
     z, mixture = jnp.linspace(-4, 4, 41), some_mixture()
 
@@ -149,6 +154,7 @@ def test_samples_of_one_gaussian_are_the_usual_ones():
     np.testing.assert_allclose(slope.log_sigmas[:, 0], 2 * z, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_short_game_moves_every_seeds_model_towards_the_data():
     models = STUDY["play"](minimax(), model([4.0]), steps=100)
     means = [float(mixture.means[0]) for mixture in models]

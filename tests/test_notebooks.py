@@ -10,7 +10,7 @@ NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 
 def test_there_are_notebooks():
-    assert {"games", "start"} <= {path.stem for path in NOTEBOOKS}
+    assert {"games", "scale_out", "start"} <= {path.stem for path in NOTEBOOKS}
 
 
 @pytest.mark.slow

@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -12,6 +14,7 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_examples_run_and_are_short(capsys):
     """The second goes on from the first."""
     known = {"__name__": "readme"}
@@ -30,11 +33,14 @@ def test_two_commands_do_all_the_setting_up():
     ]
 
 
+SECOND_TIER = "pytest -m slow --dist worksteal"
+
+
 def test_continuous_integration_runs_the_command_of_the_readme():
     tests = blocks("sh")[0].strip().splitlines()[1]
     script = (ROOT / ".ci" / "run").read_text().splitlines()
     assert f"{tests} || exit 1" in script
-    checks = [script.index(line) for line in ("make lint types", "pytest -m slow")]
+    checks = [script.index(line) for line in ("make lint types", SECOND_TIER)]
     assert checks[0] < script.index(f"{tests} || exit 1") < checks[1]
 
 

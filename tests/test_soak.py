@@ -7,6 +7,8 @@ import pytest
 
 from tests.soak import SUBJECTS
 
+pytestmark = pytest.mark.usefixtures("optimized")
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.__name__)

@@ -20,6 +20,8 @@ from tests.data.shares_worker import (
     trained,
 )
 
+pytestmark = pytest.mark.slow
+
 PROCESSES = 2
 OWN = ROWS // PROCESSES
 

@@ -388,7 +388,7 @@ def test_zip_sources_needs_equal_batch_sizes(other, sizes):
 
 
 def test_zip_sources_needs_a_source():
-    with pytest.raises(InputError, match="zip_sources: give at least one source"):
+    with pytest.raises(InputError, match="zip_sources: sources: give at least one"):
         zip_sources()
 
 

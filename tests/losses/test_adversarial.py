@@ -292,7 +292,7 @@ def test_targets_may_flip_labels():
 @pytest.mark.parametrize("wrong", [-0.1, 1.2, float("nan")])
 def test_soft_targets_must_be_from_0_to_1(make, wrong):
     for field in ("real", "fake"):
-        message = f"{make.__name__}: targets.{field} must be .* got {wrong}"
+        message = f"targets.{field} must be .* got {wrong}"
         with pytest.raises(InputError, match=message):
             make(targets=Targets(**{field: wrong}))
 

@@ -29,6 +29,7 @@ from jaxgan import (
     shuffled,
     weighted,
 )
+from jaxgan.errors import check_finite
 from jaxgan.losses import (
     boundary_equilibrium,
     cramer,
@@ -191,3 +192,16 @@ def test_states_follow_their_player_to_another_name():
 def test_a_focus_on_what_is_no_record(name):
     build = lambda: algorithm_of(small_game(focus(hinge(), on=name)))  # noqa: E731
     assert f"focus: the field {name!r} is not a record" in refusal(build)
+
+
+@pytest.mark.parametrize(
+    "number", [10**400, 1j, np.complex64(1), jnp.complex64(1), jax.random.key(0), "a"]
+)
+def test_what_is_no_real_number(number):
+    with pytest.raises(InputError, match="it must be a finite number"):
+        check_finite("it", number)
+
+
+def test_numbers_of_every_kind():
+    for number in (1, 0.5, np.int8(1), np.float16(1), jnp.bfloat16(1), jnp.array(True)):
+        check_finite("it", number)

@@ -74,7 +74,8 @@ def step_of(discriminator, loss, pairing=separate):
     return algorithm.init(jax.random.key(0)), jax.jit(algorithm.step)
 
 
-@pytest.mark.parametrize("pairing", tiered([separate, joint], [separate]))
+@pytest.mark.slow
+@pytest.mark.parametrize("pairing", [separate, joint])
 def test_the_loss_of_several_scales_is_the_mean_of_each_alone(pairing):
     network, terms = two_scales()
     state, step = step_of(network, multi_scale(LOSS, scales=2), pairing)

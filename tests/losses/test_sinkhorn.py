@@ -79,6 +79,7 @@ def test_it_is_positive_and_pulls_the_fakes_towards_the_reals():
     assert (slope > 0).all()  # all fakes lie to the right, and should go left
 
 
+@pytest.mark.slow
 def test_a_weight_of_zero_removes_an_example_and_equal_weights_change_nothing():
     weight = jnp.array([2.0, 2, 0, 2, 2, 2])
     without = jnp.concatenate([REAL[:2], REAL[3:]])

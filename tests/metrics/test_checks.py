@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from jaxgan import InputError
-from jaxgan.metrics.checks import checked, checked_pair, numbers
+from jaxgan.errors import as_numbers
+from jaxgan.metrics.checks import checked, checked_pair
 from tests.builders import unchecked
 
 
@@ -14,12 +15,12 @@ def test_features_become_float64():
 
 
 def test_jax_arrays_are_numbers_too():
-    np.testing.assert_array_equal(numbers("real", jnp.arange(3.0)), [0, 1, 2])
+    np.testing.assert_array_equal(as_numbers("real", jnp.arange(3.0)), [0, 1, 2])
 
 
 def test_half_precision_is_widened():
     half = jnp.array([0.5, 1.5], jnp.bfloat16)
-    np.testing.assert_array_equal(numbers("real", half), [0.5, 1.5])
+    np.testing.assert_array_equal(as_numbers("real", half), [0.5, 1.5])
 
 
 def test_rows_of_several_lengths_are_refused():
@@ -27,13 +28,13 @@ def test_rows_of_several_lengths_are_refused():
         unchecked(),
         pytest.raises(InputError, match="real must be rows of equal length"),
     ):
-        numbers("real", [[1.0], [1.0, 2.0]])
+        as_numbers("real", [[1.0], [1.0, 2.0]])
 
 
 @pytest.mark.parametrize("strange", [["a"], [1j], [None]])
 def test_what_is_no_number_is_refused(strange):
     with unchecked(), pytest.raises(InputError, match="real must be real numbers, got"):
-        numbers("real", np.array(strange))
+        as_numbers("real", np.array(strange))
 
 
 @pytest.mark.parametrize(

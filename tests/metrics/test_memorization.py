@@ -55,7 +55,10 @@ def test_authenticity_is_that_of_all_distances():
     assert authenticity(real, fake).value == by_hand.authenticity(real, fake)
 
 
-@pytest.mark.parametrize(("d", "expected"), [(1, 1 / 3), (3, 11 / 27)])
+@pytest.mark.parametrize(
+    ("d", "expected"),
+    [(1, 1 / 3), pytest.param(3, 11 / 27, marks=pytest.mark.slow)],
+)
 def test_a_perfect_sampler_is_authentic_as_often_as_it_should(d, expected):
     # 1 - |ball| / |two balls, each with its center on the other's edge|, exactly so on
     # a torus: the unit cube among copies of itself.
@@ -80,6 +83,7 @@ def test_copies_are_not_authentic():
     assert authenticity(twice, real.copy()).value == 0
 
 
+@pytest.mark.slow
 def test_the_error_is_how_much_other_fakes_vary():
     rng = np.random.default_rng(4)
     real = rng.normal(size=(300, 4))

@@ -4,16 +4,21 @@ Each metric is computed from its definition with the parameters that its protoco
 made of.
 """
 
+import dataclasses
 import inspect
 
 import numpy as np
 import pytest
 
+from jaxgan.errors import InputError
 from jaxgan.evaluation.suite import ALL_METRICS
 from jaxgan.metrics.features.extractor import Features
-from jaxgan.metrics.frechet_infinity import frechet_infinity
+from jaxgan.metrics.frechet_infinity import frechet_infinity, frechet_infinity_metric
+from jaxgan.metrics.inception_score import inception_score_metric
 from jaxgan.metrics.kid import kid_metric
+from jaxgan.metrics.metric import check_features
 from jaxgan.metrics.neighbors import neighbors_metric
+from jaxgan.metrics.pairs import displacement_metric, restoration_metric
 from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein_metric
 from tests.metrics import by_hand
 
@@ -93,7 +98,9 @@ def test_another_parameter_is_another_score_and_another_text(metric):
     for name, value in metric.parameters.items():
         if name == "p":  # which has a test of its own
             continue
-        other = metric._replace(parameters={**metric.parameters, name: value + 1})
+        other = dataclasses.replace(
+            metric, parameters={**metric.parameters, name: value + 1}
+        )
         assert other.protocol != metric.protocol
         unlike = other.compute(REAL, FAKE)
         differences = [abs(found[n].value / unlike[n].value - 1) for n in found]
@@ -109,3 +116,44 @@ def test_the_text_follows_a_default(monkeypatch):
     assert neighbors_metric().protocol == "density coverage k 5, precision recall k 3"
     assert kid_metric().protocol == ""
     assert kid_metric(subsets=100).protocol == "size 1000, subsets 100"
+
+
+FACTORIES = [
+    (frechet_infinity_metric, {"points": 3}),
+    (inception_score_metric, {"splits": 1}),
+    (kid_metric, {"subsets": 2, "size": 2}),
+    (neighbors_metric, {"precision_recall_k": 1, "density_coverage_k": 1}),
+    (sliced_wasserstein_metric, {"projections": 2, "p": 1}),
+    (displacement_metric, {"block": 1}),
+    (restoration_metric, {"border": 0}),
+]
+"""Factories of metrics, and the least that each of their arguments may be."""
+
+
+@pytest.mark.parametrize(("factory", "least"), FACTORIES)
+def test_what_a_metric_cannot_be_computed_with_is_refused_before_training(
+    factory, least
+):
+    metric = factory(**least)
+    if "pairs" not in metric.needs:
+        assert metric.compute(REAL, FAKE)
+    for name, value in least.items():
+        with pytest.raises(InputError, match=name):
+            factory(**{**least, name: value - 1})
+
+
+def test_subsets_need_as_many_examples_as_they_have():
+    with pytest.raises(InputError, match="kid needs at least 71 fakes, got 70"):
+        check_features([kid_metric(subsets=2, size=71)], REAL, len(X) - 20)
+
+
+def test_every_factory_with_arguments_is_tried():
+    import jaxgan.metrics as metrics
+
+    factories = {
+        name
+        for name in metrics.__all__
+        if name.endswith("_metric")
+        and inspect.signature(getattr(metrics, name)).parameters
+    }
+    assert factories == {factory.__name__ for factory, _ in FACTORIES}

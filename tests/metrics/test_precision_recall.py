@@ -136,6 +136,7 @@ def by_halves(real, fake):
         ]
 
 
+@pytest.mark.slow
 def test_halves_are_measured_as_if_they_were_alone(monkeypatch):
     real, fake = sets()
     (large,) = overlaps(real, fake, (3,))
@@ -154,6 +155,7 @@ def test_halves_are_measured_as_if_they_were_alone(monkeypatch):
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_the_error_is_that_of_seven_pairs_of_halves():
     real, fake = sets()
     squares = [

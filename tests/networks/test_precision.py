@@ -9,6 +9,8 @@ import pytest
 
 from tests.builders import tiered
 
+pytestmark = pytest.mark.usefixtures("optimized")
+
 WORKER = Path(__file__).parent / "precision_worker.py"
 
 
@@ -21,7 +23,7 @@ WORKER = Path(__file__).parent / "precision_worker.py"
             ("JAX_NUMPY_DTYPE_PROMOTION=strict", "float32"),
             ("JAX_NUMPY_DTYPE_PROMOTION=strict", "bfloat16"),
         ],
-        [("JAX_ENABLE_X64=1", "float32")],
+        [],
     ),
 )
 def test_a_dcgan_trains_and_is_traced_once(precision):

@@ -113,7 +113,7 @@ def test_a_traversal_of_a_vector_goes_from_one_draw_to_another():
 @pytest.mark.parametrize("name", ["", "odd"])
 def test_only_a_leaf_can_be_traversed(name):
     game = coded_game()
-    with pytest.raises(InputError, match=r"--along: the latents have no leaf .*'code'"):
+    with pytest.raises(InputError, match=r"name: the latents have no leaf .*'code'"):
         traverse(game, game.prior(KEY, 1, ()), name, 3)
     with pytest.raises(InputError, match="only one, without a name"):
         traverse(small_game(), small_game().prior(KEY, 1, ()), name, 3)

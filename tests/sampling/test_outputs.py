@@ -102,7 +102,7 @@ def begun(name):
     return game, state.variables, draw_latents(game, 5, 0, batch.condition), batch
 
 
-@pytest.mark.parametrize("name", tiered(ZOO, ["vae", "crowd_gan", "cycle_gan"]))
+@pytest.mark.parametrize("name", tiered(ZOO, ["vae", "cycle_gan"]))
 def test_row_i_of_every_output_is_made_of_row_i(name):
     game, variables, *rows = begun(name)
     order = np.array([3, 0, 4, 1, 2])

@@ -12,6 +12,7 @@ from jaxgan.losses import divergences
 from jaxgan.metrics.frechet import frechet_distance
 from jaxgan.theory import densities, gaussians
 from jaxgan.theory import divergences as exact
+from tests.builders import tiered
 from tests.losses.catalog import DIVERGENCES
 
 GRID = np.linspace(-9, 12, 301)
@@ -235,7 +236,7 @@ def test_log_mixture_is_the_log_of_the_mixture():
     )
 
 
-@pytest.mark.parametrize("sigma", [0.5, 0.1])
+@pytest.mark.parametrize("sigma", tiered([0.5, 0.1], [0.5]))
 def test_quadrature_is_right_where_densities_underflow(sigma):
     """KL(wide‖two narrow modes), against a sum of logs over a fine grid."""
 
@@ -251,6 +252,7 @@ def test_quadrature_is_right_where_densities_underflow(sigma):
     assert found == pytest.approx(known, rel=1e-8)
 
 
+@pytest.mark.slow
 def test_quadrature_takes_functions_of_the_losses():
     p, q = log_normal(0, 1), log_normal(1, 1.1)
     function = divergences.reverse_kl.function
@@ -273,7 +275,7 @@ def test_quadrature_finds_kinks():
         ([[1.0]], [[1.0]], r"p and q must be of one shape \(n,\), got \(1, 1\)"),
         ([1.5, -0.5], [0.5, 0.5], "p must hold masses .* a minimum of -0.5"),
         ([0.5, 0.5], [0.5, 0.5001], "q must hold masses .* a sum of 1.0001"),
-        ([0.5, math.nan], [0.5, 0.5], "p must hold masses"),
+        ([0.5, math.nan], [0.5, 0.5], "p must be finite"),
         ([], [], "p must hold masses .* a sum of 0"),
     ],
 )
@@ -282,7 +284,7 @@ def test_what_are_no_masses(divergence, p, q, message):
         divergence(p, q)
 
 
-@pytest.mark.parametrize("points", [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0, 2.0], [0, None]])
+@pytest.mark.parametrize("points", [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0, 2.0]])
 def test_points_must_increase(points):
     points = np.array(points, float)
     with pytest.raises(InputError, match="points must be 2 increasing numbers"):
@@ -328,8 +330,11 @@ def test_what_has_no_integral():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (([0.0], [[1.0]], [0.0, 1.0], np.eye(2)), r"means must be of one shape \(d,\)"),
-        (([0.0, 0.0], np.eye(2), [0.0, 0.0], [1.0, 1.0]), r"covariances of \(d, d\)"),
+        (
+            ([0.0], [[1.0]], [0.0, 1.0], np.eye(2)),
+            r"mean_q must be of one shape",
+        ),
+        (([0.0, 0.0], np.eye(2), [0.0, 0.0], [1.0, 1.0]), r"cov_q of \(d, d\)"),
         (([0.0], [[1.0]], [0.0], [[-1.0]]), "must be symmetric positive definite"),
         (([0, 0], np.eye(2), [0, 0], [[1, 0.5], [0, 1]]), "must be symmetric positive"),
     ],

@@ -16,6 +16,7 @@ from PIL import Image
 from jaxgan import InputError
 from jaxgan.data import Resize
 from jaxgan.data.readers.decode import decode_image, is_gray, load_resized
+from tests.builders import unchecked
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 NOISE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
@@ -388,12 +389,12 @@ def test_an_open_file_will_do(file):
         ({"size": 8.0}, "size must be an integer of at least 1, got 8.0"),
         (
             {"shape": "squeeze"},
-            "shape must be one of crop, pad, stretch, got 'squeeze'",
+            "shape must be one of 'crop', 'pad', 'stretch', got 'squeeze'",
         ),
         (
             {"filter": "nearest"},
-            "filter must be one of box, bilinear, hamming, bicubic, lanczos, "
-            "got 'nearest'",
+            "filter must be one of 'box', 'bilinear', 'hamming', 'bicubic', "
+            "'lanczos', got 'nearest'",
         ),
         ({"channels": 4}, "channels must be 1 (gray), 3 (RGB) or None, got 4"),
         (
@@ -407,12 +408,12 @@ def test_an_open_file_will_do(file):
     ],
 )
 def test_invalid_options_are_refused(given, message):
-    with pytest.raises(InputError) as refused:
-        Resize(**{"size": 8, **given}).check()
+    with pytest.raises(InputError) as refused, unchecked():
+        Resize(**{"size": 8, **given})
     assert str(refused.value) == f"{message}."
 
 
 @pytest.mark.parametrize("background", ["white", "#fff", "rgb(1, 2, 3)"])
 @pytest.mark.parametrize("channels", [None, 1, 3])
 def test_valid_options_are_not_refused(background, channels):
-    Resize(1, channels=channels, background=background).check()
+    assert Resize(1, channels=channels, background=background).channels == channels

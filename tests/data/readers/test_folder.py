@@ -4,6 +4,7 @@ Every image has one gray value that identifies it, so orders and pairs can be re
 the arrays.
 """
 
+import dataclasses
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from PIL import Image
 
 from jaxgan import InputError, shuffled
 from jaxgan.data import Labels, Resize, by_folder, by_table, folder, paired_folders
+from tests.builders import unchecked
 
 MODULE = import_module("jaxgan.data.readers.image_files")
 RESIZE = Resize(4)
@@ -114,7 +116,7 @@ def test_gray_images_have_one_channel_and_colored_three(images):
     assert folder(images("gray", "L", a=1), RESIZE).arrays.real.shape == (1, 4, 4, 1)
     assert folder(images("color", "RGB", a=1), RESIZE).arrays.real.shape == (1, 4, 4, 3)
     for channels in (1, 3):
-        made = folder(images("gray"), RESIZE._replace(channels=channels))
+        made = folder(images("gray"), dataclasses.replace(RESIZE, channels=channels))
         assert made.arrays.real.shape == (1, 4, 4, channels)
         assert numbers(made) == [1]
 
@@ -160,7 +162,7 @@ def test_gray_and_color_are_not_mixed_unasked(images, stream, decodes):
         "channels=1 or channels=3."
     )
     assert not decodes
-    mixed = folder(root, RESIZE._replace(channels=1), stream=stream)
+    mixed = folder(root, dataclasses.replace(RESIZE, channels=1), stream=stream)
     assert numbers(mixed) == [1, 2, 3, 4]
 
 
@@ -305,7 +307,8 @@ def test_a_file_in_no_sub_folder_has_no_class(images, decodes):
     with pytest.raises(InputError) as refused:
         folder(root, RESIZE, labels=by_folder)
     assert str(refused.value) == (
-        "labels: stray.png is not in a sub-folder; put every class in a sub-folder of "
+        "labels, of the images' names: stray.png is not in a sub-folder; put every "
+        "class in a sub-folder of "
         "its own."
     )
     assert not decodes
@@ -488,7 +491,7 @@ def test_a_column_that_is_not_there_is_refused(table, ending):
     for given in ({"label": "x"}, {"caption": "x"}, {"label": "n", "file": "x"}):
         with pytest.raises(InputError) as refused:
             by_table(path, **given)
-        assert str(refused.value) == (
+        assert str(refused.value).partition(": ")[2] == (
             f"{path}, line {line}: there is no 'x'; the columns are ['file', 'n']."
         )
 
@@ -508,7 +511,11 @@ def test_a_row_that_lacks_a_value_is_refused(tmp_path):
         (".csv", "", "by_table: {} has no rows."),
         (".tsv", "file\tn\n", "by_table: {} has no rows."),
         (".jsonl", "", "by_table: {} has no rows."),
-        (".xlsx", "file,n\na,1\n", "by_table: {} must end in .csv, .tsv or .jsonl."),
+        (
+            ".xlsx",
+            "file,n\na,1\n",
+            "by_table: path {} must end in .csv, .tsv or .jsonl.",
+        ),
         (".jsonl", '{"file": "a", "n": 1}\n[1]\n', "{}, line 2: [1] is not an object."),
     ],
 )
@@ -537,7 +544,10 @@ def test_a_table_that_is_not_text_is_refused(tmp_path):
 def test_a_table_must_be_there_and_a_column_asked_for(tmp_path, table):
     with pytest.raises(InputError) as refused:
         by_table(tmp_path / "nowhere.csv", "n")
-    assert str(refused.value) == f"by_table: {tmp_path / 'nowhere.csv'} is not a file."
+    assert (
+        str(refused.value)
+        == f"by_table: path {tmp_path / 'nowhere.csv'} is not a file."
+    )
     with pytest.raises(InputError, match="name a column as label, as caption, or both"):
         by_table(table(".csv", *ROWS))
 
@@ -763,7 +773,7 @@ def test_colors_that_are_found_and_asked_for_are_one_entry(
 ):
     root = images(a=1)
     folder(root, RESIZE)
-    folder(root, RESIZE._replace(channels=3))
+    folder(root, dataclasses.replace(RESIZE, channels=3))
     assert len(entries(own_entries)) == 1 and len(decodes) == 1
 
 
@@ -1094,6 +1104,9 @@ def test_streamed_images_cannot_be_left_out(images):
         folder(images(a=1), RESIZE, on_error="skip", stream=True)
 
 
-def test_on_error_is_raise_or_skip():
-    with pytest.raises(InputError, match=r"^unmatched must be 'raise' or 'skip', got"):
-        MODULE.check_on_error("unmatched", "ignore")
+def test_on_error_is_raise_or_skip(images):
+    for name in ("unmatched", "on_error"):
+        wrong = {name: "ignore"}
+        message = rf"^{name} must be one of 'raise', 'skip', got 'ignore'"
+        with pytest.raises(InputError, match=message), unchecked():
+            paired_folders(images(a=1), images(a=1), RESIZE, **wrong)

@@ -196,5 +196,5 @@ def test_lazy_images_are_read_when_they_are_gathered():
 
 @pytest.mark.parametrize("value", [-1, 256])
 def test_pad_to_needs_a_value_from_0_to_255(value):
-    with pytest.raises(InputError, match="pad_to: value must be from 0 to 255, got"):
+    with pytest.raises(InputError, match="value must be an integer from 0 to 255, got"):
         pad_to(Batch(np.zeros((1, 4, 4, 1), np.uint8)), 8, value)

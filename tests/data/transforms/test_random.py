@@ -110,7 +110,8 @@ def test_random_hue_needs_gray_images():
     with pytest.raises(InputError) as refused:
         transform_copies(random_hue, photo())
     assert str(refused.value) == (
-        "random_hue: the images must be gray, (b, h, w, 1); these have 3 channels."
+        "random_hue: the images of example must be gray, (b, h, w, 1); these have "
+        "3 channels."
     )
 
 
@@ -358,7 +359,7 @@ def test_labels_that_change_lose_their_names():
 
 def test_stack_channels_needs_one_label_for_each_image():
     with pytest.raises(
-        InputError, match="stack_channels: each of the 2 images may have one"
+        InputError, match="stack_channels: each of the 2 images of example may have one"
     ):
         image = jnp.zeros((4, 4, 1))
         stack_channels(jax.random.key(0), Batch((image, image), (jnp.zeros(()),)))
@@ -372,7 +373,7 @@ def test_moving_clip_checks_its_speed(speed):
 
 def test_stack_channels_needs_a_tuple():
     with pytest.raises(
-        InputError, match="stack_channels: real must be a tuple of images"
+        InputError, match=r"stack_channels: example\.real must be a tuple of images"
     ):
         stack_channels(jax.random.key(0), Batch(jnp.zeros((4, 4, 1))))
 

@@ -98,6 +98,7 @@ def test_it_is_trained_once(taught, monkeypatch):
         trained_classifier("d", split(slice(0, 1399)), split(TEST), cache=cache)
 
 
+@pytest.mark.slow
 def test_other_weights_have_another_hash(taught, tmp_path):
     _, (extractor, _) = taught
     data = split(TRAIN), split(TEST)

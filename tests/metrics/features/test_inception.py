@@ -77,6 +77,7 @@ def test_clean_features_are_those_of_clean_fid(path):
     assert projection(seen.features) == pytest.approx(-0.305246472, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_batches_change_nothing(extractor, seen, monkeypatch):
     monkeypatch.setattr(module, "BATCH", 2)
     for one, other in zip(extractor(IMAGES)[:2], seen[:2], strict=True):

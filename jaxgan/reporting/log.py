@@ -38,20 +38,31 @@ def flatten(info: Info) -> dict[str, Any]:
     return row
 
 
-def as_columns(infos: Sequence[Info], join: Callable = np.hstack) -> Columns:
+def as_columns(infos: Sequence[Info], members: bool = False) -> Columns:
     """Fetch the reports of several calls, each name's as one array over the steps.
 
     Args:
         infos: of one step each or, stacked, of several.
-        join: puts them together; `np.stack` for those of a population's members.
+        members: whether a report's arrays are over a population's members, not steps.
     """
-    rows = [flatten(info) for info in infos]
+    if not infos:
+        return {}
+    reports = [jax.tree.leaves(info) for info in infos]
     if jax.default_backend() != "cpu":  # where it takes nine times as long as below
-        rows = jax.device_get(rows)  # all at once
+        reports = jax.device_get(reports)  # all at once
+    structure = jax.tree.structure(infos[0])
+    places = flatten(jax.tree.unflatten(structure, range(structure.num_leaves)))
+    join = np.array if members else _in_a_row
     return {
-        name: join([np.asarray(row[name]) for row in rows]).astype(np.float64)
-        for name in (rows[0] if rows else ())
+        name: join([np.asarray(report[place]) for report in reports]).astype(np.float64)
+        for name, place in places.items()
     }
+
+
+def _in_a_row(parts: list[NDArray]) -> NDArray:
+    if all(part.ndim == 0 for part in parts):
+        return np.array(parts)  # a tenth of the time of `hstack`
+    return np.hstack(parts)
 
 
 def charged_names(info: Info) -> list[str]:

@@ -181,7 +181,7 @@ class SweepRecorder:
             write_sweep(self._directory, self._sweep)
 
     def _add_up(self) -> None:
-        columns = as_columns(self._pending, np.stack)
+        columns = as_columns(self._pending, members=True)
         if self._pending:
             charged = [columns[name] for name in charged_names(self._pending[0])]
             columns[CHARGED] = np.sum(charged, axis=0)

@@ -4,7 +4,6 @@ import time
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from jaxgan import Info
@@ -50,7 +49,7 @@ def test_a_report_is_flat(info):
     }
     stacked = jax.tree.map(lambda *x: jnp.stack(x), info, info, info)
     assert as_columns([info, stacked])["generator/gradient"].tolist() == [2.5] * 4
-    members = as_columns([stacked, stacked], np.stack)
+    members = as_columns([stacked, stacked], members=True)
     assert members["discriminator/r1"].shape == (2, 3)
     assert as_columns([]) == {}
 
@@ -129,6 +128,7 @@ def test_a_log_of_a_million_lines_is_listed_and_resumed_at_once(tmp_path):
     with path.open("w") as file:
         for step in range(1, 1_000_001):
             file.write(f'{{"step": {step}, {line}}}\n')
+    assert run("list", tmp_path / "run") == 0  # imports the command, finds no run
     start = time.process_time()
     assert run("list", tmp_path) == 0
     listed = time.process_time() - start

@@ -50,8 +50,8 @@ def as_columns(infos: Sequence[Info], members: bool = False) -> Columns:
     reports = [jax.tree.leaves(info) for info in infos]
     if jax.default_backend() != "cpu":  # where it takes nine times as long as below
         reports = jax.device_get(reports)  # all at once
-    structure = jax.tree.structure(infos[0])
-    places = flatten(jax.tree.unflatten(structure, range(structure.num_leaves)))
+    leaves, structure = jax.tree.flatten(infos[0])
+    places = flatten(jax.tree.unflatten(structure, range(len(leaves))))
     join = np.array if members else _in_a_row
     return {
         name: join([np.asarray(report[place]) for report in reports]).astype(np.float64)

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from tyro.conf import arg
 
-from jaxgan.cli.options import Names, RunDirectory
+from jaxgan.cli.options import Names, RunDirectory, load_for_outputs
 from jaxgan.cli.scores import (
     ExtractorName,
     InceptionOptions,
@@ -36,7 +36,7 @@ from jaxgan.metrics.features.extractor import Extractor
 from jaxgan.metrics.metric import Metric, check_features, with_enough
 from jaxgan.metrics.protocol import Measurement, write_scores
 from jaxgan.sampling.outputs import Maker, choose, draw_latents, maker, output_name
-from jaxgan.training.run import Run, load_run
+from jaxgan.training.run import Run
 from jaxgan.training.snapshots import restored_networks, run_reference
 from jaxgan.types import NetworkName, Variables
 
@@ -86,7 +86,7 @@ class Evaluate(InceptionOptions):
     def execute(self) -> None:
         """Print the scores, and keep them in the run."""
         check_options(self.extractor, self, self.samples, self.seed)
-        print(as_markdown(self._report(load_run(self.run))))
+        print(as_markdown(self._report(load_for_outputs(self.run))))
 
     def _report(self, run: Run) -> Report:
         experiment = run.experiment

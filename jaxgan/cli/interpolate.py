@@ -7,12 +7,11 @@ import jax
 import numpy as np
 from tyro.conf import arg
 
-from jaxgan.cli.options import RunDirectory, file_prefix, given_inputs
+from jaxgan.cli.options import RunDirectory, file_prefix, given_inputs, load_for_outputs
 from jaxgan.errors import InputError, check_positive_int, check_seed, naming
 from jaxgan.sampling.inputs import put_inputs, read_inputs
 from jaxgan.sampling.interpolation import interpolate, lerp, slerp, traverse
 from jaxgan.sampling.outputs import choose, draw_latents, maker
-from jaxgan.training.run import load_run
 from jaxgan.training.snapshots import restored_networks
 
 MOST = 1000
@@ -60,7 +59,7 @@ class Interpolate:
 
     def execute(self) -> None:
         """Make the rows, and write a picture of each path."""
-        run = load_run(self.run)
+        run = load_for_outputs(self.run)
         check_positive_int("--pairs", self.pairs, MOST)
         check_positive_int("--steps", self.steps, MOST)
         check_seed("--seed", self.seed)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.training.experiment import load_file
 from jaxgan.training.packaged import find_experiment, packaged_experiments
-from jaxgan.training.run import Run, load_run
+from jaxgan.training.run import Run, load_run, surroundings_since
 
 RunDirectory = Annotated[Positional[Path], arg(metavar="RUN")]
 """The argument of commands that take a run."""
@@ -26,8 +27,18 @@ ExperimentName = Annotated[Positional[Path], arg(metavar="EXPERIMENT")]
 Names = Annotated[tuple[str, ...], arg(metavar="NAME ...")]
 """An option that takes several names."""
 
+logger = logging.getLogger(__name__)
+
 MOST_ROWS = 1_000_000
 """Most rows of an output that a command makes at once."""
+
+
+def load_for_outputs(directory: Path) -> Run:
+    """Load a run to make outputs of it, and warn of what has changed since it began."""
+    run = load_run(directory)
+    for change in surroundings_since(run):
+        logger.warning("warning: %s", change)
+    return run
 
 
 def with_config(command: type, arguments: Sequence[str]) -> Any:

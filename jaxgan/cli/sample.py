@@ -8,10 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tyro.conf import arg
 
-from jaxgan.cli.options import MOST_ROWS, RunDirectory, file_prefix, given_inputs
+from jaxgan.cli.options import (
+    MOST_ROWS,
+    RunDirectory,
+    file_prefix,
+    given_inputs,
+    load_for_outputs,
+)
 from jaxgan.errors import check_positive_int, check_seed, naming
 from jaxgan.sampling.interpolation import leaf_names
-from jaxgan.training.run import load_run
 from jaxgan.training.sample import sample
 from jaxgan.types import Tree
 
@@ -51,7 +56,7 @@ class Sample:
 
     def execute(self) -> None:
         """Make the output, and write its picture and its arrays."""
-        run = load_run(self.run)
+        run = load_for_outputs(self.run)
         if self.count is not None:
             check_positive_int("--count", self.count, MOST_ROWS)
         check_seed("--seed", self.seed)

@@ -53,7 +53,11 @@ from jaxgan.training.local_modules import (
 )
 from jaxgan.training.lock import LOCK, locked
 from jaxgan.training.processes import leads
-from jaxgan.training.provenance import describe_changes, trace_provenance
+from jaxgan.training.provenance import (
+    describe_changes,
+    trace_provenance,
+    trace_surroundings,
+)
 from jaxgan.training.run_data import RunData, read_run_data, write_run_data
 from jaxgan.training.signals import uninterrupted
 from jaxgan.training.start import (
@@ -336,6 +340,13 @@ def changes_since(run: Run, devices: Sequence[jax.Device] | None = None) -> list
     """
     now = trace_provenance(run.directory, run.experiment, devices)
     return describe_changes(read_about(run.directory).provenance, now)
+
+
+def surroundings_since(run: Run) -> list[str]:
+    """Describe likewise what has changed but the data, which outputs do not need."""
+    then = read_about(run.directory).provenance
+    here = trace_surroundings(run.directory, None)
+    return describe_changes(then, then.model_copy(update=here))
 
 
 def check_vacant(directory: Path, kind: str = "run") -> None:

@@ -8,7 +8,12 @@ from PIL import Image
 from jaxgan.errors import InputError
 from jaxgan.training.experiment import load_file
 from jaxgan.training.loop import train
-from jaxgan.training.run import changes_since, create_run, load_run
+from jaxgan.training.run import (
+    changes_since,
+    create_run,
+    load_run,
+    surroundings_since,
+)
 
 PICTURE = Path(__file__).parent.parent / "picture_experiment.py"
 FOLDER = Path(__file__).parent.parent.parent / "experiments" / "folder.py"
@@ -182,13 +187,14 @@ def test_what_a_run_depends_on_and_has_changed_is_said(
     tmp_path, file, name, value, message
 ):
     run = create_run(tmp_path, file, file.config())
-    assert changes_since(run) == []
+    assert changes_since(run) == surroundings_since(run) == []
     about = json.loads((tmp_path / "run.json").read_text())
     old = about["provenance"][name]
     about["provenance"][name] = old | value if isinstance(value, dict) else value
     (tmp_path / "run.json").write_text(json.dumps(about))
     [change] = changes_since(run)
     assert message in change
+    assert surroundings_since(run) == ([] if name == "data" else [change])
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def assert_same_bits(one, other):
         assert a.tobytes() == b.tobytes()
 
 
-def wait_until(condition, process, seconds=60.0, pause=0.0005):
+def wait_until(condition, process, seconds=300.0, pause=0.0005):
     """Wait for a condition while a process runs, and look at it after each pause."""
     end = time.monotonic() + seconds
     while not condition():

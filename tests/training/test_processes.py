@@ -88,7 +88,7 @@ def test_they_score_and_keep_the_best(tmp_path):
 @pytest.mark.parametrize("lost", [0, 1])
 def test_a_lost_process_ends_all_and_the_same_command_goes_on(tmp_path, whole, lost):
     processes = start(2, tmp_path, *TRAIN)
-    wait_until(lambda: saved(tmp_path), processes[0], seconds=120)
+    wait_until(lambda: saved(tmp_path), processes[0])
     processes[lost].kill()
     killed = time.monotonic()
     survivor = end(processes, 60)[1 - lost]
@@ -107,7 +107,7 @@ def test_a_signal_to_one_stops_all_and_others_go_on(tmp_path, whole):
     for count, devices, asked in [(2, 1, signal.SIGTERM), (4, 2, signal.SIGINT)]:
         before = max(saved(tmp_path), default=0)
         processes = start(count, tmp_path, *TRAIN, devices=devices)
-        wait_until(lambda b=before: reached(tmp_path) > b, processes[0], seconds=120)
+        wait_until(lambda b=before: reached(tmp_path) > b, processes[0])
         processes[1].send_signal(asked)
         ended = end(processes)
         statuses = {each.status for each in ended}

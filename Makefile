@@ -1,6 +1,7 @@
 # One command for each habit of a contributor. `make setup` comes first.
 
-.PHONY: setup lint types test slow all soak wheel docs bench constraints docs/losses.md
+.PHONY: setup lint types test slow all soak wheel docs bench constraints
+.PHONY: docs/losses.md docs/results.md docs/scores.md
 
 setup:  ## what contributors need, and the hooks that run before a commit
 	python -m pip install -U pip
@@ -29,12 +30,14 @@ soak:  ## kills, signals and damage at random moments; SOAK="--kills 10" for few
 wheel:  ## builds the wheel and uses it outside the repository
 	.ci/wheel
 
-docs: docs/losses.md  ## the table of losses, and the site with the reference
+docs: docs/losses.md docs/results.md docs/scores.md  ## these pages, and the site
 	mkdocs build --strict
 
 .DELETE_ON_ERROR:
 docs/losses.md:
 	python -m tests.losses.catalog > $@
+docs/results.md docs/scores.md: docs/%.md:
+	python docs/$*_page.py > $@
 
 bench:  ## what a step, a penalty and a member of a population cost
 	python experiments/benchmarks/step_speed.py $(if $(TORCH),--torch-python $(TORCH))

@@ -22,6 +22,7 @@ from jaxgan.cli.interpolate import Interpolate
 from jaxgan.cli.list import List
 from jaxgan.cli.new import New
 from jaxgan.cli.options import check_values, with_config, with_inputs
+from jaxgan.cli.record import Record
 from jaxgan.cli.sample import Sample
 from jaxgan.cli.streams import unfailing_streams
 from jaxgan.cli.sweep import Sweep
@@ -103,6 +104,7 @@ def _parse(arguments: Sequence[str]) -> Any:
         Evaluate,
         EvaluateFolders,
         Compare,
+        Record,
         List,
         Data,
         Experiments,

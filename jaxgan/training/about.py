@@ -12,7 +12,7 @@ import pydantic
 from jaxgan.errors import InputError
 from jaxgan.training.near_runs import find_runs, near_runs
 from jaxgan.training.provenance import Provenance, digest_code, trace_surroundings
-from jaxgan.training.records import read_record
+from jaxgan.training.records import read_record, write_whole
 from jaxgan.types import NetworkName
 
 
@@ -72,10 +72,8 @@ def note_surroundings(directory: Path, devices: Sequence[jax.Device] | None) -> 
 
 def write_about(directory: Path, about: About) -> None:
     """Write the run.json of a run directory, whole or not at all."""
-    path = directory / "run.json"
-    fresh = path.with_suffix(".tmp")
-    fresh.write_text(json.dumps(about.model_dump(), indent=2) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    text = json.dumps(about.model_dump(), indent=2) + "\n"
+    write_whole(directory / "run.json", text.encode())
 
 
 def read_about(directory: Path) -> About:

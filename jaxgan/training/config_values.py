@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import json
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +41,26 @@ def as_json(kind: type, config: Any) -> dict[str, Any]:
 
 def with_absolute_paths(config: Any) -> Any:
     """Make all paths in a Config absolute, so that a run can be used from anywhere."""
-    if isinstance(config, Path):
-        return Path(os.path.abspath(config))
+
+    def absolute(value: Any) -> Any:
+        return Path(os.path.abspath(value)) if isinstance(value, Path) else value
+
+    return map_values(absolute, config)
+
+
+def map_values(change: Callable[[Any], Any], config: Any) -> Any:
+    """Change all plain values in a Config, those of its sequences and records too."""
+    inner = partial(map_values, change)
     if isinstance(config, tuple | list):
         make = getattr(config, "_make", type(config))  # which a NamedTuple has
-        return make(map(with_absolute_paths, config))
+        return make(map(inner, config))
     if isinstance(config, dict):
-        return {name: with_absolute_paths(value) for name, value in config.items()}
+        return {name: inner(value) for name, value in config.items()}
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         fields = [field.name for field in dataclasses.fields(config) if field.init]
-        values = {name: with_absolute_paths(getattr(config, name)) for name in fields}
+        values = {name: inner(getattr(config, name)) for name in fields}
         return dataclasses.replace(config, **values)
-    return config
+    return change(config)
 
 
 def differing_fields(

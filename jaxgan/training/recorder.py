@@ -23,6 +23,7 @@ from jaxgan.reporting.log import (
     write_row,
 )
 from jaxgan.training.checkpoint import Checkpoints, last_good, restore, shapes, steps
+from jaxgan.training.clock import Clock
 from jaxgan.training.experiment import error_line
 from jaxgan.training.lock import locked
 from jaxgan.training.processes import LostProcess, are_several, lead, leads
@@ -72,6 +73,7 @@ class Recorder:
         self._pending: list[Info] = []
         self._added = 0  # the step until which reports are added up
         self._mean = RunningMean(run.unlogged)
+        self._clock = Clock(run.seconds)
         self._score: Callable[[int, State], Row] | None = None
         self._stack, self._tensorboard = stack, tensorboard
 
@@ -123,6 +125,7 @@ class Recorder:
         rewind(self._run.metrics, begun)
         rewind(self._run.scores, begun)
         self._mean.load(begun)
+        self._clock.start(begun)
 
     def until_due(self, step: int, most: int) -> int:
         """Count the steps until something is due after one, up to a number."""
@@ -168,6 +171,7 @@ class Recorder:
         def save_sums() -> None:
             self.check_own()
             self._mean.save(step)
+            self._clock.save(step)
 
         lead(save_sums)
         save(state, self._saved)

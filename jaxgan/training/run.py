@@ -7,6 +7,7 @@ run.json        its name, the full configuration, the versions, data, cores and 
 data/           shapes and examples of its data, which make it self-contained
 metrics.jsonl   the log: one line every --log-every steps
 unlogged.jsonl  the sums since the last line, at checkpoints between two lines
+seconds.jsonl   the seconds of training until each checkpoint
 scores.jsonl    scores during training, each with its protocol
 evaluations.jsonl   scores of `jaxgan evaluate`
 checkpoints/    the latest few
@@ -98,6 +99,11 @@ class Run(NamedTuple):
     def unlogged(self) -> Path:
         """The sums of the steps since the last line of the log, at checkpoints."""
         return self.directory / "unlogged.jsonl"
+
+    @property
+    def seconds(self) -> Path:
+        """The file of the seconds of training until each checkpoint."""
+        return self.directory / "seconds.jsonl"
 
     @property
     def scores(self) -> Path:

@@ -19,6 +19,7 @@ import jax
 import numpy as np
 
 from jaxgan.errors import RunError
+from jaxgan.training.records import write_whole
 from jaxgan.types import Batch
 
 LIMIT = 100 * 2**20
@@ -69,9 +70,7 @@ def write(path: Path, value: Any) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    fresh = path.with_suffix(".tmp")
-    fresh.write_bytes(hashlib.sha256(content).digest() + content)
-    fresh.replace(path)  # whole or not at all
+    write_whole(path, hashlib.sha256(content).digest() + content)
 
 
 def read(path: Path) -> Any:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pydantic
 
-from jaxgan.errors import InputError, naming
+from jaxgan.errors import InputError
 from jaxgan.reporting.figures import curves
 from jaxgan.reporting.log import Row
 from jaxgan.reporting.tables import mean_and_error
-from jaxgan.training.records import read_record
+from jaxgan.training.records import read_record, write_whole
 
 Values = dict[str, float]
 
@@ -47,11 +47,8 @@ class SweepRecord(pydantic.BaseModel):
 
 def write_sweep(directory: Path, sweep: SweepRecord) -> None:
     """Write sweep.json, whole or not at all."""
-    fresh = directory / f"{SWEEP}.tmp"
-    text = json.dumps(sweep.model_dump(), indent=2, allow_nan=False)
-    with naming(directory / SWEEP):
-        fresh.write_text(text + "\n", encoding="utf-8")
-        fresh.replace(directory / SWEEP)
+    text = json.dumps(sweep.model_dump(), indent=2, allow_nan=False) + "\n"
+    write_whole(directory / SWEEP, text.encode())
 
 
 def read_sweep(directory: Path) -> SweepRecord:

@@ -1,0 +1,42 @@
+"""Count the seconds that a run has trained, across interruptions."""
+
+import time
+from pathlib import Path
+
+from jaxgan.reporting.log import last_rows, rewind, write_row
+
+
+class Clock:
+    """Seconds of training until each checkpoint, compilation and scoring included.
+
+    Those of steps that an interruption has lost, and that are made again, count once.
+    Nothing is counted of a run whose first steps were not.
+
+    Args:
+        path: the file of the seconds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._before: float | None = None  # unknown
+        self._begun = 0.0
+
+    def start(self, step: int) -> None:
+        """Go on counting from a step, and forget what is known of later ones."""
+        rewind(self._path, step)
+        self._before = seconds_until(self._path, step)
+        self._begun = time.monotonic()
+
+    def save(self, step: int) -> None:
+        """Append the seconds until a step to the file, if they are known."""
+        if self._before is not None:
+            seconds = self._before + time.monotonic() - self._begun
+            write_row(self._path, step, {"seconds": round(seconds, 1)})
+
+
+def seconds_until(path: Path, step: int) -> float | None:
+    """Read the seconds of training until a step; None if they are not known."""
+    if not step:
+        return 0.0
+    kept = next(last_rows(path), {})
+    return kept.get("seconds") if kept.get("step") == step else None

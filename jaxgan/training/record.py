@@ -214,14 +214,15 @@ def _options(config: Any, usual: Any = None, prefix: str = "") -> list[str]:
     for field in dataclasses.fields(config):
         value, name = getattr(config, field.name), f"{prefix}{field.name}"
         default = _default(field) if usual is None else getattr(usual, field.name)
-        option = f"--{name.replace('_', '-')}"
+        off = "no-" if value is False else ""
+        option = f"--{prefix}{off}{field.name}".replace("_", "-")
         if dataclasses.is_dataclass(value):
             same = type(default) is type(value)
             words += _options(value, default if same else None, f"{name}.")
         elif value == default or name == "seed":
             continue
         elif isinstance(value, bool):
-            words.append(option if value else option.replace("--", "--no-", 1))
+            words.append(option)
         else:
             several = isinstance(value, tuple | list)
             words += [option, *map(str, value if several else [value])]

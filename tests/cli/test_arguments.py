@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": "RUN",
     "evaluate-folders": "REAL FAKE",
     "compare": "RUN ...",
+    "record": "RUN ...",
     "list": "DIR",
     "data": "SPEC",
     "experiments": "",
@@ -61,7 +62,9 @@ def test_each_help_names_its_arguments_and_has_an_example(
         assert unclear not in page
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "interpolate", "evaluate"])
+@pytest.mark.parametrize(
+    "command", ["train", "sample", "interpolate", "evaluate", "record"]
+)
 def test_commands_that_run_a_runs_files_say_so(command, capsys):
     assert run(command, "--help") == 0
     assert "only runs that you trust" in " ".join(capsys.readouterr().out.split())

@@ -73,6 +73,7 @@ PLAIN = {
     "evaluate": ["runs/pictures", "--samples", "10"],
     "evaluate-folders": ["photos", "others", "--extractor", "pixels"],
     "compare": ["runs/pictures"],
+    "record": ["runs/pictures"],
     "list": ["runs"],
     "data": ["photos"],
     "experiments": [],
@@ -140,6 +141,8 @@ KINDS = {
     "fake": Kind(["others"], [*NO_PATH, "runs", "table.csv"]),
     "data real": Kind([], ["", "absent"]),
     "runs": Kind([["runs/pictures"]], [*NO_PATH, "photos", []]),
+    "name": Kind(["mine", "nöch"], ["", "a/b", "..", ".x", "made/", LONG]),
+    "results": Kind(["results", "made"], ["", "table.csv", "/proc/no/such", LONG]),
     "directory": Kind(["runs", "photos"], [*NO_PATH, "table.csv"]),
     "spec": Kind(
         ["photos", "arrays.npz --real real"], [*NO_PATH, "table.csv", "a:b:c"]

@@ -186,9 +186,11 @@ def refused(runs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("refused")
     shutil.copytree(runs[0].parent, folder / "runs")
     make_run(folder / "runs" / "unfinished", PICTURE, steps=4)
-    mute = make_run(folder / "runs" / "mute", PICTURE, steps=2)
-    quiet = mute.experiment._replace(summarize=lambda made, batch: {})
-    train(mute._replace(experiment=quiet), schedule=OFTEN, devices=ONE_DEVICE)
+    mute = folder / "runs" / "mute"
+    shutil.copytree(folder / "runs" / "seed-0", mute)
+    for name in ("scores.jsonl", "evaluations.jsonl"):
+        (mute / name).unlink()
+    (mute / "metrics.jsonl").write_text('{"step": 2, "generator/loss": 1.0}\n')
     shutil.copytree(folder / "runs" / "seed-0", folder / "sweep" / "seed=0")
     (folder / "sweep" / "sweep.json").write_text("{}")
     shutil.copytree(folder / "runs" / "seed-0", folder / "runs" / "blind")

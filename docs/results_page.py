@@ -28,8 +28,8 @@ TOP = """# Results
 What experiments scored and measured, each run an entry of a file in `docs/results`.
 `jaxgan record RUN …` adds runs to these files, and `make docs` makes this page of them
 alone. The error of a run is that of its samples and of the reals, the error of a mean
-that of the runs. A mean is taken over runs that differ only in seed. Minutes are those of
-the clock, whatever else the machine did.
+that of the runs. A mean is taken over runs that differ only in seed. Minutes are those
+of the clock, whatever else the machine did.
 """
 
 

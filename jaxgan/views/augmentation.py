@@ -28,9 +28,13 @@ Augmentation = Callable[
 def diff_augment(*augmentations: Augmentation) -> View:
     """Create a view that applies augmentations, in the given order.
 
+    Without arguments these are the paper's "color, translation, cutout":
+    `brightness()`, `saturation()`, `contrast()`, `translation()`, `cutout()`. `View()`
+    is the view without augmentation.
+
     Args:
-        augmentations: `translation(…)`, `cutout(…)`, `brightness(…)`, or your own
-            functions.
+        augmentations: `brightness(…)`, `saturation(…)`, `contrast(…)`,
+            `translation(…)`, `cutout(…)`, or your own functions.
 
     Raises:
         InputError: if an augmentation is not a function, or, when the game is built, if
@@ -38,12 +42,13 @@ def diff_augment(*augmentations: Augmentation) -> View:
 
         >>> from jaxgan import gan, mlp, non_saturating, priors
         >>> from jaxgan.views import diff_augment, cutout, translation
-        >>> view = diff_augment(translation(), cutout())
+        >>> whole, geometric = diff_augment(), diff_augment(translation(), cutout())
         >>> game = gan(mlp((8, 8, 1)), mlp(()), non_saturating(), priors.normal(4),
-        ...     view=view)
+        ...     view=whole)
     """
     for augmentation in augmentations:
         check_function("diff_augment: every argument", augmentation, "translation()")
+    augmentations = augmentations or _policy()
 
     def show(state: Tree, key: Array, images: Tree, step: Array) -> Tree:
         if not isinstance(images, jax.Array) or images.ndim != 4:
@@ -64,7 +69,8 @@ def translation(fraction: float = 1 / 8) -> Augmentation:
     In images from -1 to 1, zero is gray.
 
     Args:
-        fraction: largest shift, as a fraction of the image's sides.
+        fraction: largest shift, as a fraction of the image's sides, rounded down to
+            pixels.
 
     Raises:
         InputError: if `fraction` is not from 0 to 1.
@@ -91,7 +97,8 @@ def cutout(fraction: float = 1 / 2) -> Augmentation:
     The center is uniform over the image, so the rectangle may cross its border.
 
     Args:
-        fraction: sides of the rectangle, as a fraction of the image's sides.
+        fraction: sides of the rectangle, as a fraction of the image's sides, rounded
+            down to pixels.
 
     Raises:
         InputError: if `fraction` is not from 0 to 1.
@@ -122,12 +129,59 @@ def brightness(reach: float = 0.5) -> Augmentation:
     def brighten(
         key: Key[Array, ""], images: Float[Array, "b h w c"]
     ) -> Float[Array, "b h w c"]:
-        def by(key: Array, shape: tuple[int, ...]) -> Array:
-            return jax.random.uniform(key, shape, images.dtype, -reach, reach)
-
-        return images + draw_rows(by, key, (len(images), 1, 1, 1))
+        return images + _uniform(key, images, -reach, reach)
 
     return brighten
+
+
+def saturation(reach: float = 1.0) -> Augmentation:
+    """Create a random saturation change: one factor U(1 - reach, 1 + reach) per image.
+
+        x ← m + factor · (x - m),  m the mean of each pixel's channels
+
+    At 0 images are gray. Images of one channel stay as they are.
+
+    Raises:
+        InputError: if `reach` is not from 0 to 1.
+    """
+    check_fraction("saturation: reach", reach)
+    return partial(_scale, axes=(3,), reach=reach)
+
+
+def contrast(reach: float = 0.5) -> Augmentation:
+    """Create a random contrast change: one factor U(1 - reach, 1 + reach) per image.
+
+        x ← m + factor · (x - m),  m the mean of each image
+
+    Raises:
+        InputError: if `reach` is not from 0 to 1.
+    """
+    check_fraction("contrast: reach", reach)
+    return partial(_scale, axes=(1, 2, 3), reach=reach)
+
+
+def _policy() -> tuple[Augmentation, ...]:
+    """Make the paper's augmentations, in the order of its code."""
+    return brightness(), saturation(), contrast(), translation(), cutout()
+
+
+def _scale(
+    key: Key[Array, ""],
+    images: Float[Array, "b h w c"],
+    axes: tuple[int, ...],
+    reach: float,
+) -> Float[Array, "b h w c"]:
+    """Multiply the differences from the mean over some axes by one factor per image."""
+    mean = images.mean(axis=axes, keepdims=True)
+    return mean + (images - mean) * _uniform(key, images, 1 - reach, 1 + reach)
+
+
+def _uniform(
+    key: Array, images: Float[Array, "b h w c"], low: float, high: float
+) -> Float[Array, "b 1 1 1"]:
+    """Draw a uniform number for each image."""
+    draw = partial(jax.random.uniform, dtype=images.dtype, minval=low, maxval=high)
+    return draw_rows(draw, key, (len(images), 1, 1, 1))
 
 
 def _shift_matrices(key: Array, count: int, side: int, fraction: float) -> Array:

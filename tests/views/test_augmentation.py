@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jax.test_util import check_grads
 
 from jaxgan import (
@@ -17,10 +18,19 @@ from jaxgan import (
     priors,
     r1,
 )
+from jaxgan.batch_axis import BATCH_AXIS
 from jaxgan.errors import InputError
-from jaxgan.views.augmentation import brightness, cutout, diff_augment, translation
+from jaxgan.views.augmentation import (
+    brightness,
+    contrast,
+    cutout,
+    diff_augment,
+    saturation,
+    translation,
+)
 
 KEY = jax.random.key(0)
+CHANGES = [translation(), cutout(), brightness(), saturation(), contrast()]
 
 
 def images(count=200, height=8, width=12, channels=3):
@@ -54,6 +64,8 @@ def test_no_reach_is_no_shift():
     np.testing.assert_array_equal(translation(0.0)(KEY, images()), images())
     np.testing.assert_array_equal(cutout(0.0)(KEY, images()), images())
     np.testing.assert_array_equal(brightness(0.0)(KEY, images()), images())
+    np.testing.assert_allclose(saturation(0.0)(KEY, images()), images(), atol=1e-6)
+    np.testing.assert_allclose(contrast(0.0)(KEY, images()), images(), atol=1e-6)
 
 
 def test_a_rectangle_is_blank_and_the_rest_is_as_it_was():
@@ -81,7 +93,63 @@ def test_brightness_is_one_number_an_image_and_uniform():
     assert 0.49 < np.abs(numbers).max() <= 0.5
 
 
-@pytest.mark.parametrize("change", [translation(), cutout(), brightness()])
+@pytest.mark.parametrize(
+    ("change", "axes", "low", "high"),
+    [(saturation(), 3, 0.0, 2.0), (contrast(), (1, 2, 3), 0.5, 1.5)],
+)
+def test_color_is_scaled_about_its_mean_by_one_factor_an_image(change, axes, low, high):
+    """As DiffAugment_pytorch.py does: (x - mean) * factor + mean."""
+    given = np.asarray(images(4000, 4, 4), np.float64)
+    found = np.asarray(change(KEY, images(4000, 4, 4)), np.float64)
+    mean = given.mean(axis=axes, keepdims=True)
+    np.testing.assert_allclose(found.mean(axis=axes, keepdims=True), mean, atol=1e-6)
+    products = ((found - mean) * (given - mean)).sum(axis=(1, 2, 3), keepdims=True)
+    squares = np.square(given - mean).sum(axis=(1, 2, 3), keepdims=True)
+    factor = products / squares
+    np.testing.assert_allclose(found, mean + factor * (given - mean), atol=1e-5)
+    spread = (high - low) / np.sqrt(12)
+    assert abs(factor.mean() - 1) < 4 * spread / np.sqrt(4000)
+    np.testing.assert_allclose(factor.std(), spread, rtol=0.05)
+    near = 0.01 * (high - low)
+    assert low - 1e-5 <= factor.min() < low + near
+    assert high - near < factor.max() <= high + 1e-5
+
+
+def test_images_of_one_channel_have_no_saturation():
+    gray = images(channels=1)
+    np.testing.assert_allclose(saturation()(KEY, gray), gray, atol=1e-6)
+    assert not np.allclose(contrast()(KEY, gray), gray, atol=0.01)
+
+
+def test_the_default_is_the_whole_policy_of_the_paper():
+    """Color, translation and cutout, in this order."""
+    order = (brightness(), saturation(), contrast(), translation(), cutout())
+    expected, x = images(50), images(50)
+    for i, change in enumerate(order):
+        expected = change(jax.random.fold_in(KEY, i), expected)
+    found = diff_augment().show((), KEY, x, jnp.int32(0))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("backend", ["jit", "shard_map"])
+def test_devices_draw_the_numbers_of_the_whole_batch(backend):
+    view, x = diff_augment(), images(16)
+
+    def show(x):
+        return view.show((), KEY, x, jnp.int32(0))
+
+    mesh = jax.make_mesh((8,), (BATCH_AXIS,), axis_types=(AxisType.Auto,))
+    if backend == "jit":
+        rows = NamedSharding(mesh, PartitionSpec(BATCH_AXIS))
+        found = jax.jit(show)(jax.device_put(x, rows))
+    else:
+        each = PartitionSpec(BATCH_AXIS)
+        mapped = jax.shard_map(show, mesh=mesh, in_specs=each, out_specs=each)
+        found = jax.jit(mapped)(x)
+    np.testing.assert_allclose(found, show(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_gradients_pass_through(change):
     @jax.jit
     def cubes(x):
@@ -91,7 +159,7 @@ def test_gradients_pass_through(change):
         check_grads(cubes, (images(3, channels=1).astype(float),), order=2)
 
 
-@pytest.mark.parametrize("change", [translation(), cutout(), brightness()])
+@pytest.mark.parametrize("change", CHANGES)
 def test_types_and_shapes_stay(change):
     half = images().astype(jnp.bfloat16)
     assert change(KEY, half).dtype == jnp.bfloat16
@@ -109,7 +177,7 @@ def test_changes_follow_each_other_with_randomness_of_their_own():
 
 
 def test_a_game_is_played_under_it_and_penalized_through_it():
-    view = diff_augment(translation(), cutout(), brightness())
+    view = diff_augment()
     batch = Batch(images(8, 8, 8, 1))
     info = {}
     for name, chosen in {"plain": {}, "augmented": {"view": view}}.items():
@@ -139,6 +207,8 @@ def test_a_game_is_played_under_it_and_penalized_through_it():
         ),
         (lambda: cutout(-0.5), "cutout: fraction must be from 0 to 1, got -0.5"),
         (lambda: brightness(float("inf")), "brightness: reach must be a finite number"),
+        (lambda: saturation(1.5), "saturation: reach must be from 0 to 1, got 1.5"),
+        (lambda: contrast(-0.1), "contrast: reach must be from 0 to 1, got -0.1"),
     ],
 )
 def test_what_is_no_change_is_refused(make, message):

@@ -5,11 +5,13 @@ from jaxgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.mlp import mlp
 from jaxgan.networks.nnx import from_nnx
+from jaxgan.networks.ops.minibatch_stddev import minibatch_stddev
 from jaxgan.networks.wrappers.autoencoding import autoencoding
 from jaxgan.networks.wrappers.fourier import fourier
 from jaxgan.networks.wrappers.headed import headed
 from jaxgan.networks.wrappers.labeled import labeled
 from jaxgan.networks.wrappers.normalized_per_device import normalized_per_device
+from jaxgan.networks.wrappers.spectral_norm import spectral_norm
 
 __all__ = [
     "autoencoding",
@@ -21,6 +23,8 @@ __all__ = [
     "from_nnx",
     "headed",
     "labeled",
+    "minibatch_stddev",
     "mlp",
     "normalized_per_device",
+    "spectral_norm",
 ]

@@ -35,6 +35,7 @@ from jaxgan.networks import (
     dcgan_discriminator,
     dcgan_generator,
     normalized_per_device,
+    spectral_norm,
 )
 from tests.builders import (
     algorithm_of,
@@ -79,9 +80,19 @@ class Conditional(nn.Module):
 STATEFUL = chain(
     wasserstein(), gradient_penalty(10.0), penalties.lecam(0.1), every(r1(1.0), n=2)
 )
-AUGMENTED = views.diff_augment(views.translation(), views.cutout(), views.brightness())
+AUGMENTED = views.diff_augment()
+
+
+def spectral():
+    """A DCGAN whose networks both have spectral and batch normalization."""
+    game = dcgan(chain(losses.hinge(), r1(1.0)))
+    networks = {name: spectral_norm(each) for name, each in game.networks.items()}
+    return game._replace(networks=networks)
+
+
 GAMES = {
     "normed": (lambda: dcgan(non_saturating()), pictures, {}),
+    "spectral": (spectral, pictures, {}),
     "stateful": (lambda: dcgan(STATEFUL, False), pictures, {}),
     "augmented": (lambda: dcgan(losses.hinge(), view=AUGMENTED), pictures, {}),
     "conditional": (
@@ -162,6 +173,7 @@ BACKENDS = {
 
 CHOSEN = [
     "normed",
+    "spectral",
     "conditional",
     "augmented",
     "stateful",

@@ -1,1 +1,1 @@
-"""Operations for networks: convolutions."""
+"""Operations for networks: convolutions, and statistics of a batch."""

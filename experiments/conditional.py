@@ -35,6 +35,7 @@ another processor, whose bits are others:
 import dataclasses
 from collections.abc import Callable
 from functools import cache
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -45,6 +46,8 @@ from PIL import Image
 from jaxgan import (
     Batch,
     Experiment,
+    Loss,
+    Network,
     alternating,
     chain,
     ema,
@@ -56,11 +59,34 @@ from jaxgan import (
     shuffled,
 )
 from jaxgan.data import DIGIT_LEVELS, digits
+from jaxgan.losses import (
+    auxiliary_classifier,
+    auxiliary_discriminative_classifier,
+    multi_hinge,
+)
 from jaxgan.metrics import frechet_distance
-from jaxgan.networks import labeled
+from jaxgan.networks import (
+    concatenated,
+    dcgan_discriminator,
+    dcgan_generator,
+    headed,
+    labeled,
+    projection,
+    unconditional,
+)
 from jaxgan.reporting import image_grid
 from jaxgan.sampling import label
 
+Way = Literal[
+    "concatenation",
+    "embedding",
+    "maps",
+    "conditional_batch_norm",
+    "projection",
+    "auxiliary_classifier",
+    "auxiliary_discriminative_classifier",
+    "multi_hinge",
+]
 CLASSES = 10
 TRAINED = 1_500  # of the digits; the others are held out
 
@@ -78,15 +104,19 @@ class Config:
     beta1: float = 0.5  # Adam's
     gamma: float = 0.1  # weight of R1
     decay: float = 0.995  # of the generator's average
+    way: Way = "concatenation"  # of conditioning
+    embedding: int = 16  # width, for embedding
+    channels: int = 32  # of convolutions, for maps and conditional_batch_norm
+    weight: float = 1.0  # of the loss of a classifier
 
 
 def experiment(config: Config) -> Experiment:
     """Networks, game, dynamics and data."""
-    hidden = (config.width,) * 2
+    generator, discriminator, classification = conditioned(config)
     game = gan(
-        generator=labeled(mlp((8, 8, 1), hidden, output_activation=jnp.tanh), CLASSES),
-        discriminator=labeled(mlp((), hidden), CLASSES),
-        loss=chain(non_saturating(), r1(config.gamma)),
+        generator=generator,
+        discriminator=discriminator,
+        loss=chain(non_saturating(), r1(config.gamma), *classification),
         prior=priors.normal(config.latent_size),
     )
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
@@ -106,6 +136,47 @@ def experiment(config: Config) -> Experiment:
         objective=lambda measured: -measured["conditional_accuracy"],
         n_summarized=1797,  # as many as there are
     )
+
+
+def conditioned(config: Config) -> tuple[Network, Network, tuple[Loss, ...]]:
+    """Generator, discriminator and the losses of labels, by the way of conditioning."""
+    hidden, width = (config.width,) * 2, config.embedding
+    images, weight = mlp((8, 8, 1), hidden, output_activation=jnp.tanh), config.weight
+    trunk = mlp((), hidden, features=True)
+    generator, discriminator = (
+        labeled(images, CLASSES),
+        labeled(mlp((), hidden), CLASSES),
+    )
+
+    def classifying(logits: int) -> Network:
+        return unconditional(headed(trunk, label=mlp((logits,), ())))
+
+    match config.way:
+        case "concatenation":
+            return generator, discriminator, ()
+        case "embedding":
+            generator = labeled(images, CLASSES, embedding=width)
+            return generator, labeled(mlp((), hidden), CLASSES, embedding=width), ()
+        case "maps":
+            convolutions = dcgan_discriminator(
+                (8, 8, 1 + CLASSES), config.channels, base=2, batch_norm=False
+            )
+            return generator, labeled(concatenated(convolutions), CLASSES), ()
+        case "conditional_batch_norm":
+            convolutions = dcgan_generator(
+                (8, 8, 1), config.channels, base=2, classes=CLASSES
+            )
+            return convolutions, discriminator, ()
+        case "projection":
+            return generator, projection(trunk, CLASSES), ()
+        case "auxiliary_classifier":
+            losses = (auxiliary_classifier(weight),)
+            return generator, classifying(CLASSES), losses
+        case "auxiliary_discriminative_classifier":
+            losses = (auxiliary_discriminative_classifier(weight),)
+            return generator, classifying(2 * CLASSES), losses
+        case "multi_hinge":
+            return generator, classifying(CLASSES), (multi_hinge(weight),)
 
 
 def labeled_digits(part: slice) -> Batch:

@@ -258,6 +258,27 @@ def check_weights(name: str, values: Any) -> None:
         )
 
 
+def check_labels(name: str, values: Any, classes: int) -> None:
+    """Check that labels are integers (b,), and that those known are of a class.
+
+    Raises:
+        InputError: if they are not; of traced labels only type and shape are known.
+    """
+    shape, dtype = np.shape(values), getattr(values, "dtype", np.asarray(None).dtype)
+    if len(shape) != 1 or not jax.numpy.issubdtype(dtype, np.integer):
+        raise InputError(f"{name} must be integers (b,), got {dtype} of shape {shape}.")
+    known = is_concrete(values) and not isinstance(values, jax.ShapeDtypeStruct)
+    if not known or not getattr(values, "is_fully_addressable", True):
+        return
+    flat = np.asarray(values)
+    wrong = flat[(flat < 0) | (flat >= classes)]
+    if wrong.size:
+        raise InputError(
+            f"{name} must be from 0 to {classes - 1}, for {classes} classes, got "
+            f"{wrong[0]}."
+        )
+
+
 def check_seed(name: str, value: Any) -> None:
     """Check that a seed is valid for NumPy and JAX.
 

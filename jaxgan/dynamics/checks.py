@@ -9,6 +9,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
 
 from jaxgan.dynamics.field import (
     Optimizers,
@@ -27,6 +29,7 @@ from jaxgan.errors import (
     check_mapping,
     check_positive_int,
     check_weights,
+    is_concrete,
 )
 from jaxgan.games.calls import called_by_outputs, input_shapes
 from jaxgan.types import (
@@ -75,7 +78,8 @@ def check_problem(
         player: fake_batch_sizes.get(player, batch_size) for player in game.players
     }
     latent = _latent_shapes(game, shapes)
-    inputs = _input_shapes(game, shapes, latent)
+    with_labels = _known_labels(example)
+    inputs = _input_shapes(game, with_labels, latent)
     problem = Problem(
         game=game,
         optimizers=optimizers,
@@ -100,7 +104,7 @@ def check_problem(
     _check_views(game, state)
     charged: dict[TermName, set[PlayerName]] = {name: set() for name in game.loss.terms}
     for player in game.players:
-        outcome = _outcome_shapes(problem, state, [player])
+        outcome = _outcome_shapes(problem, state, [player], with_labels.condition)
         _check_losses(game, player, outcome)
         _check_stats(game, state, outcome)
         for payer, terms in outcome.losses.items():
@@ -175,14 +179,43 @@ def check_batches(substeps: int, batches: Sequence[Batch]) -> None:
 
 
 def _outcome_shapes(
-    problem: Problem, state: State, movers: Sequence[PlayerName]
+    problem: Problem,
+    state: State,
+    movers: Sequence[PlayerName],
+    condition: tuple[Tree, ...] | None = None,
 ) -> Outcome:
-    """Infer the shapes of a round's outcome."""
-    return jax.eval_shape(
-        lambda state, batch, key: play_round(problem, state, movers, batch, key)[1],
-        state,
-        problem.example,
-        jax.random.key(0),
+    """Infer the shapes of a round's outcome, under labels if they are known."""
+
+    def play(state: State, batch: Batch, key: Array) -> Outcome:
+        if condition is not None:
+            batch = batch._replace(condition=_fill(condition))
+        return play_round(problem, state, movers, batch, key)[1]
+
+    return jax.eval_shape(play, state, problem.example, jax.random.key(0))
+
+
+def _known_labels(example: Batch) -> Batch:
+    """Keep the values of integers among the conditions, and the shapes of all else.
+
+    So what reads labels in an abstract round can refuse those that are not valid.
+    """
+
+    def keep(x: Any) -> Any:
+        known = isinstance(x, np.ndarray) or (
+            isinstance(x, jax.Array) and is_concrete(x) and x.is_fully_addressable
+        )
+        if known and jnp.issubdtype(x.dtype, jnp.integer):
+            return np.asarray(x)
+        return jax.ShapeDtypeStruct(x.shape, x.dtype)
+
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), example)
+    return shapes._replace(condition=jax.tree.map(keep, example.condition))
+
+
+def _fill(tree: Tree) -> Tree:
+    """Make zeros of shapes, and keep values."""
+    return jax.tree.map(
+        lambda x: x if isinstance(x, np.ndarray) else jnp.zeros(x.shape, x.dtype), tree
     )
 
 
@@ -201,7 +234,7 @@ def _input_shapes(
     """Infer the input shapes of each network from an abstract round."""
 
     def play(call: Calls) -> Any:
-        batch = zeros_like(example)
+        batch = _fill(example)
         turn = make_turn(
             player=next(iter(game.players)),
             batch=batch,

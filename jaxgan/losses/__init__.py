@@ -9,6 +9,11 @@ from jaxgan.losses.adversarial import (
     wasserstein,
 )
 from jaxgan.losses.balance import gradient_balanced
+from jaxgan.losses.classifiers import (
+    auxiliary_classifier,
+    auxiliary_discriminative_classifier,
+    multi_hinge,
+)
 from jaxgan.losses.combine import chain, every, focus, rename, stateless, weighted
 from jaxgan.losses.divergences import Divergence, f_divergence
 from jaxgan.losses.energy import boundary_equilibrium, energy_based
@@ -22,6 +27,8 @@ from jaxgan.losses.sinkhorn import sinkhorn
 __all__ = [
     "Divergence",
     "Targets",
+    "auxiliary_classifier",
+    "auxiliary_discriminative_classifier",
     "boundary_equilibrium",
     "chain",
     "cramer",
@@ -37,6 +44,7 @@ __all__ = [
     "least_squares",
     "minimax",
     "mmd",
+    "multi_hinge",
     "multi_scale",
     "non_saturating",
     "pointwise",

@@ -1,21 +1,27 @@
 """Networks: adapters for Flax modules, and one file for each architecture."""
 
 from jaxgan.networks.classifier import classifier
+from jaxgan.networks.conditional_batch_norm import ConditionalBatchNorm
 from jaxgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.mlp import mlp
 from jaxgan.networks.nnx import from_nnx
 from jaxgan.networks.ops.minibatch_stddev import minibatch_stddev
 from jaxgan.networks.wrappers.autoencoding import autoencoding
+from jaxgan.networks.wrappers.concatenated import concatenated
 from jaxgan.networks.wrappers.fourier import fourier
 from jaxgan.networks.wrappers.headed import headed
 from jaxgan.networks.wrappers.labeled import labeled
 from jaxgan.networks.wrappers.normalized_per_device import normalized_per_device
+from jaxgan.networks.wrappers.projection import projection
 from jaxgan.networks.wrappers.spectral_norm import spectral_norm
+from jaxgan.networks.wrappers.unconditional import unconditional
 
 __all__ = [
+    "ConditionalBatchNorm",
     "autoencoding",
     "classifier",
+    "concatenated",
     "dcgan_discriminator",
     "dcgan_generator",
     "fourier",
@@ -26,5 +32,7 @@ __all__ = [
     "minibatch_stddev",
     "mlp",
     "normalized_per_device",
+    "projection",
     "spectral_norm",
+    "unconditional",
 ]

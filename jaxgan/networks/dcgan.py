@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from jaxgan.batch_axis import batch_axis
 from jaxgan.errors import (
@@ -33,6 +33,7 @@ from jaxgan.errors import (
     check_positive_int,
     check_positive_ints,
 )
+from jaxgan.networks.conditional_batch_norm import ConditionalBatchNorm
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.ops.convolution import convolve, convolve_transposed
 from jaxgan.types import Network, Score
@@ -42,7 +43,11 @@ WEIGHTS = nn.initializers.normal(0.02)
 
 
 def dcgan_generator(
-    image_shape: Sequence[int], channels: int = 64, *, base: int = 4
+    image_shape: Sequence[int],
+    channels: int = 64,
+    *,
+    base: int = 4,
+    classes: int | None = None,
 ) -> Network:
     """Make a generator of images (b, size, size, colors) from latents (b, d).
 
@@ -53,9 +58,13 @@ def dcgan_generator(
         channels: of the largest feature map.
         base: size of the smallest map, a power of two below the image's; the paper's is
             4.
+        classes: number of classes. If given, the network takes integer labels (b,) too,
+            and BatchNorm has a scale and a bias for each class, as
+            `ConditionalBatchNorm` has.
 
     Raises:
-        InputError: if an argument is invalid.
+        InputError: if an argument is invalid, or, when the game is built, if the
+            network takes labels and gets none, or gets some and takes none.
 
         >>> import jax
         >>> from jaxgan.networks import dcgan_generator
@@ -66,8 +75,11 @@ def dcgan_generator(
         (2, 8, 8, 1)
     """
     check_positive_int("dcgan: channels", channels)
+    if classes is not None:
+        check_positive_int("dcgan: classes", classes)
     levels = _count_levels(image_shape, base)
-    return from_linen(_Generator(levels, channels, base, image_shape[-1]))
+    module = _Generator(levels, channels, base, image_shape[-1], classes)
+    return from_linen(module)
 
 
 def dcgan_discriminator(
@@ -111,18 +123,28 @@ class _Generator(nn.Module):
     channels: int
     base: int
     colors: int
+    classes: int | None
 
     @nn.compact
     def __call__(
-        self, latent: Float[Array, "b d"], train: bool = True
+        self,
+        latent: Float[Array, "b d"],
+        label: Int[Array, " b"] | None = None,
+        train: bool = True,
     ) -> Float[Array, "b h w c"]:
+        if (label is None) != (self.classes is None):
+            raise InputError(
+                "dcgan_generator takes integer labels beside the latents if and only "
+                "if it is made with classes=…; vectors are concatenated to the latents "
+                "by concatenated(…)."
+            )
         width = self.channels * 2 ** (self.levels - 1)
         x = nn.Dense(self.base**2 * width, use_bias=False, kernel_init=WEIGHTS)(latent)
         x = x.reshape(-1, self.base, self.base, width)
         for level in reversed(range(1, self.levels)):
-            x = jax.nn.relu(_normalize(x, train))
+            x = jax.nn.relu(_normalize(x, train, self.classes, label))
             x = _Up(self.channels * 2 ** (level - 1), use_bias=False)(x)
-        x = jax.nn.relu(_normalize(x, train))
+        x = jax.nn.relu(_normalize(x, train, self.classes, label))
         return jnp.tanh(_Up(self.colors)(x))
 
 
@@ -177,7 +199,11 @@ def _add_bias(module: nn.Module, x: Array) -> Array:
     return x + bias.reshape(1, 1, 1, -1)
 
 
-def _normalize(x: Array, train: bool) -> Array:
+def _normalize(
+    x: Array, train: bool, classes: int | None = None, label: Array | None = None
+) -> Array:
+    if classes is not None:
+        return ConditionalBatchNorm(classes)(x, label, train)
     return nn.BatchNorm(
         use_running_average=not train,
         momentum=0.9,

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import check_function, check_positive_ints
+from jaxgan.errors import check_flag, check_function, check_positive_ints
 from jaxgan.networks.linen import from_linen
-from jaxgan.types import Network
+from jaxgan.types import Network, Score
 
 
 def mlp(
@@ -19,6 +19,7 @@ def mlp(
     *,
     activation: Callable[[Array], Array] = jax.nn.relu,
     output_activation: Callable[[Array], Array] = lambda x: x,
+    features: bool = False,
 ) -> Network:
     """Make a multi-layer perceptron.
 
@@ -30,10 +31,12 @@ def mlp(
         hidden: widths of the hidden layers.
         activation: after each hidden layer.
         output_activation: after the last layer; `jnp.tanh` for images.
+        features: return a discriminator's `Score` with the last hidden layer as its
+            features, which `headed` and `projection` read.
 
     Raises:
         InputError: if a width or an axis size of the output is not an integer of at
-            least 1.
+            least 1, or another argument is invalid.
 
         >>> import jax
         >>> from jaxgan import mlp
@@ -47,7 +50,10 @@ def mlp(
     check_positive_ints("mlp: hidden", hidden)
     check_function("mlp: activation", activation, "jax.nn.relu")
     check_function("mlp: output_activation", output_activation, "jnp.tanh")
-    module = _MLP(tuple(hidden), tuple(output_shape), activation, output_activation)
+    check_flag("mlp: features", features)
+    module = _MLP(
+        tuple(hidden), tuple(output_shape), activation, output_activation, features
+    )
     return from_linen(module)
 
 
@@ -56,11 +62,14 @@ class _MLP(nn.Module):
     output_shape: tuple[int, ...]
     activation: Callable[[Array], Array]
     output_activation: Callable[[Array], Array]
+    features: bool
 
     @nn.compact
-    def __call__(self, *inputs: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
+    def __call__(self, *inputs: Float[Array, "b ..."]) -> Float[Array, "b ..."] | Score:
         x = jnp.concatenate([x.reshape(x.shape[0], -1) for x in inputs], axis=-1)
         for width in self.hidden:
             x = self.activation(nn.Dense(width)(x))
+        last = x
         x = self.output_activation(nn.Dense(math.prod(self.output_shape))(x))
-        return x.reshape(x.shape[0], *self.output_shape)
+        x = x.reshape(x.shape[0], *self.output_shape)
+        return Score(x, features=(last,)) if self.features else x

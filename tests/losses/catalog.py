@@ -6,6 +6,7 @@ writes the table.
 """
 
 import ast
+import dataclasses
 import inspect
 import itertools
 import re
@@ -29,6 +30,8 @@ from jaxgan import (
 )
 from jaxgan.losses import (
     Targets,
+    auxiliary_classifier,
+    auxiliary_discriminative_classifier,
     boundary_equilibrium,
     cramer,
     divergences,
@@ -38,6 +41,7 @@ from jaxgan.losses import (
     gaussian,
     gradient_balanced,
     mmd,
+    multi_hinge,
     relativistic,
     relativistic_average,
     sinkhorn,
@@ -67,6 +71,12 @@ from tests.builders import played, random, theta
 def turned(key, image):
     """Reverse the last axis of one image at random; a transform of any shape."""
     return jnp.where(jax.random.bernoulli(key), image[..., ::-1], image)
+
+
+def with_labels(record):
+    """Label each example 0 or 1, by a number of it."""
+    label = (record.real[:, 0] > 0).astype(jnp.int32)
+    return dataclasses.replace(record, condition=(label,))
 
 
 DIVERGENCES = [
@@ -110,7 +120,24 @@ PENALTIES = {
     "orthogonal_penalty": orthogonal_penalty(),
     "weight_decay_penalty": weight_decay_penalty(),
     "historical_averaging": historical_averaging(),
+    **{
+        name: focus(loss, on=with_labels)
+        for name, loss in {
+            "auxiliary_classifier": auxiliary_classifier(),
+            "auxiliary_discriminative_classifier": (
+                auxiliary_discriminative_classifier()
+            ),
+            "multi_hinge": multi_hinge(),
+        }.items()
+    },
 }
+
+CONDITIONAL = {
+    "auxiliary_classifier",
+    "auxiliary_discriminative_classifier",
+    "multi_hinge",
+}
+"""Losses of conditional games, in which a real and its fake share a label."""
 
 VARIATIONS = {
     "targets: smooth": non_saturating(Targets(0.9, 0.1)),
@@ -145,6 +172,7 @@ ONE_OF_EACH_FAMILY = {
     "consistency",
     "path_length",
     "historical_averaging",
+    "auxiliary_classifier",
     "top_k",
     "gradient_balanced",
 }

@@ -8,7 +8,7 @@ from jax.tree_util import Partial
 
 from jaxgan import InputError
 from tests.builders import assert_close, played, random, theta, tiered
-from tests.losses.catalog import EVERYTHING, ONE_OF_EACH_FAMILY, variables
+from tests.losses.catalog import CONDITIONAL, EVERYTHING, ONE_OF_EACH_FAMILY, variables
 
 KEPT = np.array([0, 2, 3, 6])
 WEIGHT = jnp.array([0.5, 1.5, 0.75, 1.25])
@@ -102,7 +102,9 @@ def test_absent_examples_of_a_conditional_game_change_nothing(name):
     "name",
     tiered(
         sorted(
-            (ONE_OF_EACH_FAMILY | {"cramer", "dragan", "feature_matching"}) - PAIRED
+            (ONE_OF_EACH_FAMILY | {"cramer", "dragan", "feature_matching"})
+            - PAIRED
+            - CONDITIONAL
         ),
         ["mmd"],
     ),

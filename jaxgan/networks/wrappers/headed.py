@@ -5,7 +5,10 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxgan.errors import InputError, check_instance
+from jaxgan.networks.wrappers.features import features_shape, last_features
 from jaxgan.types import Network, Score, Tree, Variables
+
+READER = "headed: the heads read"
 
 
 def headed(discriminator: Network, **heads: Network) -> Network:
@@ -47,13 +50,7 @@ def headed(discriminator: Network, **heads: Network) -> Network:
     def init(key: Array, *inputs: Tree) -> Variables:
         keys = _split_key(parts, key)
         trunk = discriminator.init(keys["discriminator"], *inputs)
-        output, _ = jax.eval_shape(
-            lambda variables: discriminator.apply(
-                discriminator.prepare(variables), *inputs, train=False
-            ),
-            trunk,
-        )
-        shape = _features(output)
+        shape = features_shape(READER, discriminator, trunk, inputs)
         features = jnp.zeros(shape.shape, shape.dtype)
         variables = {
             name: head.init(keys[name], features) for name, head in heads.items()
@@ -76,7 +73,7 @@ def headed(discriminator: Network, **heads: Network) -> Network:
         score, after = run("discriminator", *inputs)
         stats, extra = {"discriminator": after}, {}
         for name in heads:
-            extra[name], stats[name] = run(name, _features(score))
+            extra[name], stats[name] = run(name, last_features(READER, score))
         return score._replace(extra=extra), stats
 
     def prepare(variables: Variables) -> Variables:
@@ -84,17 +81,6 @@ def headed(discriminator: Network, **heads: Network) -> Network:
         return _merge({name: parts[name].prepare(each) for name, each in own.items()})
 
     return Network(init, apply, prepare)
-
-
-def _features(score: Tree) -> Tree:
-    """Return the last layer of a score's features."""
-    layers = jax.tree.leaves(score.features) if isinstance(score, Score) else []
-    if not layers:
-        raise InputError(
-            "headed: the heads read the discriminator's features, but it returns none: "
-            "let it return Score(logits, features=…)."
-        )
-    return layers[-1]
 
 
 def _split_key(parts: dict[str, Network], key: Array) -> dict[str, Array]:

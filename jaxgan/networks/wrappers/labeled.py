@@ -1,24 +1,39 @@
 """Conditional networks with integer labels as inputs."""
 
+from functools import partial
+
 import jax
 from jaxtyping import Array
 
 from jaxgan.errors import check_instance, check_positive_int
+from jaxgan.networks.wrappers.labels import (
+    add_table,
+    init_table,
+    look_up,
+    one_hot,
+    prepare_beside_table,
+    split_table,
+)
 from jaxgan.types import Network, Tree, Variables
 
 
-def labeled(network: Network, classes: int) -> Network:
-    """One-hot encode a network's last input, integer labels (b,).
+def labeled(network: Network, classes: int, *, embedding: int | None = None) -> Network:
+    """Encode a network's last input, integer labels (b,), one-hot or as embeddings.
 
     An `mlp` concatenates its inputs; wrapped so, it is the network of the conditional
-    GAN.
+    GAN. Other networks concatenate if they are `concatenated`.
 
     Args:
-        network: takes `(*inputs, one-hot labels (b, classes))`.
+        network: takes `(*inputs, vectors of the labels (b, d))`.
         classes: number of classes.
+        embedding: d, the width of learned embeddings, drawn from N(0, 1/d) at first; by
+            default the vectors are one-hot, and d is `classes`.
 
     Raises:
-        InputError: if `classes` is not an integer of at least 1.
+        InputError: if `classes` or `embedding` is not an integer of at least 1, or,
+            when dynamics are built on the game, if the example's labels are not
+            integers (b,) from 0 to classes - 1. Inside `jit`, where values are not
+            known, the vector of a label outside the classes is zero.
 
     Reference: Mirza & Osindero 2014, arXiv:1411.1784.
 
@@ -33,9 +48,13 @@ def labeled(network: Network, classes: int) -> Network:
     """
     check_instance("labeled: network", network, Network, "mlp(())")
     check_positive_int("labeled: classes", classes)
+    if embedding is not None:
+        check_positive_int("labeled: embedding", embedding)
+        return _embedded(network, classes, embedding)
 
     def encode(inputs: tuple[Tree, ...]) -> tuple[Tree, ...]:
-        return *inputs[:-1], jax.nn.one_hot(inputs[-1], classes)
+        *others, label = inputs
+        return *others, one_hot("labeled: labels", label, classes, like=others)
 
     def init(key: Array, *inputs: Tree) -> Variables:
         return network.init(key, *encode(inputs))
@@ -49,3 +68,28 @@ def labeled(network: Network, classes: int) -> Network:
         return network.apply(variables, *encode(inputs), key=key, train=train)
 
     return network._replace(init=init, apply=apply)
+
+
+def _embedded(network: Network, classes: int, width: int) -> Network:
+    """Embed the last input by a table that lies beside the network's parameters."""
+
+    def encode(table: Array, inputs: tuple[Tree, ...]) -> tuple[Tree, ...]:
+        *others, label = inputs
+        chosen = one_hot("labeled: labels", label, classes, like=others)
+        return *others, look_up(table, chosen)
+
+    def init(key: Array, *inputs: Tree) -> Variables:
+        own, key = jax.random.split(key)
+        table = init_table(key, classes, width)
+        return add_table(network.init(own, *encode(table, inputs)), table)
+
+    def apply(
+        variables: Variables,
+        *inputs: Tree,
+        key: Array | None = None,
+        train: bool = True,
+    ) -> tuple[Tree, Tree]:
+        own, table = split_table(variables)
+        return network.apply(own, *encode(table, inputs), key=key, train=train)
+
+    return Network(init, apply, partial(prepare_beside_table, network))

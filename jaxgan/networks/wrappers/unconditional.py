@@ -1,0 +1,46 @@
+"""Networks that do not see the condition."""
+
+from jaxtyping import Array
+
+from jaxgan.errors import check_instance
+from jaxgan.types import Network, Tree, Variables
+
+
+def unconditional(network: Network) -> Network:
+    """Hide the condition from a network: pass on its first input only.
+
+    In a conditional game, a discriminator that classifies must not see the label.
+
+    Args:
+        network: takes one input.
+
+    Raises:
+        InputError: if `network` is none.
+
+    Reference: Odena et al. 2017 (AC-GAN), arXiv:1610.09585.
+
+        >>> import jax, jax.numpy as jnp
+        >>> from jaxgan import mlp
+        >>> from jaxgan.networks import headed, unconditional
+        >>> trunk = mlp((), features=True)
+        >>> network = unconditional(headed(trunk, label=mlp((10,), ())))
+        >>> image, label = jnp.zeros((4, 8, 8, 1)), jnp.array([3, 7, 3, 7])
+        >>> variables = network.init(jax.random.key(0), image, label)
+        >>> network.apply(variables, image, label)[0].extra["label"].shape
+        (4, 10)
+    """
+    check_instance("unconditional: network", network, Network, "mlp(())")
+
+    def init(key: Array, first: Tree, *condition: Tree) -> Variables:
+        del condition
+        return network.init(key, first)
+
+    def apply(
+        variables: Variables,
+        *inputs: Tree,
+        key: Array | None = None,
+        train: bool = True,
+    ) -> tuple[Tree, Tree]:
+        return network.apply(variables, inputs[0], key=key, train=train)
+
+    return network._replace(init=init, apply=apply)

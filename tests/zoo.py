@@ -31,8 +31,8 @@ from jaxgan import (
     r1,
     score_round,
 )
-from jaxgan.losses import stateless
-from jaxgan.networks import labeled
+from jaxgan.losses import auxiliary_classifier, stateless
+from jaxgan.networks import headed, labeled, projection
 from jaxgan.views.replayed import replayed
 from tests.builders import Normed
 
@@ -341,6 +341,15 @@ def _labeled(gamma=0.1):
     return gan(generator, labeled(discriminator, LABELS), loss, priors.normal(2))
 
 
+def _classified(gamma=0.1):
+    """A conditional GAN of embeddings, a projection and a classifier."""
+    generator = labeled(_small(SIDE, SIDE, 1), LABELS, embedding=3)
+    trunk = mlp((), (6,), activation=jnp.tanh, features=True)
+    discriminator = projection(headed(trunk, label=mlp((LABELS,), ())), LABELS)
+    loss = non_saturating() + r1(gamma) + auxiliary_classifier(0.5)
+    return gan(generator, discriminator, loss, priors.normal(2))
+
+
 def _with_labels(n, seed):
     labels = np.random.default_rng(seed).integers(LABELS, size=n).astype("i4")
     return Batch(images(n, seed), (labels,))
@@ -348,6 +357,7 @@ def _with_labels(n, seed):
 
 ZOO = {
     "labeled": Exhibit(_labeled, _with_labels),
+    "classified": Exhibit(_classified, _with_labels),
     "vae": Exhibit(_vae, lambda n, seed: Batch(images(n, seed))),
     "perceptual_vae": Exhibit(_perceptual_vae, lambda n, seed: Batch(images(n, seed))),
     "vae_gan": Exhibit(_vae_gan, lambda n, seed: Batch(images(n, seed))),

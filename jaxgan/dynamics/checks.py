@@ -205,7 +205,7 @@ def _known_labels(example: Batch) -> Batch:
             isinstance(x, jax.Array) and is_concrete(x) and x.is_fully_addressable
         )
         if known and jnp.issubdtype(x.dtype, jnp.integer):
-            return np.asarray(x)
+            return jnp.asarray(x)
         return jax.ShapeDtypeStruct(x.shape, x.dtype)
 
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), example)
@@ -215,7 +215,7 @@ def _known_labels(example: Batch) -> Batch:
 def _fill(tree: Tree) -> Tree:
     """Make zeros of shapes, and keep values."""
     return jax.tree.map(
-        lambda x: x if isinstance(x, np.ndarray) else jnp.zeros(x.shape, x.dtype), tree
+        lambda x: x if isinstance(x, jax.Array) else jnp.zeros(x.shape, x.dtype), tree
     )
 
 

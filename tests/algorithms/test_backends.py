@@ -34,7 +34,9 @@ from jaxgan.algorithms import batch_axis
 from jaxgan.networks import (
     dcgan_discriminator,
     dcgan_generator,
+    headed,
     normalized_per_device,
+    projection,
     spectral_norm,
 )
 from tests.builders import (
@@ -77,6 +79,23 @@ class Conditional(nn.Module):
         return nn.Dense(self.size)(hidden)
 
 
+def labeled_pictures(seed, n=16):
+    return pictures(seed, n)._replace(condition=(np.arange(n, dtype="i4") % 3,))
+
+
+def classified():
+    """Conditional BatchNorm, and the losses of two classifiers and a projection."""
+    trunk = dcgan_discriminator((8, 8, 1), 4)
+    heads = {"label": mlp((6,), ()), "margin": mlp((3,), ())}
+    loss = chain(
+        non_saturating(),
+        losses.auxiliary_discriminative_classifier(0.5),
+        losses.multi_hinge(0.5, head="margin"),
+    )
+    generator = dcgan_generator((8, 8, 1), 4, base=2, classes=3)
+    return gan(generator, projection(headed(trunk, **heads), 3), loss, priors.normal(4))
+
+
 STATEFUL = chain(
     wasserstein(), gradient_penalty(10.0), penalties.lecam(0.1), every(r1(1.0), n=2)
 )
@@ -105,6 +124,7 @@ GAMES = {
         labeled,
         {},
     ),
+    "classes": (classified, labeled_pictures, {}),
     "all pairs": (
         lambda: gan(mlp((2,), (8,)), mlp((4,), (8,)), losses.mmd(), priors.normal(3)),
         points,
@@ -175,6 +195,7 @@ CHOSEN = [
     "normed",
     "spectral",
     "conditional",
+    "classes",
     "augmented",
     "stateful",
     "cycle_gan",

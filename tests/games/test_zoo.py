@@ -126,6 +126,7 @@ def test_wrapped_algorithms_play_every_game(name):
     state = played(name, wrapped)
     shown = {
         "labeled": {"generator"},
+        "classified": {"generator"},
         "vae": {"encoder", "decoder"},
         "perceptual_vae": {"encoder", "decoder"},
         "vae_gan": {"encoder", "generator"},

@@ -1,11 +1,10 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from jaxgan import InputError, Score, from_linen, mlp
-from jaxgan.networks import headed, labeled
+from jaxgan.networks import headed
 from tests.builders import Normed, assert_close, bits, random
 
 
@@ -59,13 +58,3 @@ def test_a_head_needs_features():
         network.init(jax.random.key(0), X)
     with pytest.raises(InputError, match="headed: give at least one head"):
         headed(from_linen(Trunk()))
-
-
-def test_a_label_is_fed_as_a_one_hot_vector():
-    network, labels = labeled(mlp((2,), (4,)), 3), jnp.array([0, 2, 1, 0, 0, 1, 2, 2])
-    variables = network.init(jax.random.key(0), X, labels)
-    output, _ = network.apply(variables, X, labels)
-    expected, _ = mlp((2,), (4,)).apply(variables, X, jnp.eye(3)[labels])
-    np.testing.assert_array_equal(output, expected)
-    with pytest.raises(InputError, match="labeled: classes must be an integer"):
-        labeled(mlp((2,)), 0)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxgan.batch_axis import batch_axis
-from jaxgan.errors import check_positive_int
+from jaxgan.errors import check_decay, check_positive, check_positive_int
 from jaxgan.networks.wrappers.labels import look_up, one_hot
 
 
@@ -23,10 +23,10 @@ class ConditionalBatchNorm(nn.Module):
         epsilon: ε.
 
     Raises:
-        InputError: if `classes` is not an integer of at least 1, or, when the game is
-            built, if the example's labels are not integers (b,) from 0 to classes - 1.
-            Inside `jit`, where values are not known, γ and β of a label outside the
-            classes are 0.
+        InputError: if an argument is invalid, or, when dynamics are built on the game,
+            if the example's labels are not integers (b,) from 0 to classes - 1. Inside
+            `jit`, where values are not known, γ and β of a label outside the classes
+            are 0.
 
     Reference: Dumoulin et al. 2017, arXiv:1610.07629; de Vries et al. 2017,
     arXiv:1707.00683.
@@ -49,6 +49,8 @@ class ConditionalBatchNorm(nn.Module):
 
     def __post_init__(self) -> None:
         check_positive_int("ConditionalBatchNorm: classes", self.classes)
+        check_decay("ConditionalBatchNorm: momentum", self.momentum)
+        check_positive("ConditionalBatchNorm: epsilon", self.epsilon)
         super().__post_init__()
 
     @nn.compact

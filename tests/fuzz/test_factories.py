@@ -292,6 +292,8 @@ KINDS = {
     "dcgan_generator classes": OPTIONAL_COUNT,
     "mlp features": FLAG,
     "ConditionalBatchNorm momentum": DECAY,
+    "ConditionalBatchNorm parent": Kind([None], []),  # Flax's, as the name
+    "ConditionalBatchNorm name": Kind([None], []),
     "normalized_per_device network": NETWORK,
     "spectral_norm network": NETWORK,
     "headed discriminator": NETWORK,

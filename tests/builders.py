@@ -126,7 +126,7 @@ def played(theta, real, latent, patch=(), lift=(0.0, 0.0), **fields):
         logits = logits + lift[0] + lift[1] * image.mean(axis=-1)
         logits = logits.reshape(-1, *(1,) * len(patch))
         logits = jnp.broadcast_to(logits, (len(image), *patch)).astype(image.dtype)
-        classes = 3 * hidden + lift[0] * jnp.array([1, -1, 2, 0], image.dtype)
+        classes = 3 * hidden + lift[0] * jnp.array([[1, -1, 2, 0]], image.dtype)
         classes = (classes + lift[1] * image.mean(axis=-1, keepdims=True)).astype(
             image.dtype
         )

@@ -192,14 +192,14 @@ def _of_head(
         check_labels(f"{name}: labels", label, reals.shape[1])
         of_reals, of_fakes, of_generator = pay(reals, fakes, label)
 
-        def mean(values: Array | None, of: Array | None) -> Array | float:
-            if values is None:
-                return 0.0
+        def mean(values: Array, of: Array | None) -> Array:
             return weight * weighted_mean(record, values, example_weights(of))
 
+        discriminator = mean(of_reals, record.weight)
+        if of_fakes is not None:
+            discriminator = discriminator + mean(of_fakes, record.fake_weight)
         return {
-            "discriminator": mean(of_reals, record.weight)
-            + mean(of_fakes, record.fake_weight),
+            "discriminator": discriminator,
             "generator": mean(of_generator, record.fake_weight),
         }
 

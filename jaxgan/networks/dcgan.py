@@ -202,7 +202,7 @@ def _add_bias(module: nn.Module, x: Array) -> Array:
 def _normalize(
     x: Array, train: bool, classes: int | None = None, label: Array | None = None
 ) -> Array:
-    if classes is not None:
+    if classes is not None and label is not None:
         return ConditionalBatchNorm(classes)(x, label, train)
     return nn.BatchNorm(
         use_running_average=not train,

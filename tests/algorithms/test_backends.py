@@ -92,7 +92,7 @@ def classified():
         losses.auxiliary_discriminative_classifier(0.5),
         losses.multi_hinge(0.5, head="margin"),
     )
-    generator = dcgan_generator((8, 8, 1), 4, base=2, classes=3)
+    generator = dcgan_generator((8, 8, 1), 4, classes=3)
     return gan(generator, projection(headed(trunk, **heads), 3), loss, priors.normal(4))
 
 

@@ -291,9 +291,6 @@ KINDS = {
     "projection discriminator": NETWORK,
     "dcgan_generator classes": OPTIONAL_COUNT,
     "mlp features": FLAG,
-    "ConditionalBatchNorm momentum": DECAY,
-    "ConditionalBatchNorm parent": Kind([None], []),  # Flax's, as the name
-    "ConditionalBatchNorm name": Kind([None], []),
     "normalized_per_device network": NETWORK,
     "spectral_norm network": NETWORK,
     "headed discriminator": NETWORK,
@@ -351,6 +348,7 @@ EACH = {
 
 
 BUT = {
+    "networks.ConditionalBatchNorm": "a Flax module, with Flax's own arguments",
     "games.Turn": "made by the dynamics, of arrays that are traced",
     "games.as_score": "takes what any network may return",
     "games.joint": "called by games, with arrays that are traced",

@@ -64,6 +64,10 @@ def test_a_generators_classes_differ_by_their_scales_and_biases_alone():
 def test_a_layer_and_a_generator_refuse_what_has_no_classes():
     with pytest.raises(InputError, match="ConditionalBatchNorm: classes must be an i"):
         ConditionalBatchNorm(0)
+    with pytest.raises(InputError, match="ConditionalBatchNorm: momentum must be in"):
+        ConditionalBatchNorm(3, momentum=1.0)
+    with pytest.raises(InputError, match="ConditionalBatchNorm: epsilon must be above"):
+        ConditionalBatchNorm(3, epsilon=0.0)
     with pytest.raises(InputError, match="dcgan: classes must be an integer"):
         dcgan_generator((8, 8, 1), 4, classes=0)
     latent = random(0, 6, 5)

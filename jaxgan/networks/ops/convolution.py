@@ -29,6 +29,7 @@ from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError
 from jaxgan.networks.ops import winograd
+from jaxgan.networks.ops.transpose import transpose
 from jaxgan.networks.ops.window import (
     Padding,
     Pair,
@@ -147,10 +148,8 @@ def _run_transposed(y: Array, w: Array, window: Window, cpu: bool = False) -> Ar
         return winograd.convolve_transposed(y, w, window)
     if cpu and any(a.output < a.kernel for a in window):
         shape = (y.shape[0], *(a.image for a in window), w.shape[2])
-        back = jax.linear_transpose(
-            partial(_patches, window=window), jax.ShapeDtypeStruct(shape, y.dtype)
-        )
-        return back(jnp.einsum("bhwo,klio->bhwkli", y, w))[0]
+        back = transpose(partial(_patches, window=window), shape, like=y)
+        return back(jnp.einsum("bhwo,klio->bhwkli", y, w))
     return lax.conv_general_dilated(
         y,
         w[::-1, ::-1].swapaxes(2, 3),

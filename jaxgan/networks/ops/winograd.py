@@ -19,11 +19,11 @@ same nine products between the transposes of these maps.
 
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
+from jaxgan.networks.ops.transpose import transpose
 from jaxgan.networks.ops.window import Window, output_size
 
 Matrices = list[Array]  # nine
@@ -70,10 +70,8 @@ def correlate(x: Array, y: Array, window: Window) -> Array:
     """Apply the kernel adjoint: (b, h, w, i), (b, h_, w_, o) -> (kh, kw, i, o)."""
     pairs = zip(_transform_image(x, window), _transpose_combine(y), strict=True)
     shape = (*(a.kernel for a in window), x.shape[3], y.shape[3])
-    kernel = jax.ShapeDtypeStruct(shape, x.dtype)
-    return jax.linear_transpose(_transform_kernel, kernel)([d.T @ m for d, m in pairs])[
-        0
-    ]
+    back = transpose(_transform_kernel, shape, like=x)
+    return back([d.T @ m for d, m in pairs])
 
 
 def _transform_image(x: Array, window: Window) -> Matrices:

@@ -277,9 +277,9 @@ def two_layers(w, x):
     return jnp.mean(jnp.tanh(convolve_transposed(y, w, stride=2)) ** 2)
 
 
-def two_layers_operands():
-    x = jax.random.normal(jax.random.key(0), (32, 8, 8, 4))
-    return jax.random.normal(jax.random.key(1), (4, 4, 4, 6)) / 8, x
+def two_layers_operands(pixels=8, channels=(4, 6)):
+    x = jax.random.normal(jax.random.key(0), (32, pixels, pixels, channels[0]))
+    return jax.random.normal(jax.random.key(1), (4, 4, *channels)) / 8, x
 
 
 def test_a_sharded_batch_splits_the_work_and_gathers_nothing(mesh):
@@ -297,10 +297,19 @@ def test_a_sharded_batch_splits_the_work_and_gathers_nothing(mesh):
     )
 
 
-@pytest.mark.parametrize("check_vma", [True, False])
-def test_shard_map_sums_a_kernels_gradient_when_it_says_so(mesh, check_vma):
+@pytest.mark.parametrize(
+    "check_vma, operands",
+    [
+        (True, two_layers_operands()),
+        (False, two_layers_operands()),
+        (True, two_layers_operands(channels=(64, 64))),  # by winograd
+        (True, two_layers_operands(pixels=3)),  # smaller than the kernel
+    ],
+    ids=["checked", "unchecked", "wide", "tiny"],
+)
+def test_shard_map_sums_a_kernels_gradient_when_it_says_so(mesh, check_vma, operands):
     """With the check, the gradient of what all devices share is the sum over them."""
-    w, x = two_layers_operands()
+    w, x = operands
 
     def local(w, x):
         value, gradient = jax.value_and_grad(two_layers)(w, x)

@@ -65,13 +65,14 @@ import optax
 import tyro
 from metrics_speed import TASKS, features
 from population_speed import together
-from step_speed import LOSSES, Variant, build
+from step_speed import Variant, build
 from torch_side import torch_worker
 
 from jaxgan import Algorithm, Batch, InputError, Network, State
 from jaxgan.algorithms import many_steps
 
 Part = Literal["losses", "resume", "steps", "per_call", "population", "metrics"]
+LOSSES = ("non_saturating", "wgan_gp")
 TOLERANCE = 1e-4
 LONGEST_METRIC = 30.0  # seconds; a metric that would take longer is skipped
 # How the time of a metric grows with the number of examples.

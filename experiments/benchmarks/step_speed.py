@@ -1,7 +1,8 @@
-"""The speed of the DCGAN training step, beside PyTorch's.
+"""The speed of the training steps of DCGAN and R3GAN, beside PyTorch's.
 
-The alternating step, one move each, at 32×32×3 pixels, 64 channels and batch 64, with
-the non-saturating loss, and as WGAN-GP (whose critic has no BatchNorm). Both frameworks
+The alternating step, one move each, at 32×32×3 pixels, 64 channels and batch 64: DCGAN
+with the non-saturating loss, and as WGAN-GP (whose critic has no BatchNorm); R3GAN's
+residual networks with the relativistic loss, R1 and R2. Both frameworks
 run in one go, taking turns, since shared machines drift: believe the ratios.
 
 On two CPU cores, jax 0.10.2 and PyTorch 2.13.0, ten turns each of ten steps:
@@ -41,9 +42,17 @@ from jaxgan import (
     gradient_penalty,
     non_saturating,
     priors,
+    r1,
+    r2,
     wasserstein,
 )
-from jaxgan.networks import dcgan_discriminator, dcgan_generator
+from jaxgan.losses import relativistic
+from jaxgan.networks import (
+    dcgan_discriminator,
+    dcgan_generator,
+    r3gan_discriminator,
+    r3gan_generator,
+)
 from jaxgan.training import tune_malloc
 
 SIZE, BATCH, CHANNELS, LATENT = 32, 64, 64, 128
@@ -51,7 +60,19 @@ SIZE, BATCH, CHANNELS, LATENT = 32, 64, 64, 128
 LOSSES: dict[str, Loss] = {
     "non_saturating": non_saturating(),
     "wgan_gp": chain(wasserstein(), gradient_penalty(10.0)),
+    "r3gan": chain(relativistic(non_saturating()), r1(1.0), r2(1.0)),
 }
+
+
+def networks(
+    loss: str, shape: tuple[int, int, int], channels: int
+) -> tuple[Network, Network]:
+    """The generator and the discriminator that go with a loss of `LOSSES`."""
+    if loss == "r3gan":
+        return r3gan_generator(shape, channels), r3gan_discriminator(shape, channels)
+    batch_norm = loss != "wgan_gp"
+    discriminator = dcgan_discriminator(shape, channels, batch_norm=batch_norm)
+    return dcgan_generator(shape, channels), discriminator
 
 
 def build(
@@ -65,13 +86,8 @@ def build(
 ) -> tuple[Algorithm, tuple[Batch, Batch]]:
     """The step of a loss of `LOSSES` with one move each, and batches for it."""
     shape = (size, size, 3)
-    batch_norm = loss != "wgan_gp"
-    game = gan(
-        wrap(dcgan_generator(shape, channels)),
-        wrap(dcgan_discriminator(shape, channels, batch_norm=batch_norm)),
-        LOSSES[loss],
-        priors.normal(LATENT),
-    )
+    generator, discriminator = map(wrap, networks(loss, shape, channels))
+    game = gan(generator, discriminator, LOSSES[loss], priors.normal(LATENT))
     optimizer = optax.adam(2e-4, b1=0.5) if optimizer is None else optimizer
     optimizers = {player: optimizer for player in game.players}
     real = jax.random.uniform(jax.random.key(0), (batch, *shape), minval=-1, maxval=1)
@@ -125,6 +141,7 @@ def matmul_rate(size: int = 4096, repeats: int = 3) -> float:
 
 def main(
     torch_python: Path | None = None,
+    losses: tuple[str, ...] = tuple(LOSSES),
     rounds: int = 10,
     steps: int = 10,
     keep_memory: bool = True,
@@ -133,6 +150,7 @@ def main(
 
     Args:
         torch_python: the interpreter of an environment that has PyTorch.
+        losses: of `LOSSES`.
         rounds: how many turns each framework takes.
         steps: in a turn.
         keep_memory: between steps, as `jaxgan train` does; see
@@ -140,7 +158,7 @@ def main(
     """
     if keep_memory:
         tune_malloc()
-    variants = {name: Variant(*build(name)) for name in LOSSES}
+    variants = {name: Variant(*build(name)) for name in losses}
     torch_run = (
         torch_worker(torch_python, "step_speed_torch.py") if torch_python else None
     )
@@ -148,6 +166,8 @@ def main(
     print(f"jax {jax.__version__} on {jax.devices()[0].device_kind}")
     print(f"matrix products run at {rate / 1e9:.0f} GFLOP/s")
     for name, variant in variants.items():
+        cost = f"{variant.flops / 1e9:.1f} GFLOP a step"
+        print(f"{name}: {cost}, {count_parameters(variant.state):,} parameters")
         variant.run(2)
         if torch_run:
             torch_run(name, 2)
@@ -168,6 +188,15 @@ def report(name: str, ours: list[float], theirs: list[float], ideal: float) -> N
         line += f", PyTorch {BATCH / statistics.median(theirs):.0f}"
         line += f", ratio {spread(theirs, ours)}"
     print(line, flush=True)
+
+
+def count_parameters(state: State) -> int:
+    """The parameters of all networks."""
+    return sum(
+        leaf.size
+        for variables in state.variables.values()
+        for leaf in jax.tree.leaves(variables.params)
+    )
 
 
 if __name__ == "__main__":

@@ -59,17 +59,82 @@ def discriminator(size: int, batch_norm: bool) -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(16 * width, 1))
 
 
+class Residual(nn.Module):
+    """A block of jaxgan's `networks.r3gan`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.f = nn.Sequential(
+            nn.Conv2d(width, width // 2, 1),
+            nn.LeakyReLU(0.2, True),
+            nn.Conv2d(width // 2, width // 2, 3, 1, 1),
+            nn.LeakyReLU(0.2, True),
+            nn.Conv2d(width // 2, width, 1, bias=False),
+        )
+        nn.init.zeros_(self.f[-1].weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute x + f(x)."""
+        return x + self.f(x)
+
+
+class Basis(nn.Module):
+    """Maps of 4×4: times a vector in the generator; the discriminator sums."""
+
+    def __init__(self, width: int, *, up: bool) -> None:
+        super().__init__()
+        self.up, self.basis = up, nn.Parameter(torch.randn(1, width, 4, 4) / 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(b, c) -> (b, c, 4, 4), or back."""
+        return x[..., None, None] * self.basis if self.up else self.down(x)
+
+    def down(self, x: torch.Tensor) -> torch.Tensor:
+        """Weight and sum the pixels."""
+        return (x * self.basis).sum((2, 3))
+
+
+def change(inputs: int, outputs: int) -> list[nn.Module]:
+    """A 1×1 convolution, if it is needed."""
+    return [] if inputs == outputs else [nn.Conv2d(inputs, outputs, 1, bias=False)]
+
+
+def residual_pair(size: int) -> tuple[nn.Module, nn.Module]:
+    """jaxgan's `r3gan_generator` and `r3gan_discriminator`, ((size, size, 3), 64)."""
+    widths = [CHANNELS * min(2**k, 4) for k in range(size.bit_length() - 2)]
+    double = {"scale_factor": 2, "mode": "bilinear"}
+    up: list[nn.Module] = [nn.Linear(LATENT, widths[-1], bias=False)]
+    up += [Basis(widths[-1], up=True)]
+    down: list[nn.Module] = change(3, widths[0])
+    for k, width in enumerate(widths):
+        down += [Residual(width), Residual(width)]
+        if k + 1 < len(widths):
+            down += [nn.AvgPool2d(2), *change(width, widths[k + 1])]
+    for k in reversed(range(len(widths))):
+        up += [Residual(widths[k]), Residual(widths[k])]
+        if k:
+            up += [*change(widths[k], widths[k - 1]), nn.Upsample(**double)]
+    up += change(widths[0], 3)
+    down += [Basis(widths[-1], up=False), nn.Linear(widths[-1], 1, bias=False)]
+    return nn.Sequential(*up), nn.Sequential(*down)
+
+
 class Variant:
     """The networks, the optimizers and the alternating step of one loss."""
 
     def __init__(self, loss: str, size: str = "32", speed: str = "") -> None:
-        self.penalized, self.fast = loss == "wgan_gp", speed == "fast"
+        self.residual, self.fast = loss == "r3gan", speed == "fast"
+        self.penalized = loss == "wgan_gp"
         torch.backends.cudnn.benchmark |= self.fast
         if self.fast:
             torch.compiler.reset()  # what all variants compile counts towards one limit
         place = {"device": DEVICE, "memory_format": torch.channels_last}
-        self.g = generator(int(size)).to(**place)
-        self.d = discriminator(int(size), batch_norm=not self.penalized).to(**place)
+        if self.residual:
+            pair = residual_pair(int(size))
+        else:
+            critic = discriminator(int(size), batch_norm=not self.penalized)
+            pair = generator(int(size)), critic
+        self.g, self.d = (network.to(**place) for network in pair)
         adam = {"lr": 2e-4, "betas": (0.5, 0.999), "fused": True}
         self.g_optimizer = torch.optim.Adam(self.g.parameters(), **adam)
         self.d_optimizer = torch.optim.Adam(self.d.parameters(), **adam)
@@ -85,6 +150,8 @@ class Variant:
         """Compute the discriminator's loss."""
         with torch.no_grad():
             fake = self.fake().float()
+        if self.residual:
+            return self.relativistic_loss(fake)
         real_logits, fake_logits = self.score(self.real), self.score(fake)
         if not self.penalized:
             return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
@@ -96,9 +163,21 @@ class Variant:
         penalty = (norm - 1).square().mean()
         return fake_logits.mean() - real_logits.mean() + 10 * penalty
 
+    def relativistic_loss(self, fake: torch.Tensor) -> torch.Tensor:
+        """Compute it with R1 and R2, whose gradients reuse the forward passes."""
+        points = [x.detach().requires_grad_() for x in (self.real, fake)]
+        real_logits, fake_logits = map(self.d, points)
+        total = real_logits.sum() + fake_logits.sum()
+        slopes = torch.autograd.grad(total, points, create_graph=True)
+        penalty = sum(slope.square().sum((1, 2, 3)).mean() / 2 for slope in slopes)
+        return F.softplus(fake_logits - real_logits).mean() + penalty
+
     def g_loss(self) -> torch.Tensor:
         """Compute the generator's loss."""
         logits = self.score(self.fake())
+        if self.residual:
+            with torch.no_grad():
+                logits = logits - self.score(self.real)
         return -logits.mean() if self.penalized else F.softplus(-logits).mean()
 
     def precision(self) -> contextlib.AbstractContextManager:

@@ -7,6 +7,7 @@ from jaxgan.networks.linen import from_linen
 from jaxgan.networks.mlp import mlp
 from jaxgan.networks.nnx import from_nnx
 from jaxgan.networks.ops.minibatch_stddev import minibatch_stddev
+from jaxgan.networks.r3gan import r3gan_discriminator, r3gan_generator
 from jaxgan.networks.wrappers.autoencoding import autoencoding
 from jaxgan.networks.wrappers.concatenated import concatenated
 from jaxgan.networks.wrappers.fourier import fourier
@@ -33,6 +34,8 @@ __all__ = [
     "mlp",
     "normalized_per_device",
     "projection",
+    "r3gan_discriminator",
+    "r3gan_generator",
     "spectral_norm",
     "unconditional",
 ]

@@ -18,7 +18,6 @@ BatchNorm is Flax's: its running variance is the biased one of the batch, PyTorc
 not; its momentum of 0.9 is what PyTorch calls 0.1.
 """
 
-import math
 from collections.abc import Sequence
 
 import flax.linen as nn
@@ -27,18 +26,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxgan.batch_axis import batch_axis
-from jaxgan.errors import (
-    InputError,
-    check_flag,
-    check_positive_int,
-    check_positive_ints,
-)
+from jaxgan.errors import InputError, check_flag, check_positive_int
 from jaxgan.networks.conditional_batch_norm import ConditionalBatchNorm
+from jaxgan.networks.image_shape import check_images, count_halvings
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.ops.convolution import convolve, convolve_transposed
 from jaxgan.types import Network, Score
 
-SIZES = (8, 16, 32, 64, 128)
 WEIGHTS = nn.initializers.normal(0.02)
 
 
@@ -77,7 +71,7 @@ def dcgan_generator(
     check_positive_int("dcgan: channels", channels)
     if classes is not None:
         check_positive_int("dcgan: classes", classes)
-    levels = _count_levels(image_shape, base)
+    levels = count_halvings("dcgan", image_shape, base)
     module = _Generator(levels, channels, base, image_shape[-1], classes)
     return from_linen(module)
 
@@ -113,7 +107,7 @@ def dcgan_discriminator(
     """
     check_positive_int("dcgan: channels", channels)
     check_flag("dcgan: batch_norm", batch_norm)
-    levels = _count_levels(image_shape, base)
+    levels = count_halvings("dcgan", image_shape, base)
     module = _Discriminator(levels, channels, tuple(image_shape), batch_norm)
     return from_linen(module)
 
@@ -156,11 +150,7 @@ class _Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"], train: bool = True) -> Score:
-        if image.shape[1:] != self.image_shape:
-            raise InputError(
-                f"dcgan_discriminator was built for images {self.image_shape}, "
-                f"got {image.shape[1:]}."
-            )
+        check_images("dcgan_discriminator", image, self.image_shape)
         x = image
         for level in range(self.levels):
             normalize = self.batch_norm and level > 0
@@ -210,25 +200,3 @@ def _normalize(
         axis_name=batch_axis(),
         scale_init=lambda *args: 1 + WEIGHTS(*args),
     )(x)
-
-
-def _count_levels(image_shape: Sequence[int], base: int) -> int:
-    """Count the halvings from the image to a map `base` pixels wide."""
-    check_positive_ints("dcgan: image_shape", image_shape)
-    check_positive_int("dcgan: base", base)
-    if len(image_shape) != 3 or image_shape[0] != image_shape[1]:
-        raise InputError(
-            f"dcgan: image_shape must be (size, size, colors), got {image_shape}."
-        )
-    size = image_shape[0]
-    if size not in SIZES:
-        raise InputError(
-            f"dcgan: the size in image_shape must be one of {SIZES}, got {size}."
-        )
-    levels = math.log2(size / base)
-    if levels < 1 or levels % 1:
-        raise InputError(
-            f"dcgan: base must be a power of two below the image size {size}, "
-            f"got {base!r}."
-        )
-    return int(levels)

@@ -161,6 +161,7 @@ KINDS = {
     "n": COUNT,
     "iterations": COUNT,
     "size": SIZE,
+    "blocks": SIZE,
     "channels": SIZE,
     "features": SIZE,
     "classes": COUNT,

@@ -176,8 +176,7 @@ class Variant:
         """Compute the generator's loss."""
         logits = self.score(self.fake())
         if self.residual:
-            with torch.no_grad():
-                logits = logits - self.score(self.real)
+            logits = logits - self.score(self.real)
         return -logits.mean() if self.penalized else F.softplus(-logits).mean()
 
     def precision(self) -> contextlib.AbstractContextManager:

@@ -38,6 +38,7 @@ from jaxgan.errors import check_positive_int
 from jaxgan.networks.image_shape import check_images, count_halvings
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.ops.convolution import convolve
+from jaxgan.precision import promote_types
 from jaxgan.types import Network, Score
 
 BASE = 4  # pixels of the smallest map
@@ -115,12 +116,12 @@ class _Generator(nn.Module):
         *larger, width = self.widths
         shape = (BASE, BASE, width)
         basis = self.param("basis", nn.initializers.normal(1.0), shape)
-        x = _linear(width)(latent)[:, None, None] * basis[None]
+        x = _Linear(width)(latent)[:, None, None] * basis[None]
         x = self._residuals(x)
         for width in reversed(larger):
             x = _double(_change(x, width))
             x = self._residuals(x)
-        return _linear(self.colors)(x)
+        return _Linear(self.colors)(x)
 
     def _residuals(self, x: Array) -> Array:
         return _residuals(x, self.blocks, self.blocks * len(self.widths))
@@ -135,7 +136,7 @@ class _Discriminator(nn.Module):
     def __call__(self, image: Float[Array, "b h w c"]) -> Score:
         check_images("r3gan_discriminator", image, self.image_shape)
         total = self.blocks * len(self.widths)
-        x = _linear(self.widths[0])(image)
+        x = _Linear(self.widths[0])(image)
         for level, width in enumerate(self.widths):
             x = x if level == 0 else _change(_halve(x), width)
             x = _residuals(x, self.blocks, total)
@@ -143,7 +144,7 @@ class _Discriminator(nn.Module):
         init = nn.initializers.normal(1 / BASE)
         basis = self.param("basis", init, (BASE, BASE, x.shape[-1]))
         features = jnp.sum(x * basis[None], axis=(1, 2))
-        return Score(_linear(1)(features)[:, 0], features=(features,))
+        return Score(_Linear(1)(features)[:, 0], features=(features,))
 
 
 class _Residual(nn.Module):
@@ -155,10 +156,10 @@ class _Residual(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         width = max(x.shape[-1] // 2, 1)
         init = _scaled(self.gain)
-        y = _biased_leaky_relu(self, "bias_1", _linear(width, init)(x))
+        y = _biased_leaky_relu(self, "bias_1", _Linear(width, init)(x))
         kernel = self.param("kernel", init, (3, 3, width, width))
         y = _biased_leaky_relu(self, "bias_2", convolve(y, kernel))
-        return x + _linear(x.shape[-1], nn.initializers.zeros)(y)
+        return x + _Linear(x.shape[-1], nn.initializers.zeros)(y)
 
 
 def _residuals(x: Array, count: int, total: int) -> Array:
@@ -175,14 +176,22 @@ def _scaled(gain: float) -> nn.initializers.Initializer:
     return nn.initializers.variance_scaling(gain**2, "fan_in", "normal")
 
 
-def _linear(width: int, init: nn.initializers.Initializer | None = None) -> nn.Module:
+class _Linear(nn.Module):
     """A 1×1 convolution: a matrix product along the channels."""
-    return nn.Dense(width, use_bias=False, kernel_init=init or _scaled(1.0))
+
+    width: int
+    init: nn.initializers.Initializer = _scaled(1.0)
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "... i"]) -> Float[Array, "... o"]:
+        kernel = self.param("kernel", self.init, (x.shape[-1], self.width))
+        dtype = promote_types(x.dtype, kernel.dtype)
+        return x.astype(dtype) @ kernel.astype(dtype)
 
 
 def _change(x: Array, width: int) -> Array:
     """Change the number of channels, if it differs."""
-    return x if x.shape[-1] == width else _linear(width)(x)
+    return x if x.shape[-1] == width else _Linear(width)(x)
 
 
 def _biased_leaky_relu(module: nn.Module, name: str, x: Array) -> Array:

@@ -88,14 +88,14 @@ def test_weights_have_the_variances_of_the_formulas():
     for params in (g.params, d.params):
         for block in blocks(params):
             scale = (2 / 1.04 / math.sqrt(4)) ** 0.5  # four blocks
-            for weight in (block["Dense_0"]["kernel"], block["kernel"]):
+            for weight in (block["_Linear_0"]["kernel"], block["kernel"]):
                 fan_in = weight.size / weight.shape[-1]
                 assert_close(np.std(weight) * fan_in**0.5, scale, rtol=0.1)
             for name in ("bias_1", "bias_2"):
                 assert not block[name].any()
-            assert not block["Dense_1"]["kernel"].any()
+            assert not block["_Linear_1"]["kernel"].any()
     assert_close(np.std(g.params["basis"]), 1.0, rtol=0.1)
-    assert_close(np.std(g.params["Dense_0"]["kernel"]) * 2, 1.0, rtol=0.2)
+    assert_close(np.std(g.params["_Linear_0"]["kernel"]) * 2, 1.0, rtol=0.2)
     assert_close(np.std(d.params["basis"]) * 4, 1.0, rtol=0.1)
 
 
@@ -127,12 +127,12 @@ def test_a_block_is_a_bottleneck_with_biases_before_activations():
         y = y + bias.reshape(1, 1, 1, -1)
         return jnp.where(y > 0, y, 0.2 * y)
 
-    y = leaky(x @ params["Dense_0"]["kernel"], params["bias_1"])
+    y = leaky(x @ params["_Linear_0"]["kernel"], params["bias_1"])
     dims = ("NHWC", "HWIO", "NHWC")
     y = jax.lax.conv_general_dilated(
         y, params["kernel"], (1, 1), "SAME", dimension_numbers=dims
     )
-    y = leaky(y, params["bias_2"]) @ params["Dense_1"]["kernel"]
+    y = leaky(y, params["bias_2"]) @ params["_Linear_1"]["kernel"]
     assert_close(block.apply({"params": params}, x), x + y, rtol=1e-4, atol=1e-4)
 
 
@@ -174,7 +174,8 @@ def test_members_of_a_population_are_single_runs():
     build = lambda hypers: algorithm(game("r3gan"), hypers["rate"])  # noqa: E731
     many = population(build, {"rate": rates})
     keys = jax.random.split(KEY, 2)
-    state, _ = jax.jit(many.step)(jax.jit(many.init)(keys), (batch, batch))
+    both = jax.tree.map(lambda x: jnp.stack([x, x]), (batch, batch))
+    state, _ = jax.jit(many.step)(jax.jit(many.init)(keys), both)
     for i, rate in enumerate(rates):
         one = algorithm(game("r3gan"), rate)
         alone, _ = jax.jit(one.step)(jax.jit(one.init)(keys[i]), (batch, batch))

@@ -32,6 +32,7 @@ from collections.abc import Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
 
 from jaxgan.errors import check_positive_int
@@ -180,11 +181,11 @@ class _Linear(nn.Module):
     """A 1×1 convolution: a matrix product along the channels."""
 
     width: int
-    init: nn.initializers.Initializer = _scaled(1.0)
+    kernel_init: nn.initializers.Initializer = _scaled(1.0)
 
     @nn.compact
     def __call__(self, x: Float[Array, "... i"]) -> Float[Array, "... o"]:
-        kernel = self.param("kernel", self.init, (x.shape[-1], self.width))
+        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.width))
         dtype = promote_types(x.dtype, kernel.dtype)
         return x.astype(dtype) @ kernel.astype(dtype)
 
@@ -212,11 +213,11 @@ def _double(x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w c"]:
 
 def _double_axis(x: Array, axis: int) -> Array:
     n = x.shape[axis]
-    take = lambda *limits: jax.lax.slice_in_dim(x, *limits, axis=axis)  # noqa: E731
-    before = jnp.concatenate([take(0, 1), take(0, n - 1)], axis)
-    after = jnp.concatenate([take(1, n), take(n - 1, n)], axis)
+    first, last = (lax.slice_in_dim(x, k, k + 1, axis=axis) for k in (0, n - 1))
+    before = jnp.concatenate([first, lax.slice_in_dim(x, 0, n - 1, axis=axis)], axis)
+    after = jnp.concatenate([lax.slice_in_dim(x, 1, n, axis=axis), last], axis)
     pairs = jnp.stack([3 * x + before, 3 * x + after], axis + 1) / 4
-    return jax.lax.collapse(pairs, axis, axis + 2)
+    return lax.collapse(pairs, axis, axis + 2)
 
 
 def _check(

@@ -7,7 +7,8 @@ its fake is the last condition, integers (b,). The discriminator must not see it
 there would be nothing to classify: see `networks.unconditional`. Each of these losses
 is added to an adversarial loss of the discriminator's own logits.
 
-A label outside the classes of the head has the logit 0.
+A label outside the classes is refused where its value is known. Inside `jit`, neither
+player pays for its example.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ from jaxgan.precision import at_least_float32
 from jaxgan.types import Loss, Losses, Round
 
 Logits = Float[Array, "b k"]
-Chosen = Float[Array, "b k"]
+Chosen = Float[Array, "b classes"]
 """One-hot vectors of labels."""
 
 Payments = tuple[Float[Array, " b"], Float[Array, " b"] | None, Float[Array, " b"]]
@@ -62,8 +63,7 @@ def auxiliary_classifier(weight: float | Array = 1.0, *, head: str = "label") ->
         >>> loss = chain(non_saturating(), auxiliary_classifier(1.0))
     """
 
-    def pay(reals: Logits, fakes: Logits, label: Array) -> Payments:
-        chosen = _choose(label, reals)
+    def pay(reals: Logits, fakes: Logits, chosen: Chosen) -> Payments:
         of_fakes = _cross_entropy(fakes, chosen)
         return _cross_entropy(reals, chosen), of_fakes, of_fakes
 
@@ -104,23 +104,18 @@ def auxiliary_discriminative_classifier(
         >>> loss = chain(non_saturating(), auxiliary_discriminative_classifier(1.0))
     """
 
-    def pay(reals: Logits, fakes: Logits, label: Array) -> Payments:
-        if reals.shape[1] % 2:
-            raise InputError(
-                "auxiliary_discriminative_classifier: the head must have two logits "
-                f"for each class, real and fake, got {reals.shape[1]} logits."
-            )
-        half = _choose(label, reals[:, ::2])
-        nothing = jnp.zeros_like(half)
-        real_class = jnp.concatenate([half, nothing], axis=1)
-        fake_class = jnp.concatenate([nothing, half], axis=1)
+    def pay(reals: Logits, fakes: Logits, chosen: Chosen) -> Payments:
+        nothing = jnp.zeros_like(chosen)
+        real_class = jnp.concatenate([chosen, nothing], axis=1)
+        fake_class = jnp.concatenate([nothing, chosen], axis=1)
         return (
             _cross_entropy(reals, real_class),
             _cross_entropy(fakes, fake_class),
             _pick(fakes, fake_class) - _pick(fakes, real_class),
         )
 
-    return _of_head("auxiliary_discriminative_classifier", weight, head, pay)
+    name = "auxiliary_discriminative_classifier"
+    return _of_head(name, weight, head, pay, logits_of_class=2)
 
 
 def multi_hinge(weight: float | Array = 1.0, *, head: str = "label") -> Loss:
@@ -155,13 +150,12 @@ def multi_hinge(weight: float | Array = 1.0, *, head: str = "label") -> Loss:
         >>> loss = chain(hinge(), multi_hinge(1.0))
     """
 
-    def pay(reals: Logits, fakes: Logits, label: Array) -> Payments:
+    def pay(reals: Logits, fakes: Logits, chosen: Chosen) -> Payments:
         if reals.shape[1] < 2:
             raise InputError(
                 "multi_hinge compares the logits of different classes, so the head "
                 "must have at least 2, got 1."
             )
-        chosen = _choose(label, reals)
         return _margin(reals, chosen), None, _margin(fakes, chosen)
 
     return _of_head("multi_hinge", weight, head, pay)
@@ -171,7 +165,8 @@ def _of_head(
     name: str,
     weight: float | Array,
     head: str,
-    pay: Callable[[Logits, Logits, Array], Payments],
+    pay: Callable[[Logits, Logits, Chosen], Payments],
+    logits_of_class: int = 1,
 ) -> Loss:
     """Create a loss of the class logits of reals and fakes, averaged over the batch."""
     check_non_negative(f"{name}: weight", weight)
@@ -188,12 +183,20 @@ def _of_head(
                 f"{name} classifies labels, but the batches have no condition; give "
                 "them one, Batch(images, (labels,))."
             )
-        label = record.condition[-1]
-        check_labels(f"{name}: labels", label, reals.shape[1])
-        of_reals, of_fakes, of_generator = pay(reals, fakes, label)
+        if reals.shape[1] % logits_of_class:
+            raise InputError(
+                f"{name}: the head must have {logits_of_class} logits for each class, "
+                f"of reals and of fakes, got {reals.shape[1]} logits."
+            )
+        label, classes = record.condition[-1], reals.shape[1] // logits_of_class
+        check_labels(f"{name}: labels", label, classes)
+        chosen = jax.nn.one_hot(label, classes, dtype=reals.dtype)
+        of_reals, of_fakes, of_generator = pay(reals, fakes, chosen)
+        is_known = chosen.sum(axis=1)
 
         def mean(values: Array, of: Array | None) -> Array:
-            return weight * weighted_mean(record, values, example_weights(of))
+            known = is_known * values
+            return weight * weighted_mean(record, known, example_weights(of))
 
         discriminator = mean(of_reals, record.weight)
         if of_fakes is not None:
@@ -219,11 +222,6 @@ def _logits_of(name: str, head: str, extra: Any) -> Logits:
             f"{logits.shape}."
         )
     return at_least_float32(logits)
-
-
-def _choose(label: Array, like: Logits) -> Chosen:
-    """Encode labels as one-hot vectors of as many classes as there are logits."""
-    return jax.nn.one_hot(label, like.shape[1], dtype=like.dtype)
 
 
 def _pick(logits: Logits, chosen: Chosen) -> Float[Array, " b"]:

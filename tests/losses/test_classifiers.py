@@ -77,6 +77,14 @@ def test_an_auxiliary_classifier_charges_both_the_cross_entropy():
     assert_close(found, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_an_example_whose_label_is_unknown_pays_nothing(name):
+    """Or the discriminator would gain by sending all logits to minus infinity."""
+    reals, fakes = logits(LOSSES[name][1])
+    amounts = jax.jit(lambda label: paid(name, reals, fakes, condition=(label,)))
+    assert_close(amounts(-jnp.ones_like(LABELS)), {"discriminator": 0, "generator": 0})
+
+
 def test_a_discriminative_classifier_tells_reals_and_fakes_of_each_class_apart():
     reals, fakes = logits(2 * K)
     expected = {
@@ -208,7 +216,7 @@ def test_what_cannot_be_classified_is_refused(name):
 
 
 def test_heads_of_too_few_logits_are_refused():
-    with pytest.raises(InputError, match="two logits for each class"):
+    with pytest.raises(InputError, match="must have 2 logits for each class"):
         paid("auxiliary_discriminative_classifier", *logits(5))
     with pytest.raises(InputError, match="at least 2, got 1"):
         paid("multi_hinge", *logits(1), condition=(jnp.zeros(N, jnp.int32),))

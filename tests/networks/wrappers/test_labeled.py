@@ -4,7 +4,16 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan import Batch, InputError, alternating, gan, mlp, non_saturating, priors
+from jaxgan import (
+    Batch,
+    InputError,
+    alternating,
+    gan,
+    losses,
+    mlp,
+    non_saturating,
+    priors,
+)
 from jaxgan.networks import headed, labeled, projection, unconditional
 from tests.builders import assert_close, random
 
@@ -119,18 +128,24 @@ def test_a_label_outside_of_the_classes_is_refused_when_dynamics_are_built(name,
         alternating(game, optimizers, Batch(X, (kind(LABELS + 1),)))
 
 
-def test_a_label_outside_of_the_classes_of_a_head_is_refused():
-    from jaxgan.losses import auxiliary_classifier
-
+@pytest.mark.parametrize(
+    "loss, logits",
+    [
+        (losses.auxiliary_classifier, 2),
+        (losses.auxiliary_discriminative_classifier, 4),
+        (losses.multi_hinge, 2),
+    ],
+)
+def test_a_label_outside_of_the_classes_of_a_head_is_refused(loss, logits):
     trunk = mlp((), (4,), features=True)
     game = gan(
         labeled(mlp((3,)), 3),
-        unconditional(headed(trunk, label=mlp((2,), ()))),
-        non_saturating() + auxiliary_classifier(),
+        unconditional(headed(trunk, label=mlp((logits,), ()))),
+        non_saturating() + loss(),
         priors.normal(2),
     )
     optimizers = dict.fromkeys(game.players, optax.sgd(0.1))
-    with pytest.raises(InputError, match=r"auxiliary_classifier: labels .* got 2"):
+    with pytest.raises(InputError, match=rf"{loss.__name__}: labels .* got 2"):
         alternating(game, optimizers, Batch(X, (LABELS,)))
 
 

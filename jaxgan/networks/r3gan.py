@@ -9,7 +9,8 @@ R1 and R2:
 2. no normalization. The last convolution of a block is initialized to zero, as in
    Fixup (Zhang et al. 2019, arXiv:1901.09321), so that blocks are identities. The other
    two have weights of variance g² L^(-1/2) / fan_in, with g² = 2 / (1 + 0.2²) and L
-   blocks in the network. All others have variance 1 / fan_in;
+   blocks in the network. All others have variance 1 / fan_in, and the generator's
+   basis 1;
 3. bilinear resampling, with a 1×1 convolution where the number of channels changes;
 4. the generator begins with a learned basis of 4×4 maps, each times a linear map of the
    latent. The discriminator ends with a learned basis, a weight for each pixel of each
@@ -20,7 +21,8 @@ many channels as the block has; the paper's is grouped, 16 channels a group, in 
 many. On a CPU the gradients of a grouped convolution took XLA 80 times as long as those
 of a dense one with as many products (128 and 45 channels of 16×16 pixels). Channels
 double as the maps halve, up to 4·`channels`; the paper's are constant up to 32 pixels.
-Resampling down is a mean over 2×2 pixels; the code filters by [1, 2, 1] both ways.
+Resampling is bilinear at the centers of pixels, down a mean over 2×2 of them; the
+code filters by [1, 2, 1] both ways.
 
 The 3×3 convolutions are those of `networks.ops.convolution`. Frame images of other
 sizes: MNIST's 28 pixels become 32 by `jaxgan.data.pad_to`.

@@ -15,6 +15,7 @@ and the other two as its derivatives. Images are NHWC and kernels HWIO. A transp
 convolution takes the kernel of the convolution that it transposes.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -39,6 +40,9 @@ from jaxgan.networks.ops.window import (
     output_size,
 )
 from jaxgan.precision import promote_types
+
+MOST_TAPS = 49
+"""Kernels of more taps, with stride 1, are not correlated tap by tap."""
 
 
 def convolve(
@@ -123,9 +127,9 @@ def convolve_transposed(
 #
 # On a GPU or TPU they are the native ones; nothing else has been measured there. On the
 # CPU these were also the fastest of the forms tried, except for `winograd` where it
-# applies and `_patches` on tiny images. On larger images, patches and one matrix
-# product are as fast in isolation. But they allocate so much memory that page faults
-# in a training step cancel the gain.
+# applies, `_patches` on tiny images and `_correlate_by_taps` for stride 1. On larger
+# images, patches and one matrix product are as fast in isolation. But they allocate so
+# much memory that page faults in a training step cancel the gain.
 
 
 def _run_convolve(x: Array, w: Array, window: Window, cpu: bool = False) -> Array:
@@ -171,7 +175,8 @@ def _run_correlate(x: Array, y: Array, window: Window, cpu: bool = False) -> Arr
     """
     if cpu and winograd.suits("correlate", window, (x.shape[3], y.shape[3]), x.dtype):
         return winograd.correlate(x, y, window)
-    if cpu and all(a.stride == 1 for a in window):
+    taps = math.prod(a.kernel for a in window)
+    if cpu and taps <= MOST_TAPS and all(a.stride == 1 for a in window):
         return _correlate_by_taps(x, y, window)
     return lax.conv_general_dilated(
         x,
@@ -189,7 +194,8 @@ def _run_correlate(x: Array, y: Array, window: Window, cpu: bool = False) -> Arr
 def _correlate_by_taps(x: Array, y: Array, window: Window) -> Array:
     """Multiply y with x under each tap of the kernel, as matrices.
 
-    XLA's own operator took 4 to 12 times as long at 32×32 pixels, and as long at 8×8.
+    XLA's own operator took 4 to 12 times as long at 32×32 pixels, and the same time at
+    8×8.
     """
     (h, w), (rows, columns) = output_size(window), window
     x = jnp.pad(x, ((0, 0), (rows.low, rows.high), (columns.low, columns.high), (0, 0)))

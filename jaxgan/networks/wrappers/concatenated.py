@@ -20,8 +20,8 @@ def concatenated(network: Network) -> Network:
         network: takes one input, of all channels together.
 
     Raises:
-        InputError: if `network` is none, or, when the game is built, if an input is no
-            vector and no map of the first input's size.
+        InputError: if `network` is not a `Network`, or, when the game is built, if an
+            input is no vector and no map of the first input's size.
 
     Reference: Radford et al. 2015, arXiv:1511.06434 (the network); Mirza & Osindero
     2014, arXiv:1411.1784; Perarnau et al. 2016, arXiv:1611.06355 (maps).

@@ -28,11 +28,16 @@ WARM_UP = 15
 """Power iterations at initialization, so that the first steps are normalized too."""
 
 
+def is_weight(path: str) -> bool:
+    """Return False for scales and biases, also those of each class, by their names."""
+    return {"scale", "bias"}.isdisjoint(path.split("/"))
+
+
 def spectral_norm(
     network: Network,
     *,
     iterations: int = 1,
-    where: Callable[[str], bool] = lambda path: True,
+    where: Callable[[str], bool] = is_weight,
 ) -> Network:
     """Divide each weight matrix of a network by its largest singular value.
 
@@ -44,13 +49,15 @@ def spectral_norm(
     with u and v constant; at the singular vectors it is exact. Second derivatives in W,
     which some dynamics take, also hold u and v constant.
 
-    All parameters with two or more axes are weight matrices; biases and scales are left
-    as they are. The last axis counts the columns: a convolution's kernel (h, w, i, o)
-    is the matrix (h·w·i, o). The kernel of DCGAN's transposed convolution has the
-    layout (h, w, o, i) of the convolution that it transposes. It is the matrix
-    (h·w·o, i), from one pixel to the patch that it makes, and both convolutions have
-    one bound. Flax's `ConvTranspose` has kernels (h, w, i, o), normalized as
-    (h·w·i, o), as PyTorch does. A matrix of zeros is left as it is.
+    All parameters with two or more axes are weight matrices, but for those that are
+    called scale or bias, such as the tables of `ConditionalBatchNorm`. The last axis
+    counts the columns: a convolution's kernel (h, w, i, o) is the matrix (h·w·i, o).
+    The kernel of DCGAN's transposed convolution has the layout (h, w, o, i) of the
+    convolution that it transposes. It is the matrix (h·w·o, i), from one pixel to the
+    patch that it makes, and both convolutions have one bound. Flax's `ConvTranspose`
+    has kernels (h, w, i, o), normalized as (h·w·i, o), as PyTorch does. A matrix of
+    zeros is left as it is. Its first update makes it one of norm 1, so leave out what
+    begins at zero, such as the last convolutions of R3GAN's blocks.
 
     Each use of the weights starts from the vectors in the statistics and iterates, in
     evaluation too. The vectors are kept in the moves of the network's own player. If
@@ -60,7 +67,7 @@ def spectral_norm(
         network: any, also one of several parts, such as `headed`.
         iterations: power iterations before each use; the first use follows 15 more.
         where: `(path) -> bool`, which weights to normalize, by paths such as
-            "Dense_0/kernel".
+            "Dense_0/kernel"; by default all but scales and biases.
 
     Raises:
         InputError: if `iterations` is not an integer of at least 1, or, when the game

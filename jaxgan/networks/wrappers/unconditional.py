@@ -15,7 +15,7 @@ def unconditional(network: Network) -> Network:
         network: takes one input.
 
     Raises:
-        InputError: if `network` is none.
+        InputError: if `network` is not a `Network`.
 
     Reference: Odena et al. 2017 (AC-GAN), arXiv:1610.09585.
 

@@ -32,7 +32,9 @@ WINDOWS = [
 ]
 CHANNELS = (2, 3)
 every_window = pytest.mark.parametrize("window", WINDOWS, ids=str)
-few_windows = pytest.mark.parametrize("window", [WINDOWS[0], WINDOWS[11]], ids=str)
+few_windows = pytest.mark.parametrize(
+    "window", [WINDOWS[0], WINDOWS[2], WINDOWS[11]], ids=str
+)
 
 
 @pytest.fixture
@@ -123,10 +125,12 @@ def test_an_empty_batch_has_empty_images_and_a_gradient_of_zero():
     np.testing.assert_array_equal(jax.grad(loss)(w), jnp.zeros_like(w))
 
 
-def test_bfloat16_is_rounded_once():
+@pytest.mark.parametrize(
+    "window", [((8, 8), (4, 4), 2, "SAME"), ((8, 8), (3, 3), 1, "SAME")], ids=str
+)
+def test_bfloat16_is_rounded_once(window):
     """The error is that of rounding the result, not of a sum of 256 in bfloat16."""
-    window = ((8, 8), (4, 4), 2, "SAME")
-    image, kernel = (4, 8, 8, 16), (4, 4, 16, 8)
+    image, kernel = (4, 8, 8, 16), (*window[1], 16, 8)
     x = jax.random.normal(jax.random.key(0), image, jnp.bfloat16)
     w = jax.random.normal(jax.random.key(1), kernel, jnp.bfloat16)
     y = native(x, w, window)

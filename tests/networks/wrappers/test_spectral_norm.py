@@ -394,6 +394,18 @@ def test_chosen_weights_are_normalized_and_others_are_not():
     assert bits(after["Dense_1"]["kernel"]) != bits(before["Dense_1"]["kernel"])
 
 
+def test_scales_and_biases_of_classes_are_no_weights():
+    """They begin at zero, so that their first update would jump to norm 1."""
+    network = spectral_norm(dcgan_generator((8, 8, 1), 4, classes=3))
+    inputs = X, jnp.array([0, 1, 2, 0, 1, 2, 0, 1])
+    variables = network.init(KEY, *inputs)
+    moved = jax.tree.map(lambda x: x + 0.01, variables.params)
+    after = network.prepare(variables._replace(params=moved)).params
+    table = "ConditionalBatchNorm_0"
+    assert bits(after[table]) == bits(moved[table])
+    assert bits(after["Dense_0"]) != bits(moved["Dense_0"])
+
+
 @pytest.mark.slow
 def test_members_of_a_population_are_normalized_each_by_itself():
     def build(hypers):

@@ -27,9 +27,9 @@ TOP = """# Results
 
 What experiments scored and measured, each run an entry of a file in `docs/results`.
 `jaxgan record RUN …` adds runs to these files, and `make docs` makes this page of them
-alone. The error of a run is that of its samples and of the reals, the error of a mean
-that of the runs. A mean is taken over runs that differ only in seed. Minutes are those
-of the clock, whatever else the machine did.
+alone. After ± is the standard error: for a run, over its samples and the reals; for a
+mean, over runs that differ only in seed. Minutes are those of the clock, whatever else
+the machine did.
 """
 
 
@@ -83,12 +83,18 @@ def scored(results: Results, how: Protocol) -> list[str]:
             f"{count:,} {how.output} of {how.images} against {how.reals:,} of "
             f"{how.reference}, by {how.extractor} (resizing: {how.resizer}{weights}):"
         )
+        same = [(e, s) for e, s in own if s.step and s.protocol.fakes == count]
         runs = [
-            (label(results, entry) + sampled(entry, each), entry, each.values)
-            for entry, each in own
-            if each.step and each.protocol.fakes == count
+            (label(results, entry), entry, each.values)
+            for entry, each in same
+            if not sampled(entry, each)
         ]
-        parts += tables(results, runs, reals)
+        others = [
+            (label(results, entry) + sampled(entry, each), cells(each.values))
+            for entry, each in same
+            if sampled(entry, each)
+        ]
+        parts += tables(results, runs, [*others, *reals])
     return parts
 
 
@@ -111,7 +117,7 @@ def tables(
     """Write a table of runs and of means over seeds, and one of shares of classes."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(run[1].setting, []).append(run)
+        groups.setdefault(run[1].setting + run[1].circumstances, []).append(run)
     rows: list[Row] = []
     for own in groups.values():
         rows += [(name, cells(values)) for name, _, values in own]

@@ -92,6 +92,9 @@ def rows_of(results: Results, name: str, data: str) -> list[Row]:
         for entry, each in taken(results)
         if entry.config.get("data") == data and each.step
     ]
+    seeds = [entry.seed for _, entry, _ in runs]
+    if len({*seeds}) < len(seeds):
+        raise ValueError(f"{name} on {data}: record one run and score for each seed.")
     rows: list[Row] = [(label, cells(values)) for label, _, values in runs]
     return [*rows, (f"{name}, mean", means(results, runs))]
 

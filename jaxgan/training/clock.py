@@ -10,7 +10,7 @@ class Clock:
     """Seconds of training until each checkpoint, compilation and scoring included.
 
     Those of steps that an interruption has lost, and that are made again, count once.
-    Nothing is counted of a run whose first steps were not.
+    If the first steps were not counted, the total is unknown.
 
     Args:
         path: the file of the seconds.

@@ -116,23 +116,23 @@ def describe_changes(then: Provenance, now: Provenance) -> list[str]:
     """Describe in one sentence each what is not as it was when the run began."""
     changes = [
         f"this run was started with {name} {then.versions.get(name, 'none')}; with "
-        f"{version} its bits will be others."
+        f"{version} its last digits will differ."
         for name, version in now.versions.items()
         if then.versions.get(name) != version
     ]
     if then.cores != now.cores:
         changes.append(
             f"this run was started on {then.cores} cores; on {now.cores} sums may be "
-            "rounded otherwise."
+            "rounded differently."
         )
     if then.devices != now.devices:
         changes.append(
             f"this run was started on {then.devices}; on {now.devices} sums may be "
-            "rounded otherwise."
+            "rounded differently."
         )
     changes += [
         f"this run was started with {name}={value}; with {now.settings.get(name)!r} "
-        "its bits may be others."
+        "its last digits may differ."
         for name, value in then.settings.items()
         if now.settings.get(name) != value
     ]
@@ -143,7 +143,7 @@ def describe_changes(then: Provenance, now: Provenance) -> list[str]:
         )
     if then.code != now.code:
         changes.append(
-            "experiment.py or a module of this run was edited since it began; the "
-            "edited code is run."
+            "experiment.py or a module of this run was edited since it began; jaxgan "
+            "runs the edited code."
         )
     return changes

@@ -127,7 +127,7 @@ def entry_of(run: Run) -> Entry:
     """
     about, steps = read_about(run.directory), run.experiment.steps
     scores = _score_sets(run)
-    taken = {name for each in scores for name in each.values}
+    taken = {each.name for each in read_scores(run.scores) if each.step == steps}
     last = next(last_rows(run.metrics))
     own = {k: v for k, v in last.items() if "/" not in k and k not in {"step", *taken}}
     if not scores and not own:
@@ -139,7 +139,7 @@ def entry_of(run: Run) -> Entry:
     return Entry(
         config=as_json(type(config), config),
         seed=run.experiment.seed,
-        command=_command(run, config),
+        command=_command(run, config, about.start),
         start=about.start and _start(about.start),
         steps=steps,
         seconds=seconds_until(run.seconds, steps),
@@ -194,7 +194,7 @@ def _start(start: Start) -> Start:
     return start.model_copy(update={"run": Path(start.run).name})
 
 
-def _command(run: Run, config: Any) -> str | None:
+def _command(run: Run, config: Any, start: Start | None) -> str | None:
     """Return the command that trains such a run, but for the seed.
 
     None for a run that was made without a file.
@@ -205,6 +205,9 @@ def _command(run: Run, config: Any) -> str | None:
     packaged = packaged_experiments().get(run.name)
     same = packaged is not None and packaged.read_bytes() == file.read_bytes()
     words = ["jaxgan", "train", run.name if same else f"{run.name}.py"]
+    if start is not None:
+        words += ["--init", _start(start).run]
+        words += ["--freeze", *start.frozen] * bool(start.frozen)
     return shlex.join([*words, *_options(config)])
 
 

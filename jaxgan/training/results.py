@@ -2,8 +2,8 @@
 
 A file NAME.json holds the results of one experiment, a run an entry, and beside it
 NAME.png shows samples of one of the runs. Both are small, name no place of the machine
-and no time of the day, and are the same bytes for the same runs, so they can be
-committed. The pages of results and of scores are made of these files alone.
+and no time of the day, and are the same bytes for the same runs in one order, so they
+can be committed. All tables of the pages of results and of scores are made of them.
 """
 
 import json
@@ -74,10 +74,15 @@ class Entry(Strict):
         return json.dumps(own, sort_keys=True)
 
     @property
-    def identity(self) -> tuple[str, int, str, str]:
-        """What an entry is replaced by: config, seed, versions and start."""
-        start = "" if self.start is None else self.start.model_dump_json()
-        return self.setting, self.seed, json.dumps(self.versions), start
+    def identity(self) -> tuple[str, int, str]:
+        """What an entry shares with the one that replaces it."""
+        return self.setting, self.seed, self.circumstances
+
+    @property
+    def circumstances(self) -> str:
+        """Versions, code, data, devices and start, as one string."""
+        names = {"versions", "code", "data", "devices", "start"}
+        return self.model_dump_json(include=names)
 
 
 class Mean(Strict):

@@ -349,7 +349,7 @@ def changes_since(run: Run, devices: Sequence[jax.Device] | None = None) -> list
 
 
 def surroundings_since(run: Run) -> list[str]:
-    """Describe likewise what has changed but the data, which outputs do not need."""
+    """Describe what has changed, other than the data, which outputs do not need."""
     then = read_about(run.directory).provenance
     here = trace_surroundings(run.directory, None)
     return describe_changes(then, then.model_copy(update=here))

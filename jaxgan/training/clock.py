@@ -1,7 +1,7 @@
 """Count the seconds that a run has trained, across interruptions."""
 
-import time
 from pathlib import Path
+from time import monotonic
 
 from jaxgan.reporting.log import last_rows, rewind, write_row
 
@@ -25,12 +25,12 @@ class Clock:
         """Go on counting from a step, and forget what is known of later ones."""
         rewind(self._path, step)
         self._before = seconds_until(self._path, step)
-        self._begun = time.monotonic()
+        self._begun = monotonic()
 
     def save(self, step: int) -> None:
         """Append the seconds until a step to the file, if they are known."""
         if self._before is not None:
-            seconds = self._before + time.monotonic() - self._begun
+            seconds = self._before + monotonic() - self._begun
             write_row(self._path, step, {"seconds": round(seconds, 1)})
 
 

@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 class Discriminator(nn.Module):
-    """Discriminator with features, and optionally with BatchNorm and patch logits."""
+    """Discriminator with features, a head, and optionally BatchNorm and patch logits."""
 
     normed: bool
     patch: tuple[int, ...]
@@ -39,7 +39,11 @@ class Discriminator(nn.Module):
             hidden = nn.BatchNorm(use_running_average=not train, momentum=0.9)(hidden)
         hidden = jnp.tanh(hidden)
         logits = nn.Dense(4 if self.patch else 1)(hidden)
-        return Score(logits.reshape(-1, *self.patch), features=(hidden,))
+        return Score(
+            logits.reshape(-1, *self.patch),
+            features=(hidden,),
+            extra={"label": nn.Dense(4)(hidden)},
+        )
 
 
 def game_of(loss, pairing=separate, normed=False, patch=()):

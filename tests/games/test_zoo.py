@@ -34,7 +34,7 @@ from jaxgan.dynamics import (
 )
 from jaxgan.losses import feature_matching
 from tests.builders import assert_close, bits, tiered
-from tests.losses.catalog import ADVERSARIAL, PENALTIES
+from tests.losses.catalog import ADVERSARIAL, CONDITIONAL, PENALTIES
 from tests.zoo import PERSONS, ZOO, crowd_gan, crowds
 
 
@@ -191,7 +191,11 @@ def test_members_of_a_population_are_games_alone(name):
 
 # Masks
 
-MASKED = ADVERSARIAL | {n: non_saturating() + loss for n, loss in PENALTIES.items()}
+MASKED = ADVERSARIAL | {
+    name: non_saturating() + loss
+    for name, loss in PENALTIES.items()
+    if name not in CONDITIONAL  # whose labels are of examples, not of places
+}
 
 
 FIRST = {"mmd", "gradient_penalty"}

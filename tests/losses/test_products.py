@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 class Discriminator(nn.Module):
-    """Discriminator with features, a head, and optionally BatchNorm and patch logits."""
+    """Discriminator with features and a head, optionally with BatchNorm and patches."""
 
     normed: bool
     patch: tuple[int, ...]

@@ -139,7 +139,7 @@ def entry_of(run: Run) -> Entry:
     return Entry(
         config=as_json(type(config), config),
         seed=run.experiment.seed,
-        command=_command(run, config, about.start),
+        command=_command(run, config, about.start and _start(about.start)),
         start=about.start and _start(about.start),
         steps=steps,
         seconds=seconds_until(run.seconds, steps),
@@ -205,9 +205,9 @@ def _command(run: Run, config: Any, start: Start | None) -> str | None:
     packaged = packaged_experiments().get(run.name)
     same = packaged is not None and packaged.read_bytes() == file.read_bytes()
     words = ["jaxgan", "train", run.name if same else f"{run.name}.py"]
-    if start is not None:
-        words += ["--init", _start(start).run]
-        words += ["--freeze", *start.frozen] * bool(start.frozen)
+    begun = {} if start is None else {"init": [start.run], "freeze": start.frozen}
+    for name, values in begun.items():
+        words += [f"--{name}", *values] * bool(values)
     return shlex.join([*words, *_options(config)])
 
 

@@ -16,6 +16,7 @@ from jaxgan.reporting import read_rows
 from jaxgan.reporting.small_picture import small_png
 from jaxgan.training import load_run, train
 from jaxgan.training import record as recording
+from jaxgan.training.about import Start
 from jaxgan.training.results import Results, read_results, results_file
 from jaxgan.versions import versions
 from tests.command_line import run
@@ -90,6 +91,7 @@ def test_a_file_holds_what_the_runs_scored_and_measured(place, capsys):
     assert (recorded == np.asarray(Image.open("runs/seed-1/samples/000002.png"))).all()
 
 
+@pytest.mark.slow
 def test_recording_again_writes_the_same_bytes_wherever_the_runs_are(place):
     assert run("record", "runs/seed-0", "runs/seed-1", "--results", "one") == 0
     before = contents(place / "one")
@@ -265,6 +267,14 @@ def test_a_resumed_run_goes_on_counting_its_seconds(tmp_path, monkeypatch):
     assert rows[: len(stopped)] == stopped and rows[-1]["step"] == 4
     assert stopped[-1]["seconds"] == 7 * len(stopped)
     assert rows[-1]["seconds"] == 7 * len(rows)
+
+
+def test_the_command_names_the_networks_that_a_run_began_with(place):
+    run = load_run("runs/seed-0")
+    start = Start(run="seed-1", step=2, frozen=("generator",))
+    command = recording._command(run, run.config, start)
+    assert "--init seed-1 --freeze generator" in command
+    assert "--init" not in recording._command(run, run.config, None)
 
 
 def test_seconds_are_unknown_where_they_were_not_counted_from_the_start(place):

@@ -197,16 +197,11 @@ def _correlate_by_taps(x: Array, y: Array, window: Window) -> Array:
     XLA's own operator took 4 to 12 times as long at 32×32 pixels, and the same time at
     8×8.
     """
-    (h, w), (rows, columns) = output_size(window), window
-    x = jnp.pad(x, ((0, 0), (rows.low, rows.high), (columns.low, columns.high), (0, 0)))
-    taps = [
-        [
-            jnp.einsum("bhwi,bhwo->io", x[:, r : r + h, c : c + w], y)
-            for c in range(columns.kernel)
-        ]
-        for r in range(rows.kernel)
+    rows = [
+        jnp.stack([jnp.einsum("bhwi,bhwo->io", tap, y) for tap in row])
+        for row in _taps(x, window)
     ]
-    return jnp.stack([jnp.stack(row) for row in taps])
+    return jnp.stack(rows)
 
 
 def _patches(x: Array, window: Window) -> Array:
@@ -215,15 +210,18 @@ def _patches(x: Array, window: Window) -> Array:
     XLA has no fast operator on the CPU for an image smaller than the kernel: patches
     and one matrix product took a tenth of the time or less.
     """
+    return jnp.stack([jnp.stack(row, axis=3) for row in _taps(x, window)], axis=3)
+
+
+def _taps(x: Array, window: Window) -> list[list[Array]]:
+    """Take the pixels under each tap of the kernel, (b, h_, w_, i)."""
     down, right = window
     x = jnp.pad(x, ((0, 0), (down.low, down.high), (right.low, right.high), (0, 0)))
     rows, columns = (
         [slice(k, k + (a.output - 1) * a.stride + 1, a.stride) for k in range(a.kernel)]
         for a in window
     )
-    return jnp.stack(
-        [jnp.stack([x[:, r, c] for c in columns], axis=3) for r in rows], axis=3
-    )
+    return [[x[:, r, c] for c in columns] for r in rows]
 
 
 # --- The primitives and their derivatives --------------------------------------------

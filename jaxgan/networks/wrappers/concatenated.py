@@ -4,7 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError, check_instance
-from jaxgan.types import Network, Tree, Variables
+from jaxgan.networks.wrappers.inputs import with_inputs
+from jaxgan.types import Network
 
 
 def concatenated(network: Network) -> Network:
@@ -37,18 +38,7 @@ def concatenated(network: Network) -> Network:
     """
     check_instance("concatenated: network", network, Network, "mlp(())")
 
-    def init(key: Array, *inputs: Tree) -> Variables:
-        return network.init(key, _concatenate(*inputs))
-
-    def apply(
-        variables: Variables,
-        *inputs: Tree,
-        key: Array | None = None,
-        train: bool = True,
-    ) -> tuple[Tree, Tree]:
-        return network.apply(variables, _concatenate(*inputs), key=key, train=train)
-
-    return network._replace(init=init, apply=apply)
+    return with_inputs(network, lambda *inputs: (_concatenate(*inputs),))
 
 
 def _concatenate(first: Array, *others: Array) -> Float[Array, "b ..."]:

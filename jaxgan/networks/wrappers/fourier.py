@@ -10,7 +10,8 @@ from jaxgan.errors import (
     check_positive_int,
     check_seed,
 )
-from jaxgan.types import Network, Tree, Variables
+from jaxgan.networks.wrappers.inputs import with_inputs
+from jaxgan.types import Network
 
 
 def fourier(
@@ -52,16 +53,4 @@ def fourier(
         phase = 2 * np.pi * scale * (x @ jnp.asarray(normal, x.dtype))
         return jnp.concatenate([x, jnp.cos(phase), jnp.sin(phase)], axis=1)
 
-    def init(key: Array, x: Array, *rest: Tree) -> Variables:
-        return network.init(key, lift(x), *rest)
-
-    def apply(
-        variables: Variables,
-        *inputs: Tree,
-        key: Array | None = None,
-        train: bool = True,
-    ) -> tuple[Tree, Tree]:
-        x, *rest = inputs
-        return network.apply(variables, lift(x), *rest, key=key, train=train)
-
-    return network._replace(init=init, apply=apply)
+    return with_inputs(network, lambda x, *rest: (lift(x), *rest))

@@ -6,6 +6,7 @@ import jax
 from jaxtyping import Array
 
 from jaxgan.errors import check_instance, check_positive_int
+from jaxgan.networks.wrappers.inputs import with_inputs
 from jaxgan.networks.wrappers.labels import (
     add_table,
     init_table,
@@ -52,22 +53,11 @@ def labeled(network: Network, classes: int, *, embedding: int | None = None) -> 
         check_positive_int("labeled: embedding", embedding)
         return _embedded(network, classes, embedding)
 
-    def encode(inputs: tuple[Tree, ...]) -> tuple[Tree, ...]:
+    def encode(*inputs: Tree) -> tuple[Tree, ...]:
         *others, label = inputs
         return *others, one_hot("labeled: labels", label, classes, like=others)
 
-    def init(key: Array, *inputs: Tree) -> Variables:
-        return network.init(key, *encode(inputs))
-
-    def apply(
-        variables: Variables,
-        *inputs: Tree,
-        key: Array | None = None,
-        train: bool = True,
-    ) -> tuple[Tree, Tree]:
-        return network.apply(variables, *encode(inputs), key=key, train=train)
-
-    return network._replace(init=init, apply=apply)
+    return with_inputs(network, encode)
 
 
 def _embedded(network: Network, classes: int, width: int) -> Network:

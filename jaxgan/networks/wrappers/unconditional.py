@@ -1,9 +1,8 @@
 """Networks that do not see the condition."""
 
-from jaxtyping import Array
-
 from jaxgan.errors import check_instance
-from jaxgan.types import Network, Tree, Variables
+from jaxgan.networks.wrappers.inputs import with_inputs
+from jaxgan.types import Network
 
 
 def unconditional(network: Network) -> Network:
@@ -31,16 +30,4 @@ def unconditional(network: Network) -> Network:
     """
     check_instance("unconditional: network", network, Network, "mlp(())")
 
-    def init(key: Array, first: Tree, *condition: Tree) -> Variables:
-        del condition
-        return network.init(key, first)
-
-    def apply(
-        variables: Variables,
-        *inputs: Tree,
-        key: Array | None = None,
-        train: bool = True,
-    ) -> tuple[Tree, Tree]:
-        return network.apply(variables, inputs[0], key=key, train=train)
-
-    return network._replace(init=init, apply=apply)
+    return with_inputs(network, lambda first, *condition: (first,))

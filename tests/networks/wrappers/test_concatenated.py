@@ -16,7 +16,7 @@ LABELS = jnp.array([0, 2, 1, 0], jnp.int32)
 
 
 def seen(*inputs):
-    """What the wrapped network gets of these inputs."""
+    """Return what the wrapped network gets of these inputs."""
     network = mlp(())._replace(apply=lambda variables, x, **mode: (x, ()))
     return concatenated(network).apply(Variables(()), *inputs)[0]
 

@@ -241,7 +241,7 @@ def trained(steps, start=None, **options):
 
 
 def error(variables):
-    """How far the largest singular values of the normalized weights are from 1."""
+    """Measure how far the normalized weights' largest singular values are from 1."""
     prepared = DISCRIMINATOR.prepare(variables)
     return np.abs(np.array([*sigmas(prepared.params).values()]) - 1).max()
 

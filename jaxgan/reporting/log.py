@@ -107,6 +107,12 @@ def last_rows(path: Path) -> Iterator[dict[str, Any]]:
             yield row
 
 
+def last_row_of(path: Path, step: int) -> dict[str, Any] | None:
+    """Return the last complete line of a log if it is that of a step, else None."""
+    row = next(last_rows(path), None)
+    return row if row is not None and row["step"] == step else None
+
+
 def rewind(path: Path, step: int) -> None:
     """Cut off the lines after a step, which a resumed run will write again.
 

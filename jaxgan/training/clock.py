@@ -3,7 +3,7 @@
 from pathlib import Path
 from time import monotonic
 
-from jaxgan.reporting.log import last_rows, rewind, write_row
+from jaxgan.reporting.log import last_row_of, rewind, write_row
 
 
 class Clock:
@@ -38,5 +38,5 @@ def seconds_until(path: Path, step: int) -> float | None:
     """Read the seconds of training until a step; None if they are not known."""
     if not step:
         return 0.0
-    kept = next(last_rows(path), {})
-    return kept.get("seconds") if kept.get("step") == step else None
+    kept = last_row_of(path, step)
+    return None if kept is None else kept.get("seconds")

@@ -75,7 +75,7 @@ class Entry(Strict):
 
     @property
     def identity(self) -> tuple[str, int, str]:
-        """What an entry shares with the one that replaces it."""
+        """Setting, seed and circumstances, which the entry that replaces it shares."""
         return self.setting, self.seed, self.circumstances
 
     @property

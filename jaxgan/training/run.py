@@ -28,7 +28,7 @@ import jax
 import pydantic
 
 from jaxgan.errors import InputError, RunError, as_path, check_instance, naming
-from jaxgan.reporting.log import last_rows
+from jaxgan.reporting.log import last_row_of
 from jaxgan.training.about import About, InlineConfig, read_about, write_about
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.config_values import (
@@ -132,7 +132,7 @@ class Run(NamedTuple):
 
     def is_logged(self, step: int) -> bool:
         """Return True if the last line of the log is that of a step."""
-        return next((row["step"] for row in last_rows(self.metrics)), None) == step
+        return last_row_of(self.metrics, step) is not None
 
 
 def create_run(

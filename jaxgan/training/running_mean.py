@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.errors import naming
-from jaxgan.reporting.log import Columns, last_rows, rewind
+from jaxgan.reporting.log import Columns, last_row_of, rewind
 
 Totals = dict[str, np.float64 | NDArray[np.float64]]
 """Numbers by name, or arrays of one number for each member of a population."""
@@ -56,7 +56,7 @@ class RunningMean:
     def load(self, step: int) -> None:
         """Read the sums of a step, if it has any, and forget those of later ones."""
         rewind(self._path, step)
-        kept = next(last_rows(self._path), {})
-        if kept.pop("step", None) == step:
+        if kept := last_row_of(self._path, step):
+            del kept["step"]
             self._count = int(kept.pop("steps"))
             self._sums = {n: np.asarray(x, np.float64) for n, x in kept.items()}

@@ -171,7 +171,7 @@ def game(name, weight=1.0):
 
 
 def moved(name, weight):
-    """How far one step of gradient descent moves every parameter."""
+    """Measure how far one step of gradient descent moves every parameter."""
     batch = Batch(random(0, N, 3), (LABELS,))
     played = game(name, weight)
     optimizers = dict.fromkeys(played.players, optax.sgd(1.0))

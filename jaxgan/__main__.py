@@ -1,6 +1,7 @@
 """The entry of the command line, also as `python -m jaxgan`."""
 
 import signal
+import sys
 
 
 def main() -> None:
@@ -11,10 +12,12 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from jaxgan.cli.main import main as command
 
-    if heeded:
-        signal.signal(signal.SIGINT, handler)
     try:
+        if heeded:
+            signal.signal(signal.SIGINT, handler)
         command()
+    except KeyboardInterrupt:  # outside of what the command says of it
+        sys.exit(128 + signal.SIGINT)
     finally:
         if heeded:  # nor while they end
             signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -31,13 +31,19 @@ class Interrupted(RunError):
 
 
 @contextlib.contextmanager
-def naming(path: Path | str) -> Iterator[None]:
-    """Let an OSError that names no file, as on a full disk, name this one."""
+def naming(path: Path | str, made_in: Path | None = None) -> Iterator[None]:
+    """Let an OSError that names no file, as on a full disk, name this one.
+
+    Args:
+        path: that the error names then.
+        made_in: a temporary folder, whose files it does not name either.
+    """
     try:
         yield
     except OSError as error:
-        if error.filename is None:
-            error.filename = str(path)
+        named = error.filename2 or error.filename
+        if not named or (made_in and Path(str(named)).is_relative_to(made_in)):
+            error.filename, error.filename2 = str(path), None
         raise
 
 

@@ -326,9 +326,15 @@ def _join_orbax() -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the cause of an Orbax error in one line."""
+    """Return the cause of an Orbax error in one line.
+
+    Raises:
+        KeyboardInterrupt: if it is one, which Orbax takes for a failure.
+    """
     while error.__cause__ is not None:
         error = error.__cause__
+    if isinstance(error, KeyboardInterrupt):
+        raise KeyboardInterrupt from error
     text = str(error)
     if "No space left on device" in text:
         return "no space left on device"

@@ -252,9 +252,10 @@ def write_run(
         )
     beside = directory.resolve().parent  # of a link's target, on its file system
     beside.mkdir(parents=True, exist_ok=True)
-    made_in = tempfile.TemporaryDirectory(dir=beside)
-    with uninterrupted(), naming(directory), made_in as made:
-        fresh = Path(made) / "run"
+    temporary = tempfile.TemporaryDirectory(dir=beside)
+    made_in = Path(temporary.name)
+    with uninterrupted(), temporary, naming(directory, made_in):
+        fresh = made_in / "run"
         fresh.mkdir()
         keep(fresh)
         write_about(fresh, about(fresh))

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.experimental import multihost_utils
+from orbax.checkpoint import v1 as ocp
 
 from jaxgan.algorithms.data_parallel import replicated
 from jaxgan.errors import RunError
@@ -99,6 +100,16 @@ def test_a_damaged_newest_checkpoint_is_passed_over(directory, damage, caplog):
     assert "checkpoints/4 cannot be read" in caplog.text
     assert steps(directory) == [2, 3], "the damaged one would count as the newest"
     assert (directory.parent / "unreadable" / "4").is_dir()
+
+
+def test_ctrl_c_while_a_checkpoint_is_read_is_no_damage(directory, monkeypatch):
+    def interrupted(path, like):
+        raise RuntimeError("reading failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr(ocp, "load_checkpointables", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        restore(directory, like())
+    assert steps(directory) == [2, 3, 4]
 
 
 def test_sampling_passes_over_damage_and_touches_nothing(directory):

@@ -62,7 +62,7 @@ jax 0.10.2. Nothing of them was tuned. The last three have not been measured:
 import dataclasses
 from collections.abc import Callable
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -94,9 +94,9 @@ from jaxgan.losses import (
 from jaxgan.metrics import frechet_distance
 from jaxgan.networks import (
     concatenated,
-    dcgan_discriminator,
     dcgan_generator,
     headed,
+    infogan_discriminator,
     labeled,
     projection,
     unconditional,
@@ -139,7 +139,9 @@ class Config:
 
 def experiment(config: Config) -> Experiment:
     """Networks, game, dynamics and data."""
-    generator, discriminator, classification = conditioned(config)
+    generator, discriminator, classification = conditioned(
+        config.way, parts(config), config.weight, config.embedding
+    )
     game = gan(
         generator=generator,
         discriminator=discriminator,
@@ -165,37 +167,58 @@ def experiment(config: Config) -> Experiment:
     )
 
 
-def conditioned(config: Config) -> tuple[Network, Network, tuple[Loss, ...]]:
-    """Generator, discriminator and the losses of labels, by the way of conditioning."""
-    hidden, width = (config.width,) * 2, config.embedding
-    images, weight = mlp((8, 8, 1), hidden, output_activation=jnp.tanh), config.weight
-    trunk = mlp((), hidden, features=True)
-    generator, discriminator = (
-        labeled(images, CLASSES),
-        labeled(mlp((), hidden), CLASSES),
+class Parts(NamedTuple):
+    """Networks of which the ways of conditioning are made."""
+
+    generator: Network  # of latents, and of anything beside them
+    generator_of_classes: Network  # of latents and labels
+    trunk: Network  # a discriminator of images, with features
+    joined: Callable[[int], Network]  # a discriminator of images and so many numbers
+
+
+def parts(config: Config) -> Parts:
+    """MLPs for 8×8 images, or convolutions where they are asked for."""
+    shape, hidden = (8, 8, 1), (config.width,) * 2
+
+    def joined(numbers: int) -> Network:
+        if config.way != "maps":
+            return mlp((), hidden)
+        channels = (8, 8, 1 + numbers)
+        return concatenated(
+            infogan_discriminator(channels, config.channels, hidden=config.width)
+        )
+
+    return Parts(
+        generator=mlp(shape, hidden, output_activation=jnp.tanh),
+        generator_of_classes=dcgan_generator(
+            shape, config.channels, base=2, classes=CLASSES
+        ),
+        trunk=mlp((), hidden, features=True),
+        joined=joined,
     )
 
-    def classifying(logits: int) -> Network:
-        return unconditional(headed(trunk, label=mlp((logits,), ())))
 
-    match config.way:
-        case "concatenation":
+def conditioned(
+    way: Way, parts: Parts, weight: float, embedding: int
+) -> tuple[Network, Network, tuple[Loss, ...]]:
+    """Generator, discriminator and the losses of labels, by the way of conditioning."""
+    generator = labeled(parts.generator, CLASSES)
+    discriminator = labeled(parts.joined(CLASSES), CLASSES)
+
+    def classifying(logits: int) -> Network:
+        return unconditional(headed(parts.trunk, label=mlp((logits,), ())))
+
+    match way:
+        case "concatenation" | "maps":
             return generator, discriminator, ()
         case "embedding":
-            generator = labeled(images, CLASSES, embedding=width)
-            return generator, labeled(mlp((), hidden), CLASSES, embedding=width), ()
-        case "maps":
-            convolutions = dcgan_discriminator(
-                (8, 8, 1 + CLASSES), config.channels, base=2, batch_norm=False
-            )
-            return generator, labeled(concatenated(convolutions), CLASSES), ()
+            generator = labeled(parts.generator, CLASSES, embedding=embedding)
+            discriminator = parts.joined(embedding)
+            return generator, labeled(discriminator, CLASSES, embedding=embedding), ()
         case "conditional_batch_norm":
-            convolutions = dcgan_generator(
-                (8, 8, 1), config.channels, base=2, classes=CLASSES
-            )
-            return convolutions, discriminator, ()
+            return parts.generator_of_classes, discriminator, ()
         case "projection":
-            return generator, projection(trunk, CLASSES), ()
+            return generator, projection(parts.trunk, CLASSES), ()
         case "auxiliary_classifier":
             losses = (auxiliary_classifier(weight),)
             return generator, classifying(CLASSES), losses

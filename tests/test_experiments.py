@@ -22,11 +22,18 @@ pytestmark = pytest.mark.usefixtures("optimized")
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.py"))
-SMALL = {"width": 16, "generator_channels": 4, "critic_channels": 4, "channels": 4}
+SMALL = {
+    "width": 16,
+    "generator_channels": 4,
+    "critic_channels": 4,
+    "channels": 4,
+    "hidden": 8,
+    "seen": 8,
+}
 """Fields of a Config that make networks small, where it has them."""
 OF_CRITICS = {"stacked_mnist", "wgan_gp"}
 """In which the critic moves several times for each move of the generator."""
-WITH_TFDS = {"mnist", "stacked_mnist", "wgan_gp"}
+WITH_TFDS = {"conditional_mnist", "mnist", "stacked_mnist", "wgan_gp"}
 FIRST = {"ring"}
 """Which are played in the first tier."""
 

@@ -3,6 +3,7 @@
 from jaxgan.networks.classifier import classifier
 from jaxgan.networks.conditional_batch_norm import ConditionalBatchNorm
 from jaxgan.networks.dcgan import dcgan_discriminator, dcgan_generator
+from jaxgan.networks.infogan import infogan_discriminator, infogan_generator
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.mlp import mlp
 from jaxgan.networks.nnx import from_nnx
@@ -11,6 +12,7 @@ from jaxgan.networks.r3gan import r3gan_discriminator, r3gan_generator
 from jaxgan.networks.wrappers.autoencoding import autoencoding
 from jaxgan.networks.wrappers.concatenated import concatenated
 from jaxgan.networks.wrappers.fourier import fourier
+from jaxgan.networks.wrappers.framed import framed, unframed
 from jaxgan.networks.wrappers.headed import headed
 from jaxgan.networks.wrappers.labeled import labeled
 from jaxgan.networks.wrappers.normalized_per_device import normalized_per_device
@@ -26,9 +28,12 @@ __all__ = [
     "dcgan_discriminator",
     "dcgan_generator",
     "fourier",
+    "framed",
     "from_linen",
     "from_nnx",
     "headed",
+    "infogan_discriminator",
+    "infogan_generator",
     "labeled",
     "minibatch_stddev",
     "mlp",
@@ -38,4 +43,5 @@ __all__ = [
     "r3gan_generator",
     "spectral_norm",
     "unconditional",
+    "unframed",
 ]

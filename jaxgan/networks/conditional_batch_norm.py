@@ -1,11 +1,11 @@
-"""BatchNorm with a scale and a bias for each class."""
+"""BatchNorm with a scale and a bias for each class, and as generators use it."""
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxgan.batch_axis import batch_axis
-from jaxgan.errors import check_decay, check_positive, check_positive_int
+from jaxgan.errors import InputError, check_decay, check_positive, check_positive_int
 from jaxgan.networks.wrappers.labels import look_up, one_hot
 
 
@@ -76,3 +76,44 @@ class ConditionalBatchNorm(nn.Module):
             return jnp.expand_dims(row, tuple(range(1, x.ndim - 1)))
 
         return (1 + of_class("scale")) * normalized + of_class("bias")
+
+
+def normalize(
+    x: Float[Array, "b ... c"],
+    train: bool,
+    classes: int | None = None,
+    label: Int[Array, " b"] | None = None,
+    *,
+    scale_init: nn.initializers.Initializer = nn.initializers.ones,
+) -> Float[Array, "b ... c"]:
+    """Apply BatchNorm, conditional if there are classes.
+
+    Args:
+        x: features.
+        train: True for the statistics of this batch.
+        classes: their number; None for a scale and a bias that all examples share.
+        label: of each example, if there are classes.
+        scale_init: of the shared scale.
+    """
+    if classes is not None and label is not None:
+        return ConditionalBatchNorm(classes)(x, label, train)
+    return nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.9,
+        axis_name=batch_axis(),
+        scale_init=scale_init,
+    )(x)
+
+
+def check_label(name: str, label: Int[Array, " b"] | None, classes: int | None) -> None:
+    """Check that a generator gets labels if and only if it has classes.
+
+    Raises:
+        InputError: if it does not.
+    """
+    if (label is None) != (classes is None):
+        raise InputError(
+            f"{name} takes integer labels beside the latents if and only if it is "
+            "made with classes=…; vectors are concatenated to the latents by "
+            "concatenated(…)."
+        )

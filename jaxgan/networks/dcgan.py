@@ -19,18 +19,18 @@ not; its momentum of 0.9 is what PyTorch calls 0.1.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgan.batch_axis import batch_axis
-from jaxgan.errors import InputError, check_flag, check_positive_int
-from jaxgan.networks.conditional_batch_norm import ConditionalBatchNorm
+from jaxgan.errors import check_flag, check_positive_int
+from jaxgan.networks.conditional_batch_norm import check_label, normalize
 from jaxgan.networks.image_shape import check_images, count_halvings
 from jaxgan.networks.linen import from_linen
-from jaxgan.networks.ops.convolution import convolve, convolve_transposed
+from jaxgan.networks.strided import Down, Up
 from jaxgan.types import Network, Score
 
 WEIGHTS = nn.initializers.normal(0.02)
@@ -126,20 +126,18 @@ class _Generator(nn.Module):
         label: Int[Array, " b"] | None = None,
         train: bool = True,
     ) -> Float[Array, "b h w c"]:
-        if (label is None) != (self.classes is None):
-            raise InputError(
-                "dcgan_generator takes integer labels beside the latents if and only "
-                "if it is made with classes=…; vectors are concatenated to the latents "
-                "by concatenated(…)."
-            )
+        check_label("dcgan_generator", label, self.classes)
         width = self.channels * 2 ** (self.levels - 1)
         x = nn.Dense(self.base**2 * width, use_bias=False, kernel_init=WEIGHTS)(latent)
         x = x.reshape(-1, self.base, self.base, width)
         for level in reversed(range(1, self.levels)):
-            x = jax.nn.relu(_normalize(x, train, self.classes, label))
+            x = jax.nn.relu(self._normalize(x, train, label))
             x = _Up(self.channels * 2 ** (level - 1), use_bias=False)(x)
-        x = jax.nn.relu(_normalize(x, train, self.classes, label))
+        x = jax.nn.relu(self._normalize(x, train, label))
         return jnp.tanh(_Up(self.colors)(x))
+
+    def _normalize(self, x: Array, train: bool, label: Array | None) -> Array:
+        return normalize(x, train, self.classes, label, scale_init=_scales)
 
 
 class _Discriminator(nn.Module):
@@ -153,50 +151,21 @@ class _Discriminator(nn.Module):
         check_images("dcgan_discriminator", image, self.image_shape)
         x = image
         for level in range(self.levels):
-            normalize = self.batch_norm and level > 0
-            x = _Down(self.channels * 2**level, use_bias=not normalize)(x)
-            x = _normalize(x, train) if normalize else x
+            normalized = self.batch_norm and level > 0
+            x = _Down(self.channels * 2**level, use_bias=not normalized)(x)
+            x = normalize(x, train, scale_init=_scales) if normalized else x
             x = jax.nn.leaky_relu(x, 0.2)
         logits = nn.Dense(1, kernel_init=WEIGHTS)(x.reshape(x.shape[0], -1))
         return Score(logits[:, 0], features=(x,))
 
 
-class _Down(nn.Module):
-    features: int
-    use_bias: bool = True
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h/2 w/2 f"]:
-        kernel = self.param("kernel", WEIGHTS, (4, 4, x.shape[-1], self.features))
-        x = convolve(x, kernel, stride=2)
-        return _add_bias(self, x) if self.use_bias else x
+class _Down(Down):
+    kernel_init: nn.initializers.Initializer = WEIGHTS
 
 
-class _Up(nn.Module):
-    features: int
-    use_bias: bool = True
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w f"]:
-        # The layout is that of the convolution of which this is the transpose.
-        kernel = self.param("kernel", WEIGHTS, (4, 4, self.features, x.shape[-1]))
-        x = convolve_transposed(x, kernel, stride=2)
-        return _add_bias(self, x) if self.use_bias else x
+class _Up(Up):
+    kernel_init: nn.initializers.Initializer = WEIGHTS
 
 
-def _add_bias(module: nn.Module, x: Array) -> Array:
-    bias = module.param("bias", nn.initializers.zeros, (x.shape[-1],))
-    return x + bias.reshape(1, 1, 1, -1)
-
-
-def _normalize(
-    x: Array, train: bool, classes: int | None = None, label: Array | None = None
-) -> Array:
-    if classes is not None and label is not None:
-        return ConditionalBatchNorm(classes)(x, label, train)
-    return nn.BatchNorm(
-        use_running_average=not train,
-        momentum=0.9,
-        axis_name=batch_axis(),
-        scale_init=lambda *args: 1 + WEIGHTS(*args),
-    )(x)
+def _scales(*args: Any) -> Array:
+    return 1 + WEIGHTS(*args)

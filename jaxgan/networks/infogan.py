@@ -1,0 +1,155 @@
+"""InfoGAN's networks for small images, with a dense layer before the convolutions.
+
+Those of the paper for MNIST (Chen et al. 2016, arXiv:1606.03657, appendix C.1):
+
+- generator: a dense layer of `hidden` features, a dense layer to a map of a quarter of
+  the image's size with 2·`channels`, and two transposed convolutions, to `channels` and
+  to the image; ReLU and BatchNorm between them;
+- discriminator: two convolutions, to `channels` and 2·`channels`, and a dense layer of
+  `hidden` features, with leaky ReLU (slope 0.1).
+
+They differ from the paper in three ways. Weights are initialized by He's rule (those of
+the image with half the deviation), not from N(0, 0.02²); BatchNorm lies before the
+ReLU, as in DCGAN; the discriminator has none, so that its gradient at each image is
+independent of the others, as gradient penalties need.
+"""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from jaxgan.errors import InputError, check_positive_int, check_positive_ints
+from jaxgan.networks.conditional_batch_norm import check_label, normalize
+from jaxgan.networks.image_shape import check_images
+from jaxgan.networks.linen import from_linen
+from jaxgan.networks.strided import HE, Down, Up, he_transposed
+from jaxgan.types import Network, Score
+
+SLOPE = 0.1  # of the leaky ReLU
+
+
+def infogan_generator(
+    image_shape: Sequence[int],
+    channels: int = 64,
+    *,
+    hidden: int = 1024,
+    classes: int | None = None,
+) -> Network:
+    """Make a generator of images (b, height, width, colors) from latents (b, d).
+
+    The images are in [-1, 1].
+
+    Args:
+        image_shape: (height, width, colors), both sizes multiples of 4.
+        channels: of the map of half the image's size; twice as many in the smaller one.
+        hidden: features of the dense layer.
+        classes: number of classes. If given, the network takes integer labels (b,) too,
+            and BatchNorm has a scale and a bias for each class, as
+            `ConditionalBatchNorm` has.
+
+    Raises:
+        InputError: if an argument is invalid, or, when the game is built, if the
+            network takes labels and gets none, or gets some and takes none.
+
+    Reference: Chen et al. 2016, arXiv:1606.03657.
+
+        >>> import jax
+        >>> from jaxgan.networks import infogan_generator
+        >>> network = infogan_generator((28, 28, 1), channels=4, hidden=16)
+        >>> z = jax.numpy.ones((2, 8))
+        >>> image, _ = network.apply(network.init(jax.random.key(0), z), z)
+        >>> image.shape
+        (2, 28, 28, 1)
+    """
+    shape = _check("infogan_generator", image_shape, channels, hidden)
+    if classes is not None:
+        check_positive_int("infogan_generator: classes", classes)
+    return from_linen(_Generator(shape, channels, hidden, classes))
+
+
+def infogan_discriminator(
+    image_shape: Sequence[int], channels: int = 64, *, hidden: int = 1024
+) -> Network:
+    """Make a discriminator with logits (b,) and its dense layer as features.
+
+    Args:
+        image_shape: (height, width, colors), both sizes multiples of 4.
+        channels: of the map of half the image's size; twice as many in the smaller one.
+        hidden: features of the dense layer.
+
+    Raises:
+        InputError: if an argument is invalid, or, when the game is built, if the images
+            have another shape.
+
+    Reference: Chen et al. 2016, arXiv:1606.03657.
+
+        >>> import jax
+        >>> from jaxgan.networks import infogan_discriminator
+        >>> network = infogan_discriminator((28, 28, 1), channels=4, hidden=16)
+        >>> x = jax.numpy.ones((2, 28, 28, 1))
+        >>> score, _ = network.apply(network.init(jax.random.key(0), x), x)
+        >>> score.logits.shape, score.features[-1].shape
+        ((2,), (2, 16))
+    """
+    shape = _check("infogan_discriminator", image_shape, channels, hidden)
+    return from_linen(_Discriminator(shape, channels, hidden))
+
+
+class _Generator(nn.Module):
+    image_shape: tuple[int, int, int]
+    channels: int
+    hidden: int
+    classes: int | None
+
+    @nn.compact
+    def __call__(
+        self,
+        latent: Float[Array, "b d"],
+        label: Int[Array, " b"] | None = None,
+        train: bool = True,
+    ) -> Float[Array, "b h w c"]:
+        check_label("infogan_generator", label, self.classes)
+
+        def activate(x: Array) -> Array:
+            return jax.nn.relu(normalize(x, train, self.classes, label))
+
+        height, width, colors = self.image_shape
+        smallest = (height // 4, width // 4, 2 * self.channels)
+        x = activate(nn.Dense(self.hidden, kernel_init=HE)(latent))
+        x = nn.Dense(smallest[0] * smallest[1] * smallest[2], kernel_init=HE)(x)
+        x = activate(x.reshape(-1, *smallest))
+        x = activate(Up(self.channels)(x))
+        return jnp.tanh(Up(colors, kernel_init=he_transposed(gain=0.5))(x))
+
+
+class _Discriminator(nn.Module):
+    image_shape: tuple[int, int, int]
+    channels: int
+    hidden: int
+
+    @nn.compact
+    def __call__(self, image: Float[Array, "b h w c"]) -> Score:
+        check_images("infogan_discriminator", image, self.image_shape)
+        x = jax.nn.leaky_relu(Down(self.channels)(image), SLOPE)
+        x = jax.nn.leaky_relu(Down(2 * self.channels)(x), SLOPE)
+        x = nn.Dense(self.hidden, kernel_init=HE)(x.reshape(len(x), -1))
+        x = jax.nn.leaky_relu(x, SLOPE)
+        return Score(nn.Dense(1)(x)[:, 0], features=(x,))
+
+
+def _check(
+    name: str, image_shape: Sequence[int], channels: int, hidden: int
+) -> tuple[int, int, int]:
+    check_positive_ints(f"{name}: image_shape", image_shape)
+    check_positive_int(f"{name}: channels", channels)
+    check_positive_int(f"{name}: hidden", hidden)
+    if len(image_shape) != 3 or image_shape[0] % 4 or image_shape[1] % 4:
+        raise InputError(
+            f"{name}: image_shape must be (height, width, colors) with sizes that are "
+            f"multiples of 4, got {tuple(image_shape)}."
+        )
+    height, width, colors = image_shape
+    return height, width, colors

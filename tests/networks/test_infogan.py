@@ -1,0 +1,78 @@
+"""InfoGAN's networks: shapes, scales of their weights, and labels."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan.errors import InputError
+from jaxgan.networks import infogan_discriminator, infogan_generator
+from jaxgan.networks.strided import Down, Up, he_transposed
+from tests.builders import assert_close
+
+KEY = jax.random.key(0)
+LATENTS = jax.random.normal(jax.random.key(1), (64, 8))
+
+
+def test_images_have_the_shape_that_is_asked_for():
+    for shape in ((28, 28, 1), (8, 12, 3)):
+        g = infogan_generator(shape, 4, hidden=6)
+        d = infogan_discriminator(shape, 4, hidden=6)
+        image, _ = jax.eval_shape(
+            g.apply, jax.eval_shape(g.init, KEY, LATENTS), LATENTS
+        )
+        assert image.shape == (64, *shape)
+        score, _ = jax.eval_shape(d.apply, jax.eval_shape(d.init, KEY, image), image)
+        assert score.logits.shape == (64,)
+        assert [layer.shape for layer in score.features] == [(64, 6)]
+
+
+@pytest.mark.parametrize("layer", [Down, Up])
+def test_a_layer_keeps_the_mean_square_of_what_a_relu_lets_through(layer):
+    """By He's rule, which counts no pixels beyond the edge."""
+    x = jax.nn.relu(jax.random.normal(KEY, (8, 32, 32, 32)))
+    module = layer(64)
+    y = module.apply(module.init(KEY, x), x)[:, 1:-1, 1:-1]
+    assert_close(jnp.mean(y**2), 2 * jnp.mean(x**2), rtol=0.1)
+    kernel = he_transposed(0.5)(KEY, (4, 4, 32, 64))
+    assert_close(jnp.std(kernel), 0.5 * (2 / (4 * 64)) ** 0.5, rtol=0.05)
+
+
+def test_labels_move_the_scales_and_biases_of_classes():
+    network = infogan_generator((8, 8, 1), 4, hidden=6, classes=3)
+    labels = jnp.arange(64) % 3
+    variables = network.init(KEY, LATENTS, labels)
+    assert variables.params["ConditionalBatchNorm_0"]["scale"].shape == (3, 6)
+    moved = jax.tree.map(lambda w: w, variables.params)
+    moved["ConditionalBatchNorm_0"]["bias"] = jnp.ones((3, 6)).at[1].set(0)
+    before, after = (
+        network.apply(variables._replace(params=p), LATENTS, labels, train=False)[0]
+        for p in (variables.params, moved)
+    )
+    changed = np.any(np.asarray(before != after), axis=(1, 2, 3))
+    np.testing.assert_array_equal(changed, np.asarray(labels) != 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: infogan_generator((28, 28)), r"image_shape must be \(height, width"),
+        (lambda: infogan_generator((30, 28, 1)), "multiples of 4"),
+        (lambda: infogan_discriminator((28, 0, 1)), "image_shape"),
+        (lambda: infogan_discriminator((28, 28, 1), 0), "channels"),
+        (lambda: infogan_generator((28, 28, 1), hidden=0), "hidden"),
+        (lambda: infogan_generator((28, 28, 1), classes=0), "classes"),
+    ],
+)
+def test_bad_arguments_are_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
+
+
+def test_bad_inputs_are_refused():
+    with pytest.raises(InputError, match="was built for images"):
+        infogan_discriminator((8, 8, 1)).init(KEY, jnp.zeros((2, 8, 8, 3)))
+    with pytest.raises(InputError, match="made with classes"):
+        infogan_generator((8, 8, 1)).init(KEY, LATENTS, jnp.arange(64) % 3)
+    with pytest.raises(InputError, match="made with classes"):
+        infogan_generator((8, 8, 1), classes=3).init(KEY, LATENTS)

@@ -1,7 +1,7 @@
 """A convolutional GAN on 1,797 real handwritten digits.
 
 A DCGAN with the logistic loss and R1, on the 8×8 digits that come with jaxgan: no
-network and no GPU needed. It draws its samples at steps 100, 300, 1,000, … and
+network and no GPU needed. It draws its samples at steps 100, 200, 500, … and
 measures, from as many samples as there are digits,
 
 - frechet: the Fréchet distance in the 64 raw pixels (0 to 16) to all the data;

@@ -34,6 +34,12 @@ SMALL = {
 OF_CRITICS = {"stacked_mnist", "wgan_gp"}
 """In which the critic moves several times for each move of the generator."""
 WITH_TFDS = {"conditional_mnist", "mnist", "stacked_mnist", "wgan_gp"}
+OF_FOLDERS = {
+    "faces": {"channels": 1},
+    "flowers": {"channels": 3, "classes": 3},
+    "folder": {"channels": 3},
+}
+"""Which read a folder of images, with what they need besides."""
 FIRST = {"ring"}
 """Which are played in the first tier."""
 
@@ -43,11 +49,14 @@ def settings(path, tmp_path):
     """Options that an experiment's Config needs besides those of a small run."""
     if path.stem in WITH_TFDS:
         return {"data_dir": prepare_mnist(tmp_path / "tfds")}
-    if path.stem == "folder":
+    if path.stem in OF_FOLDERS:
         noise = np.random.default_rng(0).integers(0, 256, (9, 40, 50, 3), np.uint8)
         for number, pixels in enumerate(noise):
-            Image.fromarray(pixels).save(tmp_path / f"{number}.png")
-        return {"path": tmp_path, "mirror": True, "size": 8, "channels": 3}
+            place = tmp_path / "photos" / str(number % 3)
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(place / f"{number}.png")
+        settings = {"path": tmp_path / "photos", "mirror": True, "size": 8}
+        return settings | OF_FOLDERS[path.stem]
     return {}
 
 

@@ -49,7 +49,7 @@ class Recorder:
     """A run's log, checkpoints, pictures and scores; made by `open_recorder`.
 
     A line of the log is the mean over the steps since the line before it. Pictures are
-    made at steps 100, 300, 1000, 3000, … and at the end. Scores are those of the
+    made at steps 100, 200, 500, 1000, … and at the end. Scores are those of the
     averaged networks, and the state of the best is kept beside the latest.
 
     check_own: raises a RunError if the directory was removed or replaced.

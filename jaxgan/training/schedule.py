@@ -49,7 +49,7 @@ class Schedule:
 
 
 def is_milestone(step: int) -> bool:
-    """Return True at 100, 300, 1000, 3000, …"""
+    """Return True at 100, 200, 500, 1000, 2000, 5000, …"""
     while step >= 1000 and step % 10 == 0:
         step //= 10
-    return step in (100, 300)
+    return step in (100, 200, 500)

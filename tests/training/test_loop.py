@@ -291,7 +291,7 @@ def test_a_finished_run_is_left_as_it_is(tmp_path):
 
 def test_milestones():
     found = [step for step in range(1, 40_000) if is_milestone(step)]
-    assert found == [100, 300, 1000, 3000, 10_000, 30_000]
+    assert found == [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000]
 
 
 @pytest.mark.parametrize("field", ["log_every", "save_every", "keep"])

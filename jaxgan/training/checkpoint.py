@@ -344,9 +344,17 @@ def _reason(error: BaseException) -> str:
 # A load or save that fails leaves others under way; Python would report each at length.
 
 
-def _unless_late(hook: Callable[[Any], Any], thrown: Any) -> None:
-    """Ignore "Event loop is closed" from abandoned reads, in `sys.unraisablehook`."""
-    if "Event loop is closed" not in str(thrown.exc_value):
+def _unless_orbax(hook: Callable[[Any], Any], thrown: Any) -> None:
+    """Pass on what a thread or the collector reports, but for Orbax's abandoned reads.
+
+    Args:
+        hook: `threading.excepthook` or `sys.unraisablehook`.
+        thrown: what it takes.
+    """
+    frames = traceback.extract_tb(thrown.exc_traceback)
+    is_late = "Event loop is closed" in str(thrown.exc_value)
+    of_orbax = is_late or any("orbax" in frame.filename for frame in frames)
+    if not of_orbax or not issubclass(thrown.exc_type, Exception):  # but Ctrl-C, say
         hook(thrown)
 
 
@@ -374,16 +382,11 @@ def _quiet_orbax() -> Iterator[None]:
     def is_not_orbax(record: logging.LogRecord) -> bool:
         return "orbax" not in record.pathname
 
-    def unless_orbax(thrown: threading.ExceptHookArgs) -> None:
-        frames = traceback.extract_tb(thrown.exc_traceback)
-        if not any("orbax" in frame.filename for frame in frames):
-            hook(thrown)
-
     logger, hook = logging.getLogger("absl"), threading.excepthook
     unraisable = sys.unraisablehook
     logger.addFilter(is_not_orbax)
-    threading.excepthook = unless_orbax
-    sys.unraisablehook = partial(_unless_late, unraisable)
+    threading.excepthook = partial(_unless_orbax, hook)
+    sys.unraisablehook = partial(_unless_orbax, unraisable)
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 import resource
 import shutil
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from orbax.checkpoint import v1 as ocp
 
 from jaxgan.algorithms.data_parallel import replicated
 from jaxgan.errors import RunError
+from jaxgan.training import checkpoint
 from jaxgan.training.checkpoint import (
     Checkpoints,
     restore,
@@ -110,6 +112,26 @@ def test_ctrl_c_while_a_checkpoint_is_read_is_no_damage(directory, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         restore(directory, like())
     assert steps(directory) == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("file", "error", "is_passed_on"),
+    [
+        ("site-packages/orbax/reader.py", ValueError("damaged"), False),
+        ("site-packages/orbax/reader.py", KeyboardInterrupt(), True),
+        ("mine.py", RuntimeError("Event loop is closed"), False),
+        ("mine.py", ValueError("damaged"), True),
+    ],
+)
+def test_nothing_is_said_of_what_orbax_abandons(file, error, is_passed_on):
+    seen = []
+    with pytest.raises(type(error)) as caught:
+        exec(compile("raise error", file, "exec"), {"error": error})
+    thrown = SimpleNamespace(
+        exc_type=caught.type, exc_value=caught.value, exc_traceback=caught.tb
+    )
+    checkpoint._unless_orbax(seen.append, thrown)
+    assert seen == [thrown] * is_passed_on
 
 
 def test_sampling_passes_over_damage_and_touches_nothing(directory):

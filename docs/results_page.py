@@ -72,9 +72,16 @@ def protocol(scores: ScoreSet) -> Protocol:
     return dataclasses.replace(scores.protocol, fakes=0, examples="")
 
 
+def agrees(scores: ScoreSet, how: Protocol) -> bool:
+    """Return True for scores of a protocol; reals are scored for any output."""
+    found = protocol(scores)
+    is_real = scores.step == 0
+    return (dataclasses.replace(found, output=how.output) if is_real else found) == how
+
+
 def scored(results: Results, how: Protocol) -> list[str]:
     """Write the tables of the scores of one protocol, other reals at the end."""
-    own = [(entry, each) for entry, each in taken(results) if protocol(each) == how]
+    own = [(entry, each) for entry, each in taken(results) if agrees(each, how)]
     reals = [row for _, each in own for row in reals_row(each)]
     weights = f", weights {how.weights[:12]}" if how.weights else ""
     parts = []
@@ -175,7 +182,10 @@ def means(results: Results, runs: Sequence[Run]) -> dict[str, str]:
 
 
 def label(results: Results, entry: Entry, which: str | None = None) -> str:
-    """Name a run by what of its config differs in the file, and by its seed."""
+    """Name a run by what differs in the file of its config, and by its seed.
+
+    Where others have the same config and seed, also by what else differs.
+    """
     configs = [each.config for each in results.runs]
     differing = [
         name
@@ -183,7 +193,29 @@ def label(results: Results, entry: Entry, which: str | None = None) -> str:
         if name != "seed" and any(c.get(name) != configs[0].get(name) for c in configs)
     ]
     words = [f"{name} {entry.config.get(name, 'not recorded')}" for name in differing]
-    return ", ".join([*words, which or f"seed {entry.seed}"])
+    alike = [
+        each
+        for each in results.runs
+        if (each.setting, each.seed) == (entry.setting, entry.seed)
+    ]
+    return ", ".join([*words, which or f"seed {entry.seed}", *apart(entry, alike)])
+
+
+def apart(entry: Entry, others: Sequence[Entry]) -> list[str]:
+    """Say in what versions, devices, code or data a run differs from others."""
+    own = entry.versions or {}
+    words = [
+        f"{name} {version}"
+        for name, version in own.items()
+        if any((each.versions or {}).get(name) != version for each in others)
+    ]
+    if any(each.devices != entry.devices for each in others):
+        words.append(entry.devices or "a device not recorded")
+    for name in ("code", "data"):
+        digest = getattr(entry, name)
+        if any(getattr(each, name) != digest for each in others):
+            words.append(f"{name} {(digest or 'not recorded')[:12]}")
+    return words
 
 
 def about(results: Results) -> list[str]:

@@ -1,5 +1,6 @@
 """The pages of results and of scores are made of the files in docs/results alone."""
 
+import dataclasses
 import importlib
 import json
 import re
@@ -115,6 +116,35 @@ def test_runs_of_other_configs_and_protocols_are_not_averaged(pages):
     page = made(pages, entry(0, 1.0), entry(1, 7.0, scores=[elsewhere], measured={}))
     assert page.count("by pixels (resizing: ") == 2
     assert "mean" not in page.partition("## mine")[2]
+
+
+def test_runs_that_differ_in_versions_alone_are_told_apart(pages):
+    newer = {"versions": {"jax": "2.0"}, "code": "c" * 64}
+    page = made(pages, entry(0, 1.0), entry(0, 3.0, **newer), entry(1, 2.0, **newer))
+    rows = [line.split(" | ")[0] for line in page.splitlines() if "± 0.25" in line]
+    assert rows == [
+        "| seed 0, jax 1.0, code not recorded",
+        "| seed 0, jax 2.0, code cccccccccccc",
+        "| seed 1",
+    ]
+    assert "| mean, jax 2.0, code cccccccccccc | 2.50 ± 0.50 |" in page
+
+
+def test_samples_of_another_seed_are_a_row_of_their_own(pages):
+    again = entry(0, 3.0).scores[0].model_copy(update={"seed": 7})
+    [own] = entry(0, 1.0).scores
+    page = made(pages, entry(0, 1.0, scores=[own, again]))
+    assert "| seed 0 | 1.00 ± 0.25 |" in page
+    assert "| seed 0, sampled with seed 7 | 3.00 ± 0.25 |" in page
+
+
+def test_reals_stand_beside_the_scores_of_any_output(pages):
+    [scores] = entry(0, 1.0).scores
+    photos = dataclasses.replace(scores.protocol, output="photos")
+    own = scores.model_copy(update={"protocol": photos})
+    reals = scores.model_copy(update={"of": "digits, train", "step": 0})
+    page = made(pages, entry(0, 1.0, scores=[own, reals]))
+    assert "| 9 other reals | 1.00 ± 0.25 |" in page
 
 
 def test_means_that_were_recorded_before_rounding_are_taken(pages):

@@ -182,12 +182,13 @@ def _value(score: Measurement) -> Value:
 
 
 def _without_folder(value: Any) -> Any:
-    """Reduce a path, or a text that is an absolute one, to its last part."""
+    """Reduce a path, or a text that is one of this machine, to its last part."""
     if isinstance(value, Path):
         return Path(value.name)
-    return (
-        Path(value).name if isinstance(value, str) and os.path.isabs(value) else value
-    )
+    if not isinstance(value, str):
+        return value
+    of_machine = os.path.isabs(os.path.expanduser(value)) or value.startswith("file:")
+    return Path(value).name if of_machine else value
 
 
 def _start(start: Start) -> Start:

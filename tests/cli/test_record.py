@@ -291,3 +291,19 @@ def test_a_name_of_a_file_in_the_directory_is_taken(tmp_path):
     assert results_file(tmp_path, "mine").name == "mine.json"
     with pytest.raises(InputError, match="use letters"):
         results_file(tmp_path, ".hidden")
+
+
+@pytest.mark.parametrize(
+    ("value", "recorded"),
+    [
+        ("/home/me/photos", "photos"),
+        ("~/photos", "photos"),
+        ("file:///home/me/photos", "photos"),
+        (Path("photos/cats"), Path("cats")),
+        ("photos/cats", "photos/cats"),
+        ("mnist", "mnist"),
+        (3, 3),
+    ],
+)
+def test_a_value_keeps_no_folder_of_this_machine(value, recorded):
+    assert recording._without_folder(value) == recorded

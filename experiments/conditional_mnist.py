@@ -84,7 +84,7 @@ class Config:
     data: str = "mnist"  # its name in TFDS
     data_dir: Path | None = None  # where TFDS sets are; $TFDS_DATA_DIR by default
     way: Way = "projection"  # of conditioning
-    steps: int = 10_000  # one move of each player
+    steps: int = 8_000  # one move of each player
     seed: int = 0
     batch_size: int = 32
     latent_size: int = 64

@@ -62,8 +62,8 @@ from jaxgan.metrics import (
     pixels,
 )
 from jaxgan.networks import dcgan_discriminator, dcgan_generator, projection
+from jaxgan.reporting import image_grid
 from jaxgan.sampling import label
-from jaxgan.training.experiment import plot_images
 from jaxgan.views import brightness, cutout, diff_augment, translation
 
 CHANGES = (translation(1 / 8), cutout(1 / 3), brightness(0.25))
@@ -170,4 +170,6 @@ def in_pixels(config: Config) -> Evaluation:
 
 def by_class(made: NDArray, batch: Batch, columns: int | None) -> Image.Image:
     """The samples, sorted by their classes if they have some."""
-    return (by_label if batch.condition else plot_images)(made, batch, columns)
+    if batch.condition:
+        return by_label(made, batch, columns)
+    return image_grid(made, columns)

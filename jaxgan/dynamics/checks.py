@@ -5,6 +5,7 @@ A game and an example batch determine all shapes, so everything is checked with
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -78,8 +79,8 @@ def check_problem(
         player: fake_batch_sizes.get(player, batch_size) for player in game.players
     }
     latent = _latent_shapes(game, shapes)
-    with_labels = _known_labels(example)
-    inputs = _input_shapes(game, with_labels, latent)
+    known = _known_values(example)
+    inputs = _input_shapes(game, known._replace(real=shapes.real), latent)
     problem = Problem(
         game=game,
         optimizers=optimizers,
@@ -104,7 +105,7 @@ def check_problem(
     _check_views(game, state)
     charged: dict[TermName, set[PlayerName]] = {name: set() for name in game.loss.terms}
     for player in game.players:
-        outcome = _outcome_shapes(problem, state, [player], with_labels.condition)
+        outcome = _outcome_shapes(problem, state, [player], known)
         _check_losses(game, player, outcome)
         _check_stats(game, state, outcome)
         for payer, terms in outcome.losses.items():
@@ -182,34 +183,41 @@ def _outcome_shapes(
     problem: Problem,
     state: State,
     movers: Sequence[PlayerName],
-    condition: tuple[Tree, ...] | None = None,
+    known: Batch | None = None,
 ) -> Outcome:
-    """Infer the shapes of a round's outcome, under labels if they are known."""
+    """Infer the shapes of a round's outcome, of values where they are known."""
 
     def play(state: State, batch: Batch, key: Array) -> Outcome:
-        if condition is not None:
-            batch = batch._replace(condition=_fill(condition))
+        if known is not None:
+            batch = jax.tree.map(
+                lambda x, traced: x if isinstance(x, jax.Array) else traced,
+                known,
+                batch,
+            )
         return play_round(problem, state, movers, batch, key)[1]
 
     return jax.eval_shape(play, state, problem.example, jax.random.key(0))
 
 
-def _known_labels(example: Batch) -> Batch:
-    """Keep the values of integers among the conditions, and the shapes of all else.
+def _known_values(example: Batch) -> Batch:
+    """Keep the values of reals and of labels, and the shapes of all else.
 
-    So what reads labels in an abstract round can refuse those that are not valid.
+    So what reads them in an abstract round can refuse those that are not valid.
     """
 
-    def keep(x: Any) -> Any:
+    def keep(x: Any, integers_only: bool = False) -> Any:
         known = isinstance(x, np.ndarray) or (
             isinstance(x, jax.Array) and is_concrete(x) and x.is_fully_addressable
         )
-        if known and jnp.issubdtype(x.dtype, jnp.integer):
+        if known and (not integers_only or jnp.issubdtype(x.dtype, jnp.integer)):
             return jnp.asarray(x)
         return jax.ShapeDtypeStruct(x.shape, x.dtype)
 
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), example)
-    return shapes._replace(condition=jax.tree.map(keep, example.condition))
+    return shapes._replace(
+        real=jax.tree.map(keep, example.real),
+        condition=jax.tree.map(partial(keep, integers_only=True), example.condition),
+    )
 
 
 def _fill(tree: Tree) -> Tree:

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError
 from jaxgan.precision import at_least_float32
-from jaxgan.types import Round, Score, Tree
+from jaxgan.types import Record, Round, Score, Tree
 
 Weight = Float[Array, "b ..."] | None
 """Weights of examples or of their patches; None if all are equal."""
@@ -84,7 +84,7 @@ def image_weights(weight: Weight, image: Float[Array, "b ..."]) -> Weight:
 
 
 def mean_over_reals(
-    record: Round, values: Float[Array, "b *patch"]
+    record: Record, values: Float[Array, "b *patch"]
 ) -> Float[Array, ""]:
     """Average over the batch of reals, weighted by `Round.weight`."""
     return weighted_mean(record, values, record.weight)
@@ -98,7 +98,7 @@ def mean_over_fakes(
 
 
 def weighted_mean(
-    record: Round, values: Float[Array, "b *patch"], weight: Weight | float
+    record: Record, values: Float[Array, "b *patch"], weight: Weight | float
 ) -> Float[Array, ""]:
     """Average values times weights over the batch, without normalizing the weights.
 
@@ -112,7 +112,7 @@ def weighted_mean(
     return record.mean(values if weight is None else weight * values)
 
 
-def normalize_weights(record: Round, weight: Weight) -> Array | float:
+def normalize_weights(record: Record, weight: Weight) -> Array | float:
     """Scale weights to mean one; return ones if there are none or all are zero."""
     if weight is None:
         return 1.0
@@ -121,13 +121,15 @@ def normalize_weights(record: Round, weight: Weight) -> Array | float:
 
 
 def normalized_mean(
-    record: Round, values: Float[Array, "b *patch"], weight: Weight
+    record: Record, values: Float[Array, "b *patch"], weight: Weight
 ) -> Float[Array, ""]:
     """Average values over the batch with weights normalized to mean one."""
     return weighted_mean(record, values, normalize_weights(record, weight))
 
 
-def gather_weights(record: Round, weight: Weight, like: Float[Array, "b ..."]) -> Array:
+def gather_weights(
+    record: Record, weight: Weight, like: Float[Array, "b ..."]
+) -> Array:
     """Gather the normalized example weights of the global batch."""
     each = normalize_weights(record, example_weights(weight))
     return record.gather(jnp.ones(len(like), like.dtype) * each)

@@ -43,6 +43,7 @@ from tests.fuzz.kinds import (
 ROOMS = (
     "losses",
     "losses.divergences",
+    "losses.likelihoods",
     "penalties",
     "optimizers",
     "views",
@@ -99,6 +100,10 @@ IMAGE_SHAPE = Kind(
         (32.0, 32.0, 3),
     ],
 )
+ANY_IMAGE_SHAPE = Kind(
+    [(28, 28, 1), (32, 16, 3)],
+    [shape for shape in IMAGE_SHAPE.invalid if shape != (32, 16, 3)],
+)
 BASE = Kind([4], [None, "four", NAN, 0, -1, 1.5, 3, (4,)])
 VIEW = Kind([View(), views.replayed()], [None, "view", 1.0, View, ()])
 PRIOR = Kind([priors.normal(2), priors.nothing()], [None, "normal", 1.0, ()])
@@ -150,6 +155,8 @@ KINDS = {
     "gain": NON_NEGATIVE,
     "ratio": NON_NEGATIVE,
     "reach": NON_NEGATIVE,
+    "beta": NON_NEGATIVE,
+    "free_bits": NON_NEGATIVE,
     "epsilon": POSITIVE,
     "limit": POSITIVE,
     "diversity": FRACTION,
@@ -178,7 +185,14 @@ KINDS = {
     "backend": Kind(["jit", "shard_map", "pmap"], [None, "", "gspmd", 1.0, object()]),
     "sequential": FLAG,
     "batch_norm": FLAG,
+    "latent_size": COUNT,
+    "draws": OPTIONAL_COUNT,
+    "hidden": SIZE,
     "embed": FUNCTION,
+    "measure": FUNCTION,
+    "likelihood": FUNCTION,
+    "of": FUNCTION,
+    "image": FUNCTION,
     "kernel": FUNCTION,
     "transform": FUNCTION,
     "points": FUNCTION,
@@ -283,6 +297,22 @@ KINDS = {
     "mlp hidden": Kind(
         [(4,), (), [4]], [None, "wide", 4, (0,), (1.5,), (NAN,), (None,)]
     ),
+    "encoder": NETWORK,
+    "decoder": NETWORK,
+    "likeness weights": Kind(
+        [None, {"coder": 1.0}],
+        ["coder", 1.0, {}, ["coder"], *({"coder": x} for x in NON_NEGATIVE.invalid)],
+    ),
+    "gaussian scale": Kind([None, 1.0], POSITIVE.invalid[1:]),
+    "discretized_logistic levels": Kind([256, 2], [*COUNT.invalid, 1]),
+    "framed generator": NETWORK,
+    "framed margin": COUNT,
+    "framed value": FINITE,
+    "unframed discriminator": NETWORK,
+    "unframed margin": COUNT,
+    "infogan_generator classes": OPTIONAL_COUNT,
+    "infogan_generator image_shape": ANY_IMAGE_SHAPE,
+    "infogan_discriminator image_shape": ANY_IMAGE_SHAPE,
     "fourier network": NETWORK,
     "autoencoding autoencoder": NETWORK,
     "labeled network": NETWORK,
@@ -350,6 +380,12 @@ EACH = {
 
 BUT = {
     "networks.ConditionalBatchNorm": "a Flax module, with Flax's own arguments",
+    "losses.likelihoods.Likelihood": "made by functions of the same module",
+    "losses.Posterior": "made by games, of arrays that are traced",
+    "losses.absolute_error": "called by losses, with arrays that are traced",
+    "losses.squared_error": "called by losses, with arrays that are traced",
+    "games.Coding": "made by games, of arrays that are traced",
+    "games.DrawnCoding": "made by games, of arrays that are traced",
     "games.Turn": "made by the dynamics, of arrays that are traced",
     "games.as_score": "takes what any network may return",
     "games.joint": "called by games, with arrays that are traced",

@@ -10,6 +10,7 @@ import dataclasses
 import inspect
 import itertools
 import re
+from dataclasses import fields
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 import jaxgan
 from jaxgan import (
     Loss,
+    Record,
     focus,
     gradient_penalty,
     hinge,
@@ -28,7 +30,9 @@ from jaxgan import (
     rename,
     wasserstein,
 )
+from jaxgan.games import DrawnCoding
 from jaxgan.losses import (
+    Posterior,
     Targets,
     auxiliary_classifier,
     auxiliary_discriminative_classifier,
@@ -40,11 +44,15 @@ from jaxgan.losses import (
     feature_matching,
     gaussian,
     gradient_balanced,
+    importance_weighted,
+    kl_to_prior,
+    likeness,
     mmd,
     multi_hinge,
     relativistic,
     relativistic_average,
     sinkhorn,
+    squared_error,
     top_k,
     uniform_targets,
 )
@@ -139,6 +147,25 @@ CONDITIONAL = {
 }
 """Losses of conditional games, in which a real and its fake share a label."""
 
+
+def coded(record):
+    """Take the fakes for codes, and for what is decoded of them."""
+    own = {field.name: getattr(record, field.name) for field in fields(Record)}
+    posterior = Posterior(record.fake, record.fake / 3)
+    return DrawnCoding(
+        **own, code=record.fake, decoded=record.fake, posterior=posterior
+    )
+
+
+CODES = {
+    name: focus(loss, on=coded)
+    for name, loss in {
+        "likeness": likeness(weights={"generator": 1.0}),
+        "kl_to_prior": kl_to_prior(player="generator"),
+        "importance_weighted": importance_weighted(squared_error, player="generator"),
+    }.items()
+}
+
 VARIATIONS = {
     "targets: smooth": non_saturating(Targets(0.9, 0.1)),
     "targets: random": hinge(
@@ -158,7 +185,7 @@ VARIATIONS = {
     "of another name": rename(r1(1.0), names={"r1": "steepness"}),
 }
 
-EVERYTHING = ADVERSARIAL | PENALTIES | VARIATIONS
+EVERYTHING = ADVERSARIAL | PENALTIES | CODES | VARIATIONS
 
 ONE_OF_EACH_FAMILY = {
     "non_saturating",  # functions of a logit
@@ -217,6 +244,7 @@ def table() -> str:
     sections = {
         "Adversarial losses": ADVERSARIAL,
         "Penalties and further terms": PENALTIES,
+        "Likeness and codes": CODES,
         "Sums of losses": VARIATIONS,
     }
     sections = {title: rows(examples) for title, examples in sections.items()}

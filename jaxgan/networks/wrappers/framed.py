@@ -3,7 +3,12 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.errors import InputError, check_instance, check_positive_int
+from jaxgan.errors import (
+    InputError,
+    check_finite,
+    check_instance,
+    check_positive_int,
+)
 from jaxgan.networks.wrappers.inputs import with_inputs
 from jaxgan.types import Network, Tree
 
@@ -34,6 +39,7 @@ def framed(generator: Network, margin: int, value: float = -1.0) -> Network:
         (2, 32, 32, 1)
     """
     _check("framed: generator", generator, margin)
+    check_finite("framed: value", value)
 
     def apply(*args: Tree, **options: Tree) -> tuple[Tree, Tree]:
         image, stats = generator.apply(*args, **options)

@@ -23,7 +23,7 @@ Distances in other features, such as Inception's, are not comparable.
 
 The seeds were chosen before any was run, and all are here. The error of a run is the
 standard error over samples and reals; the error of a mean is the standard error over
-the three runs. DCGAN has the logistic loss with R1 (`experiments/mnist.py`, 5,000
+the three runs. DCGAN has the logistic loss with R1 (`experiments/dcgan.py`, 5,000
 steps). WGAN-GP has five moves of the critic for one of the generator
 (`experiments/wgan_gp.py`, 2,000 steps). Each run took 12 to 15 minutes on one CPU core.
 The commands are in `experiments/benchmarks/README.md`.
@@ -69,7 +69,7 @@ def scores_page(files: Mapping[str, Results]) -> str:
     for data in ("mnist", "fashion_mnist"):
         rows: list[Row] = []
         reals: list[Row] = []
-        for name, file in (("DCGAN", "mnist"), ("WGAN-GP", "wgan_gp")):
+        for name, file in (("DCGAN", "dcgan"), ("WGAN-GP", "wgan_gp")):
             own = rows_of(files[file], name, data)
             rows += own
             reals += [

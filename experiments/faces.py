@@ -15,9 +15,13 @@ Paper: Samaria & Harter 1994, "Parameterisation of a stochastic model for human 
 
 Command: jaxgan train faces --path DIR
 
-Cost: TODO
+Cost: 16 minutes of one CPU core
 
-Expect: TODO
+Expect: after 1,000 steps faces with eyes in place, after 10,000 about half of them
+    sharp and whole, many with glasses, as the photos. Authenticity 0.99 (seed 100, of
+    which the width, the batch and the rate were chosen): no copies; the sliced
+    Wasserstein distance of pixels is 7.4 gray levels of 255. Other seeds have not been
+    measured.
 """
 
 import dataclasses
@@ -35,8 +39,10 @@ class Config(folder.Config):
     size: int = 64
     channels: Literal[1, 3] = 1
     mirror: bool = True
-    batch_size: int = 32
-    width: int = 32
+    steps: int = 10_000
+    batch_size: int = 16
+    width: int = 16
+    learning_rate: float = 1e-3
 
 
 def experiment(config: Config) -> Experiment:

@@ -42,8 +42,10 @@ class Config(folder.Config):
     size: int = 64
     mirror: bool = True
     classes: int = 17
-    batch_size: int = 32
-    width: int = 32
+    steps: int = 10_000
+    batch_size: int = 16
+    width: int = 16
+    learning_rate: float = 1e-3
 
 
 def experiment(config: Config) -> Experiment:

@@ -57,9 +57,8 @@ from jaxgan.data import Filter, Shape, Source, random_transform
 from jaxgan.evaluation import Evaluation
 from jaxgan.metrics import (
     authenticity_metric,
-    kid_metric,
-    neighbors_metric,
     pixels,
+    sliced_wasserstein_metric,
 )
 from jaxgan.networks import dcgan_discriminator, dcgan_generator, projection
 from jaxgan.reporting import image_grid
@@ -164,7 +163,7 @@ def in_pixels(config: Config) -> Evaluation:
         extractor=pixels,
         split="train",
         samples=1_000,
-        metrics=(kid_metric(), neighbors_metric(), authenticity_metric()),
+        metrics=(sliced_wasserstein_metric(), authenticity_metric()),
     )
 
 

@@ -122,8 +122,8 @@ def describe_changes(then: Provenance, now: Provenance) -> list[str]:
     ]
     if then.cores != now.cores:
         changes.append(
-            f"this run was started on {then.cores} cores; on {now.cores} sums may be "
-            "rounded differently."
+            f"this run was started on {then.cores} core{'s' * (then.cores != 1)}; on "
+            f"{now.cores} sums may be rounded differently."
         )
     if then.devices != now.devices:
         changes.append(

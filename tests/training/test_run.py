@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 from pathlib import Path
@@ -30,6 +31,21 @@ def test_a_run_is_rebuilt_from_its_directory_alone(tmp_path, file):
     assert opened.config == type(opened.config)(steps=17, batch_size=4)
     assert opened.experiment.steps == made.experiment.steps == 17
     assert opened.name == "picture_experiment"
+
+
+@pytest.mark.parametrize("method", ["write_bytes", "replace"])
+def test_a_full_disk_names_the_run_and_not_where_it_is_made(
+    tmp_path, file, monkeypatch, method
+):
+    def full(*given, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, method, full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        create_run(tmp_path / "run", file, file.config())
+    assert caught.value.filename == str(tmp_path / "run")
+    assert caught.value.filename2 is None
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_config_of_many_types_survives_json(tmp_path):

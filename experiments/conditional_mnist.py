@@ -27,9 +27,12 @@ Paper: Mirza & Osindero 2014, arXiv:1411.1784; Huang et al. 2024, arXiv:2501.054
 Command: jaxgan train conditional_mnist
     or, for clothes: jaxgan train conditional_mnist --data fashion_mnist
 
-Cost: TODO
+Cost: 12 minutes of one CPU core
 
-Expect: TODO
+Expect: with projection, seed 0, the only run so far, 10,000 samples against MNIST's
+    test images: 96.6 % are of the class that was asked for (of other reals 99.3 %), the
+    Fréchet distance is 0.268 ± 0.013 (0.046) and within a class 1.22 ± 0.02 (0.18).
+    The other ways have not been measured.
 """
 
 import dataclasses

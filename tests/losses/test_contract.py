@@ -169,8 +169,8 @@ def draw(sampler, key, shape):
     return share(sampler(key, (shape[0] * jax.lax.axis_size("data"), *shape[1:])))
 
 
-def mean(x):
-    return jax.lax.pmean(jnp.mean(x), "data")
+def mean(x, axis=None):
+    return jax.lax.pmean(jnp.mean(x, axis=axis), "data")
 
 
 def gather(x):

@@ -159,8 +159,16 @@ def test_a_covering_subset_steps(loss, penalties, settings):
     check_a_step(whole, **settings)
 
 
+ONE_DIVERGENCE = [
+    name
+    for name in ADVERSARIAL
+    if not name.startswith("f_divergence") or name == "f_divergence: kl"
+]
+"""All losses but for f-divergences, which differ in functions of a logit alone."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", ADVERSARIAL)
+@pytest.mark.parametrize("loss", ONE_DIVERGENCE)
 def test_every_loss_builds_with_every_penalty(loss):
     for penalty in PENALTIES:
         both = chain(ADVERSARIAL[loss], PENALTIES[penalty])

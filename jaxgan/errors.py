@@ -253,7 +253,8 @@ def check_weights(name: str, values: Any) -> None:
     Raises:
         InputError: if `values` are concrete and one of them is not.
     """
-    if not is_concrete(values) or isinstance(values, jax.ShapeDtypeStruct):
+    known = is_concrete(values) and not isinstance(values, jax.ShapeDtypeStruct)
+    if not known or not getattr(values, "is_fully_addressable", True):
         return
     flat = np.ravel(values)
     real = flat.dtype.kind in "fiub" or jax.numpy.issubdtype(flat.dtype, np.floating)
@@ -349,7 +350,7 @@ def as_path(name: str, value: Any) -> Path:
 
 
 def check_devices(name: str, value: Any) -> None:
-    """Check that a value is None or a sequence of JAX devices, at least one.
+    """Check that a value is None or a sequence of JAX devices, at least one, once each.
 
     Raises:
         InputError: if it is not.
@@ -362,6 +363,8 @@ def check_devices(name: str, value: Any) -> None:
             f"{name} must be a list of devices, such as jax.devices()[:1], or None for "
             f"all, got {value!r}."
         )
+    if len({*given}) < len(given):
+        raise InputError(f"{name} must name each device once, got {value!r}.")
 
 
 def as_numbers(

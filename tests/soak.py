@@ -56,7 +56,7 @@ class Counts:
 
     kills: int = 100  # SIGKILL of a training process, at any moment
     saves: int = 100  # SIGKILL in the middle of a save
-    signals: int = 40  # SIGTERM, SIGINT, SIGHUP or SIGUSR1, while it trains
+    signals: int = 40  # one that asks it to stop, while it trains
     losses: int = 50  # SIGKILL of one of two processes that train together
     damages: int = 200  # a file of a checkpoint cut short, emptied, removed, a bit off
     seed: int = 0

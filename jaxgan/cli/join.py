@@ -52,7 +52,7 @@ def join(coordinator: str, processes: int | None, process: int | None) -> None:
             heartbeat_timeout_seconds=HEARTBEAT,
             shutdown_timeout_seconds=LEAVING,
         )
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # whatever reading the environment may raise
         raise InputError(_why_not(coordinator, error)) from error
     finally:
         late.cancel()
@@ -96,7 +96,7 @@ def _missing(given: dict[str, Any]) -> str:
 
 
 def _why_not(coordinator: str, error: Exception) -> str:
-    reason = str(error).strip().splitlines()[0]
+    [reason, *_] = str(error).strip().splitlines() or [type(error).__name__]
     if "before any JAX calls" in reason:
         return (
             "--coordinator: JAX has computed something already; the experiment's file "

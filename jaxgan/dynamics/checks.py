@@ -166,10 +166,10 @@ def check_order(
 
 
 def check_batches(substeps: int, batches: Sequence[Batch]) -> None:
-    """Check that a step gets one batch for each substep.
+    """Check that a step gets one batch for each substep, and their known weights.
 
     Raises:
-        InputError: if not.
+        InputError: if not, or if a weight is negative or not finite.
     """
     if isinstance(batches, Batch) or len(batches) != substeps:
         count = "a single Batch" if isinstance(batches, Batch) else len(batches)
@@ -177,6 +177,9 @@ def check_batches(substeps: int, batches: Sequence[Batch]) -> None:
             f"batches: a step of {substeps} substeps takes a tuple of {substeps} "
             f"batches, got {count}."
         )
+    for batch in batches:
+        if isinstance(batch, Batch) and batch.weight is not None:
+            check_weights("batches: weight", batch.weight)
 
 
 def _outcome_shapes(
@@ -230,10 +233,17 @@ def _fill(tree: Tree) -> Tree:
 def _latent_shapes(game: Game, example: Batch) -> Tree:
     """Infer the shapes of one latent for each example."""
     count = _batch_size(example)
-    return jax.eval_shape(
+    latents = jax.eval_shape(
         lambda condition: game.prior(jax.random.key(0), count, condition),
         example.condition,
     )
+    for each in jax.tree.leaves(latents):
+        if each.shape[:1] != (count,):
+            raise InputError(
+                f"prior must give a latent for each of the {count} examples that it is "
+                f"asked for, got an array of shape {each.shape}."
+            )
+    return latents
 
 
 def _input_shapes(

@@ -10,7 +10,12 @@ import optax
 from jax.tree_util import Partial
 from jaxtyping import Array
 
-from jaxgan.errors import InputError, check_fraction, check_positive_int
+from jaxgan.errors import (
+    InputError,
+    check_fraction,
+    check_positive,
+    check_positive_int,
+)
 from jaxgan.losses.combine import check_loss, focus, rename, schedule_value, weighted
 from jaxgan.losses.reductions import multiply_weights, per_example, present
 from jaxgan.types import Loss, Round, Score, Tree
@@ -26,11 +31,11 @@ def top_k(fraction: float | Array | optax.Schedule) -> Callable[[Round], Round]:
     decreases slowly from 1 to about ½.
 
     Args:
-        fraction: fraction of fakes to keep, from 0 to 1; at least one fake is kept.
-            May be traced, or a schedule `fraction(step)`.
+        fraction: fraction of fakes to keep, above 0 and at most 1; at least one fake is
+            kept. May be traced, or a schedule `fraction(step)`.
 
     Raises:
-        InputError: if a concrete fraction is not from 0 to 1.
+        InputError: if a concrete fraction is not above 0 and at most 1.
 
     Reference: Sinha et al. 2020, arXiv:2002.06224.
 
@@ -42,6 +47,7 @@ def top_k(fraction: float | Array | optax.Schedule) -> Callable[[Round], Round]:
     """
     if not callable(fraction):
         check_fraction("top_k: fraction", fraction)
+        check_positive("top_k: fraction", fraction)
 
     def lens(record: Round) -> Round:
         logits = per_example(record.fake_score.logits, record.fake_weight)

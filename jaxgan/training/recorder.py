@@ -44,6 +44,9 @@ from jaxgan.training.snapshots import (
 )
 from jaxgan.types import Info, State, Tree
 
+TOLD = (InputError, RunError, OSError)
+"""Errors whose own sentences tell what was wrong."""
+
 
 class Recorder:
     """A run's log, checkpoints, pictures and scores; made by `open_recorder`.
@@ -234,20 +237,28 @@ class Recorder:
         Raises:
             RunError: for whatever the experiment's own functions raise.
         """
-        if not are_several() and int(state.step):
+        what = "the source cannot make the next batch"
+        if are_several():
+            self._tell(error, f"{what} after step {int(state.step):,}")
+        elif int(state.step):
             self._add_up()
-            self._save_at_error(state, error, "the source cannot make the next batch")
+            self._save_at_error(state, error, what)
 
     def _save_at_error(self, state: State, error: Exception, what: str) -> None:
         self._save(state)
-        if isinstance(error, InputError | RunError | OSError):
+        if not isinstance(error, TOLD):
+            self._saved.wait()
+            self._tell(error, f"step {int(state.step):,} is saved, but {what}")
+
+    def _tell(self, error: Exception, what: str) -> None:
+        """Raise a RunError for what an experiment's own function has raised."""
+        if isinstance(error, TOLD):
             return
-        self._saved.wait()
         reason = f"{type(error).__name__}: {error}"
         where = error_line(error, self._run.directory / "experiment.py")
         raise RunError(
-            f"step {int(state.step):,} is saved, but {what} ({reason}{where}); correct "
-            f"that function in the notebook or in {self._run.directory}, and resume."
+            f"{what} ({reason}{where}); correct that function in the notebook or in "
+            f"{self._run.directory}, and resume."
         ) from error
 
     def _due(self, step: int) -> Due:

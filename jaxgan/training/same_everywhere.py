@@ -9,6 +9,9 @@ from jaxgan.training.processes import are_several, exchange
 from jaxgan.training.provenance import digest_files, trace_provenance
 from jaxgan.training.run import Run
 
+XLA = "XLA_FLAGS"
+"""Which may differ, as where each process writes its programs."""
+
 
 def check_same_everywhere(run: Run, options: dict[str, Any]) -> None:
     """Check that a run is the same in all processes, before anything is compiled.
@@ -32,6 +35,7 @@ def check_same_everywhere(run: Run, options: dict[str, Any]) -> None:
         "code": provenance.code,
         "config": dataclasses.asdict(run.config),
         "data": provenance.data,
+        "setting of JAX": {n: v for n, v in provenance.settings.items() if n != XLA},
         "version of jaxgan's files": _digest_package(),
         **options,
     }

@@ -12,10 +12,13 @@ from jaxgan.training.processes import are_several
 
 SIGNALS = [
     getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
     if hasattr(signal, name)  # Windows lacks some
 ]
-"""Signals that ask a run to stop: Ctrl-C, `kill`, a closed terminal, batch systems."""
+"""Signals that ask a run to stop: Ctrl-C, `kill`, a closed terminal, batch systems.
+
+SIGXCPU comes before a limit of CPU time is reached, which kills.
+"""
 
 
 @contextlib.contextmanager

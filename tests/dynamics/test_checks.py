@@ -291,3 +291,20 @@ def test_a_traced_number_passes():
         return x
 
     assert jax.jit(checked)(-1.0) == -1.0
+
+
+def test_a_prior_must_give_as_many_latents_as_it_is_asked_for():
+    def prior(key, n, condition):
+        return jax.random.normal(key, (n + 1, 3))
+
+    game = small_game()._replace(prior=prior)
+    count = len(reals(0).real)
+    refuses(rf"each of the {count} examples .* shape \({count + 1}, 3\)", game)
+
+
+def test_a_weight_of_a_step_must_not_be_negative():
+    algorithm = algorithm_of(small_game())
+    state = algorithm.init(jax.random.key(0))
+    wrong = [batch._replace(weight=-jnp.ones(len(batch.real))) for batch in batches(2)]
+    with pytest.raises(InputError, match="batches: weight must hold finite numbers"):
+        algorithm.step(state, tuple(wrong))

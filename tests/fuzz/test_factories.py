@@ -56,7 +56,8 @@ ROOMS = (
 
 LOSS = Kind([losses.hinge()], [None, "hinge", 1.0, losses.hinge, [losses.hinge()]])
 SCHEDULE_FRACTION = Kind(
-    [*FRACTION.valid, optax.constant_schedule(0.5)], FRACTION.invalid
+    [0.5, 1.0, jnp.float32(0.5), optax.constant_schedule(0.5)],
+    [*FRACTION.invalid, 0.0],
 )
 SCHEDULE_WEIGHT = Kind(
     [*NON_NEGATIVE.valid, optax.constant_schedule(1.0)], NON_NEGATIVE.invalid
@@ -137,7 +138,10 @@ def build(hypers):
 HYPERS = {"gamma": jnp.array([0.1, 1.0])}
 DEVICES = Kind(
     [None, jax.devices()[:1], tuple(jax.devices()[:2])],
-    ["cpu", 1.0, (), [], (None,), ("cpu",), jax.devices()[0], object()],
+    [
+        *("cpu", 1.0, (), [], (None,), ("cpu",), jax.devices()[0], object()),
+        [jax.devices()[0]] * 2,
+    ],
 )
 
 KINDS = {

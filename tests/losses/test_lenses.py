@@ -23,7 +23,7 @@ def paid(fraction, logits=LOGITS, player="generator", step=0, **fields):
         (0.6, [7, 3, 2]),
         (0.5, [7, 3, 2]),
         (0.2, [7]),
-        (0.0, [7]),
+        (1e-6, [7]),
     ],
 )
 def test_the_generator_is_shown_its_best_fakes(fraction, kept):

@@ -46,7 +46,7 @@ def whole(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "number", tiered(["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"], ["SIGTERM"])
+    "number", tiered(["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGXCPU"], ["SIGTERM"])
 )
 def test_a_run_stopped_between_two_lines_logs_what_a_whole_one_logs(
     tmp_path, whole, number

@@ -33,7 +33,7 @@ SMALL = {
 """Fields of a Config that make networks small, where it has them."""
 OF_CRITICS = {"stacked_mnist", "wgan_gp"}
 """In which the critic moves several times for each move of the generator."""
-WITH_TFDS = {"conditional_mnist", "mnist", "stacked_mnist", "wgan_gp"}
+WITH_TFDS = {"conditional_mnist", "dcgan", "mnist", "stacked_mnist", "wgan_gp"}
 OF_FOLDERS = {
     "faces": {"channels": 1},
     "flowers": {"channels": 3, "classes": 3},

@@ -52,6 +52,16 @@ def is_concrete(value: Any) -> bool:
     return not isinstance(value, jax.core.Tracer)
 
 
+def is_known(value: Any) -> bool:
+    """Return True for values that can be looked at here.
+
+    Those of tracers, of shapes, and of arrays on other processes' devices cannot.
+    """
+    if not is_concrete(value) or isinstance(value, jax.ShapeDtypeStruct):
+        return False
+    return bool(getattr(value, "is_fully_addressable", True))
+
+
 def check_number(name: str, value: Any) -> None:
     """Check that a value is a number; it may be infinite or NaN.
 
@@ -253,8 +263,7 @@ def check_weights(name: str, values: Any) -> None:
     Raises:
         InputError: if `values` are concrete and one of them is not.
     """
-    known = is_concrete(values) and not isinstance(values, jax.ShapeDtypeStruct)
-    if not known or not getattr(values, "is_fully_addressable", True):
+    if not is_known(values):
         return
     flat = np.ravel(values)
     real = flat.dtype.kind in "fiub" or jax.numpy.issubdtype(flat.dtype, np.floating)
@@ -274,8 +283,7 @@ def check_labels(name: str, values: Any, classes: int) -> None:
     shape, dtype = np.shape(values), getattr(values, "dtype", np.asarray(None).dtype)
     if len(shape) != 1 or not jax.numpy.issubdtype(dtype, np.integer):
         raise InputError(f"{name} must be integers (b,), got {dtype} of shape {shape}.")
-    known = is_concrete(values) and not isinstance(values, jax.ShapeDtypeStruct)
-    if not known or not getattr(values, "is_fully_addressable", True):
+    if not is_known(values):
         return
     flat = np.asarray(values)
     wrong = flat[(flat < 0) | (flat >= classes)]

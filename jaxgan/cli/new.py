@@ -41,8 +41,8 @@ class New:
         if self.file.exists():
             raise InputError(f"file: {self.file} exists already; choose another name.")
         modules = {
-            self.file.with_name(path.name): source.with_name(path.name)
-            for path in modules_of(source.parent, source).values()
+            self.file.parent / relative: source.parent / relative
+            for relative in modules_of(source.parent, source).values()
         }
         for copy, original in modules.items():
             same = copy.exists() and copy.read_bytes() == original.read_bytes()
@@ -51,8 +51,8 @@ class New:
                     f"file: {self.like} imports {copy.name}, and {self.file.parent} "
                     "has another file of that name; choose another name or folder."
                 )
-        self.file.parent.mkdir(parents=True, exist_ok=True)
         for copy, original in {self.file: source, **modules}.items():
+            copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(original, copy)
         beside = ", beside it what it imports," if modules else ""
         print(

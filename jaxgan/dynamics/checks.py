@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
 
 from jaxgan.dynamics.field import (
@@ -30,7 +29,7 @@ from jaxgan.errors import (
     check_mapping,
     check_positive_int,
     check_weights,
-    is_concrete,
+    is_known,
 )
 from jaxgan.games.calls import called_by_outputs, input_shapes
 from jaxgan.types import (
@@ -209,10 +208,7 @@ def _known_values(example: Batch) -> Batch:
     """
 
     def keep(x: Any, integers_only: bool = False) -> Any:
-        known = isinstance(x, np.ndarray) or (
-            isinstance(x, jax.Array) and is_concrete(x) and x.is_fully_addressable
-        )
-        if known and (not integers_only or jnp.issubdtype(x.dtype, jnp.integer)):
+        if is_known(x) and (not integers_only or jnp.issubdtype(x.dtype, jnp.integer)):
             return jnp.asarray(x)
         return jax.ShapeDtypeStruct(x.shape, x.dtype)
 

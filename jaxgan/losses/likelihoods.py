@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgan.errors import InputError, check_positive, check_positive_int, is_concrete
+from jaxgan.errors import InputError, check_positive, check_positive_int, is_known
 from jaxgan.precision import at_least_float32
 
 __all__ = ["Likelihood", "bernoulli", "discretized_logistic", "gaussian"]
@@ -200,10 +200,7 @@ def _mean(parts: int, output: Images) -> Images:
 
 def _values(data: Array) -> np.ndarray | None:
     """Return the values of data that are known, as when a game is built."""
-    known = is_concrete(data) and not isinstance(data, jax.ShapeDtypeStruct)
-    if not known or not getattr(data, "is_fully_addressable", True):
-        return None
-    return np.asarray(data)
+    return np.asarray(data) if is_known(data) else None
 
 
 def _check_range(name: str, data: Array) -> None:

@@ -1,5 +1,7 @@
 """Packaged experiments by name: to train, to list and to copy."""
 
+from pathlib import Path
+
 import pytest
 
 from jaxgan.training.experiment import load_file
@@ -85,3 +87,14 @@ def test_a_copy_has_beside_it_what_it_imports(tmp_path, capsys):
     assert "faces imports folder.py, and" in capsys.readouterr().err
     assert (tmp_path / "folder.py").read_text() == "mine = True\n"
     assert not (tmp_path / "third.py").exists()
+
+
+def test_a_copy_of_ones_own_file_has_its_packages(tmp_path):
+    mine = tmp_path / "mine.py"
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "__init__.py").write_text("")
+    (tmp_path / "parts" / "one.py").write_text("ONE = 1\n")
+    mine.write_text("from parts.one import ONE\n")
+    assert run("new", tmp_path / "away" / "other.py", "--like", mine) == 0
+    made = {p.relative_to(tmp_path / "away") for p in (tmp_path / "away").rglob("*.py")}
+    assert made == {Path("other.py"), Path("parts/__init__.py"), Path("parts/one.py")}

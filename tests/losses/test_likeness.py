@@ -1,4 +1,4 @@
-"""How unlike two things of a record are, and codes and their prior."""
+"""Losses of how unlike two things of a record are, and of codes and their prior."""
 
 import jax
 import jax.numpy as jnp

@@ -248,12 +248,15 @@ class Term(Generic[Reads]):
               name order, of the players that the term charges.
     interval: dynamics evaluate the term in iterations whose number is a multiple of it;
               in others the term charges nothing and its state does not change.
+    mentions: names that `focus` and `rename` were given for it; each must be that of a
+              term of the game's loss or of a player whom it charges.
     """
 
     init: Callable[[Mapping[NetworkName, Variables]], Tree]
     evaluate: Callable[[Reads, Tree, Key[Array, ""]], tuple[Losses, Tree]]
     state_owner: PlayerName | None = None
     interval: int = 1
+    mentions: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         check_function("init", self.init, "lambda variables: ()")

@@ -110,6 +110,7 @@ def check_problem(
         for payer, terms in outcome.losses.items():
             for name in terms:
                 charged[name].add(payer)
+    _check_mentions(game, charged)
     state_owners = _state_owners(game, charged)
     return problem._replace(
         state_owners=state_owners,
@@ -388,6 +389,19 @@ def _check_losses(game: Game, mover: PlayerName, outcome: Outcome) -> None:
                     f"loss term {name!r} charges {player!r} {amount.dtype} of shape "
                     f"{amount.shape}; it must be a scalar of at least float32."
                 )
+
+
+def _check_mentions(game: Game, charged: Mapping[TermName, set[PlayerName]]) -> None:
+    """Check that the names given to `focus` and `rename` are those of something."""
+    players = set().union(*charged.values())
+    for name, term in game.loss.terms.items():
+        unknown = sorted(term.mentions - players - charged.keys())
+        if unknown:
+            raise InputError(
+                f"loss term {name!r}: focus or rename was given {unknown[0]!r}, but no "
+                "term has that name, old or new, and none charges such a player; the "
+                f"terms are {sorted(charged)}, the players {sorted(players)}."
+            )
 
 
 def _check_stats(game: Game, state: State, outcome: Outcome) -> None:

@@ -159,7 +159,7 @@ def focus(
     Raises:
         InputError: if `on` is neither a name nor a function, `player` is no name, or,
             when the game is built, if its records have no such field or it holds no
-            record.
+            record, or if no term of the game's loss charges `player`.
     """
     check_loss("focus: loss", loss)
     if player is not None:
@@ -167,7 +167,10 @@ def focus(
     if isinstance(on, str):
         check_name("focus: on", on)
         seen = focus(loss, on=field(on), player=player)
-        return Loss({f"{on}_{name}": term for name, term in seen.terms.items()})
+        names = {name: f"{on}_{name}" for name in seen.terms}
+        return Loss(
+            {names[name]: _mentioning(term, names) for name, term in seen.terms.items()}
+        )
     check_function("focus: on", on, "lambda record: record.forth")
 
     def through(term: Term) -> Term:
@@ -180,7 +183,10 @@ def focus(
                 losses = losses | {player: focused[player]}
             return losses, after
 
-        return dataclasses.replace(term, evaluate=evaluate)
+        mentions = {player} if player is not None else set()
+        return dataclasses.replace(
+            term, evaluate=evaluate, mentions=term.mentions | mentions
+        )
 
     return _map_terms(through, loss)
 
@@ -214,11 +220,12 @@ def field(name: str) -> Callable[[Any], Any]:
 def rename(loss: Loss, *, names: Mapping[str, str]) -> Loss:
     """Rename players and terms, as in `{"discriminator": "d_x", "r1": "r1_x"}`.
 
-    Names that the loss does not use are ignored, so one mapping works for many losses.
+    One mapping works for many losses, as long as one of the game's uses each name.
 
     Raises:
-        InputError: if `names` does not map names to names, or two terms end up with
-            one name.
+        InputError: if `names` does not map names to names, two terms end up with one
+            name, or, when the game is built, if a new name is neither that of a term
+            nor of a player whom one charges, since nothing had the old one.
     """
     check_loss("rename: loss", loss)
     check_mapping("rename: names", names, '{"discriminator": "critic"}')
@@ -236,7 +243,13 @@ def rename(loss: Loss, *, names: Mapping[str, str]) -> Loss:
             return renamed, state
 
         state_owner = term.state_owner and names.get(term.state_owner, term.state_owner)
-        return dataclasses.replace(term, evaluate=evaluate, state_owner=state_owner)
+        renamed = dataclasses.replace(
+            term,
+            evaluate=evaluate,
+            state_owner=state_owner,
+            mentions=term.mentions | (names.keys() - loss.terms.keys()),
+        )
+        return _mentioning(renamed, names)
 
     return chain(
         *(
@@ -244,6 +257,12 @@ def rename(loss: Loss, *, names: Mapping[str, str]) -> Loss:
             for name, term in _map_terms(with_new_players, loss).terms.items()
         )
     )
+
+
+def _mentioning(term: Term, names: Mapping[str, str]) -> Term:
+    """Replace the names that a term mentions."""
+    mentions = frozenset(names.get(name, name) for name in term.mentions)
+    return dataclasses.replace(term, mentions=mentions)
 
 
 def schedule_value(value: float | Array | optax.Schedule, step: Array) -> float | Array:

@@ -25,12 +25,14 @@ from jaxgan import (
 )
 from jaxgan.losses import stateless
 from tests.builders import (
+    algorithm_of,
     assert_close,
     bits,
     play,
     played,
     random,
     round_with,
+    small_game,
     theta,
     tiered,
     unchecked,
@@ -281,6 +283,39 @@ def test_a_renamed_random_part_draws_other_numbers():
 def test_renaming_follows_who_advances_a_part(state_owner, expected):
     loss = rename(counter(state_owner=state_owner), names={"discriminator": "d_x"})
     assert loss.terms["counter"].state_owner == expected
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        chain(non_saturating(), focus(r1(1.0), on=lambda x: x, player="painter")),
+        rename(non_saturating(), names={"painter": "generator_x"}),
+        chain(non_saturating(), rename(r1(1.0), names={"r2": "r2_x"})),
+        rename(focus(non_saturating(), on=id, player="a"), names={"a": "b"}),
+    ],
+    ids=["focus", "rename a player", "rename a term", "rename what focus names"],
+)
+def test_a_name_that_nothing_has_is_refused_when_the_game_is_built(loss):
+    message = "loss term '.*': focus or rename was given '(painter|generator_x|r2_x|b)'"
+    with pytest.raises(InputError, match=message):
+        algorithm_of(small_game(loss))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        chain(
+            *(
+                rename(part, names={"r1": "r1_x", "absent": "generator"})
+                for part in (non_saturating(), r1(1.0))
+            )
+        ),
+        chain(non_saturating(), focus(r1(1.0), on=lambda x: x, player="generator")),
+    ],
+    ids=["rename", "focus"],
+)
+def test_a_name_that_another_part_of_the_loss_has_is_taken(loss):
+    algorithm_of(small_game(loss))
 
 
 @pytest.mark.parametrize(

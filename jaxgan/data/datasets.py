@@ -38,6 +38,8 @@ class Dataset:
              batch axis first.
     arrays:  all examples, or None if they are computed when gathered.
     classes: class names; an integer label in the condition is an index into them.
+    reads:   what the examples are computed of, for `fingerprint`: data sets, and
+             functions that digest what else it is, such as files.
 
         >>> import numpy as np
         >>> from jaxgan import Batch
@@ -51,6 +53,7 @@ class Dataset:
     gather: Callable[[NDArray[np.int64]], Batch]
     arrays: Batch | None = None
     classes: tuple[str, ...] = ()
+    reads: tuple["Dataset | Callable[[], str]", ...] = ()
 
     def __post_init__(self) -> None:
         check_positive_int("size", self.size)

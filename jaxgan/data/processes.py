@@ -44,7 +44,7 @@ def multiprocess(data: Dataset | Batch, count: int) -> Dataset:
         return pool.submit(_gather_in_worker, indices).result()
 
     weakref.finalize(gather, pool.shutdown, kill_workers=True)
-    return Dataset(len(data), gather, classes=data.classes)
+    return Dataset(len(data), gather, classes=data.classes, reads=(data,))
 
 
 _worker_gather: list[Callable[[NDArray[np.int64]], Batch]] = []

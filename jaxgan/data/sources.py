@@ -118,7 +118,9 @@ def shuffled(
             batches.append(gather(indices[own_rows]))
         return tuple(batches)
 
-    return source if data.arrays is not None else prefetch(source, PREFETCH_THREADS)
+    if data.arrays is None:
+        return reading(prefetch(source, PREFETCH_THREADS), data)
+    return reading(source, data)
 
 
 def zip_sources(*sources: Source) -> Source:
@@ -156,7 +158,7 @@ def zip_sources(*sources: Source) -> Source:
             )
         return tuple(zip_batches(list(batches)) for batches in zip(*made, strict=True))
 
-    return source
+    return reading(source, *sources)
 
 
 def random_transform(source: Source, *transforms: Transform) -> Source:
@@ -201,7 +203,7 @@ def random_transform(source: Source, *transforms: Transform) -> Source:
             for i, batch in enumerate(batches)
         )
 
-    return transformed
+    return reading(transformed, source)
 
 
 def prefetch(source: Source, threads: int = 1, depth: int | None = None) -> Source:
@@ -251,7 +253,19 @@ def prefetch(source: Source, threads: int = 1, depth: int | None = None) -> Sour
             oldest.close()
         return batches
 
-    return prefetched
+    return reading(prefetched, source)
+
+
+def reading(source: Source, *reads: Dataset | Source) -> Source:
+    """Note on a source the data sets and sources that it reads, for `fingerprint`."""
+    vars(source)["reads"] = reads
+    return source
+
+
+def sets_read(source: Source) -> Iterator[Dataset]:
+    """Iterate over the data sets that a source reads, as far as they are noted."""
+    for each in getattr(source, "reads", ()):
+        yield from (each,) if isinstance(each, Dataset) else sets_read(each)
 
 
 def as_float(images: Tree) -> Tree:

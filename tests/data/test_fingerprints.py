@@ -10,6 +10,8 @@ from PIL import Image
 from jaxgan import Batch, data, shuffled
 from jaxgan.data import Resize, fingerprint, fingerprints, folder
 from jaxgan.data.datasets import Dataset, as_dataset
+from jaxgan.data.readers import files
+from jaxgan.data.readers.files import Files
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), np.uint8)
 LABELS = np.arange(40) % 3
@@ -134,6 +136,59 @@ def test_a_hundredth_of_many_examples_is_noticed_by_a_source():
         fingerprint(shuffled(Batch(x), 64)) for x in (images, replaced(rows, images))
     )
     assert before != after
+
+
+MANY = np.random.default_rng(3).integers(0, 256, (5000, 2), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: Batch(x),
+        lambda x: data.map(data.take(Batch(x), 4000), lambda b: Batch(b.real / 255)),
+        lambda x: data.concatenate(Batch(MANY), Batch(x)),
+        lambda x: data.draw_once(Batch(x), lambda key, example: example),
+    ],
+)
+@pytest.mark.parametrize(
+    "deal",
+    [
+        in_order,
+        dealt,
+        lambda x: data.random_transform(data.zip_sources(dealt(x), dealt(x))),
+        lambda x: data.prefetch(dealt(x)),
+    ],
+)
+def test_one_of_five_thousand_replaced_examples_is_noticed(make, deal):
+    before, after = (fingerprint(deal(make(x))) for x in (MANY, replaced(2345, MANY)))
+    assert before != after
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_one_of_a_thousand_replaced_files_is_noticed(tmp_path, stream):
+    for i, color in enumerate(MANY[:1000, 0]):
+        Image.new("L", (2, 2), int(color)).save(tmp_path / f"{i:03}.bmp")
+
+    def found():
+        read = folder(tmp_path, Resize(2), cache=tmp_path / "cache", stream=stream)
+        return fingerprint(data.map(read, lambda batch: batch))
+
+    before = found()
+    assert before == found()
+    Image.new("L", (2, 2), 255 - int(MANY[777, 0])).save(tmp_path / "777.bmp")
+    assert before != found()
+
+
+def test_of_large_files_names_and_sizes_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LIMIT", 100)
+    for name in "ab":
+        Image.new("L", (2, 2)).save(tmp_path / f"{name}.bmp")
+    before = Files.of(tmp_path).digest()
+    with (tmp_path / "b.bmp").open("ab") as file:
+        file.write(b"0")
+    assert Files.of(tmp_path).digest() != before
+    (tmp_path / "b.bmp").rename(tmp_path / "c.bmp")
+    assert Files.of(tmp_path).digest() not in (before, "")
 
 
 def test_of_large_data_a_part_is_read(monkeypatch):

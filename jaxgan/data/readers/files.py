@@ -6,6 +6,7 @@ and those that systems make for themselves, such as thumbnails, are skipped. Eve
 else that is left out is counted in one line of the log.
 """
 
+import hashlib
 import logging
 import os
 import stat
@@ -28,6 +29,9 @@ SYSTEM = {
     "thumbs.db",
 }
 """Lower-case names that are skipped, as are those that begin with a dot."""
+
+LIMIT = 2**28
+"""Bytes of files whose contents are digested."""
 
 NO_IMAGE = "files whose endings are of no image"
 NO_FILE = "pipes or devices"
@@ -74,6 +78,27 @@ class Files(NamedTuple):
         """Select files by name, in the order given."""
         states = dict(zip(self.names, self.states, strict=True))
         return Files(self.root, list(names), [states[name] for name in names])
+
+    def digest(self) -> str:
+        """Digest the names and contents, or sizes if the files are large."""
+        sizes = [str(size) for size, *_ in self.states]
+        if sum(map(int, sizes)) > LIMIT:
+            return digest_contents(self.names, sizes)
+        contents = [hash_contents(self.root / name) for name in self.names]
+        return digest_contents(self.names, contents)
+
+
+def digest_contents(names: Sequence[str], contents: Sequence[str]) -> str:
+    """Digest the names of files and a digest, or the size, of each."""
+    return hashlib.sha256(repr((list(names), list(contents))).encode()).hexdigest()
+
+
+def hash_contents(file: Path) -> str:
+    """Hash a file's contents; return the error message if it cannot be read."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        return str(error)
 
 
 def printable(name: str) -> str:

@@ -1,5 +1,6 @@
 """Readers of image folders: single folders and paired ones."""
 
+import dataclasses
 from pathlib import Path
 from typing import get_args
 
@@ -154,11 +155,13 @@ def _add_condition(
 ) -> Dataset:
     """Add a condition to a data set of images."""
     if data.arrays is not None:
-        return as_dataset(Batch(data.arrays.real, columns), classes)
+        held = as_dataset(Batch(data.arrays.real, columns), classes)
+        return dataclasses.replace(held, reads=data.reads)
     return Dataset(
         len(data),
         lambda i: Batch(data.gather(i).real, tuple(x[i] for x in columns)),
         classes=classes,
+        reads=data.reads,
     )
 
 

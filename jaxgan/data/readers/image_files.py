@@ -39,14 +39,14 @@ from jaxgan.data.readers.decode import (
     is_gray,
     load_resized,
 )
-from jaxgan.data.readers.files import Files
+from jaxgan.data.readers.files import Files, digest_contents, hash_contents
 from jaxgan.errors import InputError, as_path, check_choice, check_instance
 from jaxgan.types import Batch
 
 OnError = Literal["raise", "skip"]
 """Policy for files that cannot be used: raise an error or skip them."""
 
-CACHE_FORMAT = 2
+CACHE_FORMAT = 3
 """Version of the cache's contents; increment it if decoding changes."""
 
 PERMANENT = (None, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP)
@@ -61,6 +61,7 @@ class _Images(NamedTuple):
     pixels: NDArray[np.uint8]
     errors: dict[str, str]  # reason for each unreadable file, by name
     deepest: tuple[int, str]  # largest value of all 16-bit images, and its file
+    contents: str  # digest of the files' names and contents
     listed: Path  # the file that lists the errors
 
 
@@ -96,7 +97,8 @@ def decode_files(
             (DEEPEST + 1) // (deepest + 1),
         )
     kept = [name for name in files.names if name not in images.errors]
-    return kept, as_dataset(Batch(images.pixels))
+    held = as_dataset(Batch(images.pixels))
+    return kept, dataclasses.replace(held, reads=(lambda: images.contents,))
 
 
 def _report_errors(files: Files, images: _Images, on_error: OnError) -> None:
@@ -135,7 +137,7 @@ def _stream(files: Files, resize: Resize) -> Dataset:
                 ) from error
         return Batch(np.stack(images))
 
-    return Dataset(len(files.names), gather)
+    return Dataset(len(files.names), gather, reads=(files.digest,))
 
 
 def _load_cached(files: Files, resize: Resize, cache: Path) -> _Images:
@@ -148,7 +150,7 @@ def _load_cached(files: Files, resize: Resize, cache: Path) -> _Images:
         needed = len(files.names) * resize.size**2 * (resize.channels or 3)
         check_writable(cache, needed)
         names = tqdm(files.names, "hashing", unit=" files", delay=2, leave=False)
-        contents = [_hash_contents(files.root / name) for name in names]
+        contents = [hash_contents(files.root / name) for name in names]
         entry = cache / f"{_digest(files.names, contents, resize)}.npy"
         if entry.exists() and _read(entry) is None:
             logger.warning(
@@ -158,7 +160,7 @@ def _load_cached(files: Files, resize: Resize, cache: Path) -> _Images:
             )
         make_once(
             entry,
-            lambda path: _decode_to(path, files, resize),
+            lambda path: _decode_to(path, files, contents, resize),
             lambda path: _read(path) is not None,
         )
         key.write_text(entry.stem)
@@ -185,10 +187,11 @@ def _read(entry: Path) -> _Images | None:
     pixels, notes = open_entry(entry), read_notes(listed)
     if pixels is None or notes is None:
         return None
-    return _Images(pixels, notes["errors"], tuple(notes["deepest"]), listed)
+    deepest = tuple(notes["deepest"])
+    return _Images(pixels, notes["errors"], deepest, notes["contents"], listed)
 
 
-def _decode_to(path: Path, files: Files, resize: Resize) -> None:
+def _decode_to(path: Path, files: Files, contents: list[str], resize: Resize) -> None:
     """Write all readable images to `path`, and what is found out next to it."""
     shape = (resize.size, resize.size, resize.channels or 3)
     images = open_memmap(path, "w+", np.uint8, (len(files.names), *shape))
@@ -213,7 +216,9 @@ def _decode_to(path: Path, files: Files, resize: Resize) -> None:
     if errors:
         _shorten(path, count)
     seal(path)
-    write_notes(path.with_suffix(".json"), {"errors": errors, "deepest": deepest})
+    digest = digest_contents(files.names, contents)
+    notes = {"errors": errors, "deepest": deepest, "contents": digest}
+    write_notes(path.with_suffix(".json"), notes)
 
 
 def _try_decode(files: Files, name: str, resize: Resize) -> Decoded | str:
@@ -264,14 +269,6 @@ def _infer_channels(files: Files, resize: Resize) -> Resize:
             f"({kinds[False]}); set channels=1 or channels=3."
         )
     return dataclasses.replace(resize, channels=1 if True in kinds else 3)
-
-
-def _hash_contents(file: Path) -> str:
-    """Hash a file's contents; return the error message if it cannot be read."""
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        return str(error)
 
 
 def _digest(*parts: object) -> str:

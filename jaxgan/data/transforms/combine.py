@@ -99,7 +99,7 @@ def concatenate(*parts: Dataset | Batch) -> Dataset:
         places = np.argsort(np.argsort(owner, kind="stable"))
         return jax.tree.map(lambda *rows: np.concatenate(rows)[places], *pieces)
 
-    return Dataset(int(ends[-1]), gather, classes=sets[0].classes)
+    return Dataset(int(ends[-1]), gather, classes=sets[0].classes, reads=tuple(sets))
 
 
 def map(data: Dataset | Batch, transform: Callable[[Batch], Batch]) -> Dataset:
@@ -134,7 +134,7 @@ def map(data: Dataset | Batch, transform: Callable[[Batch], Batch]) -> Dataset:
 
     one = np.zeros(1, np.int64)
     classes = classes_after(data.classes, data.gather(one), gather(one))
-    return Dataset(len(data), gather, classes=classes)
+    return Dataset(len(data), gather, classes=classes, reads=(data,))
 
 
 def paired(first: Dataset | Batch, second: Dataset | Batch) -> Dataset:
@@ -157,6 +157,7 @@ def paired(first: Dataset | Batch, second: Dataset | Batch) -> Dataset:
         len(first),
         lambda indices: zip_batches([first.gather(indices), second.gather(indices)]),
         first.classes or second.classes,
+        (first, second),
     )
 
 
@@ -178,6 +179,7 @@ def sample_tuples(data: Dataset | Batch, k: int, n: int, seed: int = 0) -> Datas
         n,
         lambda indices: zip_batches([data.gather(i) for i in members[indices].T]),
         data.classes,
+        (data,),
     )
 
 
@@ -199,15 +201,23 @@ def zip_batches(batches: list[Batch]) -> Batch:
 
 def select(data: Dataset, rows: NDArray[np.int64]) -> Dataset:
     """Select examples by index, in the order given."""
-    return Dataset(len(rows), lambda i: data.gather(rows[i]), classes=data.classes)
+    return Dataset(
+        len(rows),
+        lambda i: data.gather(rows[i]),
+        classes=data.classes,
+        reads=(data,),
+    )
 
 
 def _checked_dataset(
-    size: int, gather: Callable[[NDArray[np.int64]], Batch], classes: tuple[str, ...]
+    size: int,
+    gather: Callable[[NDArray[np.int64]], Batch],
+    classes: tuple[str, ...],
+    reads: tuple[Dataset, ...],
 ) -> Dataset:
     """Gather one example now, so that incompatible sets fail at construction."""
     gather(np.zeros(1, np.int64))
-    return Dataset(size, gather, classes=classes)
+    return Dataset(size, gather, classes=classes, reads=reads)
 
 
 def _describe_example(data: Dataset) -> str:

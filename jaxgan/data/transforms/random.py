@@ -62,7 +62,7 @@ def draw_once(data: Dataset | Batch, transform: Transform, seed: int = 0) -> Dat
     made = jax.eval_shape(apply, np.zeros(1, np.int32), one)
     check_instance("draw_once: what transform returns", made, Batch, "its example")
     classes = classes_after(data.classes, one, made)
-    return Dataset(len(data), gather, classes=classes)
+    return Dataset(len(data), gather, classes=classes, reads=(data,))
 
 
 def random_flip(key: Array, example: Batch) -> Batch:

@@ -60,12 +60,13 @@ def fingerprint(data: Dataset | Batch | Source, seed: int = 0) -> str:
         False
     """
     check_seed("fingerprint: seed", seed)
+    whole = hashlib.sha256()
     if isinstance(data, Dataset | Batch):
         data = as_dataset(data)
-        about, batches, reads = (len(data), data.classes), _rows(data), data.reads
+        whole.update(repr((len(data), data.classes)).encode())
+        batches, reads = _rows(data), data.reads
     else:
-        about, batches, reads = (), _drawn(data, seed), tuple(sets_read(data))
-    whole = hashlib.sha256(repr(about).encode())
+        batches, reads = _drawn(data, seed), tuple(sets_read(data))
     for batch in batches:
         whole.update(str(jax.tree.structure(batch)).encode())
         whole.update(digest_of(batch).encode())

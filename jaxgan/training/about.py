@@ -1,7 +1,6 @@
 """Read and write run.json: the name, config and provenance of a run."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ import pydantic
 from jaxgan.errors import InputError
 from jaxgan.training.near_runs import find_runs, near_runs
 from jaxgan.training.provenance import Provenance, digest_code, trace_surroundings
-from jaxgan.training.records import read_record, write_whole
+from jaxgan.training.records import read_record, write_record
 from jaxgan.types import NetworkName
 
 
@@ -72,8 +71,7 @@ def note_surroundings(directory: Path, devices: Sequence[jax.Device] | None) -> 
 
 def write_about(directory: Path, about: About) -> None:
     """Write the run.json of a run directory, whole or not at all."""
-    text = json.dumps(about.model_dump(), indent=2) + "\n"
-    write_whole(directory / "run.json", text.encode())
+    write_record(directory / "run.json", about)
 
 
 def read_about(directory: Path) -> About:

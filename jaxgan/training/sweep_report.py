@@ -1,6 +1,5 @@
 """Write and read sweep.json, the state of a sweep; format its table and curves."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from jaxgan.errors import InputError
 from jaxgan.reporting.figures import curves
 from jaxgan.reporting.log import Row
 from jaxgan.reporting.tables import mean_and_error
-from jaxgan.training.records import read_record, write_whole
+from jaxgan.training.records import read_record, write_record
 
 Values = dict[str, float]
 
@@ -47,8 +46,7 @@ class SweepRecord(pydantic.BaseModel):
 
 def write_sweep(directory: Path, sweep: SweepRecord) -> None:
     """Write sweep.json, whole or not at all."""
-    text = json.dumps(sweep.model_dump(), indent=2, allow_nan=False) + "\n"
-    write_whole(directory / SWEEP, text.encode())
+    write_record(directory / SWEEP, sweep)
 
 
 def read_sweep(directory: Path) -> SweepRecord:

@@ -1,7 +1,6 @@
 """`jaxgan evaluate` and `jaxgan compare`, as a user would type them."""
 
 import dataclasses
-import json
 import re
 import shutil
 from pathlib import Path
@@ -19,6 +18,7 @@ from jaxgan.metrics.frechet import frechet_metric
 from jaxgan.metrics.protocol import read_scores, write_scores
 from jaxgan.reporting.tables import with_error
 from jaxgan.sampling.outputs import NOTHING, draw_latents, maker
+from jaxgan.training.about import read_about, write_about
 from jaxgan.training.experiment import load_file
 from jaxgan.training.run import create_run, load_run
 from jaxgan.training.snapshots import restored_networks
@@ -60,9 +60,9 @@ def another(directory, tmp_path, seed):
     """A copy of a run, as if it were of that seed."""
     other = tmp_path / "other"
     shutil.copytree(directory, other)
-    about = json.loads((other / "run.json").read_bytes())
-    about["config"]["seed"] = seed
-    (other / "run.json").write_text(json.dumps(about))
+    about = read_about(other)
+    about.config["seed"] = seed
+    write_about(other, about)
     return other
 
 

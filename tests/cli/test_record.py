@@ -16,7 +16,7 @@ from jaxgan.reporting import read_rows
 from jaxgan.reporting.small_picture import small_png
 from jaxgan.training import load_run, train
 from jaxgan.training import record as recording
-from jaxgan.training.about import Start
+from jaxgan.training.about import Start, read_about, write_about
 from jaxgan.training.results import Results, read_results, results_file
 from jaxgan.versions import versions
 from tests.command_line import run
@@ -125,10 +125,10 @@ def test_the_entry_of_a_run_is_replaced_and_others_are_kept(place):
 @pytest.mark.slow
 def test_entries_of_other_versions_and_configs_are_added(place):
     assert run("record", "runs/seed-0") == 0
-    about = place / "runs" / "seed-0" / "run.json"
-    known = json.loads(about.read_text())
-    known["provenance"]["versions"]["jax"] = "0.0.1"
-    about.write_text(json.dumps(known))
+    directory = place / "runs" / "seed-0"
+    about = read_about(directory)
+    about.provenance.versions["jax"] = "0.0.1"
+    write_about(directory, about)
     assert run("record", "runs/seed-0") == 0
     found = read_results(place / "docs" / "results" / FILES[0])
     assert {each.versions["jax"] for each in found.runs} == {"0.0.1", versions()["jax"]}

@@ -1,5 +1,4 @@
 import errno
-import json
 import os
 from pathlib import Path
 
@@ -7,6 +6,7 @@ import pytest
 from PIL import Image
 
 from jaxgan.errors import InputError
+from jaxgan.training.about import read_about, write_about
 from jaxgan.training.experiment import load_file
 from jaxgan.training.loop import train
 from jaxgan.training.run import (
@@ -135,14 +135,29 @@ def test_a_directory_that_is_no_run_is_refused(tmp_path, file):
 
 def test_damaged_descriptions_are_named(tmp_path, file):
     create_run(tmp_path, file, file.config())
-    about = json.loads((tmp_path / "run.json").read_text())
+    about = read_about(tmp_path)
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(InputError, match=r"run\.json is damaged"):
         load_run(tmp_path)
-    about["config"]["steps"] = "many"
-    (tmp_path / "run.json").write_text(json.dumps(about))
+    about.config["steps"] = "many"
+    write_about(tmp_path, about)
     with pytest.raises(InputError, match="does not hold the Config"):
         load_run(tmp_path)
+
+
+def test_a_changed_digit_of_a_description_is_noticed(tmp_path, file):
+    path = create_run(tmp_path, file, file.config()).directory / "run.json"
+    text = path.read_text()
+    digits = [i for i, letter in enumerate(text) if letter.isdigit()]
+    noticed = 0
+    for i in digits[:: max(1, len(digits) // 50)]:
+        path.write_text(text[:i] + str(9 - int(text[i])) + text[i + 1 :])
+        with pytest.raises(InputError, match=r"run\.json is damaged"):
+            load_run(tmp_path)
+        noticed += 1
+    assert noticed >= 40
+    path.write_text(text)
+    assert load_run(tmp_path).config.seed == file.config().seed
 
 
 def test_a_refused_config_leaves_no_directory(tmp_path, file):
@@ -204,10 +219,11 @@ def test_what_a_run_depends_on_and_has_changed_is_said(
 ):
     run = create_run(tmp_path, file, file.config())
     assert changes_since(run) == surroundings_since(run) == []
-    about = json.loads((tmp_path / "run.json").read_text())
-    old = about["provenance"][name]
-    about["provenance"][name] = old | value if isinstance(value, dict) else value
-    (tmp_path / "run.json").write_text(json.dumps(about))
+    about = read_about(tmp_path)
+    if isinstance(value, dict):
+        value = getattr(about.provenance, name) | value
+    about.provenance = about.provenance.model_copy(update={name: value})
+    write_about(tmp_path, about)
     [change] = changes_since(run)
     assert message in change
     assert surroundings_since(run) == ([] if name == "data" else [change])

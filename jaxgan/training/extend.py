@@ -11,6 +11,7 @@ from jaxgan.training.inline import create_inline_run
 from jaxgan.training.kept_experiment import program_digest, read_experiment
 from jaxgan.training.lock import locked
 from jaxgan.training.processes import leads
+from jaxgan.training.provenance import trace_data
 from jaxgan.training.run import Run, rebuild
 from jaxgan.training.sweep_report import check_no_member
 
@@ -49,10 +50,11 @@ def extend_run(run: Run, count: int) -> Run:
     config = dataclasses.replace(run.config, steps=count)
     file = load_file(run.directory / "experiment.py")
     longer = rebuild(run.directory, file, config)
-    digests = [
-        program_digest(each, run.data.batches) for each in (run.experiment, longer)
-    ]
-    if longer.steps != count or digests[0] != digests[1]:
+    now, then = (
+        (program_digest(each, run.data.batches), trace_data(each))
+        for each in (run.experiment, longer)
+    )
+    if longer.steps != count or now != then:
         raise InputError(
             f"steps: what a step of {run.directory} does depends on the number of "
             "steps, such as a schedule of the learning rate over "

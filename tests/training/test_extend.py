@@ -59,13 +59,26 @@ def test_the_command_line_trains_on(copied, capsys):
     assert "steps must be an integer of at least 1" in capsys.readouterr().err
 
 
-def test_steps_that_depend_on_their_number_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("constant", "scheduled"),
+    [
+        (
+            "optax.adam(config.learning_rate)",
+            "optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps))",
+        ),
+        (
+            "source=lambda: source,",
+            "source=lambda: lambda seed, step: jax.tree.map("
+            "lambda x: x * step / config.steps, source(seed, step)),",
+        ),
+    ],
+    ids=["rate", "source"],
+)
+def test_steps_that_depend_on_their_number_are_refused(tmp_path, constant, scheduled):
     path = tmp_path / "scheduled.py"
-    text = PLANE.read_text().replace(
-        "optax.adam(config.learning_rate)",
-        "optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps))",
-    )
-    path.write_text(text)
+    text = PLANE.read_text()
+    assert constant in text
+    path.write_text("import jax\n" + text.replace(constant, scheduled))
     run = make_run(tmp_path / "run", path, steps=3)
     with pytest.raises(InputError, match="rate over 3; train the experiment anew"):
         extend_run(run, 5)

@@ -16,7 +16,7 @@ FILES = {
     for path in sorted(ROOT.rglob("*.py"))
 }
 
-BASE = {"types", "errors", "precision", "batch_axis"}
+BASE = {"types", "errors", "precision", "batch_axis", "progress"}
 GAMES = {"losses", "views", "games", "dynamics"}
 MEASURED = {"data", "metrics", "sampling", "evaluation", "reporting"}
 
@@ -25,6 +25,7 @@ ALLOWED = {
     "errors": set(),
     "versions": set(),
     "precision": {"errors"},
+    "progress": set(),
     "types": {"errors"},
     "batch_axis": {"types"},
     "networks": BASE,

@@ -7,30 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-
-class Unfailing:
-    """A text stream whose writes do not fail.
-
-    On a full disk, a closed pipe or a closed terminal the text is lost, and nothing
-    else.
-    """
-
-    def __init__(self, stream: io.TextIOBase) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """Write a text if it can be written."""
-        with contextlib.suppress(OSError, ValueError):  # ValueError: a closed file
-            self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Flush what was written if that is possible."""
-        with contextlib.suppress(OSError, ValueError):
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+from jaxgan.progress import Unfailing
 
 
 @contextlib.contextmanager

@@ -13,7 +13,6 @@ import jax
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from jaxgan.errors import (
     InputError,
@@ -23,6 +22,7 @@ from jaxgan.errors import (
     check_positive_int,
     check_weights,
 )
+from jaxgan.progress import progress_bar
 from jaxgan.types import Batch, Tree
 
 CHUNK = 256
@@ -145,7 +145,9 @@ def in_memory(data: Dataset | Batch) -> Dataset:
 def chunks(data: Dataset, description: str) -> Iterator[tuple[slice, Batch]]:
     """Iterate over all examples in chunks: yields (rows, batch), shows progress."""
     starts = range(0, len(data), CHUNK)
-    for start in tqdm(starts, description, unit=f"×{CHUNK}", delay=2, leave=False):
+    for start in progress_bar(
+        starts, description, unit=f"×{CHUNK}", delay=2, leave=False
+    ):
         rows = slice(start, min(start + CHUNK, len(data)))
         yield rows, data.gather(np.arange(rows.start, rows.stop))
 

@@ -4,13 +4,13 @@ import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from jaxgan.data.readers.decode import read_image
 from jaxgan.data.readers.files import Files, printable
 from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import FeatureSet
 from jaxgan.metrics.features.extractor import CHUNK, Extractor, joined
+from jaxgan.progress import progress_bar
 
 
 def extract_files(files: Files, extractor: Extractor, channels: int = 3) -> FeatureSet:
@@ -31,7 +31,9 @@ def extract_files(files: Files, extractor: Extractor, channels: int = 3) -> Feat
     directory, names, _ = files
     parts, shapes, content = [], set(), hashlib.sha256()
     starts = range(0, len(names), CHUNK)
-    for start in tqdm(starts, f"reading {directory}", unit=f"×{CHUNK}", delay=2):
+    for start in progress_bar(
+        starts, f"reading {directory}", unit=f"×{CHUNK}", delay=2
+    ):
         images = [
             read_image(directory / name, channels) for name in names[start:][:CHUNK]
         ]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from jaxgan.progress import progress_bar
 from jaxgan.types import Info, PlayerName, TermName
 
 IN_FLIGHT = 2
@@ -35,8 +36,7 @@ class Progress:
             info: the report of a call.
             count: its number of steps.
         """
-        with _lost_if_unwritable():
-            self._bar.update(count)
+        self._bar.update(count)
         self._pending.append(info)
         if len(self._pending) <= IN_FLIGHT:
             return
@@ -51,23 +51,11 @@ class Progress:
         """Put each player's last loss behind the bar."""
         totals = {p: sum(terms.values()) for p, terms in losses.items()}
         last = {p: np.ravel(total)[-1].item() for p, total in totals.items()}
-        with _lost_if_unwritable():
-            self._bar.set_postfix(last, refresh=False)
+        self._bar.set_postfix(last, refresh=False)
 
 
 @contextlib.contextmanager
 def show_progress(name: str, **options: Any) -> Iterator[Progress]:
     """Open a progress bar; `options` are those of tqdm."""
-    bar = tqdm(disable=True)
-    with _lost_if_unwritable():
-        bar = tqdm(desc=name, dynamic_ncols=True, **options)
-    try:
+    with progress_bar(desc=name, dynamic_ncols=True, **options) as bar:
         yield Progress(bar)
-    finally:
-        with _lost_if_unwritable():
-            bar.close()
-
-
-def _lost_if_unwritable() -> contextlib.AbstractContextManager[None]:
-    """Let text be lost, and not the run, where standard error cannot be written."""
-    return contextlib.suppress(OSError, ValueError)  # ValueError: of a closed file

@@ -64,7 +64,8 @@ def test_the_command_line_trains_on(copied, capsys):
     [
         (
             "optax.adam(config.learning_rate)",
-            "optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps))",
+            "optax.adam(optax.cosine_decay_schedule("
+            "config.learning_rate, config.steps))",
         ),
         (
             "source=lambda: source,",

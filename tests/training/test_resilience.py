@@ -1,7 +1,6 @@
 """Runs that are stopped, damaged, removed or read by others lose nothing."""
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -126,20 +125,6 @@ def test_saving_leaks_neither_descriptors_nor_threads(tmp_path):
             saved.wait()
             counts.append((len(os.listdir("/proc/self/fd")), threading.active_count()))
     assert counts[-1] == counts[3], counts  # the first ones open what stays
-
-
-@pytest.mark.slow
-def test_many_checkpoints_need_few_descriptors(tmp_path):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    now = len(os.listdir("/proc/self/fd"))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (now + 150, hard))
-    try:
-        with Checkpoints(tmp_path / "c", keep=2) as saved:
-            for step in range(1, 201):  # leaks of three each, as there were, end at 50
-                saved.save(make_state(step))
-        assert steps(tmp_path / "c") == [199, 200]
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 TRAINER = """

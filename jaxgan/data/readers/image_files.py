@@ -19,7 +19,6 @@ import numpy as np
 import PIL
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from jaxgan.data.datasets import CHUNK, Dataset, as_dataset
 from jaxgan.data.readers.cache import (
@@ -41,6 +40,7 @@ from jaxgan.data.readers.decode import (
 )
 from jaxgan.data.readers.files import Files, digest_contents, hash_contents
 from jaxgan.errors import InputError, as_path, check_choice, check_instance
+from jaxgan.progress import progress_bar
 from jaxgan.types import Batch
 
 OnError = Literal["raise", "skip"]
@@ -149,7 +149,9 @@ def _load_cached(files: Files, resize: Resize, cache: Path) -> _Images:
         resize = _infer_channels(files, resize)
         needed = len(files.names) * resize.size**2 * (resize.channels or 3)
         check_writable(cache, needed)
-        names = tqdm(files.names, "hashing", unit=" files", delay=2, leave=False)
+        names = progress_bar(
+            files.names, "hashing", unit=" files", delay=2, leave=False
+        )
         contents = [hash_contents(files.root / name) for name in names]
         entry = cache / f"{_digest(files.names, contents, resize)}.npy"
         if entry.exists() and _read(entry) is None:
@@ -197,7 +199,7 @@ def _decode_to(path: Path, files: Files, contents: list[str], resize: Resize) ->
     images = open_memmap(path, "w+", np.uint8, (len(files.names), *shape))
     errors: dict[str, str] = {}
     deepest, count = (0, ""), 0
-    progress = tqdm(
+    progress = progress_bar(
         total=len(files.names), desc="decoding", unit=" images", delay=2, leave=False
     )
     with ThreadPoolExecutor() as threads, progress:

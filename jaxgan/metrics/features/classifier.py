@@ -15,7 +15,6 @@ import jax
 import numpy as np
 import optax
 from jaxtyping import Array, Float, Shaped, UInt8
-from tqdm import tqdm
 
 from jaxgan.data.datasets import Dataset, as_dataset, in_memory
 from jaxgan.data.readers.cache import check_writable, default_cache, make_once
@@ -30,6 +29,7 @@ from jaxgan.errors import (
 from jaxgan.metrics.features.extractor import CHUNK, Extractor, Features, check_images
 from jaxgan.networks.classifier import classifier
 from jaxgan.precision import standard_promotion
+from jaxgan.progress import progress_bar
 from jaxgan.types import Batch, Network, Tree, Variables
 
 BATCH_SIZE = 128
@@ -163,7 +163,7 @@ def _train(network: Network, data: Batch, epochs: int, seed: int) -> Variables:
     [first] = source(seed, 0)
     variables = jax.jit(network.init)(init_key, first.real)
     state = optimizer.init(variables.params)
-    for i in tqdm(range(steps), "training a classifier", delay=2, leave=False):
+    for i in progress_bar(range(steps), "training a classifier", delay=2, leave=False):
         [batch] = source(seed, i)
         variables, state = step(variables, state, batch, jax.random.fold_in(key, i))
     return variables

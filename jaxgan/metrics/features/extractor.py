@@ -14,9 +14,9 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from jaxgan.errors import InputError, as_numbers, check_function, check_name, check_text
+from jaxgan.progress import progress_bar
 from jaxgan.types import Batch, Tree
 
 CHUNK = 256
@@ -89,7 +89,7 @@ class Extractor:
                 or their sizes differ and the extractor does not resize.
         """
         starts = range(0, len(images), CHUNK)
-        bar = tqdm(starts, f"{self.name} features", delay=2, leave=False)
+        bar = progress_bar(starts, f"{self.name} features", delay=2, leave=False)
         return joined([self.part(images[start : start + CHUNK]) for start in bar])
 
     def part(self, images: Images) -> Features:

@@ -16,12 +16,12 @@ from urllib.request import url2pathname
 import numpy as np
 import requests
 from jaxtyping import Shaped
-from tqdm import tqdm
 
 from jaxgan.data.readers.cache import default_cache, make_once
 from jaxgan.errors import InputError, as_path
 from jaxgan.metrics.features.frozen_graph import read_graph
 from jaxgan.metrics.features.torch_checkpoint import PICKLE, ZIP, read_torch
+from jaxgan.progress import progress_bar
 
 TIMEOUT = (5, 60)
 """Seconds to wait for a connection, and for the next bytes."""
@@ -137,7 +137,9 @@ def _download(url: str, path: Path) -> None:
     ):
         answer.raise_for_status()
         total = int(answer.headers.get("content-length", 0)) or None
-        bar = tqdm(total=total, unit="B", unit_scale=True, desc=path.stem, leave=False)
+        bar = progress_bar(
+            total=total, unit="B", unit_scale=True, desc=path.stem, leave=False
+        )
         with bar:
             for piece in answer.iter_content(PIECE):
                 file.write(piece)

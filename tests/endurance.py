@@ -1,0 +1,161 @@
+"""Runs of many checkpoints, many steps and a long log, as many as are asked for.
+
+    python -m tests.endurance --checkpoints 2000 --steps 100000 --lines 1000000
+
+Neither descriptors nor threads nor memory may grow while a run trains, and a log of a
+million lines may not slow down its listing or a resume. The second tier of the tests
+does less of each.
+"""
+
+import dataclasses
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax.numpy as jnp
+import psutil
+import tyro
+
+from jaxgan.reporting.log import last_rows
+from jaxgan.training.checkpoint import Checkpoints
+from jaxgan.training.checkpoint import steps as saved_steps
+from jaxgan.training.loop import train
+from jaxgan.training.schedule import Schedule
+from tests.runs import ONE_DEVICE, PLANE, make_run
+
+FILES = 256
+"""Files that may be open at once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """Counts of each kind."""
+
+    checkpoints: int = 2_000  # of one run, one after each step
+    steps: int = 100_000  # of one run
+    lines: int = 1_000_000  # of the log of a run that is listed and resumed
+
+
+class Held(NamedTuple):
+    """What a process holds."""
+
+    descriptors: int
+    threads: int
+    memory: int  # in bytes
+
+
+def checkpoints(count: int, place: Path) -> str:
+    """A run that saves after every step, with few files open."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
+    run = make_run(place / "run", PLANE, steps=count)
+    schedule = Schedule(log_every=count, save_every=1, keep=2)
+    first, last = _held_while_training(run, schedule)
+    assert saved_steps(run.checkpoints)[-2:] == [count - 1, count]
+    return _assert_flat(first, last)
+
+
+def steps(count: int, place: Path) -> str:
+    """A run of many tiny steps."""
+    run = make_run(place / "run", PLANE, steps=count)
+    schedule = Schedule(log_every=100, save_every=10_000)
+    first, last = _held_while_training(run, schedule)
+    assert next(last_rows(run.metrics))["step"] == count
+    return _assert_flat(first, last)
+
+
+def lines(count: int, place: Path) -> str:
+    """A run of a long log is listed and resumed as one of a short log is."""
+    losses = '"generator/non_saturating": 0.6931471, "discriminator/r1": 0.0123456'
+    costs = []
+    for length in (2, count):
+        run = make_run(place / str(length) / "run", PLANE, steps=1)
+        state = train(run, devices=ONE_DEVICE)
+        with Checkpoints(run.checkpoints, keep=1) as saved:
+            saved.save(state._replace(step=jnp.int32(length)))
+        with run.metrics.open("w") as log:
+            for step in range(1, length + 1):
+                log.write(f'{{"step": {step}, {losses}}}\n')
+        listed, _ = _measure("list", run.directory.parent)
+        resumed, memory = _measure(
+            "train", run.directory, "--steps", length + 1, "--devices", 1
+        )
+        assert next(last_rows(run.metrics))["step"] == length + 1
+        costs.append((listed, resumed, memory))
+    (listed_2, resumed_2, memory_2), (listed, resumed, memory) = costs
+    said = (
+        f"CPU seconds and memory, instead of those with a log of two lines: listed in "
+        f"{listed:.1f} s ({listed_2:.1f}), resumed in {resumed:.1f} s "
+        f"({resumed_2:.1f}) and {memory / 1e6:.0f} MB ({memory_2 / 1e6:.0f})"
+    )
+    assert listed < listed_2 + 2 and resumed < resumed_2 + 2, said
+    assert memory < 1.05 * memory_2, said
+    return said
+
+
+def _held_while_training(run, schedule) -> tuple[Held, Held]:
+    """Train a run; return what is held after a tenth of its steps and at its end."""
+    marks: list[Held] = []
+    source = run.experiment.source()
+
+    def watched(seed, step):
+        if step in (run.experiment.steps // 10, run.experiment.steps - 1):
+            marks.append(_held())
+        return source(seed, step)
+
+    experiment = run.experiment._replace(source=lambda: watched)
+    train(run._replace(experiment=experiment), schedule=schedule, devices=ONE_DEVICE)
+    first, last = marks
+    return first, last
+
+
+def _held() -> Held:
+    memory = psutil.Process().memory_info().rss
+    return Held(len(os.listdir("/proc/self/fd")), threading.active_count(), memory)
+
+
+def _assert_flat(first: Held, last: Held) -> str:
+    said = f"a tenth in: {first}; at the end: {last}"
+    assert last.descriptors <= first.descriptors + 5, said  # a save may be under way
+    assert last.threads <= first.threads + 5, said
+    assert last.memory < 1.05 * first.memory, said
+    return said
+
+
+def _measure(*words: object) -> tuple[float, int]:
+    """Run a command; return its seconds of CPU, and the most memory that it held."""
+    command = [sys.executable, "-m", "jaxgan", *map(str, words)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, command
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+
+SUBJECTS: tuple[Callable[[int, Path], str], ...] = (checkpoints, steps, lines)
+
+
+def main(counts: Counts) -> None:
+    """Do as many of each as are asked for; the first that fails ends it."""
+    for subject in SUBJECTS:
+        if count := getattr(counts, subject.__name__):
+            start = time.monotonic()
+            with tempfile.TemporaryDirectory() as place:
+                said = subject(count, Path(place))
+            print(f"{subject.__name__}: {count:,} in {time.monotonic() - start:.0f} s;")
+            print(f"    {said}")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Counts, description=__doc__))

@@ -256,7 +256,7 @@ class Term(Generic[Reads]):
     evaluate: Callable[[Reads, Tree, Key[Array, ""]], tuple[Losses, Tree]]
     state_owner: PlayerName | None = None
     interval: int = 1
-    mentions: frozenset[str] = frozenset()
+    mentions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_function("init", self.init, "lambda variables: ()")
@@ -264,6 +264,7 @@ class Term(Generic[Reads]):
         if self.state_owner is not None:
             check_name("state_owner", self.state_owner)
         check_positive_int("interval", self.interval)
+        check_names("mentions", self.mentions)
 
 
 @dataclasses.dataclass(frozen=True)

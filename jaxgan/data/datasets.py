@@ -61,6 +61,10 @@ class Dataset:
         check_names("classes", self.classes)
         if self.arrays is not None:
             check_instance("arrays", self.arrays, Batch, "Batch(images)")
+        check_instance("reads", self.reads, tuple, "(data,)")
+        for each in self.reads:
+            if not isinstance(each, Dataset):
+                check_function("reads: each that is no Dataset", each, "lambda: digest")
 
     def __len__(self) -> int:
         return self.size

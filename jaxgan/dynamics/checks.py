@@ -395,7 +395,7 @@ def _check_mentions(game: Game, charged: Mapping[TermName, set[PlayerName]]) -> 
     """Check that the names given to `focus` and `rename` are those of something."""
     players = set().union(*charged.values())
     for name, term in game.loss.terms.items():
-        unknown = sorted(term.mentions - players - charged.keys())
+        unknown = sorted({*term.mentions} - players - charged.keys())
         if unknown:
             raise InputError(
                 f"loss term {name!r}: focus or rename was given {unknown[0]!r}, but no "

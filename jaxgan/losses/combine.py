@@ -183,10 +183,8 @@ def focus(
                 losses = losses | {player: focused[player]}
             return losses, after
 
-        mentions = {player} if player is not None else set()
-        return dataclasses.replace(
-            term, evaluate=evaluate, mentions=term.mentions | mentions
-        )
+        mentions = term.mentions if player is None else (*term.mentions, player)
+        return dataclasses.replace(term, evaluate=evaluate, mentions=mentions)
 
     return _map_terms(through, loss)
 
@@ -247,7 +245,7 @@ def rename(loss: Loss, *, names: Mapping[str, str]) -> Loss:
             term,
             evaluate=evaluate,
             state_owner=state_owner,
-            mentions=term.mentions | (names.keys() - loss.terms.keys()),
+            mentions=(*term.mentions, *sorted(names.keys() - loss.terms.keys())),
         )
         return _mentioning(renamed, names)
 
@@ -261,7 +259,7 @@ def rename(loss: Loss, *, names: Mapping[str, str]) -> Loss:
 
 def _mentioning(term: Term, names: Mapping[str, str]) -> Term:
     """Replace the names that a term mentions."""
-    mentions = frozenset(names.get(name, name) for name in term.mentions)
+    mentions = tuple(names.get(name, name) for name in term.mentions)
     return dataclasses.replace(term, mentions=mentions)
 
 

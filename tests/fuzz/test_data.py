@@ -204,6 +204,7 @@ def kinds(tmp_path_factory):
         "gather": FUNCTION,
         "arrays": Kind([None, LABELED], [1.0, "arrays", (), IMAGES]),
         "Dataset size": Kind([6, 1], COUNT.invalid),
+        "reads": Kind([(), (data.Dataset(6, abs), str)], [None, "data", (1,), [str]]),
         "modes": COUNT,
         "side": COUNT,
         "radius": Kind([1.0, 2], POSITIVE.invalid),

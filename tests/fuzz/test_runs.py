@@ -23,6 +23,7 @@ from tests.fuzz.kinds import (
     GAME,
     INF,
     NAME,
+    NAMES,
     NAN,
     NO_ARRAY,
     NO_COUNT,
@@ -267,6 +268,7 @@ def kinds(tmp_path_factory):
         "Term evaluate": FUNCTION,
         "state_owner": Kind([None, "generator"], NAME.invalid[1:]),
         "interval": COUNT,
+        "mentions": NAMES,
     }
 
 

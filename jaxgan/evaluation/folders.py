@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from jaxgan.data.readers.decode import read_image
 from jaxgan.data.readers.files import Files, printable
+from jaxgan.data.readers.image_files import look_for_dark
 from jaxgan.errors import InputError
 from jaxgan.evaluation.evaluator import FeatureSet
 from jaxgan.metrics.features.extractor import CHUNK, Extractor, joined
@@ -28,6 +29,7 @@ def extract_files(files: Files, extractor: Extractor, channels: int = 3) -> Feat
         InputError: if a file cannot be read, or their sizes differ and the extractor
             does not resize.
     """
+    look_for_dark(files)
     directory, names, _ = files
     parts, shapes, content = [], set(), hashlib.sha256()
     starts = range(0, len(names), CHUNK)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from jaxgan.data.readers.decode import read_image
 from jaxgan.data.readers.files import Files
+from jaxgan.data.readers.image_files import look_for_dark
 from jaxgan.data.sources import as_float
 from jaxgan.errors import InputError, check_flag, check_function, check_text
 from jaxgan.types import Batch, Tree
@@ -113,6 +114,7 @@ def images(at: At = the_real, any_size: bool = False) -> Input:
         if path.is_file():
             raise InputError(f"{path} is a file; give the folder that it is in.")
         files = Files.of(path)
+        look_for_dark(files)
         rows = [read_image(files.root / name) for name in files.names]
         shapes = sorted({row.shape for row in rows})
         if len(shapes) > 1:

@@ -83,6 +83,19 @@ def is_gray(file: Path) -> bool:
         return image.mode in GRAY_MODES or _stored_mode(image).startswith("LA")
 
 
+def deepest_value(file: Path) -> int:
+    """Return the largest 16-bit value of an image file; 0 if its header says 8 bits.
+
+    Raises:
+        Exception: any exception of Pillow, if the file is not an image or is damaged.
+    """
+    with open_image(file) as image:
+        if image.mode not in DEEP_MODES and ";16" not in _stored_mode(image):
+            return 0
+    with _loaded(file) as (image, stored):
+        return _deepest(image, stored)
+
+
 def decode_image(file: Path | str | BytesIO, resize: Resize) -> Decoded:
     """Decode an image file and resize it to a square.
 

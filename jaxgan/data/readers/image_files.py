@@ -5,6 +5,7 @@ by the metadata of every file (name, size, times, inode), so a second start need
 read the files. If the metadata have changed, it is looked up by the contents.
 """
 
+import contextlib
 import dataclasses
 import errno
 import hashlib
@@ -35,6 +36,7 @@ from jaxgan.data.readers.decode import (
     Decoded,
     Resize,
     decode_image,
+    deepest_value,
     is_gray,
     load_resized,
 )
@@ -48,6 +50,9 @@ OnError = Literal["raise", "skip"]
 
 CACHE_FORMAT = 3
 """Version of the cache's contents; increment it if decoding changes."""
+
+LOOKED_AT = 64
+"""Files that are looked at for 16-bit images, where not all are decoded at once."""
 
 PERMANENT = (None, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP)
 """Values of errno that do not go away on a retry; None stands for a decoder error."""
@@ -81,24 +86,39 @@ def decode_files(
             "only found by decoding; set stream=False."
         )
     if stream:
+        look_for_dark(files)
         return files.names, _stream(files, _infer_channels(files, resize))
     cache = default_cache() if cache is None else as_path("cache", cache)
     images = _load_cached(files, resize, cache)
     _report_errors(files, images, on_error)
-    deepest, name = images.deepest
+    _warn_if_dark(files.root, *images.deepest)
+    kept = [name for name in files.names if name not in images.errors]
+    held = as_dataset(Batch(images.pixels))
+    return kept, dataclasses.replace(held, reads=(lambda: images.contents,))
+
+
+def look_for_dark(files: Files) -> None:
+    """Warn of dark 16-bit images, by some that are evenly spaced in the folder."""
+    chosen = files.names[:: -(-len(files.names) // LOOKED_AT)]
+    found = (0, "")
+    for name in chosen:
+        with contextlib.suppress(Exception):  # which who decodes it reports
+            found = max(found, (deepest_value(files.root / name), name))
+    _warn_if_dark(files.root, *found)
+
+
+def _warn_if_dark(root: Path, deepest: int, name: str) -> None:
+    """Warn if the largest 16-bit value of images is at most half of the range."""
     if 0 < deepest <= DEEPEST // 2:
         logger.warning(
             "%s: the 16-bit images reach only %s of %s (in %s), so they are dark; "
             "multiply their values by %d.",
-            files.root,
+            root,
             f"{deepest:,}",
             f"{DEEPEST:,}",
             name,
             (DEEPEST + 1) // (deepest + 1),
         )
-    kept = [name for name in files.names if name not in images.errors]
-    held = as_dataset(Batch(images.pixels))
-    return kept, dataclasses.replace(held, reads=(lambda: images.contents,))
 
 
 def _report_errors(files: Files, images: _Images, on_error: OnError) -> None:

@@ -19,8 +19,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan import InputError, shuffled
+from jaxgan import InputError, metrics, sampling, shuffled
 from jaxgan.data import Labels, Resize, by_folder, by_table, folder, paired_folders
+from jaxgan.data.readers.files import Files
+from jaxgan.evaluation.folders import extract_files
 from tests.builders import unchecked
 
 MODULE = import_module("jaxgan.data.readers.image_files")
@@ -296,9 +298,21 @@ def test_dark_sixteen_bit_images_are_pointed_out_with_their_range(tmp_path, capl
             f"{root}: the 16-bit images reach only 4,032 of 65,535 (in dim.png), so "
             "they are dark; multiply their values by 16."
         ]
+    looks = (
+        lambda: folder(root, RESIZE, stream=True),
+        lambda: sampling.images().read(str(root)),
+        lambda: extract_files(Files.of(root), metrics.pixels(), channels=1),
+    )
+    for look in looks:
+        caplog.clear()
+        look()
+        assert [message.split(" (")[0] for message in caplog.messages] == [
+            f"{root}: the 16-bit images reach only 4,032 of 65,535"
+        ]
     caplog.clear()
     Image.fromarray(values * 16).save(root / "bright.png")
-    folder(root, RESIZE)
+    for look in (lambda: folder(root, RESIZE), *looks):
+        look()
     assert not caplog.messages
 
 

@@ -15,7 +15,7 @@ class Unfailing:
     else.
     """
 
-    def __init__(self, stream: io.TextIOBase) -> None:
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
@@ -35,5 +35,5 @@ class Unfailing:
 
 def progress_bar(*given: Any, **options: Any) -> tqdm:
     """Open a progress bar on standard error; the arguments are those of tqdm."""
-    stream: Any = sys.stderr or io.StringIO()  # None where it was closed at the start
+    stream = sys.stderr or io.StringIO()  # None where it was closed at the start
     return tqdm(*given, file=Unfailing(stream), **options)

@@ -175,12 +175,19 @@ def restore(directory: Path, like: State) -> State | None:
         return None
     step, trees = found
     lead(partial(_set_aside, directory, step))
-    return State(
-        variables=trees["variables"],
-        ema=trees.get("ema", {}),
-        frozen=_restore_frozen(directory, like),
-        **trees["training"],
-    )
+    return _joined(trees, directory, like)
+
+
+def states_back(directory: Path, like: State) -> Iterator[State]:
+    """Load the states that can be read, one after the other, the newest first.
+
+    Args:
+        like: as in `restore`.
+    """
+    for step in reversed(steps(directory)):
+        trees, _ = _try_load(directory.absolute() / str(step), _split(like))
+        if trees is not None:
+            yield _joined(trees, directory, like)
 
 
 def _set_aside(directory: Path, step: int) -> None:
@@ -218,6 +225,15 @@ def _split(state: State) -> dict[str, Tree]:
     if ema:
         trees["ema"] = ema
     return {**trees, "training": training}
+
+
+def _joined(trees: dict[str, Tree], directory: Path, like: State) -> State:
+    return State(
+        variables=trees["variables"],
+        ema=trees.get("ema", {}),
+        frozen=_restore_frozen(directory, like),
+        **trees["training"],
+    )
 
 
 def _with_digests(trees: dict[str, Tree]) -> dict[str, Tree]:

@@ -6,6 +6,7 @@ them all, until the sweep is finished.
 
 import contextlib
 import logging
+import shutil
 import signal
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from jaxgan.algorithms.population import diverged_members, select_member
 from jaxgan.errors import Interrupted
 from jaxgan.reporting.log import Row, as_columns, charged_names, rewind, write_row
-from jaxgan.training.checkpoint import Checkpoints, restore
+from jaxgan.training.checkpoint import Checkpoints, restore, states_back
 from jaxgan.training.experiment import error_line
 from jaxgan.training.progress import show_progress
 from jaxgan.training.running_mean import RunningMean
@@ -41,7 +42,8 @@ CHARGED = "charged"
 class SweepRecorder:
     """Logs, measurements and checkpoints of all members.
 
-    A member that diverged is logged no further.
+    A member that diverged is logged no further, and keeps the networks that it had at
+    the last checkpoint before.
 
     Args:
         directory: of the sweep.
@@ -72,10 +74,10 @@ class SweepRecorder:
         """Load the newest checkpoint's state or make the first, and open the logs."""
         enter, place = self._stack.enter_context, self._directory / "checkpoints"
         state = init()
-        like = jax.tree.map(
+        self._like = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state
         )
-        restored = restore(place, like)
+        restored = restore(place, self._like)
         state = state if restored is None else restored
         begun = int(state.step)
         self._caught = enter(defer_signals())
@@ -84,6 +86,7 @@ class SweepRecorder:
             rewind(each.run.scores, begun)
             if each.about.diverged is not None and each.about.diverged > begun:
                 each.about.diverged = None  # it will again
+                shutil.rmtree(each.run.checkpoints, ignore_errors=True)
         self._saved = enter(Checkpoints(place, KEPT))
         progress = show_progress(
             self._directory.name, total=self._steps, initial=begun, unit=" steps"
@@ -170,15 +173,27 @@ class SweepRecorder:
                 self._stop_if_asked(step)
 
     def _note_diverged(self, step: int, lost: NDArray[np.bool_]) -> None:
-        new = [
-            each
-            for each, is_lost in zip(self._members, lost, strict=True)
-            if is_lost and each.about.diverged is None
-        ]
-        for each in new:
+        new = {
+            i: each
+            for i, each in enumerate(self._members)
+            if lost[i] and each.about.diverged is None
+        }
+        for each in new.values():
             each.about.diverged = step
         if new:
+            self._keep_last_good(new)
             write_sweep(self._directory, self._sweep)
+
+    def _keep_last_good(self, left: dict[int, Member]) -> None:
+        """Save members at the newest checkpoint that has their networks finite."""
+        self._saved.wait()
+        for state in states_back(self._saved.directory, self._like):
+            sound = ~diverged_members(state)
+            for i in [i for i in left if sound[i]]:
+                run = left.pop(i).run
+                shutil.rmtree(run.checkpoints, ignore_errors=True)
+                with Checkpoints(run.checkpoints, 1) as saved:
+                    saved.save(select_member(state, i))
 
     def _add_up(self) -> None:
         columns = as_columns(self._pending, members=True)

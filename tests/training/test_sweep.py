@@ -27,7 +27,7 @@ from jaxgan.training.sweep import resume_sweep, sweep
 from jaxgan.training.sweep_report import SweepMember, read_sweep, table
 from tests.builders import assert_close
 from tests.command_line import run
-from tests.runs import PICTURE, PLANE, wait_until
+from tests.runs import OFTEN, ONE_DEVICE, PICTURE, PLANE, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +86,24 @@ def test_diverged_members_are_named_and_never_the_best(swept):
     lost = load_run(swept / "gamma=0.1,learning_rate=3e+38,seed=5")
     assert not lost.metrics.exists()
     assert not lost.checkpoints.exists()
+
+
+@pytest.mark.slow
+def test_members_that_diverge_keep_their_last_sound_networks(tmp_path):
+    out, file = tmp_path / "s", load_file(Path(PLANE))
+    config = file.config(steps=6, nan_at=5)
+    with pytest.raises(RunError, match="every member diverged"):
+        sweep(out, file, config, 2, {}, schedule=OFTEN)
+    for about in read_sweep(out).members:
+        assert about.diverged == 5
+        own = load_run(out / about.run)
+        alone = create_run(tmp_path / about.run, file, own.config)
+        with pytest.raises(RunError, match="the last good checkpoint is"):
+            train(alone, schedule=OFTEN, devices=ONE_DEVICE)
+        step, networks = restore_networks(own.checkpoints, like_state(own))
+        _, expected = restore_networks(alone.checkpoints, like_state(alone))
+        assert step == 4
+        assert_close(networks, expected)
 
 
 @pytest.mark.parametrize("seeds", [2, 3])
@@ -216,8 +234,8 @@ def test_the_best_few_are_kept(tmp_path):
     assert {path.parent.name for path in out.glob("*/run.json")} == left
 
 
-OFTEN = ("--log-every", 7, "--save-every", 5)
-LONG = ("--seeds", 2, "--grid", "learning_rate=0.01", "--steps", 120, *OFTEN)
+FREQUENT = ("--log-every", 7, "--save-every", 5)
+LONG = ("--seeds", 2, "--grid", "learning_rate=0.01", "--steps", 120, *FREQUENT)
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +256,7 @@ def contents(directory):
     return told, found, (directory / "table.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("words", [(PLANE, *LONG, "--out"), OFTEN])
+@pytest.mark.parametrize("words", [(PLANE, *LONG, "--out"), FREQUENT])
 @pytest.mark.slow
 def test_a_stopped_sweep_goes_on_to_the_same_bits(
     whole, tmp_path, capsys, monkeypatch, words

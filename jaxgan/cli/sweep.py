@@ -32,7 +32,8 @@ class Sweep:
     every member's measurements (and scores, if the experiment is evaluated), and each
     member as a run directory, which the other commands take. Each field of the Config
     that is not swept is an option too. The same command again, or `jaxgan sweep DIR`,
-    goes on with a sweep that was stopped.
+    goes on with a sweep that was stopped. It runs the experiment.py of a member: resume
+    only sweeps that you trust.
     """
 
     experiment: ExperimentName

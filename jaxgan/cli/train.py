@@ -108,7 +108,9 @@ class Train:
     """Print config, networks, data and devices, and train nothing."""
 
     init: Annotated[Path | None, arg(metavar="RUN")] = None
-    """Begin with the networks of another run, averaged ones preferred, by name."""
+    """Begin with the networks of another run, averaged ones preferred, by name.
+
+    It runs RUN/experiment.py."""
 
     freeze: Annotated[tuple[str, ...], arg(metavar="NETWORK")] = ()
     """Networks of --init that are not trained further."""

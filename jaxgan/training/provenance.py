@@ -96,8 +96,12 @@ def describe_devices(devices: Sequence[jax.Device] | None) -> str:
 
 def digest_code(directory: Path) -> str:
     """Digest a run's own experiment.py and modules; empty if it has no file."""
-    modules = sorted((directory / MODULES).rglob("*.py"))
-    files = [path for path in (directory / "experiment.py", *modules) if path.exists()]
+    modules = sorted((directory / MODULES).rglob("*"))
+    files = [
+        path
+        for path in (directory / "experiment.py", *modules)
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
     return digest_files(directory, files) if files else ""
 
 

@@ -17,7 +17,7 @@ from jaxgan.errors import InputError, RunError
 from jaxgan.evaluation.evaluator import Reference, evaluate, is_best, reference
 from jaxgan.metrics.protocol import Measurement, read_scores, write_scores
 from jaxgan.reporting.figures import contact_strip
-from jaxgan.reporting.log import Row
+from jaxgan.reporting.log import Row, rewind
 from jaxgan.sampling.outputs import (
     Maker,
     best_variables,
@@ -220,6 +220,7 @@ def scorer(
 
     def measure(step: int, state: State) -> tuple[list[Measurement], bool]:
         assert against is not None
+        rewind(run.scores, step - 1)  # what was scored, but not logged, before a kill
         given = (evaluation, against, game, make, best_variables(state))
         scores = evaluate(*given, step=step, seed=seed)
         kept = steps(run.best)

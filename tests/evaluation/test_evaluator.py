@@ -29,11 +29,12 @@ from jaxgan.metrics.modes import conditional_accuracy_metric
 from jaxgan.metrics.neighbors import neighbors_metric
 from jaxgan.metrics.pairs import restoration_metric
 from jaxgan.metrics.protocol import read_scores
-from jaxgan.reporting.log import read_rows
+from jaxgan.reporting.log import read_rows, rewind
 from jaxgan.sampling.outputs import NOTHING, maker
 from jaxgan.training.checkpoint import restore_networks, steps
 from jaxgan.training.experiment import build, load_file, open_data
 from jaxgan.training.loop import train
+from jaxgan.training.run import load_run
 from jaxgan.training.schedule import Schedule
 from jaxgan.training.snapshots import like_state
 from jaxgan.types import Batch
@@ -291,6 +292,24 @@ def test_a_stopped_run_scores_as_a_whole_one(trained, tmp_path, monkeypatch):
         train(run, schedule=OFTEN, devices=ONE_DEVICE)
     monkeypatch.delenv("JAXGAN_TEST_STOP_AT")
     assert_same_bits(train(run, schedule=OFTEN, devices=ONE_DEVICE), state)
+    assert repr(read_scores(run.scores)) == repr(read_scores(whole.scores))
+    assert steps(run.best) == steps(whole.best)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lines", [0, 1])
+def test_scores_of_a_step_that_was_not_logged_are_written_once(
+    trained, tmp_path, lines
+):
+    whole, _ = trained
+    shutil.copytree(whole.directory, tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    rewind(run.metrics, 5)  # killed between its scores and its line
+    if lines:  # or between two scores
+        kept = run.scores.read_bytes().splitlines(keepends=True)
+        run.scores.write_bytes(b"".join(kept[:-lines]))
+    for _ in range(2):
+        train(run, schedule=OFTEN, devices=ONE_DEVICE)
     assert repr(read_scores(run.scores)) == repr(read_scores(whole.scores))
     assert steps(run.best) == steps(whole.best)
 

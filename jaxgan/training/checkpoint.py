@@ -357,6 +357,19 @@ def _reason(error: BaseException) -> str:
     return (text.strip().split("\n") or [""])[0][:200] or type(error).__name__
 
 
+# TensorStore leaks what it answers when Orbax asks it how many bytes were written,
+# which Orbax only logs: some 60 kB at each save.
+
+
+def _not_counted(*direction: Any) -> None:
+    """Answer for TensorStore that no bytes are counted."""
+
+
+with contextlib.suppress(ImportError):  # private, and elsewhere in another version
+    from orbax.checkpoint._src.serialization import tensorstore_utils
+
+    vars(tensorstore_utils)["get_tensorstore_raw_bytes"] = _not_counted
+
 # A load or save that fails leaves others under way; Python would report each at length.
 
 

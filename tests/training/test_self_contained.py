@@ -24,6 +24,7 @@ def test_a_run_is_sampled_elsewhere_without_its_data_and_modules(tmp_path):
     schedule = "optax.cosine_decay_schedule(config.learning_rate, config.steps)"
     assert schedule in text
     text = text.replace(schedule, "config.learning_rate")
+    text = text.replace("plot=by_class,", "evaluation=in_pixels(config),")
     (home / "mine.py").write_text(text + "\nfrom beside import WORD\n")
     (home / "beside.py").write_text("WORD = 'here'\n")
 
@@ -44,7 +45,7 @@ def test_a_run_is_sampled_elsewhere_without_its_data_and_modules(tmp_path):
     assert code == 0, said
     (home / "runs" / "mine").rename(away / "mine")
     home.rename(tmp_path / "gone")
-    for words in (("sample", "mine"), ("interpolate", "mine")):
+    for words in (("sample", "mine"), ("interpolate", "mine"), ("evaluate", "mine")):
         code, said = jaxgan(away, *words)
         assert code == 0 and "warning" not in said, said
     assert (away / "mine" / "samples" / "sample-0.png").exists()

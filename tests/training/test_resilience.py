@@ -12,11 +12,19 @@ import jax
 import numpy as np
 import pytest
 
+from jaxgan.algorithms.data_parallel import replicated
 from jaxgan.errors import Interrupted, RunError
-from jaxgan.training.checkpoint import Checkpoints, restore_networks, steps
+from jaxgan.training.checkpoint import (
+    Checkpoints,
+    restore,
+    restore_networks,
+    shapes,
+    steps,
+)
 from jaxgan.training.loop import train
 from jaxgan.training.schedule import Schedule
 from jaxgan.training.signals import defer_signals
+from jaxgan.types import Variables
 from tests.builders import tiered
 from tests.runs import ONE_DEVICE, PLANE, assert_same_bits, make_run, wait_until
 from tests.training.test_checkpoint import like, make_state
@@ -169,15 +177,26 @@ FLIPS = 50  # of 200, too, all were noticed or without effect
 def test_flipped_bits_are_noticed_or_without_effect(tmp_path):
     path = tmp_path / "c"
     rng = np.random.default_rng(0)
+
+    def noise():
+        return jax.numpy.asarray(rng.normal(size=(40, 40)), jax.numpy.float32)
+
     state = make_state(1)
-    noise = jax.numpy.asarray(rng.normal(size=(40, 40)), jax.numpy.float32)
-    variables = {
-        "generator": state.variables["generator"]._replace(params={"w": noise})
-    }
-    state = state._replace(variables=variables, ema=variables)
+    trained, average, frozen = (
+        {name: Variables({"w": noise()}, {})}
+        for name in ("generator", "generator", "frozen")
+    )
+    state = state._replace(
+        variables=trained,
+        ema=average,
+        frozen=frozen,
+        opt_states={"generator": (noise(),)},
+    )
     with Checkpoints(path, keep=1) as saved:
         saved.save(state)
-    files = sorted(p for p in (path / "1").rglob("*") if p.is_file())
+    expected = shapes(lambda: state, replicated(jax.devices()[:1]))
+    files = sorted(p for p in tmp_path.rglob("*") if p.is_file())
+    assert {p.relative_to(tmp_path).parts[0] for p in files} == {"c", "frozen"}
     ends = np.cumsum([p.stat().st_size for p in files])
     noticed = 0
     for position in rng.integers(8 * ends[-1], size=FLIPS):
@@ -188,10 +207,10 @@ def test_flipped_bits_are_noticed_or_without_effect(tmp_path):
         flipped[at] ^= 1 << position % 8
         file.write_bytes(flipped)
         try:
-            _, networks = restore_networks(path, like())
+            found = restore(path, expected)
         except RunError:
             noticed += 1
         else:
-            assert (networks["generator"].params["w"] == noise).all()
+            assert_same_bits(found, state)
         file.write_bytes(content)
     assert noticed > FLIPS // 4

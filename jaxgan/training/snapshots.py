@@ -227,7 +227,8 @@ def scorer(
         earlier = [s for s in read_scores(run.scores) if s.step in kept]
         return scores, is_best(evaluation, scores, earlier)
 
-    with Checkpoints(run.best, 1) as best:
+    # The one before, too: who stops between a checkpoint and its score goes back to it.
+    with Checkpoints(run.best, 2) as best:
 
         def score(step: int, state: State) -> Row:
             here = own_networks(state)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -15,6 +16,8 @@ from jaxgan.training.run import load_run
 from jaxgan.training.snapshots import restored_networks
 from tests.command_line import run as command
 from tests.runs import OFTEN, ONE_DEVICE, PLANE, assert_same_bits, make_run
+
+ROOT = Path(__file__).parent.parent
 
 
 def trained(directory, **config):
@@ -137,6 +140,30 @@ def test_networks_that_do_not_fit_are_refused(tmp_path, short, capsys, words, me
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_network_is_frozen_by_name(tmp_path):
+    (tmp_path / "data").write_text("0")
+    zoo = (ROOT / "zoo_experiment.py", "--data", tmp_path / "data", "--steps", 2)
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert command("train", *zoo, "--run", first) == 0
+    words = ("--run", second, "--seed", 1, "--init", first, "--freeze", "encoder")
+    assert command("train", *zoo, *words) == 0
+    _, before = restored_networks(load_run(first))
+    _, after = restored_networks(load_run(second))
+    same = {
+        name: all(
+            np.array_equal(a, b)
+            for a, b in zip(
+                jax.tree.leaves(before[name].params),
+                jax.tree.leaves(after[name].params),
+                strict=True,
+            )
+        )
+        for name in before
+    }
+    assert same == {"encoder": True, "decoder": False}
 
 
 def test_a_run_goes_on_with_its_own_networks(short, capsys):

@@ -10,12 +10,16 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from jaxtyping import Array, Float
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
 
 from jaxgan.errors import (
     InputError,
+    as_finite,
     check_finite,
     check_function,
+    check_non_negative,
     check_positive,
     check_positive_int,
 )
@@ -24,9 +28,11 @@ from jaxgan.types import Tree
 __all__ = [
     "Prior",
     "categorical",
+    "mixture",
     "normal",
     "nothing",
     "several",
+    "swiss_roll",
     "together",
     "truncated_normal",
     "uniform",
@@ -124,6 +130,68 @@ def categorical(classes: int) -> Prior:
     def prior(key: jax.Array, n: int, condition: Any = ()) -> Float[Array, "n classes"]:
         del condition
         return jax.nn.one_hot(jax.random.randint(key, (n,), 0, classes), classes)
+
+    return prior
+
+
+def mixture(means: ArrayLike, scale: float) -> Prior:
+    """Make a mixture of Gaussians with equal weights, N(mᵢ, scale² I).
+
+    Args:
+        means: of the modes, (modes, d).
+        scale: standard deviation of every mode, along each axis.
+
+    Raises:
+        InputError: if `means` are not finite numbers of two axes, or `scale` is
+            negative.
+
+        >>> import jax
+        >>> from jaxgan import priors
+        >>> from jaxgan.data import synthetic
+        >>> prior = priors.mixture(synthetic.ring(10, radius=2.0).means, scale=0.2)
+        >>> prior(jax.random.key(0), 4, ()).shape
+        (4, 2)
+    """
+    modes = as_finite("mixture: means", means, 2).astype(np.float32)
+    if not modes.size:
+        raise InputError(f"mixture: means must not be empty, got shape {modes.shape}.")
+    check_non_negative("mixture: scale", scale)
+
+    def prior(key: jax.Array, n: int, condition: Any = ()) -> Float[Array, "n d"]:
+        del condition
+        mode_key, noise_key = jax.random.split(key)
+        chosen = jnp.asarray(modes)[jax.random.randint(mode_key, (n,), 0, len(modes))]
+        return chosen + scale * jax.random.normal(noise_key, chosen.shape)
+
+    return prior
+
+
+def swiss_roll(noise: float = 0.02) -> Prior:
+    """Make a Swiss roll: a spiral in about [-1, 1]², with Gaussian noise.
+
+    A latent is t·(cos t, sin t) / (4.5 π) + noise, with t uniform in [1.5 π, 4.5 π], as
+    of `jaxgan.data.synthetic.swiss_roll`.
+
+    Args:
+        noise: standard deviation of the noise on each coordinate.
+
+    Raises:
+        InputError: if `noise` is negative.
+
+        >>> import jax
+        >>> from jaxgan import priors
+        >>> priors.swiss_roll()(jax.random.key(0), 4, ()).shape
+        (4, 2)
+    """
+    check_non_negative("swiss_roll: noise", noise)
+
+    def prior(key: jax.Array, n: int, condition: Any = ()) -> Float[Array, "n 2"]:
+        del condition
+        angle_key, noise_key = jax.random.split(key)
+        low, high = 1.5 * jnp.pi, 4.5 * jnp.pi
+        t = jax.random.uniform(angle_key, (n,), minval=low, maxval=high)
+        points = jnp.stack([t * jnp.cos(t), t * jnp.sin(t)], axis=1) / high
+        return points + noise * jax.random.normal(noise_key, (n, 2))
 
     return prior
 

@@ -21,7 +21,12 @@ from jaxgan.losses.evidence import Posterior, importance_weighted, kl_to_prior
 from jaxgan.losses.generator_terms import feature_matching
 from jaxgan.losses.kernels import cramer, gaussian, mmd, rational_quadratic
 from jaxgan.losses.lenses import multi_scale, top_k
-from jaxgan.losses.likeness import absolute_error, likeness, squared_error
+from jaxgan.losses.likeness import (
+    absolute_error,
+    features_of,
+    likeness,
+    squared_error,
+)
 from jaxgan.losses.pointwise import Targets, pointwise, uniform_targets
 from jaxgan.losses.relativistic import relativistic, relativistic_average
 from jaxgan.losses.sinkhorn import sinkhorn
@@ -41,6 +46,7 @@ __all__ = [
     "every",
     "f_divergence",
     "feature_matching",
+    "features_of",
     "focus",
     "gaussian",
     "gradient_balanced",

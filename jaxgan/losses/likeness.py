@@ -9,12 +9,17 @@ from jaxtyping import Array, Float
 
 from jaxgan.errors import (
     InputError,
+    check_count_or_0,
     check_function,
     check_mapping,
     check_non_negative,
 )
 from jaxgan.losses.combine import stateless
-from jaxgan.losses.reductions import example_weights, weighted_mean
+from jaxgan.losses.reductions import (
+    example_weights,
+    require_features,
+    weighted_mean,
+)
 from jaxgan.precision import at_least_float32
 from jaxgan.types import Loss, Losses, PlayerName, Tree
 
@@ -54,6 +59,52 @@ def squared_error(
 def reconstruction(record: Any) -> tuple[Any, Any]:
     """Return a record's reals and what is decoded of their codes."""
     return record.real, record.decoded
+
+
+def the_record(record: Any) -> Any:
+    """Return the record itself."""
+    return record
+
+
+def features_of(
+    at: Callable[[Any], Any] = the_record, *, layer: int | None = None
+) -> Pair:
+    """Create the pair of a discriminator's features, at each real and its fake.
+
+    Args:
+        at: `(record) -> Round`, such as `lambda record: record.decoded`; by default the
+            record is one.
+        layer: number of the layer among those that the discriminator returns, from 0;
+            the last by default.
+
+    Raises:
+        InputError: if an argument is of another type, or, when the game is built, if
+            the record is no round, or its discriminator returns no such features.
+
+    Reference: Larsen et al. 2016, arXiv:1512.09300.
+
+        >>> from jaxgan.losses import features_of, likeness
+        >>> loss = likeness(of=features_of(), weights={"generator": 1.0})
+    """
+    check_function("features_of: at", at, "lambda record: record.decoded")
+    if layer is not None:
+        check_count_or_0("features_of: layer", layer)
+
+    def of(record: Any) -> tuple[Any, Any]:
+        judged = at(record)
+        real, fake = (
+            require_features("features_of", score)
+            for score in (judged.real_score, judged.fake_score)
+        )
+        index = len(real) - 1 if layer is None else layer
+        if index >= len(real):
+            raise InputError(
+                f"features_of: layer is {layer}, but the discriminator returns "
+                f"features of {len(real)} only, which are numbered from 0."
+            )
+        return real[index], fake[index]
+
+    return of
 
 
 def likeness(

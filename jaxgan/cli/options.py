@@ -261,5 +261,7 @@ def choose_devices(count: int | None) -> list[jax.Device] | None:
     chosen = [device for own in of_each for device in own[: count // processes]]
     if len(chosen) < count:
         there = sum(map(len, of_each))
-        raise InputError(f"--devices is {count}, but there are only {there}.")
+        raise InputError(
+            f"--devices is {count}, but JAX finds {there} here; use at most {there}."
+        )
     return chosen

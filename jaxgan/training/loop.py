@@ -123,9 +123,11 @@ def train(
 
 def _check_shared(devices: Sequence[jax.Device] | None) -> None:
     """Check that several processes have as many of the devices each."""
-    if devices is None or not are_several():
+    if not are_several():
         return
-    counts = Counter(each.process_index for each in devices)
+    counts = Counter(
+        each.process_index for each in (jax.devices() if devices is None else devices)
+    )
     if len(counts) != jax.process_count() or len({*counts.values()}) != 1:
         raise InputError(
             "train: devices must be as many of each process, since all train one run, "

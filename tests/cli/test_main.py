@@ -109,7 +109,10 @@ def test_train_on_a_run_directory_goes_on_with_it(trained, capsys):
             ("train", PICTURE, "--log-every", "0"),
             "log_every must be an integer of at le",
         ),
-        (("train", PICTURE, "--devices", "9"), "--devices is 9, but there are only 8"),
+        (
+            ("train", PICTURE, "--devices", "9"),
+            "--devices is 9, but JAX finds 8 here; use",
+        ),
         (("train", PICTURE, "--batch-size", "9", "--devices", "2"), "does not split"),
         (("train", "nowhere.py"), "nowhere.py is not a file"),
         (("train", PICTURE, "--seed", "-1"), "seed must be an integer from 0"),

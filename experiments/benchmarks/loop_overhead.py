@@ -1,0 +1,159 @@
+"""Measure what `train` adds to a step, and what the command line takes to start.
+
+Networks of 8 hidden units, so that hardly anything but the overhead is left. The loop
+of `train` and a bare loop that calls the same compiled step take turns, since shared
+machines drift. The bare loop calls the step with one batch that is held, and waits in
+the end; `train` makes the batches, counts, logs every 100 steps, looks at every loss,
+and saves once in the end. Start is the CPU time of `jaxgan train digits` to its first
+step, with a warm compilation cache, beside that of `import jax` and one addition.
+
+On two CPU cores, jax 0.10.2:
+
+    not measured yet
+
+Command: python experiments/benchmarks/loop_overhead.py
+"""
+
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+import optax
+import tyro
+
+import jaxgan as jg
+
+BATCH = 8
+POINTS = jg.Batch(np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32))
+SCHEDULE = jg.training.Schedule(log_every=100, save_every=10**9)
+
+
+def experiment(steps: int) -> jg.Experiment:
+    """A GAN of points."""
+    game = jg.gan(
+        jg.mlp((2,), (8,)), jg.mlp((), (8,)), jg.non_saturating(), jg.priors.normal(3)
+    )
+    optimizers = {player: optax.sgd(1e-3) for player in game.players}
+    return jg.Experiment(
+        game=game,
+        dynamics=lambda game, example: jg.alternating(game, optimizers, example),
+        source=lambda: jg.shuffled(POINTS, BATCH),
+        steps=steps,
+        plot=None,
+    )
+
+
+def bare(count: int) -> float:
+    """Seconds of a step that is called in a loop and nothing else."""
+    made = experiment(count)
+    batches = made.source()(0, 0)
+    algorithm = jg.data_parallel(
+        lambda game: made.dynamics(game, batches[0]),
+        made.game,
+        jax.devices()[:1],
+        donate=True,
+    )
+    state = algorithm.init(jax.random.key(0))
+    state, _ = algorithm.step(state, batches)
+    jax.block_until_ready(state)
+    begin = time.perf_counter()
+    for _ in range(count):
+        state, info = algorithm.step(state, batches)
+    jax.block_until_ready((state, info))
+    return (time.perf_counter() - begin) / count
+
+
+def trained(count: int, per_call: int) -> float:
+    """Seconds of a step that `train` makes, its compilation and its ends left out."""
+    times: list[float] = []
+    made = experiment(count)
+    source = made.source()
+
+    def timed(seed: int, step: int) -> tuple[jg.Batch, ...]:
+        times.append(time.perf_counter())
+        return source(seed, step)
+
+    with tempfile.TemporaryDirectory() as place:
+        jg.train(
+            made._replace(source=lambda: timed),
+            Path(place) / "run",
+            schedule=SCHEDULE,
+            devices=jax.devices()[:1],
+            steps_per_call=per_call,
+        )
+    # Batches of the first and last calls wait for compilation, and for the last step.
+    inner = times[len(times) // 10 : -len(times) // 10]
+    return (inner[-1] - inner[0]) / (len(inner) - 1)
+
+
+def first_step() -> Iterator[float]:
+    """CPU seconds from the command to the first step; the first fills the cache."""
+    with tempfile.TemporaryDirectory() as place:
+        own = {"JAXGAN_CACHE": place, "JAX_PLATFORMS": "cpu"}
+        words = ["-m", "jaxgan", "train", "digits", "--steps", "1", "--devices", "1"]
+        for number in itertools.count():
+            run = f"--run={place}/run-{number}"
+            yield cpu_seconds([sys.executable, *words, run], own)
+
+
+def cpu_seconds(command: list[str], own: dict[str, str]) -> float:
+    """CPU seconds of a command."""
+    process = subprocess.Popen(
+        command,
+        env=os.environ | own,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def told(name: str, seconds: list[float], unit: str, scale: float) -> None:
+    """Print the median and the range of some times."""
+    low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
+    values = (f"{scale * each:.1f}" for each in (middle, low, high))
+    print("{:44} {:>6} {} ({} to {})".format(name, next(values), unit, *values))
+
+
+def main(turns: int = 5, steps: int = 4_000, starts: int = 3) -> None:
+    """Let the loops take turns, start the command some times, and print both.
+
+    Args:
+        turns: how many each loop takes.
+        steps: in a turn.
+        starts: of the command, after one that fills the cache.
+    """
+    print(f"jax {jax.__version__}, {len(os.sched_getaffinity(0))} cores")
+    loops: dict[str, Callable[[], float]] = {
+        "the bare call": lambda: bare(steps),
+        "train": lambda: trained(steps, 1),
+        "train, 100 steps a call": lambda: trained(10 * steps, 100),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in loops}
+    for _ in range(turns):
+        for name, loop in loops.items():
+            seconds[name].append(loop())
+    for name, each in seconds.items():
+        told(name, each, "µs a step", 1e6)
+    pairs = zip(seconds["train"], seconds["the bare call"], strict=True)
+    told("added by train", [a - b for a, b in pairs], "µs a step", 1e6)
+    command, *times = itertools.islice(first_step(), starts + 1)
+    told("the first start, which compiles", [command], "CPU s", 1)
+    told("jaxgan train digits --steps 1", times, "CPU s", 1)
+    add = [sys.executable, "-c", "import jax; jax.numpy.zeros(3) + 1"]
+    told("import jax and one addition", [cpu_seconds(add, {})] * 1, "CPU s", 1)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

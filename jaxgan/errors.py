@@ -52,6 +52,11 @@ def is_concrete(value: Any) -> bool:
     return not isinstance(value, jax.core.Tracer)
 
 
+def is_array(value: Any) -> bool:
+    """Return True for an array of NumPy or JAX, traced perhaps, or the shape of one."""
+    return isinstance(value, np.ndarray | np.generic | jax.Array | jax.ShapeDtypeStruct)
+
+
 def is_known(value: Any) -> bool:
     """Return True for values that can be looked at here.
 

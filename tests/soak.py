@@ -1,6 +1,6 @@
 """Kills, signals and damage at random moments, as many as are asked for.
 
-    python -m tests.soak --kills 100 --saves 100 --signals 40 --losses 50
+    python -m tests.soak --kills 100 --saves 100 --signals 40 --losses 50 --flips 200
 
 Whatever is done to a run, it must end in the bits of a run that was left alone, with
 every line of the log, score and picture once. One half of the runs is convolutional,
@@ -34,8 +34,9 @@ import tyro
 from tqdm import tqdm
 
 from jaxgan.algorithms.data_parallel import replicated
+from jaxgan.errors import RunError
 from jaxgan.metrics.protocol import read_scores
-from jaxgan.training.checkpoint import restore, shapes, steps
+from jaxgan.training.checkpoint import Checkpoints, restore, shapes, steps
 from jaxgan.training.loop import train
 from jaxgan.training.run import Run
 from jaxgan.training.schedule import Schedule
@@ -47,7 +48,7 @@ from tests.several import end, free_port
 
 STEPS = 40
 EXPERIMENT = Path(__file__).parent / "soak_experiment.py"
-SCHEDULE = Schedule(log_every=3, save_every=2, evaluate_every=10)
+SCHEDULE = Schedule(log_every=3, save_every=4, evaluate_every=3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Counts:
     signals: int = 40  # one that asks it to stop, while it trains
     losses: int = 50  # SIGKILL of one of two processes that train together
     damages: int = 200  # a file of a checkpoint cut short, emptied, removed, a bit off
+    flips: int = 200  # of one bit of a checkpoint
     seed: int = 0
 
 
@@ -135,6 +137,50 @@ def damages(count: int, seed: int, place: Path) -> None:
                     content[rng.integers(len(content))] ^= 1 << rng.integers(8)
                 path.write_bytes(content)
         _assert_like(whole, damaged, kind)
+
+
+def flips(count: int, seed: int, place: Path) -> None:
+    """One bit of a checkpoint that is off is noticed, or changes nothing.
+
+    The checkpoint has networks, an average, an optimizer's state and frozen networks,
+    of numbers that do not repeat.
+    """
+    rng = np.random.default_rng(seed)
+
+    def noise() -> Variables:
+        return Variables(jnp.asarray(rng.normal(size=(40, 40)), jnp.float32))
+
+    state = saved_state(1)._replace(
+        variables={"g": noise()},
+        ema={"g": noise()},
+        frozen={"f": noise()},
+        opt_states={"g": noise()},
+    )
+    with Checkpoints(place / "checkpoints", keep=1) as saved:
+        saved.save(state)
+    like = shapes(lambda: state, replicated(ONE_DEVICE))
+    files = sorted(path for path in place.rglob("*") if path.is_file())
+    assert {path.relative_to(place).parts[0] for path in files} == {
+        "checkpoints",
+        "frozen",
+    }
+    ends = np.cumsum([path.stat().st_size for path in files])
+    noticed = 0
+    for position in tqdm(rng.integers(8 * ends[-1], size=count), "flips"):
+        number = int(np.searchsorted(ends, position // 8, side="right"))
+        path, at = files[number], position // 8 - (ends[number - 1] if number else 0)
+        content = path.read_bytes()
+        flipped = bytearray(content)
+        flipped[at] ^= 1 << position % 8
+        path.write_bytes(flipped)
+        try:
+            found = restore(place / "checkpoints", like)
+        except RunError:
+            noticed += 1
+        else:
+            assert_same_bits(found, state)
+        path.write_bytes(content)
+    assert noticed > count // 4, f"{noticed} of {count} were noticed"
 
 
 SAVER = """
@@ -285,10 +331,11 @@ def _assert_like(whole: State, directory: Path, kind: bool) -> None:
 
 
 def _left(run: Run) -> dict[str, object]:
-    """The log, the scores and the pictures of a run."""
+    """The log, the scores, the best step and the pictures of a run."""
     scores = [(s.name, s.step, s.value, s.error) for s in read_scores(run.scores)]
     pictures = {path.name: path.read_bytes() for path in run.samples.iterdir()}
-    return pictures | {"log": run.metrics.read_bytes(), "scores": repr(scores)}
+    logged = {"log": run.metrics.read_bytes(), "scores": repr(scores)}
+    return pictures | logged | {"best": steps(run.best)[-1:]}
 
 
 SUBJECTS: tuple[Callable[[int, int, Path], None], ...] = (
@@ -297,6 +344,7 @@ SUBJECTS: tuple[Callable[[int, int, Path], None], ...] = (
     signals,
     losses,
     damages,
+    flips,
 )
 
 

@@ -22,6 +22,7 @@ from jaxgan.errors import (
     check_flag,
     check_function,
     check_instance,
+    check_key,
 )
 from jaxgan.types import (
     Algorithm,
@@ -133,8 +134,14 @@ def data_parallel(
             ) from error
 
     shardings = state_shardings(like, devices, shard_state)
+    compiled = jax.jit(algorithm.init, out_shardings=shardings)
+
+    def init(key: Array) -> State:
+        check_key("init: key", key)  # before it is traced
+        return compiled(key)
+
     return algorithm._replace(
-        init=jax.jit(algorithm.init, out_shardings=shardings),
+        init=init,
         step=jax.jit(
             step,
             out_shardings=(shardings, replicated(devices)),

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.data.datasets import CHUNK, Dataset
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, is_array
 
 READ_WHOLE = 2**30
 """Most numbers of an array that are all looked at before training: a second or two."""
@@ -21,6 +21,11 @@ def check_numeric(data: Dataset) -> None:
     """
     one = data.gather(np.zeros(1, np.int64))
     for path, leaf in jax.tree_util.tree_leaves_with_path(one):
+        if not is_array(leaf):
+            raise InputError(
+                f"data{jax.tree_util.keystr(path)} must be an array of NumPy or JAX, "
+                f"got {type(leaf).__name__}; convert it with numpy.asarray."
+            )
         numeric = leaf.dtype.kind in "biufc"
         if not (numeric or jax.dtypes.issubdtype(leaf.dtype, np.floating)):  # bfloat16
             raise InputError(

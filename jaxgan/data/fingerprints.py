@@ -31,8 +31,9 @@ def fingerprint(data: Dataset | Batch | Source, seed: int = 0) -> str:
     Of arrays it is a hash of all examples, or of evenly spaced ones if they need more
     than 256 MiB. Of a set that is computed it is a hash of 512 evenly spaced examples
     and of what they are computed of: other sets, or the names, sizes and contents of
-    image files (names and sizes only, if the files that are streamed hold more than
-    256 MiB). The number of examples and the class names count too.
+    image files (sizes and times of their last change instead of contents, if the files
+    that are streamed hold more than 256 MiB). The number of examples and the class
+    names count too.
 
     Of a source, which may be any function, it is a hash of the batches of its first
     steps, as many as hold 512 examples or 256 MiB, and of the data sets that it is made

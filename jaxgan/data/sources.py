@@ -27,6 +27,7 @@ from jaxgan.data.datasets import Dataset, as_dataset, total_bytes
 from jaxgan.data.transforms.combine import zip_batches
 from jaxgan.errors import (
     InputError,
+    check_count_or_0,
     check_flag,
     check_function,
     check_positive_int,
@@ -108,8 +109,7 @@ def shuffled(
 
     def source(seed: int, step: int) -> tuple[Batch, ...]:
         check_seed("seed", seed)
-        if step < 0:
-            raise InputError(f"step must be at least 0, got {step}.")
+        check_count_or_0("step", step)
         own_rows = process_rows(_rows_per_process(batch_size))
         batches = []
         for number in range(step * substeps, (step + 1) * substeps):
@@ -148,6 +148,7 @@ def zip_sources(*sources: Source) -> Source:
 
     def source(seed: int, step: int) -> tuple[Batch, ...]:
         check_seed("seed", seed)
+        check_count_or_0("step", step)
         seeds = np.random.SeedSequence(seed).generate_state(len(sources))
         made = [one(int(own), step) for one, own in zip(sources, seeds, strict=True)]
         sizes = [[_batch_size(batch) for batch in batches] for batches in made]
@@ -195,6 +196,8 @@ def random_transform(source: Source, *transforms: Transform) -> Source:
         return batch
 
     def transformed(seed: int, step: int) -> tuple[Batch, ...]:
+        check_seed("seed", seed)
+        check_count_or_0("step", step)
         batches = source(seed, step)
         key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(b"augmented"))
         key = jax.random.fold_in(key, step)
@@ -240,6 +243,8 @@ def prefetch(source: Source, threads: int = 1, depth: int | None = None) -> Sour
         return iter(steps.map(make).to_iter_dataset(options))
 
     def prefetched(seed: int, step: int) -> tuple[Batch, ...]:
+        check_seed("seed", seed)
+        check_count_or_0("step", step)
         key = seed, _whole.get()
         expected, stream = streams.pop(key, (step, None))
         if stream is not None and expected != step:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from jaxgan.dynamics.checks import check_batches, check_game, check_order, check_problem
+from jaxgan.dynamics.checks import check_game, check_order, check_problem, check_step
 from jaxgan.dynamics.field import (
     Optimizers,
     Step,
@@ -79,7 +79,7 @@ def alternating_step(order: Sequence[PlayerName], substep: Substep) -> Step:
     """Make a step that calls `substep` for each player of `order`."""
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
-        check_batches(len(order), batches)
+        check_step(len(order), state, batches)
         infos = []
         for index, (player, batch) in enumerate(zip(order, batches, strict=True)):
             state, info = substep(state, player, batch, substep_key(state, index))

@@ -29,6 +29,7 @@ from jaxgan.errors import (
     check_mapping,
     check_positive_int,
     check_weights,
+    is_array,
     is_known,
 )
 from jaxgan.games.calls import called_by_outputs, input_shapes
@@ -165,20 +166,30 @@ def check_order(
     _check_players(game, argument, order)
 
 
-def check_batches(substeps: int, batches: Sequence[Batch]) -> None:
-    """Check that a step gets one batch for each substep, and their known weights.
+def check_step(substeps: int, state: State, batches: Sequence[Batch]) -> None:
+    """Check that a step gets a state and one batch for each substep.
 
     Raises:
-        InputError: if not, or if a weight is negative or not finite.
+        InputError: if not, or if a known weight is negative or not finite.
     """
-    if isinstance(batches, Batch) or len(batches) != substeps:
-        count = "a single Batch" if isinstance(batches, Batch) else len(batches)
+    check_instance("state", state, State, "algorithm.init(key)")
+    many = isinstance(batches, tuple | list)  # of which a Batch is one
+    if isinstance(batches, Batch) or not many or len(batches) != substeps:
+        several = many and not isinstance(batches, Batch)
+        count = len(batches) if several else f"a single {type(batches).__name__}"
         raise InputError(
             f"batches: a step of {substeps} substeps takes a tuple of {substeps} "
             f"batches, got {count}."
         )
     for batch in batches:
-        if isinstance(batch, Batch) and batch.weight is not None:
+        check_instance("batches: each", batch, Batch, "Batch(images)")
+        for leaf in jax.tree.leaves(batch):
+            if not (is_array(leaf) and leaf.shape):
+                raise InputError(
+                    "batches: every leaf of a batch must be an array (b, …) of NumPy "
+                    f"or JAX, got {type(leaf).__name__}."
+                )
+        if batch.weight is not None:
             check_weights("batches: weight", batch.weight)
 
 
@@ -280,7 +291,7 @@ def _check_example(example: Batch) -> None:
             f"example must be a Batch(real, condition, weight), got {type(example)}."
         )
     for leaf in jax.tree.leaves(example.real):
-        if not (hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)):
+        if not (is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating)):
             raise InputError(
                 "example.real must hold floating-point arrays, got "
                 f"{getattr(leaf, 'dtype', type(leaf))}."
@@ -288,8 +299,11 @@ def _check_example(example: Batch) -> None:
     if example.weight is not None:
         check_weights("example.weight", example.weight)
     for leaf in jax.tree.leaves(example):
-        if not getattr(leaf, "shape", ()):
-            raise InputError("example: every leaf of a batch must be an array (b, …).")
+        if not (is_array(leaf) and leaf.shape):
+            raise InputError(
+                "example: every leaf of a batch must be an array (b, …) of NumPy or "
+                f"JAX, got {type(leaf).__name__}."
+            )
 
 
 def _check_ownership(game: Game) -> None:

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jaxgan.dynamics.checks import check_batches, check_joint_problem
+from jaxgan.dynamics.checks import check_joint_problem, check_step
 from jaxgan.dynamics.field import (
     Optimizers,
     apply_gradient,
@@ -61,7 +61,7 @@ def extragradient(
     everyone = list(game.players)
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
-        check_batches(2, batches)
+        check_step(2, state, batches)
         first_field, second_field = (
             make_field(problem, state, everyone, batch, substep_key(state, i))
             for i, batch in enumerate(batches)
@@ -122,7 +122,7 @@ def past_extragradient(
         return state._replace(dynamics_state=jax.tree.map(jnp.zeros_like, params))
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
-        check_batches(1, batches)
+        check_step(1, state, batches)
         field = make_field(problem, state, everyone, batches[0], substep_key(state, 0))
         extrapolated = apply_gradient(problem, state, everyone, state.dynamics_state)
         gradient, outcome = field(owned_params(game, extrapolated, everyone))

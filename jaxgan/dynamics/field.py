@@ -37,6 +37,7 @@ from jaxgan.dynamics.microbatches import (
     accumulate,
     take_microbatch,
 )
+from jaxgan.errors import check_key
 from jaxgan.games.calls import bind
 from jaxgan.losses.combine import sum_terms
 from jaxgan.losses.reductions import mask_unweighted
@@ -95,9 +96,13 @@ def make_algorithm(
     init: Callable[[Array], State] | None = None,
 ) -> Algorithm:
     """Make an algorithm of a step and an init, by default `init_state`."""
-    return Algorithm(
-        init or partial(init_state, problem), step, problem.output_networks
-    )
+    start = init or partial(init_state, problem)
+
+    def checked(key: Array) -> State:
+        check_key("init: key", key)
+        return start(key)
+
+    return Algorithm(checked, step, problem.output_networks)
 
 
 def init_state(problem: Problem, key: Array) -> State:

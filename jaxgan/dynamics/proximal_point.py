@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import optax
 from jax.scipy.sparse.linalg import gmres
 
-from jaxgan.dynamics.checks import check_batches, check_joint_problem
+from jaxgan.dynamics.checks import check_joint_problem, check_step
 from jaxgan.dynamics.differentiable import check_differentiable
 from jaxgan.dynamics.field import (
     Optimizers,
@@ -72,7 +72,7 @@ def proximal_point(
     check_differentiable(problem, everyone, jax.linearize)
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
-        check_batches(1, batches)
+        check_step(1, state, batches)
         field = make_field(problem, state, everyone, batches[0], substep_key(state, 0))
 
         def residual(params: Params) -> Params:

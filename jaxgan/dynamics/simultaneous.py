@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from jaxgan.dynamics.checks import check_batches, check_joint_problem
+from jaxgan.dynamics.checks import check_joint_problem, check_step
 from jaxgan.dynamics.field import (
     Field,
     Optimizers,
@@ -71,7 +71,7 @@ def joint_step(problem: Problem, direction: Direction) -> Step:
     everyone = list(problem.game.players)
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
-        check_batches(1, batches)
+        check_step(1, state, batches)
         field = make_field(problem, state, everyone, batches[0], substep_key(state, 0))
         params = owned_params(problem.game, state, everyone)
         gradient, outcome = direction(field, params)

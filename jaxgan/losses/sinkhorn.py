@@ -121,7 +121,7 @@ def _cross_cost(problem: _Problem, schedule: Schedule, iterations: int) -> Array
 
     def iterate(k: Array, potentials: tuple[Array, Array]) -> tuple[Array, Array]:
         f, g = potentials
-        epsilon = schedule(k / iterations)
+        epsilon = schedule(k.astype(f.dtype) / iterations)
         f += OVERRELAXATION * (_update_potential(cost.T, g, log_b, epsilon) - f)
         g += OVERRELAXATION * (_update_potential(cost, f, log_a, epsilon) - g)
         return f, g
@@ -138,7 +138,8 @@ def _self_cost(problem: _Problem, schedule: Schedule, iterations: int) -> Array:
     count = 1 + iterations // 4
 
     def iterate(k: Array, f: Array) -> Array:
-        return (f + _update_potential(cost, f, log_a, schedule(k / count))) / 2
+        epsilon = schedule(k.astype(f.dtype) / count)
+        return (f + _update_potential(cost, f, log_a, epsilon)) / 2
 
     f = jax.lax.fori_loop(0, count, iterate, jnp.zeros_like(problem.a))
     return _dual_value(problem, f, schedule(1.0))

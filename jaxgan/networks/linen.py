@@ -6,7 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from jaxgan.errors import check_instance
+from jaxgan.errors import check_instance, check_key
 from jaxgan.precision import with_dtypes_of
 from jaxgan.types import Network, Tree, Variables
 
@@ -42,6 +42,7 @@ def from_linen(module: nn.Module) -> Network:
         return {"train": train} if takes_train else {}
 
     def init(key: jax.Array, *inputs: Tree) -> Variables:
+        check_key("init: key", key)
         params_key, key = jax.random.split(key)
         rngs = {"params": params_key, **_split_streams(key)}
         collections = dict(module.init(rngs, *inputs, **train_argument(True)))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -10,7 +11,8 @@ from jaxtyping import Array, Float
 
 from jaxgan.errors import check_flag, check_function, check_positive_ints
 from jaxgan.networks.linen import from_linen
-from jaxgan.types import Network, Score
+from jaxgan.precision import standard_promotion
+from jaxgan.types import Network, Score, Tree
 
 
 def mlp(
@@ -54,7 +56,13 @@ def mlp(
     module = _MLP(
         tuple(hidden), tuple(output_shape), activation, output_activation, features
     )
-    return from_linen(module)
+    network = from_linen(module)
+
+    def apply(*given: Any, **mode: Any) -> tuple[Any, Tree]:
+        with standard_promotion():  # of parameters and narrower inputs, as Flax does it
+            return network.apply(*given, **mode)
+
+    return network._replace(apply=apply)
 
 
 class _MLP(nn.Module):

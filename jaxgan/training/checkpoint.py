@@ -50,10 +50,10 @@ class Checkpoints:
 
     Args:
         directory: made if absent.
-        keep: how many of the latest to keep.
+        keep: how many of the latest to keep; all if None.
     """
 
-    def __init__(self, directory: Path, keep: int) -> None:
+    def __init__(self, directory: Path, keep: int | None) -> None:
         self.directory = directory
         self._saving: ocp.AsyncResponse | None = None
         self._quiet = _quiet_orbax()  # as long as its threads may be at work

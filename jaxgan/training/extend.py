@@ -11,7 +11,7 @@ from jaxgan.training.inline import create_inline_run
 from jaxgan.training.kept_experiment import program_digest, read_experiment
 from jaxgan.training.lock import locked
 from jaxgan.training.processes import leads
-from jaxgan.training.provenance import trace_data
+from jaxgan.training.provenance import trace_batches
 from jaxgan.training.run import Run, rebuild
 from jaxgan.training.sweep_report import check_no_member
 
@@ -50,8 +50,9 @@ def extend_run(run: Run, count: int) -> Run:
     config = dataclasses.replace(run.config, steps=count)
     file = load_file(run.directory / "experiment.py")
     longer = rebuild(run.directory, file, config)
+    shared = min(run.experiment.steps, longer.steps)
     now, then = (
-        (program_digest(each, run.data.batches), trace_data(each))
+        (program_digest(each, run.data.batches), trace_batches(each, shared))
         for each in (run.experiment, longer)
     )
     if longer.steps != count or now != then:

@@ -8,7 +8,7 @@ from jaxgan.training.about import About, InlineConfig, read_about, write_about
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.experiment import Experiment, open_data, prepare
 from jaxgan.training.kept_experiment import program_digest, write_experiment
-from jaxgan.training.local_modules import copy_modules
+from jaxgan.training.local_modules import copy_modules, own_folders
 from jaxgan.training.lock import locked
 from jaxgan.training.processes import leads
 from jaxgan.training.provenance import trace_provenance
@@ -44,7 +44,8 @@ def create_inline_run(directory: Path, experiment: Experiment) -> Run:
     def keep(fresh: Path) -> None:
         (fresh / "data").mkdir()
         write_experiment(fresh / "data" / "experiment", experiment)
-        copy_modules(Path.cwd(), fresh)
+        for folder in own_folders():
+            copy_modules(folder, fresh)
 
     def about(fresh: Path) -> About:
         provenance = trace_provenance(fresh, run.experiment)

@@ -7,11 +7,14 @@ digest of the program that trains tells whether a later experiment is the same.
 
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from jaxgan.data.sources import Source
 from jaxgan.errors import InputError
@@ -67,9 +70,22 @@ def program_digest(experiment: Experiment, batches: tuple[Batch, ...]) -> str:
         program = jax.make_jaxpr(function)(*given)
         text = re.sub("0x[0-9a-f]+", "", str(program.jaxpr))  # addresses of functions
         digest.update(text.encode())
-        for constant in program.consts:
+        for constant in _constants(program):
             digest.update(np.asarray(constant).tobytes())
     return digest.hexdigest()
+
+
+def _constants(part: Any) -> Iterator[Any]:
+    """Iterate over the constants of a program, and of those that it calls."""
+    if isinstance(part, ClosedJaxpr):
+        yield from part.consts
+        yield from _constants(part.jaxpr)
+    elif isinstance(part, Jaxpr):
+        for equation in part.eqns:
+            yield from _constants([*equation.params.values()])
+    elif isinstance(part, list | tuple):
+        for each in part:
+            yield from _constants(each)
 
 
 def _missing_data(path: str) -> Source:

@@ -73,7 +73,9 @@ def modules_of(folder: Path, code: Path | None) -> dict[str, Path]:
         file = todo.pop()
         if file.suffix != ".py":
             continue
-        for name in _imported_names(file):
+        inside = file.parent.is_relative_to(folder)
+        package = file.parent.relative_to(folder).parts if inside else ()
+        for name in _imported_names(file, package):
             for relative in _files_of(folder, name):
                 if relative not in found.values():
                     found[name] = relative
@@ -81,8 +83,13 @@ def modules_of(folder: Path, code: Path | None) -> dict[str, Path]:
     return found
 
 
-def _imported_names(file: Path) -> set[str]:
-    """Names of the modules that a file imports; of `from a import b` also `a.b`."""
+def _imported_names(file: Path, package: tuple[str, ...]) -> set[str]:
+    """Names of the modules that a file imports; of `from a import b` also `a.b`.
+
+    Args:
+        file: a Python file.
+        package: the names of the packages in which it lies, the outermost first.
+    """
     names = set()
     try:
         tree = ast.parse(file.read_bytes())
@@ -91,8 +98,12 @@ def _imported_names(file: Path) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names |= {node.module} | {f"{node.module}.{a.name}" for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            # A relative one is of the package in which the file lies, or of one above.
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+            names |= {module} if module else set()
     return names
 
 
@@ -104,6 +115,16 @@ def _files_of(folder: Path, name: str) -> list[Path]:
     packages = [Path(*parts[:n], "__init__.py") for n in range(1, len(parts) + 1)]
     candidates = [*packages, Path(*parts).with_suffix(".py")]
     return [relative for relative in candidates if (folder / relative).is_file()]
+
+
+def own_folders() -> list[Path]:
+    """List the folders of a program's own modules: where it runs, and its script's."""
+    folders = [Path.cwd()]
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    # Of a script, Python looks there first. A module that is run may lie anywhere.
+    if script is not None and Path(script).resolve().parent == Path(sys.path[0]):
+        folders.append(Path(sys.path[0]))
+    return folders
 
 
 def copy_modules(folder: Path, run: Path, code: Path | None = None) -> None:

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import pydantic
 
 from jaxgan.data.datasets import Dataset
+from jaxgan.data.digest import digest_of
 from jaxgan.data.fingerprints import fingerprint
 from jaxgan.data.sources import Source, whole_batches
 from jaxgan.training.experiment import Experiment
@@ -29,6 +31,10 @@ SETTINGS = (
     "jax_threefry_partitionable",
 )
 """Settings of JAX that a step's bits depend on."""
+
+
+LOOKED_AT = 32
+"""Steps whose batches are looked at, where all of them may depend on the step."""
 
 
 class Provenance(pydantic.BaseModel):
@@ -61,6 +67,15 @@ def trace_provenance(
 def trace_data(experiment: Experiment) -> str:
     """Compute the fingerprint of the data of an experiment."""
     return _fingerprint(experiment.source, experiment.examples, experiment.seed)
+
+
+def trace_batches(experiment: Experiment, steps: int) -> str:
+    """Digest the batches of evenly spaced steps, of so many."""
+    source = experiment.source()
+    chosen = np.unique(np.linspace(0, max(steps - 1, 0), LOOKED_AT).astype(int))
+    with whole_batches():
+        made = [digest_of(source(experiment.seed, step)) for step in chosen.tolist()]
+    return hashlib.sha256("".join(made).encode()).hexdigest()
 
 
 def trace_surroundings(

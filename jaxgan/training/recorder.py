@@ -103,7 +103,7 @@ class Recorder:
         lead(lambda: self._rewind(begun))
         self._saved = enter(Checkpoints(run.checkpoints, self._schedule.keep))
         if scored:
-            self._score = enter(scorer(run, reference, begun))
+            self._score = scorer(run, reference, begun)
         self._board: Log = lambda step, row: None
         if self._tensorboard and leads():
             self._board = enter(event_file(run.directory / "tensorboard", begun))

@@ -11,7 +11,7 @@ seconds.jsonl   the seconds of training until each checkpoint
 scores.jsonl    scores during training, each with its protocol
 evaluations.jsonl   scores of `jaxgan evaluate`
 checkpoints/    the latest few
-best/           the checkpoints of the two best scores, where the experiment evaluates
+best/           the checkpoint of the best score, and the best at each kept checkpoint
 frozen/         the networks that nobody trains, once for all checkpoints
 samples/        pictures of each output at each milestone, and strip.png, the series
 """

@@ -1,9 +1,8 @@
 """Write and read a run's checkpoints, pictures and scores."""
 
-import contextlib
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -202,11 +201,10 @@ def own_networks(state: State) -> State:
     )
 
 
-@contextlib.contextmanager
 def scorer(
     run: Run, against: Reference | None, begun: int
-) -> Iterator[Callable[[int, State], Row]]:
-    """Yield `(step, state) -> row`, which scores a state and saves the best.
+) -> Callable[[int, State], Row]:
+    """Make `(step, state) -> row`, which scores a state and saves the best.
 
     Args:
         run: the run.
@@ -227,19 +225,30 @@ def scorer(
         earlier = [s for s in read_scores(run.scores) if s.step in kept]
         return scores, is_best(evaluation, scores, earlier)
 
-    # The one before, too: who stops between a checkpoint and its score goes back to it.
-    with Checkpoints(run.best, 2) as best:
+    def score(step: int, state: State) -> Row:
+        here = own_networks(state)
+        scores, better = lead(lambda: measure(step, here))
+        if better:
+            with Checkpoints(run.best, None) as best:
+                save(state, best)  # a score that says so has its checkpoint
+        lead(lambda: write_scores(run.scores, scores))
+        lead(partial(keep_best, run))
+        return {score.name: score.value for score in scores}
 
-        def score(step: int, state: State) -> Row:
-            here = own_networks(state)
-            scores, better = lead(lambda: measure(step, here))
-            if better:
-                save(state, best)
-                best.wait()  # a score that says so has its checkpoint
-            lead(lambda: write_scores(run.scores, scores))
-            return {score.name: score.value for score in scores}
+    return score
 
-        yield score
+
+def keep_best(run: Run) -> None:
+    """Remove all best checkpoints but the newest, and those to which a run may go back.
+
+    It goes back to a checkpoint that is saved, and then the best is the newest that was
+    made until then.
+    """
+    kept = steps(run.best)
+    until = [*steps(run.checkpoints), *kept[-1:]]
+    needed = {max((b for b in kept if b <= step), default=None) for step in until}
+    for step in {*kept} - needed:
+        shutil.rmtree(run.best / str(step))
 
 
 def _forget_best(run: Run, begun: int) -> None:

@@ -36,7 +36,7 @@ from jaxgan.training.experiment import build, load_file, open_data
 from jaxgan.training.loop import train
 from jaxgan.training.run import load_run
 from jaxgan.training.schedule import Schedule
-from jaxgan.training.snapshots import like_state
+from jaxgan.training.snapshots import keep_best, like_state
 from jaxgan.types import Batch
 from jaxgan.versions import versions
 from tests.builders import small_game, unchecked
@@ -312,6 +312,26 @@ def test_scores_of_a_step_that_was_not_logged_are_written_once(
         train(run, schedule=OFTEN, devices=ONE_DEVICE)
     assert repr(read_scores(run.scores)) == repr(read_scores(whole.scores))
     assert steps(run.best) == steps(whole.best)
+
+
+@pytest.mark.parametrize(
+    ("saved", "made", "kept"),
+    [
+        ([], [3, 5], [5]),
+        ([4], [4, 6, 7], [4, 7]),
+        ([4, 8], [2, 4, 6, 7], [4, 7]),
+        ([8, 12], [6, 7, 9], [7, 9]),
+        ([8], [9], [9]),
+        ([8], [], []),
+    ],
+)
+def test_the_best_to_which_a_run_may_go_back_is_kept(tmp_path, saved, made, kept):
+    run = make_run(tmp_path / "run", PICTURE, evaluated=True)
+    for directory, each in ((run.checkpoints, saved), (run.best, made)):
+        for step in each:
+            (directory / str(step)).mkdir(parents=True)
+    keep_best(run)
+    assert steps(run.best) == kept
 
 
 def test_nothing_is_scored_where_that_is_not_wanted(tmp_path):

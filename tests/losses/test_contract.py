@@ -152,6 +152,16 @@ def test_gradients_match_finite_differences(name):
             )
 
 
+@pytest.mark.parametrize("name", tiered(EVERYTHING, ["sinkhorn"]))
+def test_narrow_numbers_stay_narrow_where_wide_ones_are_on(name):
+    loss, state, given = EVERYTHING[name], start(EVERYTHING[name]), (theta(), data())
+    with jax.enable_x64(True):
+        paid, after = jax.eval_shape(lambda *x: pay(loss, *x, state), *given)
+    assert {leaf.dtype for leaf in jax.tree.leaves(paid)} == {np.dtype("f4")}
+    dtypes = [jax.tree.map(lambda x: x.dtype, tree) for tree in (state, after)]
+    assert dtypes[0] == dtypes[1]
+
+
 def test_losses_left_out_of_finite_differences_exist():
     assert set(EVERYTHING) > CONSTANTS_THAT_MOVE
 

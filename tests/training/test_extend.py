@@ -71,22 +71,32 @@ def test_the_command_line_trains_on(copied, capsys):
             "config.learning_rate, config.steps))",
         ),
         (
+            "optax.adam(config.learning_rate)",
+            "optax.adam(jax.jit(lambda count: jax.numpy.asarray("
+            "np.linspace(1e-3, 1e-3 / config.steps, 9))[count % 9]))",
+        ),
+        (
+            "source=lambda: source,",
+            "source=lambda: lambda seed, step: jax.tree.map("
+            "lambda x: x * (2 * step < config.steps), source(seed, step)),",
+        ),
+        (
             "source=lambda: source,",
             "source=lambda: lambda seed, step: jax.tree.map("
             "lambda x: x * step / config.steps, source(seed, step)),",
         ),
     ],
-    ids=["rate", "source"],
+    ids=["rate", "constants of a jitted rate", "later batches", "batches"],
 )
 def test_steps_that_depend_on_their_number_are_refused(tmp_path, constant, scheduled):
     path = tmp_path / "scheduled.py"
     text = PLANE.read_text()
     assert constant in text
     path.write_text("import jax\n" + text.replace(constant, scheduled))
-    run = make_run(tmp_path / "run", path, steps=3)
-    with pytest.raises(InputError, match="rate over 3; train the experiment anew"):
-        extend_run(run, 5)
-    assert extend_run(run, 3).experiment.steps == 3
+    run = make_run(tmp_path / "run", path, steps=300)
+    with pytest.raises(InputError, match="rate over 300; train the experiment anew"):
+        extend_run(run, 500)
+    assert extend_run(run, 300).experiment.steps == 300
 
 
 @pytest.fixture(scope="module")

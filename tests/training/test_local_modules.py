@@ -118,7 +118,14 @@ def test_modules_of_links_and_of_later_imports_are_copied(tmp_path):
     (home / "linked.py").symlink_to(far / "linked.py")
     (home / "package").mkdir()
     (home / "package" / "__init__.py").touch()
-    (home / "package" / "late.py").write_text("from further import WORD\n")
+    (home / "package" / "late.py").write_text(
+        "from further import WORD\ndef g():\n    from . import near\n"
+        "    from .inner.deep import h\n"
+    )
+    (home / "package" / "near.py").touch()
+    (home / "package" / "inner").mkdir()
+    (home / "package" / "inner" / "deep.py").write_text("from ..other import i\n")
+    (home / "package" / "other.py").touch()
     (home / "further.py").write_text("WORD = 'late'\n")
     (home / "unused.py").touch()
     code = home / "mine.py"
@@ -127,6 +134,9 @@ def test_modules_of_links_and_of_later_imports_are_copied(tmp_path):
         "linked.py",
         "package/__init__.py",
         "package/late.py",
+        "package/near.py",
+        "package/inner/deep.py",
+        "package/other.py",
         "further.py",
     }
     copy_modules(home, tmp_path / "run", code)

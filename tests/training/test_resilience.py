@@ -8,23 +8,18 @@ import sys
 import threading
 import time
 
-import jax
 import numpy as np
 import pytest
 
-from jaxgan.algorithms.data_parallel import replicated
 from jaxgan.errors import Interrupted, RunError
 from jaxgan.training.checkpoint import (
     Checkpoints,
-    restore,
     restore_networks,
-    shapes,
     steps,
 )
 from jaxgan.training.loop import train
 from jaxgan.training.schedule import Schedule
 from jaxgan.training.signals import defer_signals
-from jaxgan.types import Variables
 from tests.builders import tiered
 from tests.runs import ONE_DEVICE, PLANE, assert_same_bits, make_run, wait_until
 from tests.training.test_checkpoint import like, make_state
@@ -167,50 +162,3 @@ def test_networks_are_read_while_a_trainer_removes_them(tmp_path):
         read.append(step)
     assert trainer.returncode == 0
     assert len(read) > 1 and read == sorted(read)
-
-
-FLIPS = 50  # of 200, too, all were noticed or without effect
-
-
-@abandons_reads
-@pytest.mark.slow
-def test_flipped_bits_are_noticed_or_without_effect(tmp_path):
-    path = tmp_path / "c"
-    rng = np.random.default_rng(0)
-
-    def noise():
-        return jax.numpy.asarray(rng.normal(size=(40, 40)), jax.numpy.float32)
-
-    state = make_state(1)
-    trained, average, frozen = (
-        {name: Variables({"w": noise()}, {})}
-        for name in ("generator", "generator", "frozen")
-    )
-    state = state._replace(
-        variables=trained,
-        ema=average,
-        frozen=frozen,
-        opt_states={"generator": (noise(),)},
-    )
-    with Checkpoints(path, keep=1) as saved:
-        saved.save(state)
-    expected = shapes(lambda: state, replicated(jax.devices()[:1]))
-    files = sorted(p for p in tmp_path.rglob("*") if p.is_file())
-    assert {p.relative_to(tmp_path).parts[0] for p in files} == {"c", "frozen"}
-    ends = np.cumsum([p.stat().st_size for p in files])
-    noticed = 0
-    for position in rng.integers(8 * ends[-1], size=FLIPS):
-        number = int(np.searchsorted(ends, position // 8, side="right"))
-        file, at = files[number], position // 8 - (ends[number - 1] if number else 0)
-        content = file.read_bytes()
-        flipped = bytearray(content)
-        flipped[at] ^= 1 << position % 8
-        file.write_bytes(flipped)
-        try:
-            found = restore(path, expected)
-        except RunError:
-            noticed += 1
-        else:
-            assert_same_bits(found, state)
-        file.write_bytes(content)
-    assert noticed > FLIPS // 4

@@ -80,10 +80,10 @@ class Files(NamedTuple):
         return Files(self.root, list(names), [states[name] for name in names])
 
     def digest(self) -> str:
-        """Digest the names and contents, or sizes if the files are large."""
-        sizes = [str(size) for size, *_ in self.states]
-        if sum(map(int, sizes)) > LIMIT:
-            return digest_contents(self.names, sizes)
+        """Digest the names and contents, or sizes and times if the files are large."""
+        if sum(size for size, *_ in self.states) > LIMIT:
+            changed = [f"{size} {time}" for size, time, *_ in self.states]
+            return digest_contents(self.names, changed)
         contents = [hash_contents(self.root / name) for name in self.names]
         return digest_contents(self.names, contents)
 

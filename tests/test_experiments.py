@@ -33,7 +33,14 @@ SMALL = {
 """Fields of a Config that make networks small, where it has them."""
 OF_CRITICS = {"stacked_mnist", "wgan_gp"}
 """In which the critic moves several times for each move of the generator."""
-WITH_TFDS = {"conditional_mnist", "dcgan", "mnist", "stacked_mnist", "wgan_gp"}
+WITH_TFDS = {
+    "autoencoder",
+    "conditional_mnist",
+    "dcgan",
+    "mnist",
+    "stacked_mnist",
+    "wgan_gp",
+}
 OF_FOLDERS = {
     "faces": {"channels": 1},
     "flowers": {"channels": 3, "classes": 3},
@@ -100,11 +107,14 @@ def train_for_two_steps(path, tmp_path, settings, small):
     train(run, schedule=Schedule(evaluate_every=0), devices=jax.devices()[:1])
     [row] = read_rows(run.metrics)
     assert row["step"] == 2
-    for name in ("discriminator/gradient", "generator/gradient"):
-        assert np.isfinite(row[name])
-        assert row[name] > 0
-    with Image.open(run.samples / "000002.png") as picture:
-        assert np.asarray(picture).std() > 0
+    for player in run.experiment.game.players:
+        assert np.isfinite(row[f"{player}/gradient"])
+        assert row[f"{player}/gradient"] > 0
+    pictures = [*run.samples.glob("000002*.png")]
+    assert len(pictures) == len(run.experiment.game.outputs)
+    for path in pictures:
+        with Image.open(path) as picture:
+            assert np.asarray(picture).std() > 0
 
 
 def test_the_channels_of_a_stacked_image_are_the_digits_of_its_mode():

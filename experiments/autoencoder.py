@@ -1,0 +1,141 @@
+"""Why an autoencoder does not generate: 32 numbers of a digit, beside PCA's 32.
+
+An encoder gives each image a code of 32 numbers, and a decoder gives the image again,
+both MLPs of two hidden layers. It measures the mean squared error of the 10,000 test
+images, of pixels from 0 to 1, beside that of as many principal components. Codes are
+scaled to lie on the sphere where most draws of a normal distribution in 32 dimensions
+lie. Yet images decoded from such draws are no digits, since nothing asks codes to be
+distributed like them: `samples`, and their Fréchet distance, show it.
+
+Outputs are `reconstructions` of test images and `samples`.
+
+Paper: Hinton & Salakhutdinov 2006, "Reducing the dimensionality of data with neural
+    networks"
+
+Command: jaxgan train autoencoder
+    or, for clothes: jaxgan train autoencoder --data fashion_mnist
+
+Cost: not measured yet
+
+Expect: not measured yet
+"""
+
+import dataclasses
+from functools import cache
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from numpy.typing import NDArray
+
+from jaxgan import (
+    Batch,
+    Experiment,
+    Network,
+    alternating,
+    data,
+    ema,
+    mlp,
+    priors,
+    shuffled,
+)
+from jaxgan.evaluation import by_classifier
+from jaxgan.games import autoencoder
+from jaxgan.losses import likeness
+from jaxgan.networks import framed, unframed
+
+MARGIN = 2  # of the frame with which images of 28 pixels have 32, as the classifier's
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """An autoencoder of 28×28 images that TFDS has."""
+
+    data: str = "mnist"  # its name in TFDS
+    data_dir: Path | None = None  # where TFDS sets are; $TFDS_DATA_DIR by default
+    steps: int = 20_000
+    seed: int = 0
+    batch_size: int = 128
+    latent_size: int = 32  # numbers of a code
+    widths: tuple[int, ...] = (1000, 500)  # of hidden layers, from the image on
+    learning_rate: float = 1e-3  # at the start; falls to 0 along a cosine
+    decay: float = 0.999  # of the networks' average
+
+
+def experiment(config: Config) -> Experiment:
+    """Networks, game, dynamics and data."""
+
+    @cache
+    def padded(split: str) -> data.Dataset:
+        wanted = {"condition": ("label",), "data_dir": config.data_dir}
+        return data.in_memory(data.pad_to(data.tfds(config.data, split, **wanted), 32))
+
+    def images(split: str) -> Batch:
+        return Batch(padded(split).arrays.real)
+
+    @cache
+    def of_components() -> float:
+        train, test = (pixels(images(split).real) for split in ("train", "test"))
+        return component_error(train, test, config.latent_size)
+
+    def summarize(made: NDArray, batch: Batch) -> dict[str, float]:
+        error = float(np.mean((pixels(made) - pixels(batch.real)) ** 2))
+        return {"error": error, "error_of_pca": of_components()}
+
+    encoder = mlp((config.latent_size,), config.widths)
+    decoder = mlp((28, 28, 1), config.widths[::-1], output_activation=jnp.tanh)
+    game = autoencoder(
+        encoder=unframed(on_the_sphere(encoder), MARGIN),
+        decoder=framed(decoder, MARGIN),
+        loss=likeness(),
+        prior=priors.normal(config.latent_size),
+    )
+    first = {"reconstructions": game.outputs["reconstructions"]}  # which is summarized
+    rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
+    optimizers = {player: optax.adam(rate) for player in game.players}
+    evaluation = by_classifier(f"{config.data} framed to 32 pixels", padded)
+    return Experiment(
+        game=game._replace(outputs=first | dict(game.outputs)),
+        dynamics=lambda game, example: ema(
+            alternating(game, optimizers, example), config.decay
+        ),
+        source=lambda: shuffled(images("train"), config.batch_size, substeps=1),
+        steps=config.steps,
+        seed=config.seed,
+        examples=lambda: images("test"),
+        summarize=summarize,
+        objective=lambda measured: measured["error"],
+        evaluation=dataclasses.replace(evaluation, output="samples"),
+        n_summarized=10_000,
+    )
+
+
+def on_the_sphere(network: Network) -> Network:
+    """Scale each row of a network's output (b, d) to the length √d."""
+
+    def apply(*given: jax.Array, **mode: bool) -> tuple[jax.Array, dict]:
+        code, stats = network.apply(*given, **mode)
+        square = jnp.square(code).mean(axis=1, keepdims=True)
+        return code * jax.lax.rsqrt(square + 1e-8), stats
+
+    return network._replace(apply=apply)
+
+
+def pixels(images: NDArray) -> NDArray[np.float64]:
+    """Images without their frame, as rows of 784 numbers from 0 to 1."""
+    inner = images[:, MARGIN:-MARGIN, MARGIN:-MARGIN].reshape(len(images), -1)
+    if inner.dtype == np.uint8:
+        return inner / 255
+    return (inner.astype(np.float64) + 1) / 2
+
+
+def component_error(train: NDArray, test: NDArray, count: int) -> float:
+    """Mean squared error of the test images' first principal components."""
+    mean = train.mean(axis=0)
+    centered = train - mean
+    _, axes = np.linalg.eigh(centered.T @ centered)  # in ascending order
+    chosen = axes[:, -count:]
+    rest = (test - mean) - (test - mean) @ chosen @ chosen.T
+    return float(np.mean(rest**2))

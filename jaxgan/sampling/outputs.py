@@ -20,6 +20,7 @@ from jaxgan.errors import (
     InputError,
     check_function,
     check_instance,
+    check_mapping,
     check_positive_int,
     check_seed,
 )
@@ -80,7 +81,16 @@ def _maker(game: Game, output: str) -> Maker:
 
     @jax.jit
     def compute(variables: dict, latent: Tree, batch: Batch) -> Tree:
-        made = function(bind_to_evaluate(game, variables), latent, batch)
+        calls = bind_to_evaluate(game, variables)
+        try:
+            made = function(calls, latent, batch)
+        except KeyError as error:
+            if error.args[0] not in game.networks:
+                raise
+            raise InputError(
+                f"variables: the output {output!r} calls {error}, which they lack; "
+                f"they are of {sorted(variables)}."
+            ) from error
         return jax.tree.map(_as_float32, made)
 
     def make(
@@ -88,6 +98,8 @@ def _maker(game: Game, output: str) -> Maker:
         latents: Tree,
         batch: Batch = NOTHING,
     ) -> Tree:
+        check_mapping("variables", variables, "state.ema")
+        check_instance("batch", batch, Batch, "Batch(images)")
         given = jax.tree.map(np.asarray, (latents, batch))
         parts = [
             jax.tree.map(np.asarray, compute(dict(variables), *_padded(given, rows)))

@@ -17,7 +17,14 @@ from jaxgan.sampling.outputs import (
     output_name,
     parts_of,
 )
-from tests.builders import algorithm_of, assert_close, batches, small_game, tiered
+from tests.builders import (
+    algorithm_of,
+    assert_close,
+    batches,
+    small_game,
+    tiered,
+    unchecked,
+)
 from tests.zoo import ZOO
 
 
@@ -202,3 +209,18 @@ def test_a_network_that_nobody_calls_is_refused():
     players = game.players | {"idler": ("idle",)}
     with pytest.raises(InputError, match=r"\['idle'\] are never called in a round"):
         algorithm_of(game._replace(networks=networks, players=players))
+
+
+@pytest.mark.parametrize(
+    ("variables", "batch", "message"),
+    [
+        (None, NOTHING, "variables must be a mapping"),
+        ("generator", NOTHING, "variables must be a mapping"),
+        ({}, NOTHING, r"variables: the output 'samples' calls 'generator', .* of \[\]"),
+        ({"generator": Variables(())}, None, "batch must be a Batch"),
+    ],
+)
+def test_what_is_no_variables_and_no_batch_is_refused(variables, batch, message):
+    make = maker(small_game())
+    with unchecked(), pytest.raises(InputError, match=message):
+        make(variables, np.ones((2, 3), np.float32), batch)

@@ -27,12 +27,18 @@ Paper: Mirza & Osindero 2014, arXiv:1411.1784; Huang et al. 2024, arXiv:2501.054
 Command: jaxgan train conditional_mnist
     or, for clothes: jaxgan train conditional_mnist --data fashion_mnist
 
-Cost: 12 minutes of one CPU core
+Cost: 12 minutes of one quiet CPU core; three to four times as many beside other jobs
 
-Expect: with projection, seed 0, the only run so far, 10,000 samples against MNIST's
-    test images: 96.6 % are of the class that was asked for (of other reals 99.3 %), the
-    Fréchet distance is 0.268 ± 0.013 (0.046) and within a class 1.22 ± 0.02 (0.18).
-    The other ways have not been measured.
+Expect: seed 0, 10,000 samples against MNIST's test images: the share of them that are
+    of the class that was asked for, the Fréchet distance, and that within a class:
+
+                                            asked    Fréchet   within a class
+        auxiliary_discriminative_classifier 99.7 %   0.130     0.45
+        projection                          96.6 %   0.268     1.22
+        conditional_batch_norm              92.5 %   0.635     2.98
+        other reals                         99.3 %   0.046     0.18
+
+    The other ways, seeds and clothes have not been measured.
 """
 
 import dataclasses
@@ -86,7 +92,7 @@ class Config:
 
     data: str = "mnist"  # its name in TFDS
     data_dir: Path | None = None  # where TFDS sets are; $TFDS_DATA_DIR by default
-    way: Way = "projection"  # of conditioning
+    way: Way = "auxiliary_discriminative_classifier"  # of conditioning
     steps: int = 8_000  # one move of each player
     seed: int = 0
     batch_size: int = 32

@@ -22,7 +22,6 @@ from jaxgan.errors import (
     check_flag,
     check_function,
     check_instance,
-    check_key,
 )
 from jaxgan.types import (
     Algorithm,
@@ -134,14 +133,8 @@ def data_parallel(
             ) from error
 
     shardings = state_shardings(like, devices, shard_state)
-    compiled = jax.jit(algorithm.init, out_shardings=shardings)
-
-    def init(key: Array) -> State:
-        check_key("init: key", key)  # before it is traced
-        return compiled(key)
-
     return algorithm._replace(
-        init=init,
+        init=jax.jit(algorithm.init, out_shardings=shardings),
         step=jax.jit(
             step,
             out_shardings=(shardings, replicated(devices)),

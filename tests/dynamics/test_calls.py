@@ -17,7 +17,6 @@ STATE = ALGORITHM.init(jax.random.key(0))
 NO_KEYS = [
     None,
     0,
-    "key",
     jnp.zeros(2, jnp.uint32),
     jax.random.split(jax.random.key(0)),
 ]

@@ -43,8 +43,12 @@ from tests.runs import ONE_DEVICE, PLANE, make_run
 FILES = 256
 """Files that may be open at once."""
 
-SAVING = 50_000
-"""Bytes by which memory may grow with a checkpoint: Orbax's threads, not networks."""
+WARMING, SAVING = 20e6, 30e3
+"""Bytes by which memory may grow in all, and with a checkpoint.
+
+The arenas of Orbax's threads grow first: 15 MB in the first hundred checkpoints. The
+leak that there was took 75 kB a checkpoint.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +76,7 @@ def checkpoints(count: int, place: Path) -> str:
     schedule = Schedule(log_every=count, save_every=1, keep=2)
     first, last = _held_while_training(run, schedule)
     assert saved_steps(run.checkpoints)[-2:] == [count - 1, count]
-    return _assert_flat(first, last, growth=SAVING * count)
+    return _assert_flat(first, last, growth=WARMING + SAVING * count)
 
 
 def steps(count: int, place: Path) -> str:

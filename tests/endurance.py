@@ -61,7 +61,7 @@ class Counts:
 
 
 class Held(NamedTuple):
-    """What a process holds."""
+    """Resources that a process holds."""
 
     descriptors: int
     threads: int

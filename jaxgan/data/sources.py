@@ -108,8 +108,7 @@ def shuffled(
         return np.random.default_rng((seed, epoch)).permutation(len(data))
 
     def source(seed: int, step: int) -> tuple[Batch, ...]:
-        check_seed("seed", seed)
-        check_count_or_0("step", step)
+        _check_asked(seed, step)
         own_rows = process_rows(_rows_per_process(batch_size))
         batches = []
         for number in range(step * substeps, (step + 1) * substeps):
@@ -147,8 +146,7 @@ def zip_sources(*sources: Source) -> Source:
         check_function("zip_sources: every source", one, "shuffled(data, 64)")
 
     def source(seed: int, step: int) -> tuple[Batch, ...]:
-        check_seed("seed", seed)
-        check_count_or_0("step", step)
+        _check_asked(seed, step)
         seeds = np.random.SeedSequence(seed).generate_state(len(sources))
         made = [one(int(own), step) for one, own in zip(sources, seeds, strict=True)]
         sizes = [[_batch_size(batch) for batch in batches] for batches in made]
@@ -196,8 +194,7 @@ def random_transform(source: Source, *transforms: Transform) -> Source:
         return batch
 
     def transformed(seed: int, step: int) -> tuple[Batch, ...]:
-        check_seed("seed", seed)
-        check_count_or_0("step", step)
+        _check_asked(seed, step)
         batches = source(seed, step)
         key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(b"augmented"))
         key = jax.random.fold_in(key, step)
@@ -243,8 +240,7 @@ def prefetch(source: Source, threads: int = 1, depth: int | None = None) -> Sour
         return iter(steps.map(make).to_iter_dataset(options))
 
     def prefetched(seed: int, step: int) -> tuple[Batch, ...]:
-        check_seed("seed", seed)
-        check_count_or_0("step", step)
+        _check_asked(seed, step)
         key = seed, _whole.get()
         expected, stream = streams.pop(key, (step, None))
         if stream is not None and expected != step:
@@ -259,6 +255,12 @@ def prefetch(source: Source, threads: int = 1, depth: int | None = None) -> Sour
         return batches
 
     return reading(prefetched, source)
+
+
+def _check_asked(seed: int, step: int) -> None:
+    """Check what a source is asked for."""
+    check_seed("seed", seed)
+    check_count_or_0("step", step)
 
 
 def reading(source: Source, *reads: Dataset | Source) -> Source:

@@ -1,12 +1,11 @@
 """The adversarial autoencoder: a discriminator makes codes distributed like a prior."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
 
 import jax
 
 from jaxgan.errors import InputError, check_function, check_instance
-from jaxgan.games.autoencoder import check_parts
+from jaxgan.games.autoencoder import OUTPUTS, check_parts
 from jaxgan.games.coding import Coding
 from jaxgan.games.priors import Prior
 from jaxgan.games.rounds import round_keys, score_round
@@ -95,12 +94,6 @@ def adversarial_autoencoder(
         stats = {"encoder": encoded, "decoder": decoded, "discriminator": judged}
         return record, stats, {}
 
-    def reconstructions(
-        call: Mapping[str, Callable], latent: Tree, batch: Batch, /
-    ) -> Tree:
-        code = call["encoder"](batch.real, *batch.condition)
-        return call["decoder"](code, *batch.condition)
-
     return Game(
         networks={
             "encoder": encoder,
@@ -114,10 +107,7 @@ def adversarial_autoencoder(
         prior=prior,
         play=play,
         loss=loss,
-        outputs={
-            "samples": lambda call, z, batch: call["decoder"](z, *batch.condition),
-            "reconstructions": reconstructions,
-        },
+        outputs=OUTPUTS,
     )
 
 

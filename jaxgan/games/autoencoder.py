@@ -53,23 +53,31 @@ def autoencoder(
         record = Coding.of(turn, code=code, decoded=made)
         return record, {"encoder": encoded, "decoder": decoded}, {}
 
-    def reconstructions(
-        call: Mapping[str, Callable], latent: Tree, batch: Batch, /
-    ) -> Tree:
-        code = call["encoder"](batch.real, *batch.condition)
-        return call["decoder"](code, *batch.condition)
-
     return Game(
         networks={"encoder": encoder, "decoder": decoder},
         players={"coder": ("encoder", "decoder")},
         prior=prior,
         play=play,
         loss=loss,
-        outputs={
-            "samples": lambda call, z, batch: call["decoder"](z, *batch.condition),
-            "reconstructions": reconstructions,
-        },
+        outputs=OUTPUTS,
     )
+
+
+def samples(call: Mapping[str, Callable], latent: Tree, batch: Batch, /) -> Tree:
+    """Decode codes that are drawn from the prior."""
+    return call["decoder"](latent, *batch.condition)
+
+
+def reconstructions(
+    call: Mapping[str, Callable], latent: Tree, batch: Batch, /
+) -> Tree:
+    """Decode the codes of examples."""
+    code = call["encoder"](batch.real, *batch.condition)
+    return call["decoder"](code, *batch.condition)
+
+
+OUTPUTS = {"samples": samples, "reconstructions": reconstructions}
+"""Outputs of a game whose encoder gives codes and whose decoder takes them."""
 
 
 def check_parts(name: str, encoder: Network, decoder: Network, loss: Loss) -> None:

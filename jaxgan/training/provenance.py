@@ -60,13 +60,8 @@ def trace_provenance(
         experiment: whose data are looked at.
         devices: that train it; by default all.
     """
-    surroundings = trace_surroundings(directory, devices)
-    return Provenance(data=trace_data(experiment), **surroundings)
-
-
-def trace_data(experiment: Experiment) -> str:
-    """Compute the fingerprint of the data of an experiment."""
-    return _fingerprint(experiment.source, experiment.examples, experiment.seed)
+    data = _fingerprint(experiment.source, experiment.examples, experiment.seed)
+    return Provenance(data=data, **trace_surroundings(directory, devices))
 
 
 def trace_batches(experiment: Experiment, steps: int) -> str:

@@ -1,4 +1,4 @@
-"""What init, step, sources and networks are called with is checked at once."""
+"""Arguments of init, step, sources and networks are checked at once."""
 
 import jax
 import jax.numpy as jnp

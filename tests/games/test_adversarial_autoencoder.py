@@ -52,7 +52,7 @@ def step_of(game, batch):
 
 
 def by_hand(networks, params, data=DATA):
-    """What the two players pay, written anew."""
+    """Losses of the two players, written anew."""
 
     def call(name, x):
         return networks[name].apply(Variables(params[name]), x)[0]

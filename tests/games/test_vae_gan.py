@@ -63,7 +63,7 @@ def step_of(game, **fields):
 
 
 def by_hand(networks, params):
-    """What the three players pay, written anew from algorithm 1."""
+    """Losses of the three players, written anew from algorithm 1."""
 
     def call(name, *inputs):
         return networks[name].apply(Variables(params[name]), *inputs)[0]

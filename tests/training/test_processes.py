@@ -64,7 +64,7 @@ def trained(place, count, *words, **options):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """What one process makes."""
+    """The run of one process."""
     place = tmp_path_factory.mktemp("whole")
     trained(place, 1, *TRAIN)
     return place
@@ -89,7 +89,7 @@ JOB = 7531  # of which JAX makes the coordinator's port
 
 
 def slurm(rank):
-    """What srun tells the second of two tasks on this machine, or the first."""
+    """Variables that srun sets for one of two tasks on this machine."""
     return {
         "SLURM_JOB_ID": f"{JOB}",
         "SLURM_STEP_NODELIST": "localhost",
@@ -101,7 +101,7 @@ def slurm(rank):
 
 
 def open_mpi(rank):
-    """What mpirun tells them."""
+    """Variables that mpirun sets for them."""
     return {
         "OMPI_MCA_orte_hnp_uri": f"{(JOB + 1) * 2**12}.0;tcp://127.0.0.1:34911",
         "OMPI_COMM_WORLD_SIZE": "2",

@@ -29,8 +29,10 @@ Command: jaxgan train conditional_mnist
 
 Cost: 12 minutes of one quiet CPU core; three to four times as many beside other jobs
 
-Expect: seed 0, 10,000 samples against MNIST's test images: the share of them that are
-    of the class that was asked for, the Fréchet distance, and that within a class:
+Expect: 99.7 % of the digits are of the class that was asked for.
+
+    Seed 0, 10,000 samples against MNIST's test images: the share of them that are of
+    the class that was asked for, the Fréchet distance, and that within a class:
 
                                             asked    Fréchet   within a class
         auxiliary_discriminative_classifier 99.7 %   0.130     0.45

@@ -7,6 +7,7 @@ from jaxgan.games.adversarial_autoencoder import (
 )
 from jaxgan.games.autoencoder import autoencoder
 from jaxgan.games.coding import Coding, DrawnCoding
+from jaxgan.games.evidence import Evidence, evidence
 from jaxgan.games.gan import gan
 from jaxgan.games.pairing import joint, separate
 from jaxgan.games.rounds import as_score, score_round
@@ -20,10 +21,12 @@ __all__ = [
     "CodedRound",
     "Coding",
     "DrawnCoding",
+    "Evidence",
     "Turn",
     "adversarial_autoencoder",
     "as_score",
     "autoencoder",
+    "evidence",
     "gan",
     "joint",
     "priors",

@@ -3,7 +3,11 @@
 from jaxgan.networks.classifier import classifier
 from jaxgan.networks.conditional_batch_norm import ConditionalBatchNorm
 from jaxgan.networks.dcgan import dcgan_discriminator, dcgan_generator
-from jaxgan.networks.infogan import infogan_discriminator, infogan_generator
+from jaxgan.networks.infogan import (
+    infogan_discriminator,
+    infogan_encoder,
+    infogan_generator,
+)
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.mlp import mlp
 from jaxgan.networks.nnx import from_nnx
@@ -33,6 +37,7 @@ __all__ = [
     "from_nnx",
     "headed",
     "infogan_discriminator",
+    "infogan_encoder",
     "infogan_generator",
     "labeled",
     "minibatch_stddev",

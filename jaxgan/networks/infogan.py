@@ -6,7 +6,7 @@ Those of the paper for MNIST (Chen et al. 2016, arXiv:1606.03657, appendix C.1):
   the image's size with 2·`channels`, and two transposed convolutions, to `channels` and
   to the image; ReLU and BatchNorm between them;
 - discriminator: two convolutions, to `channels` and 2·`channels`, and a dense layer of
-  `hidden` features, with leaky ReLU (slope 0.1).
+  `hidden` features, with leaky ReLU (slope 0.1); an encoder has the same layers.
 
 They differ from the paper in three ways. Weights are initialized by He's rule (those of
 the image with half the deviation), not from N(0, 0.02²); BatchNorm lies before the
@@ -14,14 +14,20 @@ ReLU, as in DCGAN; the discriminator has none, so that its gradient at each imag
 independent of the others, as gradient penalties need.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgan.errors import InputError, check_positive_int, check_positive_ints
+from jaxgan.errors import (
+    InputError,
+    check_flag,
+    check_function,
+    check_positive_int,
+    check_positive_ints,
+)
 from jaxgan.networks.conditional_batch_norm import check_label, normalize
 from jaxgan.networks.image_shape import check_images
 from jaxgan.networks.linen import from_linen
@@ -37,10 +43,13 @@ def infogan_generator(
     *,
     hidden: int = 1024,
     classes: int | None = None,
+    batch_norm: bool = True,
+    output_activation: Callable[[Array], Array] = jnp.tanh,
 ) -> Network:
     """Make a generator of images (b, height, width, colors) from latents (b, d).
 
-    The images are in [-1, 1].
+    The images are in [-1, 1]. Without BatchNorm, and with another output activation, it
+    is an autoencoder's decoder.
 
     Args:
         image_shape: (height, width, colors), both sizes multiples of 4.
@@ -49,6 +58,8 @@ def infogan_generator(
         classes: number of classes. If given, the network takes integer labels (b,) too,
             and BatchNorm has a scale and a bias for each class, as
             `ConditionalBatchNorm` has.
+        batch_norm: whether there is BatchNorm; labels need it.
+        output_activation: after the last layer.
 
     Raises:
         InputError: if an argument is invalid, or, when the game is built, if the
@@ -67,7 +78,18 @@ def infogan_generator(
     shape = _check("infogan_generator", image_shape, channels, hidden)
     if classes is not None:
         check_positive_int("infogan_generator: classes", classes)
-    return from_linen(_Generator(shape, channels, hidden, classes))
+    check_flag("infogan_generator: batch_norm", batch_norm)
+    check_function(
+        "infogan_generator: output_activation", output_activation, "jnp.tanh"
+    )
+    if classes is not None and not batch_norm:
+        raise InputError(
+            "infogan_generator: classes are scales and biases of BatchNorm; give "
+            "batch_norm=True with them."
+        )
+    return from_linen(
+        _Generator(shape, channels, hidden, classes, batch_norm, output_activation)
+    )
 
 
 def infogan_discriminator(
@@ -98,11 +120,45 @@ def infogan_discriminator(
     return from_linen(_Discriminator(shape, channels, hidden))
 
 
+def infogan_encoder(
+    image_shape: Sequence[int],
+    output_size: int,
+    channels: int = 64,
+    *,
+    hidden: int = 1024,
+) -> Network:
+    """Make an encoder of images as codes (b, output_size), like the discriminator.
+
+    Args:
+        image_shape: (height, width, colors), both sizes multiples of 4.
+        output_size: of a code; twice a code's size for the means and logarithms of
+            standard deviations of a `vae`.
+        channels: of the map of half the image's size; twice as many in the smaller one.
+        hidden: features of the dense layer.
+
+    Raises:
+        InputError: if an argument is invalid, or, when the game is built, if the images
+            have another shape.
+
+        >>> import jax
+        >>> from jaxgan.networks import infogan_encoder
+        >>> network = infogan_encoder((28, 28, 1), 2 * 8, channels=4, hidden=16)
+        >>> x = jax.numpy.ones((2, 28, 28, 1))
+        >>> network.apply(network.init(jax.random.key(0), x), x)[0].shape
+        (2, 16)
+    """
+    shape = _check("infogan_encoder", image_shape, channels, hidden)
+    check_positive_int("infogan_encoder: output_size", output_size)
+    return from_linen(_Encoder(shape, output_size, channels, hidden))
+
+
 class _Generator(nn.Module):
     image_shape: tuple[int, int, int]
     channels: int
     hidden: int
     classes: int | None
+    batch_norm: bool
+    output_activation: Callable[[Array], Array]
 
     @nn.compact
     def __call__(
@@ -114,7 +170,9 @@ class _Generator(nn.Module):
         check_label("infogan_generator", label, self.classes)
 
         def activate(x: Array) -> Array:
-            return jax.nn.relu(normalize(x, train, self.classes, label))
+            if self.batch_norm:
+                x = normalize(x, train, self.classes, label)
+            return jax.nn.relu(x)
 
         height, width, colors = self.image_shape
         smallest = (height // 4, width // 4, 2 * self.channels)
@@ -122,7 +180,8 @@ class _Generator(nn.Module):
         x = nn.Dense(smallest[0] * smallest[1] * smallest[2], kernel_init=HE)(x)
         x = activate(x.reshape(-1, *smallest))
         x = activate(Up(self.channels)(x))
-        return jnp.tanh(Up(colors, kernel_init=he_transposed(gain=0.5))(x))
+        x = Up(colors, kernel_init=he_transposed(gain=0.5))(x)
+        return self.output_activation(x)
 
 
 class _Discriminator(nn.Module):
@@ -133,11 +192,31 @@ class _Discriminator(nn.Module):
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"]) -> Score:
         check_images("infogan_discriminator", image, self.image_shape)
-        x = jax.nn.leaky_relu(Down(self.channels)(image), SLOPE)
-        x = jax.nn.leaky_relu(Down(2 * self.channels)(x), SLOPE)
-        x = nn.Dense(self.hidden, kernel_init=HE)(x.reshape(len(x), -1))
-        x = jax.nn.leaky_relu(x, SLOPE)
+        x = _features(image, self.channels, self.hidden)
         return Score(nn.Dense(1)(x)[:, 0], features=(x,))
+
+
+class _Encoder(nn.Module):
+    image_shape: tuple[int, int, int]
+    output_size: int
+    channels: int
+    hidden: int
+
+    @nn.compact
+    def __call__(self, image: Float[Array, "b h w c"]) -> Float[Array, "b d"]:
+        check_images("infogan_encoder", image, self.image_shape)
+        x = _features(image, self.channels, self.hidden)
+        return nn.Dense(self.output_size)(x)
+
+
+def _features(
+    image: Float[Array, "b h w c"], channels: int, hidden: int
+) -> Float[Array, "b n"]:
+    """Compute the features of the dense layer, in the module that calls this."""
+    x = jax.nn.leaky_relu(Down(channels)(image), SLOPE)
+    x = jax.nn.leaky_relu(Down(2 * channels)(x), SLOPE)
+    x = nn.Dense(hidden, kernel_init=HE)(x.reshape(len(x), -1))
+    return jax.nn.leaky_relu(x, SLOPE)
 
 
 def _check(

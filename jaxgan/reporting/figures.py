@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from jaxgan.errors import InputError, as_finite, as_path, check_positive_int
@@ -113,22 +114,57 @@ def _opened(path: Path) -> Image.Image:
 
 
 def scatter(
-    points: Float[np.ndarray, "n 2"], marks: Float[np.ndarray, "k 2"]
+    points: Float[np.ndarray, "n 2"],
+    marks: Float[np.ndarray, "k 2"] | None = None,
+    *,
+    labels: Int[np.ndarray, " n"] | None = None,
 ) -> Image.Image:
-    """Plot points as dots, over crosses at marks such as modes."""
+    """Plot points as dots, over crosses at marks such as modes.
+
+    Args:
+        points: to draw.
+        marks: to draw beneath; none by default.
+        labels: class of each point, from 0, for its color among ten; all are black by
+            default.
+
+    Raises:
+        InputError: if points or marks are not finite numbers of shape (n, 2), or labels
+            are not as many integers of at least 0.
+    """
     from matplotlib.figure import Figure  # half a second to import
 
-    points, marks = as_finite("points", points, 2), as_finite("marks", marks, 2)
-    for name, values in (("points", points), ("marks", marks)):
+    given = {"points": points} | ({} if marks is None else {"marks": marks})
+    for name, values in given.items():
+        given[name] = values = as_finite(name, values, 2)
         if values.shape[1] != 2:
             raise InputError(f"{name} must be of shape (n, 2), got {values.shape}.")
     figure = Figure(figsize=(3.2, 3.2), dpi=100, layout="constrained")
     axes = figure.add_subplot(aspect="equal")
-    reach = 1.3 * np.abs(marks).max()
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
-    axes.plot(*marks.T, "x", color="tab:red", markersize=8)
-    axes.plot(*points.T, ".", color="black", markersize=2, alpha=0.4)
+    reach = 1.3 * np.abs(given["marks"]).max() if marks is not None else None
+    if reach is not None:
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+        axes.plot(*given["marks"].T, "x", color="tab:red", markersize=8)
+    dots = {"marker": ".", "linestyle": "", "markersize": 2, "alpha": 0.4}
+    if labels is None:
+        axes.plot(*given["points"].T, color="black", **dots)
+        return _render(figure)
+    labels = _as_labels(labels, len(points))
+    for label in np.unique(labels):
+        color = f"C{label % 10}"
+        axes.plot(*given["points"][labels == label].T, color=color, label=label, **dots)
+    axes.legend(fontsize=7, markerscale=4, ncols=2)
     return _render(figure)
+
+
+def _as_labels(labels: Any, count: int) -> NDArray[np.integer]:
+    labels = np.asarray(labels)
+    integers = np.issubdtype(labels.dtype, np.integer)
+    if labels.shape != (count,) or not integers or labels.min(initial=0) < 0:
+        raise InputError(
+            f"labels must be {count} integers of at least 0, one for each point, got "
+            f"shape {labels.shape}, {labels.dtype}."
+        )
+    return labels
 
 
 def curves(

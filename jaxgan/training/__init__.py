@@ -7,6 +7,7 @@ from jaxgan.training.loop import train
 from jaxgan.training.run import Run, create_run, load_run
 from jaxgan.training.sample import Samples, sample
 from jaxgan.training.schedule import Schedule
+from jaxgan.training.snapshots import restored_networks
 
 __all__ = [
     "Experiment",
@@ -18,6 +19,7 @@ __all__ = [
     "create_run",
     "load_file",
     "load_run",
+    "restored_networks",
     "sample",
     "train",
     "tune_malloc",

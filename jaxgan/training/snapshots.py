@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from PIL import Image
 
 from jaxgan.algorithms.data_parallel import replicated
-from jaxgan.errors import InputError, RunError
+from jaxgan.errors import InputError, RunError, as_path, check_flag
 from jaxgan.evaluation.evaluator import Reference, evaluate, is_best, reference
 from jaxgan.metrics.protocol import Measurement, read_scores, write_scores
 from jaxgan.reporting.figures import contact_strip
@@ -29,7 +29,7 @@ from jaxgan.training.checkpoint import Checkpoints, restore_networks, shapes, st
 from jaxgan.training.experiment import Experiment
 from jaxgan.training.kept_reference import kept_reference
 from jaxgan.training.processes import lead, own_copy
-from jaxgan.training.run import Run
+from jaxgan.training.run import Run, load_run
 from jaxgan.types import Batch, NetworkName, State, Tree, Variables
 
 
@@ -57,14 +57,25 @@ def like_state(run: Run) -> State:
 
 
 def restored_networks(
-    run: Run, best: bool = False
+    run: Run | Path | str, best: bool = False
 ) -> tuple[int, dict[NetworkName, Variables]]:
     """Load the step and the networks of a run's latest or best checkpoint.
+
+    The networks are the averaged ones, where an average is kept, as
+    `sampling.maker` takes them.
+
+    Args:
+        run: a run, or its directory.
+        best: take the checkpoint with the best score instead of the latest.
 
     Raises:
         InputError: if the best is wanted and the run was not scored while it trained.
         RunError: if there is no checkpoint, or it cannot be read.
+
+    Example: `step, variables = jg.training.restored_networks("runs/digits")`
     """
+    run = run if isinstance(run, Run) else load_run(as_path("run", run))
+    check_flag("best", best)
     if best and not steps(run.best):
         raise InputError(
             f"best: {run.directory} was not scored while it trained, so none of its "

@@ -328,6 +328,7 @@ KINDS = {
     "infogan_generator classes": OPTIONAL_COUNT,
     "infogan_generator image_shape": ANY_IMAGE_SHAPE,
     "infogan_discriminator image_shape": ANY_IMAGE_SHAPE,
+    "infogan_encoder image_shape": ANY_IMAGE_SHAPE,
     "fourier network": NETWORK,
     "autoencoding autoencoder": NETWORK,
     "labeled network": NETWORK,

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from jaxgan.errors import InputError
-from jaxgan.networks import infogan_discriminator, infogan_generator
+from jaxgan.networks import (
+    infogan_discriminator,
+    infogan_encoder,
+    infogan_generator,
+)
 from jaxgan.networks.strided import Down, Up, he_transposed
 from tests.builders import assert_close
 
@@ -25,6 +29,37 @@ def test_images_have_the_shape_that_is_asked_for():
         score, _ = jax.eval_shape(d.apply, jax.eval_shape(d.init, KEY, image), image)
         assert score.logits.shape == (64,)
         assert [layer.shape for layer in score.features] == [(64, 6)]
+
+
+def test_an_encoder_has_the_layers_of_a_discriminator_and_codes():
+    images = jnp.ones((2, 8, 8, 1))
+    shapes = [
+        jax.tree.map(jnp.shape, network.init(KEY, images).params)
+        for network in (
+            infogan_encoder((8, 8, 1), 5, 4, hidden=6),
+            infogan_discriminator((8, 8, 1), 4, hidden=6),
+        )
+    ]
+    assert shapes[0].pop("Dense_1")["kernel"] == (6, 5)
+    assert shapes[1].pop("Dense_1")["kernel"] == (6, 1)
+    assert shapes[0] == shapes[1]
+    network = infogan_encoder((8, 8, 1), 5, 4, hidden=6)
+    codes, _ = network.apply(network.init(KEY, images), images)
+    assert codes.shape == (2, 5)
+
+
+def test_a_decoder_has_no_statistics_and_the_output_activation_asked_for():
+    made = {}
+    for name, activation in (("logits", lambda x: x), ("images", jnp.tanh)):
+        network = infogan_generator(
+            (8, 8, 1), 4, hidden=6, batch_norm=False, output_activation=activation
+        )
+        variables = network.init(KEY, LATENTS)
+        assert not jax.tree.leaves(variables.stats)
+        made[name], _ = network.apply(variables, LATENTS)
+        alone, _ = network.apply(variables, LATENTS[:1])
+        assert_close(alone, made[name][:1], rtol=1e-4, atol=1e-6)
+    assert_close(jnp.tanh(made["logits"]), made["images"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("layer", [Down, Up])
@@ -62,6 +97,12 @@ def test_labels_move_the_scales_and_biases_of_classes():
         (lambda: infogan_discriminator((28, 28, 1), 0), "channels"),
         (lambda: infogan_generator((28, 28, 1), hidden=0), "hidden"),
         (lambda: infogan_generator((28, 28, 1), classes=0), "classes"),
+        (
+            lambda: infogan_generator((28, 28, 1), classes=3, batch_norm=False),
+            "give batch_norm=True",
+        ),
+        (lambda: infogan_encoder((28, 28, 1), 0), "output_size"),
+        (lambda: infogan_encoder((28, 30, 1), 4), "multiples of 4"),
     ],
 )
 def test_bad_arguments_are_refused(make, message):

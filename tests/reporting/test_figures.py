@@ -91,3 +91,27 @@ def test_points_and_marks_are_drawn():
     middle = np.s_[120:200, 120:200]
     assert (outside[middle] == 255).all()
     assert center[middle].min() < 128
+
+
+def test_points_are_colored_by_label():
+    points = np.array([[-1.0, 0.0]] * 50 + [[1.0, 0.0]] * 50)
+    picture = np.asarray(scatter(points, labels=np.repeat([0, 11], 50))).astype(int)
+    colored = picture.max(axis=-1) - picture.min(axis=-1) > 60
+    blue = colored & (picture[..., 2] > picture[..., 0] + 60)
+    orange = colored & (picture[..., 0] > picture[..., 2] + 60)
+    assert blue.sum() > 4 and orange.sum() > 4
+    black = np.asarray(scatter(points)).astype(int)
+    assert (black.max(axis=-1) - black.min(axis=-1)).max() < 10
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros(3, int), "labels must be 2 integers"),
+        (np.zeros(2), "labels must be 2 integers"),
+        (np.array([0, -1]), "at least 0"),
+    ],
+)
+def test_labels_that_are_not_classes_are_refused(labels, message):
+    with unchecked(), pytest.raises(InputError, match=message):
+        scatter(np.zeros((2, 2)), labels=labels)

@@ -34,11 +34,14 @@ SMALL = {
 OF_CRITICS = {"stacked_mnist", "wgan_gp"}
 """In which the critic moves several times for each move of the generator."""
 WITH_TFDS = {
+    "adversarial_autoencoder",
     "autoencoder",
     "conditional_mnist",
     "dcgan",
     "mnist",
     "stacked_mnist",
+    "vae",
+    "vae_gan",
     "wgan_gp",
 }
 OF_FOLDERS = {

@@ -1,0 +1,244 @@
+"""A variational autoencoder of binarized digits, whose log-likelihood is bounded.
+
+Each pixel of MNIST's gray digits is the probability of a white one: training draws them
+anew in each pass, and the test images are drawn once. Both networks are InfoGAN's for
+28 pixels, half as wide, without BatchNorm; codes are 40 numbers. It measures, on the
+10,000 test images,
+
+- negative_elbo: in nats an image, with one draw of each code;
+- active_units: numbers of a code of which the image changes the mean, by Burda et al.'s
+  rule (its variance over images is above 0.01); the others tell nothing.
+
+Outputs are `reconstructions` of test images and `samples`, both as probabilities, which
+the scores take for gray images. With `--draws 50` the loss is the importance-weighted
+bound of 50 codes an image (IWAE), and with `--beta 4` that of a β-VAE.
+
+    python experiments/vae.py runs/vae
+
+bounds the log-likelihood of the first 1,000 test images by 5,000 draws each, and draws
+traversal.png: digits along each of the ten numbers that tell most.
+
+Paper: Kingma & Welling 2014, arXiv:1312.6114; Burda et al. 2016, arXiv:1509.00519
+
+Command: jaxgan train vae
+
+Cost: not measured yet
+
+Expect: not measured yet
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import tyro
+from jax import Array
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from jaxgan import (
+    Batch,
+    Experiment,
+    Game,
+    Variables,
+    alternating,
+    chain,
+    data,
+    ema,
+    load_run,
+    shuffled,
+)
+from jaxgan.evaluation import by_classifier
+from jaxgan.games import Evidence, evidence, vae
+from jaxgan.losses import importance_weighted, kl_to_prior, likelihoods, likeness
+from jaxgan.metrics import Estimate, importance_weighted_bound
+from jaxgan.networks import infogan_encoder, infogan_generator
+from jaxgan.reporting import image_grid
+from jaxgan.sampling import maker
+from jaxgan.training import Run, restored_networks
+
+Calls = Mapping[str, Callable]
+Networks = Mapping[str, Variables]
+LIKELIHOOD = likelihoods.bernoulli()
+MARGIN = 2  # of the frame with which images of 28 pixels have 32, as the classifier's
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A variational autoencoder of 28×28 images that TFDS has."""
+
+    data: str = "mnist"  # its name in TFDS
+    data_dir: Path | None = None  # where TFDS sets are; $TFDS_DATA_DIR by default
+    steps: int = 40_000
+    seed: int = 0
+    batch_size: int = 64
+    latent_size: int = 40  # numbers of a code
+    channels: int = 32  # of the 14×14 maps; the 7×7 ones have twice as many
+    hidden: int = 512  # features of the dense layers
+    beta: float = 1.0  # weight of the divergence from the prior
+    draws: int | None = None  # of codes an image, for the bound of IWAE
+    learning_rate: float = 1e-3  # at the start; falls to 0 along a cosine
+    decay: float = 0.999  # of the networks' average
+
+
+def experiment(config: Config) -> Experiment:
+    """Networks, game, dynamics and data."""
+
+    @cache
+    def gray(split: str) -> data.Dataset:
+        wanted = {"condition": ("label",), "data_dir": config.data_dir}
+        return data.in_memory(data.tfds(config.data, split, **wanted))
+
+    def padded(split: str) -> data.Dataset:
+        return data.pad_to(gray(split), 32)
+
+    def source() -> data.Source:
+        images = Batch(gray("train").arrays.real)
+        batches = shuffled(images, config.batch_size, substeps=1)
+        return data.random_transform(batches, data.bernoulli_binarize)
+
+    def binarized() -> data.Dataset:
+        images = Batch(gray("test").arrays.real)
+        return data.in_memory(data.draw_once(images, data.bernoulli_binarize))
+
+    game = coder(config)
+    rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
+    optimizers = {player: optax.adam(rate) for player in game.players}
+    evaluation = by_classifier(f"{config.data} framed to 32 pixels", padded)
+    return Experiment(
+        game=game,
+        dynamics=lambda game, example: ema(
+            alternating(game, optimizers, example), config.decay
+        ),
+        source=source,
+        steps=config.steps,
+        seed=config.seed,
+        examples=binarized,
+        plot=plot,
+        summarize=summarize,
+        objective=lambda measured: measured["negative_elbo"],
+        evaluation=dataclasses.replace(evaluation, output="samples"),
+        n_summarized=10_000,
+    )
+
+
+class Reconstruction(NamedTuple):
+    """What is made of a test image: its image again, and what bounds are made of."""
+
+    image: Array
+    evidence: Evidence
+
+
+def coder(config: Config) -> Game:
+    """The game, whose first output is summarized."""
+    shape, size = (28, 28, 1), config.latent_size
+    encoder = infogan_encoder(shape, 2 * size, config.channels, hidden=config.hidden)
+    decoder = infogan_generator(
+        shape,
+        config.channels,
+        hidden=config.hidden,
+        batch_norm=False,
+        output_activation=lambda logits: logits,
+    )
+    if config.draws is None:
+        loss = chain(likeness(LIKELIHOOD), kl_to_prior(config.beta))
+    else:
+        loss = importance_weighted(LIKELIHOOD)
+    game = vae(encoder, decoder, loss, size, image=framed_mean, draws=config.draws)
+    samples, reconstructions = game.outputs["samples"], game.outputs["reconstructions"]
+    told = evidence(LIKELIHOOD, size)
+
+    def measured(call: Calls, latent: Any, batch: Batch, /) -> Reconstruction:
+        image = reconstructions(call, latent, batch)
+        return Reconstruction(image, told(call, latent, batch))
+
+    return game._replace(outputs={"reconstructions": measured, "samples": samples})
+
+
+def framed_mean(logits: Array) -> Array:
+    """Probabilities of white as gray images of 32 pixels."""
+    frame = (MARGIN, MARGIN)
+    image = LIKELIHOOD.image(logits)
+    return jnp.pad(image, ((0, 0), frame, frame, (0, 0)), constant_values=-1.0)
+
+
+def summarize(made: Reconstruction, batch: Batch) -> dict[str, float]:
+    """Measure the ELBO and the active units; see the top of this file."""
+    del batch
+    log_joint, log_posterior, posterior = made.evidence
+    return {
+        "negative_elbo": float(np.mean(log_posterior - log_joint)),
+        "active_units": int(np.sum(np.var(posterior.mean, axis=0) > 0.01)),
+    }
+
+
+def plot(made: Any, batch: Batch, columns: int | None) -> Image.Image:
+    """Draw images, and reconstructions each beside what it is of."""
+    if not isinstance(made, Reconstruction):
+        return image_grid(made, columns)
+    frame = (MARGIN, MARGIN)
+    real = np.pad(batch.real, ((0, 0), frame, frame, (0, 0)), constant_values=-1)
+    pairs = np.stack([real, made.image], axis=1)
+    return image_grid(pairs.reshape(-1, *real.shape[1:]), columns)
+
+
+def main(run: Path, /, draws: int = 5_000, images: int = 1_000) -> None:
+    """Bound the log-likelihood of test images, and draw RUN/traversal.png.
+
+    Args:
+        run: a run of this experiment.
+        draws: of codes for each image.
+        images: number of test images, the first ones.
+    """
+    trained = load_run(run)
+    _, variables = restored_networks(trained)
+    test = trained.experiment.examples().gather(np.arange(images))
+    bound, means = bound_of(trained, variables, test, draws)
+    print(
+        f"log p(x) ≥ {bound.value:.2f} ± {bound.error:.2f} nats, {draws:,} draws each"
+    )
+    path = run / "traversal.png"
+    traversal(trained, variables, means).save(path)
+    print(f"{path}: a row is a number of the code, from -3 to 3, the first tells most")
+
+
+def bound_of(
+    run: Run, variables: Networks, test: Batch, draws: int, at_once: int = 50
+) -> tuple[Estimate, NDArray]:
+    """Compute the importance-weighted bound, and the means of codes."""
+    size = run.config.latent_size
+    told = evidence(LIKELIHOOD, size)
+    make = maker(run.experiment.game._replace(outputs={"evidence": told}))
+    rng, parts = np.random.default_rng(0), []
+    for _ in tqdm(range(draws // at_once)):
+        noise = rng.standard_normal((len(test.real), at_once, size), np.float32)
+        parts.append(make(variables, noise, test))
+    log_joint = np.hstack([part.log_joint for part in parts]).T
+    log_posterior = np.hstack([part.log_posterior for part in parts]).T
+    bound = importance_weighted_bound(log_joint, log_posterior)
+    return bound, parts[0].posterior.mean
+
+
+def traversal(run: Run, variables: Networks, means: NDArray) -> Image.Image:
+    """Draw images along each of the ten numbers whose means vary most."""
+    most = np.argsort(-means.var(axis=0))[:10]
+    codes = np.zeros((10, 10, means.shape[1]), np.float32)
+    for row, number in enumerate(most):
+        codes[row, :, number] = np.linspace(-3, 3, 10)
+
+    def decoded(call: Calls, code: Any, batch: Batch, /) -> Any:
+        del batch
+        return framed_mean(call["decoder"](code))
+
+    make = maker(run.experiment.game._replace(outputs={"decoded": decoded}))
+    return image_grid(make(variables, codes.reshape(100, -1)), columns=10)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -86,7 +86,7 @@ def evidence(likelihood: Likelihood, latent_size: int) -> Output:
 
 
 def _check_latents(latent: Tree, latent_size: int) -> None:
-    shape = getattr(latent, "shape", ())
+    shape: tuple[int, ...] = getattr(latent, "shape", ())
     if len(shape) not in (2, 3) or shape[-1] != latent_size:
         raise InputError(
             f"evidence: latents of shape {shape} are not the noise of codes of "

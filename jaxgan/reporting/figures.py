@@ -144,7 +144,12 @@ def scatter(
     if reach is not None:
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
         axes.plot(*given["marks"].T, "x", color="tab:red", markersize=8)
-    dots = {"marker": ".", "linestyle": "", "markersize": 2, "alpha": 0.4}
+    dots: dict[str, Any] = {
+        "marker": ".",
+        "linestyle": "",
+        "markersize": 2,
+        "alpha": 0.4,
+    }
     if labels is None:
         axes.plot(*given["points"].T, color="black", **dots)
         return _render(figure)

@@ -10,7 +10,7 @@ from jaxgan.metrics.displacement import displacement
 from jaxgan.metrics.elbo import importance_weighted_bound
 from jaxgan.metrics.estimate import Estimate
 from jaxgan.metrics.features.classifier import trained_classifier
-from jaxgan.metrics.features.extractor import Extractor, Features, pixels
+from jaxgan.metrics.features.extractor import Extractor, Features, as_uint8, pixels
 from jaxgan.metrics.features.inception import inception
 from jaxgan.metrics.frechet import (
     Statistics,
@@ -60,6 +60,7 @@ __all__ = [
     "Metric",
     "Protocol",
     "Statistics",
+    "as_uint8",
     "authenticity",
     "authenticity_metric",
     "class_modes",

@@ -4,7 +4,7 @@ The i-th real is compared with the i-th fake, so these metrics measure restorati
 translation. For unpaired samples use `ms_ssim_diversity`. Pixels range from 0 to
 `data_range`: pass uint8 images unchanged, or floats in [0, 1] with a range of 1.
 Samples in [-1, 1] are rejected, because SSIM is not invariant to a shift; convert them
-with `jaxgan.metrics.features.extractor.as_uint8`.
+with `jaxgan.metrics.as_uint8`.
 
 Two choices change published numbers by more than 1 dB, so report both with a score:
 papers on super-resolution compare only the `luma`, and crop a border as wide as the

@@ -199,6 +199,10 @@ KINDS = {
     "projections": Kind([8, 2], COUNT.invalid),
     "parts": Kind([statistics(POINTS)], [None, "parts", 1.0, POINTS]),
     "data_range": Kind([255.0, 255, 1e30], POSITIVE.invalid),
+    "as_uint8 images": Kind(
+        [np.zeros((2, 4, 4, 1))],
+        [*NO_ARRAY, np.zeros((4, 4, 1)), np.zeros((2, 4, 4, 1), int), IMAGES + NAN],
+    ),
     "images": Kind([np.tile(IMAGES, (1, 11, 11, 1))], NO_IMAGES),
     "pairs": Kind([2, 1], [*COUNT.invalid, 5]),
     "measure": Kind([metrics.ms_ssim, metrics.ssim], FUNCTION.invalid),

@@ -247,7 +247,11 @@ def kinds(tmp_path_factory):
             [[1.0, 2.0], (), [1], [NAN, 1.0]], [None, "x", 1.0, ["a"], [None], object()]
         ),
         "points": Kind([POINTS], NO_POINTS),
-        "marks": Kind([POINTS], NO_POINTS),
+        "marks": Kind([None, POINTS], [x for x in NO_POINTS if x is not None]),
+        "scatter labels": Kind(
+            [None, np.zeros(len(POINTS), int)],
+            ["x", 1.0, object(), np.zeros(len(POINTS)), np.zeros(1, int) - 1],
+        ),
         "value": NUMBER,
         "error": NUMBER,
         # the types

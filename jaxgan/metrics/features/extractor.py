@@ -141,14 +141,17 @@ def as_uint8(
     """Convert images in [-1, 1] to uint8 by rounding; values outside are clipped.
 
     Raises:
-        InputError: if the pixels are not floats, or one is not finite.
+        InputError: if the pixels are not floats of shape (n, h, w, c), or one is not
+            finite.
 
     >>> import numpy as np
-    >>> from jaxgan.metrics.features.extractor import as_uint8
+    >>> from jaxgan.metrics import as_uint8
     >>> as_uint8(np.array([-1.0, 0.0, 1.0, 1.5]).reshape(1, 2, 2, 1)).ravel()
     array([  0, 128, 255, 255], dtype=uint8)
     """
     images = as_numbers("images", images)
+    if images.ndim != 4:
+        raise InputError(f"images must be of shape (n, h, w, c), got {images.shape}.")
     if images.dtype.kind != "f":
         raise InputError(
             f"images must be floats in [-1, 1], got {images.dtype}; if they are bytes, "

@@ -3,6 +3,7 @@
 The networks, the loss and the average of `mnist.py`, told the class in one of the ways
 of `conditional.py`, by `--way`:
 
+- none: it is not told;
 - concatenation: one-hot, beside the latent, and as constant channels of the image;
 - embedding: the same, as a learned vector of 16 numbers;
 - conditional_batch_norm: as scales and biases in the generator;
@@ -44,40 +45,21 @@ Expect: 99.7 % of the digits are of the class that was asked for.
 """
 
 import dataclasses
-from functools import cache
-from pathlib import Path
 from typing import Literal
 
-import optax
-from conditional import CLASSES, Parts, by_label, conditioned
+import mnist
+from conditional import Parts, conditioned
 
-from jaxgan import (
-    Experiment,
-    Network,
-    alternating,
-    chain,
-    data,
-    ema,
-    every,
-    gan,
-    non_saturating,
-    priors,
-    r1,
-    r2,
-    shuffled,
-)
-from jaxgan.evaluation import CLASS_METRICS, LABEL_METRICS, by_classifier
-from jaxgan.losses import relativistic
+from jaxgan import Experiment, Network
 from jaxgan.networks import (
     concatenated,
-    framed,
     infogan_discriminator,
     infogan_generator,
-    unframed,
+    unconditional,
 )
-from jaxgan.sampling import label
 
 Way = Literal[
+    "none",
     "concatenation",
     "embedding",
     "conditional_batch_norm",
@@ -89,70 +71,23 @@ Way = Literal[
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(mnist.Config):
     """A conditional GAN of 28×28 images that TFDS has."""
 
-    data: str = "mnist"  # its name in TFDS
-    data_dir: Path | None = None  # where TFDS sets are; $TFDS_DATA_DIR by default
     way: Way = "auxiliary_discriminative_classifier"  # of conditioning
     steps: int = 8_000  # one move of each player
-    seed: int = 0
-    batch_size: int = 32
-    latent_size: int = 64
-    channels: int = 32  # of the 14×14 maps; the 7×7 ones have twice as many
-    hidden: int = 512  # features of the generator's dense layer
-    seen: int = 256  # features of the discriminator's dense layer
     embedding: int = 16  # width, for embedding
     weight: float = 1.0  # of the loss of a classifier
-    learning_rate: float = 1e-3  # at the start; falls to 0 along a cosine
-    beta1: float = 0.5  # Adam's
-    beta2: float = 0.99  # Adam's
-    gamma: float = 1.0  # weight of R1 and of R2
-    every: int = 4  # moves of the discriminator from one R1 and R2 to the next
-    decay: float = 0.999  # of the generator's average
 
 
 def experiment(config: Config) -> Experiment:
-    """Networks, game, dynamics and data."""
-
-    @cache
-    def padded(split: str) -> data.Dataset:
-        wanted = {"condition": ("label",), "data_dir": config.data_dir}
-        return data.in_memory(data.pad_to(data.tfds(config.data, split, **wanted), 32))
-
-    generator, discriminator, classification = conditioned(
-        config.way, parts(config), config.weight, config.embedding
-    )
-    penalties = chain(r1(config.gamma), r2(config.gamma))
-    game = gan(
-        generator=framed(generator, margin=2),
-        discriminator=unframed(discriminator, margin=2),
-        loss=chain(
-            relativistic(non_saturating()),
-            every(penalties, n=config.every),
-            *classification,
-        ),
-        prior=priors.normal(config.latent_size),
-    )
-    rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
-    optimizers = {
-        player: optax.adam(rate, config.beta1, config.beta2) for player in game.players
-    }
-    evaluation = by_classifier(
-        f"{config.data} framed to 32 pixels", padded, (*CLASS_METRICS, *LABEL_METRICS)
-    )
-    return Experiment(
-        game=game,
-        dynamics=lambda game, example: ema(
-            alternating(game, optimizers, example), config.decay
-        ),
-        source=lambda: shuffled(padded("train").arrays, config.batch_size),
-        steps=config.steps,
-        seed=config.seed,
-        examples=lambda: padded("test").arrays,
-        inputs={"label": label(range(CLASSES))},
-        plot=by_label,
-        evaluation=evaluation,
+    """That of `mnist.py` with other networks and losses."""
+    known = parts(config)
+    if config.way == "none":
+        networks = unconditional(known.generator), unconditional(known.trunk)
+        return mnist.experiment_of(config, *networks, classification=())
+    return mnist.experiment_of(
+        config, *conditioned(config.way, known, config.weight, config.embedding)
     )
 
 
@@ -168,7 +103,7 @@ def parts(config: Config) -> Parts:
             infogan_generator(shape, channels, hidden=config.hidden)
         ),
         generator_of_classes=infogan_generator(
-            shape, channels, hidden=config.hidden, classes=CLASSES
+            shape, channels, hidden=config.hidden, classes=mnist.CLASSES
         ),
         trunk=discriminator(1),
         joined=lambda numbers: concatenated(discriminator(1 + numbers)),

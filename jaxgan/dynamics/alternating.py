@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from jaxgan.dynamics.checks import check_game, check_order, check_problem, check_step
+from jaxgan.dynamics.checks import check_problem, check_step
 from jaxgan.dynamics.field import (
     Optimizers,
     Step,
@@ -14,6 +14,7 @@ from jaxgan.dynamics.field import (
     substep,
     substep_key,
 )
+from jaxgan.dynamics.players import check_game, check_order
 from jaxgan.types import Algorithm, Batch, Game, Info, PlayerName, State
 
 Substep = Callable[[State, PlayerName, Batch, jax.Array], tuple[State, Info]]

@@ -2,8 +2,8 @@
 
 import optax
 
-from jaxgan.dynamics.checks import check_optimizers
 from jaxgan.dynamics.field import Optimizers
+from jaxgan.dynamics.players import check_optimizers
 from jaxgan.dynamics.simultaneous import simultaneous
 from jaxgan.types import Algorithm, Batch, Game
 

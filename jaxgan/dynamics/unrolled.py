@@ -6,7 +6,7 @@ from functools import partial
 import jax
 
 from jaxgan.dynamics.alternating import alternating_step
-from jaxgan.dynamics.checks import check_game, check_order, check_problem
+from jaxgan.dynamics.checks import check_problem
 from jaxgan.dynamics.differentiable import check_differentiable
 from jaxgan.dynamics.field import (
     Optimizers,
@@ -18,6 +18,7 @@ from jaxgan.dynamics.field import (
     substep,
     with_params,
 )
+from jaxgan.dynamics.players import check_game, check_order
 from jaxgan.errors import InputError, check_positive_int
 from jaxgan.types import Algorithm, Batch, Game, Info, PlayerName, State
 

@@ -7,10 +7,9 @@ likeness too, and for being found out, on images of drawn codes and of encoded o
 a likeness of pixels, whose average is blurry, is nowhere.
 
 The loss of the discriminator and its penalties are those of `mnist.py`, and so are the
-networks; the encoder is like the discriminator. It measures, on the 10,000 test images,
-
-- error: the mean squared error of reconstructions, of pixels from 0 to 1;
-- blur: the share of the images' energy in fine detail that reconstructions lack.
+networks; the encoder is like the discriminator. It measures the mean squared error of
+reconstructions of the 10,000 test images, of pixels from 0 to 1, though nobody pays for
+it; `theory/codes_compared.py` measures that of features too.
 
 Outputs are `reconstructions` of test images and `samples`; the scores are of the
 latter, as in `vae.py`.
@@ -66,8 +65,8 @@ class Config:
     channels: int = 32  # of the 14×14 maps; the 7×7 ones have twice as many
     hidden: int = 512  # features of the other networks' dense layers
     seen: int = 256  # features of the discriminator's dense layer, which tell likeness
-    likeness: float = 100.0  # weight for the encoder, beside the divergence in nats
-    gamma_likeness: float = 1.0  # weight for the generator, beside the adversarial loss
+    likeness: float = 128.0  # the encoder's weight, the paper's: half of 256 features
+    likeness_of_generator: float = 1.0  # the generator's, beside the adversarial loss
     learning_rate: float = 1e-3  # at the start; falls to 0 along a cosine
     beta1: float = 0.5  # Adam's
     beta2: float = 0.99  # Adam's
@@ -132,7 +131,7 @@ def loss_of(config: Config) -> Loss:
             of=features_of(lambda record: record.decoded),
             weights={
                 "encoder": config.likeness,
-                "generator": config.gamma_likeness,
+                "generator": config.likeness_of_generator,
             },
         ),
     )

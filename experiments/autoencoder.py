@@ -82,12 +82,12 @@ def experiment(config: Config) -> Experiment:
     def summarize(made: NDArray, batch: Batch) -> dict[str, float]:
         return {"error": error(made, batch), "error_of_pca": of_components()}
 
-    encoder, decoder = coders(config.latent_size, config.channels, config.hidden)
+    size, channels, hidden = config.latent_size, config.channels, config.hidden
     game = autoencoder(
-        encoder=on_the_sphere(encoder),
-        decoder=decoder,
+        encoder=on_the_sphere(encoder_of(size, channels, hidden)),
+        decoder=decoder_of(channels, hidden),
         loss=likeness(),
-        prior=priors.normal(config.latent_size),
+        prior=priors.normal(size),
     )
     first = {"reconstructions": game.outputs["reconstructions"]}  # which is summarized
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
@@ -120,16 +120,15 @@ def framed_images(name: str, data_dir: Path | None) -> Callable[[str], Dataset]:
     return padded
 
 
-def coders(
-    latent_size: int, channels: int, hidden: int, *, output_size: int | None = None
-) -> tuple[Network, Network]:
-    """An encoder and a decoder of images of 28 pixels with a frame."""
-    shape = (28, 28, 1)
-    encoder = infogan_encoder(
-        shape, output_size or latent_size, channels, hidden=hidden
-    )
-    decoder = infogan_generator(shape, channels, hidden=hidden, batch_norm=False)
-    return unframed(encoder, MARGIN), framed(decoder, MARGIN)
+def encoder_of(size: int, channels: int, hidden: int) -> Network:
+    """A network of framed images of 28 pixels that gives rows of a size."""
+    return unframed(infogan_encoder((28, 28, 1), size, channels, hidden=hidden), MARGIN)
+
+
+def decoder_of(channels: int, hidden: int) -> Network:
+    """A network of codes that gives framed images of 28 pixels."""
+    network = infogan_generator((28, 28, 1), channels, hidden=hidden, batch_norm=False)
+    return framed(network, MARGIN)
 
 
 def on_the_sphere(network: Network) -> Network:
@@ -157,7 +156,7 @@ def pixels(images: NDArray) -> NDArray[np.float64]:
 
 
 def component_error(train: NDArray, test: NDArray, count: int) -> float:
-    """Mean squared error of the test images' first principal components."""
+    """Mean squared error of test images on the training images' first components."""
     mean = train.mean(axis=0)
     centered = train - mean
     _, axes = np.linalg.eigh(centered.T @ centered)  # in ascending order

@@ -32,8 +32,9 @@ Cost: 12 minutes of one quiet CPU core; three to four times as many beside other
 
 Expect: 99.7 % of the digits are of the class that was asked for.
 
-    Seed 0, 10,000 samples against MNIST's test images: the share of them that are of
-    the class that was asked for, the Fréchet distance, and that within a class:
+    Seed 0, a classifier's loss weighted by 1, 10,000 samples against MNIST's test
+    images: the share of them that are of the class that was asked for, the Fréchet
+    distance, and that within a class:
 
                                             asked    Fréchet   within a class
         auxiliary_discriminative_classifier 99.7 %   0.130     0.45
@@ -48,9 +49,10 @@ import dataclasses
 from typing import Literal
 
 import mnist
-from conditional import Parts, conditioned
+from conditional import CLASSES, Parts, conditioned
 
 from jaxgan import Experiment, Network
+from jaxgan.evaluation import CLASS_METRICS
 from jaxgan.networks import (
     concatenated,
     infogan_discriminator,
@@ -85,7 +87,8 @@ def experiment(config: Config) -> Experiment:
     known = parts(config)
     if config.way == "none":
         networks = unconditional(known.generator), unconditional(known.trunk)
-        return mnist.experiment_of(config, *networks, classification=())
+        unlabeled = mnist.Labels(inputs={}, metrics=CLASS_METRICS)
+        return mnist.experiment_of(config, *networks, (), unlabeled)
     return mnist.experiment_of(
         config, *conditioned(config.way, known, config.weight, config.embedding)
     )
@@ -103,7 +106,7 @@ def parts(config: Config) -> Parts:
             infogan_generator(shape, channels, hidden=config.hidden)
         ),
         generator_of_classes=infogan_generator(
-            shape, channels, hidden=config.hidden, classes=mnist.CLASSES
+            shape, channels, hidden=config.hidden, classes=CLASSES
         ),
         trunk=discriminator(1),
         joined=lambda numbers: concatenated(discriminator(1 + numbers)),

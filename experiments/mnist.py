@@ -9,8 +9,8 @@ R3GAN's. Scores are of images framed to 32 pixels, as those of `dcgan.py` and
 
     jaxgan sample runs/mnist --label 3 7
 
-then makes threes and sevens. `conditional_mnist.py` compares this way of conditioning
-with others.
+then makes threes and sevens. `conditional_mnist.py` compares this way of conditioning,
+at another weight, with others.
 
 Paper: Huang et al. 2024, arXiv:2501.05441 (the loss, R1 and R2); Chen et al. 2016,
     arXiv:1606.03657 (the networks); Hou et al. 2022, arXiv:2107.10060 (ADC-GAN)
@@ -24,16 +24,15 @@ Expect: not measured yet
 """
 
 import dataclasses
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import optax
-from numpy.typing import NDArray
-from PIL import Image
+from conditional import CLASSES, by_label
 
 from jaxgan import (
-    Batch,
     Experiment,
     Loss,
     Network,
@@ -52,6 +51,7 @@ from jaxgan import (
 )
 from jaxgan.evaluation import CLASS_METRICS, LABEL_METRICS, by_classifier
 from jaxgan.losses import auxiliary_discriminative_classifier, relativistic
+from jaxgan.metrics import Metric
 from jaxgan.networks import (
     concatenated,
     framed,
@@ -62,10 +62,7 @@ from jaxgan.networks import (
     unconditional,
     unframed,
 )
-from jaxgan.reporting import image_grid
-from jaxgan.sampling import label
-
-CLASSES = 10
+from jaxgan.sampling import Input, label
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +87,16 @@ class Config:
     decay: float = 0.999  # of the generator's average
 
 
+class Labels(NamedTuple):
+    """What an experiment with labels has, and another has not."""
+
+    inputs: Mapping[str, Input]
+    metrics: tuple[Metric, ...]
+
+
+LABELED = Labels({"label": label(range(CLASSES))}, (*CLASS_METRICS, *LABEL_METRICS))
+
+
 def experiment(config: Config) -> Experiment:
     """Networks, game, dynamics and data."""
     shape, channels = (28, 28, 1), config.channels
@@ -109,6 +116,7 @@ def experiment_of(
     generator: Network,
     discriminator: Network,
     classification: tuple[Loss, ...],
+    labels: Labels = LABELED,
 ) -> Experiment:
     """The experiment of networks of images without a frame, and losses of labels."""
 
@@ -132,9 +140,7 @@ def experiment_of(
     optimizers = {
         player: optax.adam(rate, config.beta1, config.beta2) for player in game.players
     }
-    evaluation = by_classifier(
-        f"{config.data} framed to 32 pixels", padded, (*CLASS_METRICS, *LABEL_METRICS)
-    )
+    described = f"{config.data} framed to 32 pixels"
     return Experiment(
         game=game,
         dynamics=lambda game, example: ema(
@@ -144,13 +150,7 @@ def experiment_of(
         steps=config.steps,
         seed=config.seed,
         examples=lambda: padded("test").arrays,
-        inputs={"label": label(range(CLASSES))},
+        inputs=labels.inputs,
         plot=by_label,
-        evaluation=evaluation,
+        evaluation=by_classifier(described, padded, labels.metrics),
     )
-
-
-def by_label(made: NDArray, batch: Batch, columns: int | None) -> Image.Image:
-    """The samples in the order of what they were asked to be."""
-    order = np.arange(len(made)) if columns else np.argsort(batch.condition[0])
-    return image_grid(made[order], columns)

@@ -5,9 +5,9 @@ anew in each pass, and the test images are drawn once. Both networks are InfoGAN
 28 pixels, half as wide, without BatchNorm; codes are 40 numbers. It measures, on the
 10,000 test images,
 
-- negative_elbo: in nats an image, with one draw of each code;
-- active_units: numbers of a code of which the image changes the mean, by Burda et al.'s
-  rule (its variance over images is above 0.01); the others tell nothing.
+- negative_elbo: in nats an image, by one draw of each code (or the mean of `--draws`);
+- active_units: numbers of a code whose mean depends on the image, by Burda et al.'s
+  rule (its variance over images is above 0.01); the others are unused.
 
 Outputs are `reconstructions` of test images and `samples`, both as probabilities, which
 the scores take for gray images. With `--draws 50` the loss is the importance-weighted
@@ -16,7 +16,7 @@ bound of 50 codes an image (IWAE), and with `--beta 4` that of a β-VAE.
     python experiments/vae.py runs/vae
 
 bounds the log-likelihood of the first 1,000 test images by 5,000 draws each, and draws
-traversal.png: digits along each of the ten numbers that tell most.
+traversal.png: digits along each of the ten numbers whose means vary most.
 
 Paper: Kingma & Welling 2014, arXiv:1312.6114; Burda et al. 2016, arXiv:1509.00519
 
@@ -28,6 +28,7 @@ Expect: not measured yet
 """
 
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -46,6 +47,7 @@ from jaxgan import (
     Batch,
     Experiment,
     Game,
+    InputError,
     Variables,
     alternating,
     chain,
@@ -146,17 +148,22 @@ def coder(config: Config) -> Game:
         batch_norm=False,
         output_activation=lambda logits: logits,
     )
+    if config.draws is not None and config.beta != 1:
+        raise InputError(
+            "beta weighs a divergence that the bound of several draws does not have; "
+            "give beta or draws."
+        )
     if config.draws is None:
         loss = chain(likeness(LIKELIHOOD), kl_to_prior(config.beta))
     else:
         loss = importance_weighted(LIKELIHOOD)
     game = vae(encoder, decoder, loss, size, image=framed_mean, draws=config.draws)
     samples, reconstructions = game.outputs["samples"], game.outputs["reconstructions"]
-    told = evidence(LIKELIHOOD, size)
+    of_bounds = evidence(LIKELIHOOD, size)
 
     def measured(call: Calls, latent: Any, batch: Batch, /) -> Reconstruction:
         image = reconstructions(call, latent, batch)
-        return Reconstruction(image, told(call, latent, batch))
+        return Reconstruction(image, of_bounds(call, latent, batch))
 
     return game._replace(outputs={"reconstructions": measured, "samples": samples})
 
@@ -196,16 +203,22 @@ def main(run: Path, /, draws: int = 5_000, images: int = 1_000) -> None:
         draws: of codes for each image.
         images: number of test images, the first ones.
     """
+    if draws < 1 or images < 2:
+        sys.exit("draws must be at least 1, and images at least 2.")
     trained = load_run(run)
+    if trained.name != Path(__file__).stem:
+        sys.exit(f"{run} is a run of {trained.name}, not of {Path(__file__).stem}.")
     _, variables = restored_networks(trained)
-    test = trained.experiment.examples().gather(np.arange(images))
+    digits = trained.experiment.examples()
+    test = digits.gather(np.arange(min(images, len(digits))))
     bound, means = bound_of(trained, variables, test, draws)
     print(
-        f"log p(x) ≥ {bound.value:.2f} ± {bound.error:.2f} nats, {draws:,} draws each"
+        f"log p(x) ≥ {bound.value:.2f} ± {bound.error:.2f} nats, of {len(means):,} "
+        f"images by {draws:,} draws"
     )
     path = run / "traversal.png"
     traversal(trained, variables, means).save(path)
-    print(f"{path}: a row is a number of the code, from -3 to 3, the first tells most")
+    print(f"{path}: along a row, a number of the code goes from -3 to 3")
 
 
 def bound_of(
@@ -213,12 +226,12 @@ def bound_of(
 ) -> tuple[Estimate, NDArray]:
     """Compute the importance-weighted bound, and the means of codes."""
     size = run.config.latent_size
-    told = evidence(LIKELIHOOD, size)
-    make = maker(run.experiment.game._replace(outputs={"evidence": told}))
+    outputs = {"evidence": evidence(LIKELIHOOD, size)}
+    make = maker(run.experiment.game._replace(outputs=outputs))
     rng, parts = np.random.default_rng(0), []
-    for _ in tqdm(range(draws // at_once)):
-        noise = rng.standard_normal((len(test.real), at_once, size), np.float32)
-        parts.append(make(variables, noise, test))
+    for start in tqdm(range(0, draws, at_once)):
+        shape = (len(test.real), min(at_once, draws - start), size)
+        parts.append(make(variables, rng.standard_normal(shape, np.float32), test))
     log_joint = np.hstack([part.log_joint for part in parts]).T
     log_posterior = np.hstack([part.log_posterior for part in parts]).T
     bound = importance_weighted_bound(log_joint, log_posterior)
@@ -228,7 +241,7 @@ def bound_of(
 def traversal(run: Run, variables: Networks, means: NDArray) -> Image.Image:
     """Draw images along each of the ten numbers whose means vary most."""
     most = np.argsort(-means.var(axis=0))[:10]
-    codes = np.zeros((10, 10, means.shape[1]), np.float32)
+    codes = np.zeros((len(most), 10, means.shape[1]), np.float32)
     for row, number in enumerate(most):
         codes[row, :, number] = np.linspace(-3, 3, 10)
 
@@ -237,7 +250,7 @@ def traversal(run: Run, variables: Networks, means: NDArray) -> Image.Image:
         return framed_mean(call["decoder"](code))
 
     make = maker(run.experiment.game._replace(outputs={"decoded": decoded}))
-    return image_grid(make(variables, codes.reshape(100, -1)), columns=10)
+    return image_grid(make(variables, codes.reshape(-1, means.shape[1])), columns=10)
 
 
 if __name__ == "__main__":

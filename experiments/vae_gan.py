@@ -6,8 +6,10 @@ are in the features of the discriminator's last layer. The generator pays for th
 likeness too, and for being found out, on images of drawn codes and of encoded ones. So
 a likeness of pixels, whose average is blurry, is nowhere.
 
-The loss of the discriminator and its penalties are those of `mnist.py`, and so are the
-networks; the encoder is like the discriminator. It measures the mean squared error of
+The networks are those of `mnist.py` without its labels and classifier, and the encoder
+is like the discriminator. Two things differ from the paper. The loss is relativistic,
+where an encoded image is paired with what it is decoded to; and it comes with R1 and,
+at images of drawn codes only, R2. It measures the mean squared error of
 reconstructions of the 10,000 test images, of pixels from 0 to 1, though nobody pays for
 it; `theory/codes_compared.py` measures that of features too.
 
@@ -29,7 +31,7 @@ import dataclasses
 from pathlib import Path
 
 import optax
-from autoencoder import MARGIN, coders, error, framed_images
+from autoencoder import MARGIN, encoder_of, error, framed_images
 from numpy.typing import NDArray
 
 from jaxgan import (
@@ -65,8 +67,8 @@ class Config:
     channels: int = 32  # of the 14×14 maps; the 7×7 ones have twice as many
     hidden: int = 512  # features of the other networks' dense layers
     seen: int = 256  # features of the discriminator's dense layer, which tell likeness
-    likeness: float = 128.0  # the encoder's weight, the paper's: half of 256 features
-    likeness_of_generator: float = 1.0  # the generator's, beside the adversarial loss
+    likeness: float = 1.0  # the encoder's weight of ½ |difference of features|²
+    likeness_of_generator: float = 0.01  # the generator's, the paper's γ
     learning_rate: float = 1e-3  # at the start; falls to 0 along a cosine
     beta1: float = 0.5  # Adam's
     beta2: float = 0.99  # Adam's
@@ -86,11 +88,11 @@ def experiment(config: Config) -> Experiment:
         return {"error": error(made, batch)}
 
     shape, size = (28, 28, 1), config.latent_size
-    encoder, _ = coders(size, config.channels, config.hidden, output_size=2 * size)
-    generator = infogan_generator(shape, config.channels, hidden=config.hidden)
-    discriminator = infogan_discriminator(shape, config.channels, hidden=config.seen)
+    channels, hidden = config.channels, config.hidden
+    generator = infogan_generator(shape, channels, hidden=hidden)
+    discriminator = infogan_discriminator(shape, channels, hidden=config.seen)
     game = vae_gan(
-        encoder=encoder,
+        encoder=encoder_of(2 * size, channels, hidden),
         generator=framed(generator, MARGIN),
         discriminator=unframed(discriminator, MARGIN),
         loss=loss_of(config),
@@ -123,6 +125,7 @@ def loss_of(config: Config) -> Loss:
     adversarial = chain(
         relativistic(non_saturating()), every(penalties, n=config.every)
     )
+    half_of_all = config.seen / 2  # since a likeness is the mean over features
     return chain(
         focus(adversarial, on="sampled"),
         focus(relativistic(non_saturating()), on="decoded"),
@@ -130,8 +133,8 @@ def loss_of(config: Config) -> Loss:
         likeness(
             of=features_of(lambda record: record.decoded),
             weights={
-                "encoder": config.likeness,
-                "generator": config.likeness_of_generator,
+                "encoder": half_of_all * config.likeness,
+                "generator": half_of_all * config.likeness_of_generator,
             },
         ),
     )

@@ -2,13 +2,13 @@
 
 For each run, of 10,000 samples against MNIST's test images, in features of the
 project's classifier: Fréchet distance, precision and recall; sharpness, the samples'
-energy in fine detail (shorter than 4 pixels) as a part of the reals'. Of the 10,000
-reconstructions of the test images: the mean squared error of pixels from 0 to 1, and
-that of features as a part of how far apart two different images are. And the VAE's
-bound, in nats, and the minutes of training.
+energy in fine detail (waves shorter than 4 pixels) as a part of the reals'. Of the
+10,000 reconstructions of the test images: the mean squared error of pixels from 0 to 1,
+and that of features as a part of how far apart two different images are. And the VAE's
+bound, in nats, and the minutes of training, which are to be alike.
 
-The VAE is given binarized images and compared with the gray ones. A GAN reconstructs
-nothing, and only a VAE has a bound.
+The GAN gets no labels. The VAE is given binarized images, and compared with the gray
+ones. A GAN reconstructs nothing, and only a VAE has a bound.
 
 The picture has test images in its first row; then, of each run, their reconstructions
 (none of a GAN) and samples.
@@ -16,13 +16,16 @@ The picture has test images in its first row; then, of each run, their reconstru
 Paper: Larsen et al. 2016, arXiv:1512.09300, makes this comparison on faces
 
 Command: python experiments/theory/codes_compared.py --picture docs/codes.png
-    runs/autoencoder runs/vae runs/mnist runs/vae_gan
+    runs/autoencoder runs/vae runs/conditional_mnist runs/vae_gan
+    after jaxgan train autoencoder; jaxgan train vae --steps 20000;
+    jaxgan train conditional_mnist --way none; jaxgan train vae_gan --steps 5000
 
 Cost: 3 minutes of one CPU core, after the runs
 
 Expect: not measured yet
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +36,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from jaxgan import load_run
+from jaxgan.evaluation import Evaluation
 from jaxgan.metrics import as_uint8, frechet_distance, precision_recall
 from jaxgan.reporting import image_grid, read_rows
 from jaxgan.sampling import draw_examples, draw_latents, maker
@@ -60,7 +64,9 @@ def main(
         count: number of samples and of test images.
     """
     opened = [load_run(path) for path in runs]
-    evaluation = opened[0].experiment.evaluation
+    evaluation = common_evaluation(opened)
+    if not SHOWN <= count <= len(evaluation.reals(evaluation.split)):
+        sys.exit(f"count must be from {SHOWN} to the number of test images.")
     test = draw_examples(lambda: evaluation.reals(evaluation.split), count, seed=0)
     extractor = evaluation.extractor()
 
@@ -68,6 +74,15 @@ def main(
         return extractor(as_uint8(images)).features
 
     compare(opened, test.real, features, picture)
+
+
+def common_evaluation(runs: Sequence[Run]) -> Evaluation:
+    """Return the evaluation that the first run shares with all others."""
+    evaluations = [run.experiment.evaluation for run in runs]
+    described = {None if each is None else each.data for each in evaluations}
+    if len(described) != 1 or evaluations[0] is None:
+        sys.exit("runs must be at least one, all scored on the same data.")
+    return evaluations[0]
 
 
 def compare(
@@ -103,7 +118,7 @@ COLUMNS = (
 
 
 def make(run: Run, count: int) -> Made:
-    """Make samples, and reconstructions of the same test images where a run can."""
+    """Make samples, and reconstructions of the test images where a run can."""
     game = run.experiment.game
     _, variables = restored_networks(run)
     examples = draw_examples(run.experiment.examples, count, seed=0)
@@ -130,7 +145,7 @@ def measure(
     }
     again = made.reconstructions
     if again is not None:
-        pixels = np.mean(((again - real) / 2) ** 2)
+        pixels = np.mean(((again - real)[:, 2:-2, 2:-2] / 2) ** 2)  # without the frame
         apart = np.mean((of_reals - np.roll(of_reals, 1, axis=0)) ** 2)
         unlike = np.mean((of_reals - features(again)) ** 2) / apart
         cells |= {"pixel error": f"{pixels:.5f}", "feature error": f"{unlike:.4f}"}

@@ -158,12 +158,7 @@ def check_step(substeps: int, state: State, batches: Sequence[Batch]) -> None:
         )
     for batch in batches:
         check_instance("batches: each", batch, Batch, "Batch(images)")
-        for leaf in jax.tree.leaves(batch):
-            if not (is_array(leaf) and leaf.shape):
-                raise InputError(
-                    "batches: every leaf of a batch must be an array (b, …) of NumPy "
-                    f"or JAX, got {type(leaf).__name__}."
-                )
+        _check_leaves("batches", batch)
         if batch.weight is not None:
             check_weights("batches: weight", batch.weight)
 
@@ -181,10 +176,14 @@ def _check_example(example: Batch) -> None:
             )
     if example.weight is not None:
         check_weights("example.weight", example.weight)
-    for leaf in jax.tree.leaves(example):
+    _check_leaves("example", example)
+
+
+def _check_leaves(name: str, batch: Batch) -> None:
+    for leaf in jax.tree.leaves(batch):
         if not (is_array(leaf) and leaf.shape):
             raise InputError(
-                "example: every leaf of a batch must be an array (b, …) of NumPy or "
+                f"{name}: every leaf of a batch must be an array (b, …) of NumPy or "
                 f"JAX, got {type(leaf).__name__}."
             )
 

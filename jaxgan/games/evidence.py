@@ -7,7 +7,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError, check_function, check_positive_int
-from jaxgan.games.vae import apart, as_posterior, draw_codes, in_a_row, repeated
+from jaxgan.games.vae import (
+    as_posterior,
+    draw_codes,
+    flatten_draws,
+    repeat_for_draws,
+    split_draws,
+)
 from jaxgan.losses.evidence import Posterior, log_normal
 from jaxgan.losses.likelihoods import Likelihood
 from jaxgan.losses.likeness import measured
@@ -30,9 +36,9 @@ class Evidence(NamedTuple):
 def evidence(likelihood: Likelihood, latent_size: int) -> Output:
     """Make the output of a `vae` that bounds on log p(x) are computed from.
 
-    `log_joint - log_posterior` of a single draw, averaged over examples, is the ELBO;
-    of many it is what `metrics.importance_weighted_bound` takes. The draws
-    z = m + s · ε are made of the latents ε, (b, d) or (b, k, d).
+    `log_joint - log_posterior` of a single draw, averaged over examples, is an unbiased
+    estimate of the ELBO. Of many draws, `metrics.importance_weighted_bound` takes both.
+    The draws z = m + s · ε are made of the latents ε, (b, d) or (b, k, d).
 
     Args:
         likelihood: one of `likelihoods`, that of the game's loss.
@@ -70,8 +76,9 @@ def evidence(likelihood: Likelihood, latent_size: int) -> Output:
         _check_latents(latent, latent_size)
         draws = latent.shape[1] if latent.ndim == 3 else None
         code = draw_codes(posterior, latent)
-        given = in_a_row(draws, code), *repeated(draws, batch.condition)
-        nats = measured(likelihood, batch.real, apart(draws, call["decoder"](*given)))
+        given = flatten_draws(draws, code), *repeat_for_draws(draws, batch.condition)
+        made = split_draws(draws, call["decoder"](*given))
+        nats = measured(likelihood, batch.real, made)
         mean, log_scale = posterior
         if draws is not None:
             mean, log_scale = mean[:, None], log_scale[:, None]

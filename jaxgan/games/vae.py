@@ -78,12 +78,12 @@ def vae(
         posterior = as_posterior(output, latent_size)
         code = draw_codes(posterior, turn.latent)
         made, decoded = call["decoder"](
-            in_a_row(draws, code),
-            *repeated(draws, condition),
+            flatten_draws(draws, code),
+            *repeat_for_draws(draws, condition),
             key=decoder_key,
         )
         record = DrawnCoding.of(
-            turn, posterior=posterior, code=code, decoded=apart(draws, made)
+            turn, posterior=posterior, code=code, decoded=split_draws(draws, made)
         )
         return record, {"encoder": encoded, "decoder": decoded}, {}
 
@@ -135,19 +135,21 @@ def draw_codes(
     return mean + scale * noise
 
 
-def in_a_row(draws: int | None, code: Array) -> Array:
+def flatten_draws(draws: int | None, code: Array) -> Array:
     """Make rows (b · k, d) of codes (b, k, d)."""
     return code if draws is None else code.reshape(-1, code.shape[-1])
 
 
-def repeated(draws: int | None, condition: tuple[Tree, ...]) -> tuple[Tree, ...]:
+def repeat_for_draws(
+    draws: int | None, condition: tuple[Tree, ...]
+) -> tuple[Tree, ...]:
     """Repeat each example's condition for its draws."""
     if draws is None:
         return condition
     return jax.tree.map(lambda x: jnp.repeat(x, draws, axis=0), condition)
 
 
-def apart(draws: int | None, made: Tree) -> Tree:
+def split_draws(draws: int | None, made: Tree) -> Tree:
     """Make (b, k, …) of rows (b · k, …)."""
     if draws is None:
         return made

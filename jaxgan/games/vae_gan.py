@@ -60,9 +60,9 @@ def vae_gan(
         discriminator  pays -log D(x) - log(1 - D(G(z))) - log(1 - D(G(z₀)))
 
     so neither does the encoder learn to deceive, nor the discriminator to see
-    likeness: each term names who pays it. `minimax` makes these, of both rounds;
-    `non_saturating` has better gradients. Outputs are `samples` and `reconstructions`,
-    generated from the means of examples.
+    likeness: each term names who pays it. `minimax` on both rounds makes these, with
+    log D(x) twice; `non_saturating` has better gradients. Outputs are `samples` and
+    `reconstructions`, generated from the means of examples.
 
     Args:
         encoder: `apply(variables, image, *condition)` gives means and logarithms of

@@ -48,8 +48,8 @@ def infogan_generator(
 ) -> Network:
     """Make a generator of images (b, height, width, colors) from latents (b, d).
 
-    The images are in [-1, 1]. Without BatchNorm, and with another output activation, it
-    is an autoencoder's decoder.
+    The images are in [-1, 1], by tanh. Without BatchNorm, or with another output
+    activation, it is an autoencoder's decoder.
 
     Args:
         image_shape: (height, width, colors), both sizes multiples of 4.

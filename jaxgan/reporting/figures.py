@@ -167,7 +167,8 @@ def _as_labels(labels: Any, count: int) -> NDArray[np.integer]:
     if labels.shape != (count,) or not integers or labels.min(initial=0) < 0:
         raise InputError(
             f"labels must be {count} integers of at least 0, one for each point, got "
-            f"shape {labels.shape}, {labels.dtype}."
+            f"shape {labels.shape}, {labels.dtype}"
+            + (f", the least {labels.min()}." if integers and labels.size else ".")
         )
     return labels
 

@@ -74,8 +74,8 @@ def restored_networks(
 
     Example: `step, variables = jg.training.restored_networks("runs/digits")`
     """
-    run = run if isinstance(run, Run) else load_run(as_path("run", run))
     check_flag("best", best)
+    run = run if isinstance(run, Run) else load_run(as_path("run", run))
     if best and not steps(run.best):
         raise InputError(
             f"best: {run.directory} was not scored while it trained, so none of its "

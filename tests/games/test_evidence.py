@@ -21,7 +21,7 @@ LABELS = jnp.arange(6) % 3
 SIZE = 2
 
 
-def told(latents, condition=(), wrap=lambda network: network):
+def computed(latents, condition=(), wrap=lambda network: network):
     encoder, decoder = wrap(mlp((2 * SIZE,), (8,))), wrap(mlp((2, 2, 1), (8,)))
     loss = chain(likeness(P), kl_to_prior())
     game = vae(encoder, decoder, loss, SIZE, image=P.image)
@@ -42,7 +42,7 @@ def test_the_densities_are_those_of_the_formulas(draws, labels):
     wrap = (
         (lambda network: labeled(network, 3)) if labels else (lambda network: network)
     )
-    found, game, variables = told(noise, labels, wrap)
+    found, game, variables = computed(noise, labels, wrap)
     assert found.log_joint.shape == found.log_posterior.shape == shape[:-1]
 
     output = game.networks["encoder"].apply(variables["encoder"], DATA, *labels)[0]
@@ -71,4 +71,4 @@ def test_bad_input_is_refused():
     with pytest.raises(InputError, match="evidence: latent_size"):
         evidence(P, 0)
     with pytest.raises(InputError, match="latents of shape"):
-        told(np.zeros((6, SIZE + 1), np.float32))
+        computed(np.zeros((6, SIZE + 1), np.float32))

@@ -228,6 +228,10 @@ def about(results: Results) -> list[str]:
     ]
     for text in dict.fromkeys(map(versions, runs)):
         lines.append(f"- Versions: {text}")
+    for each in runs:
+        for change in each.changes:
+            told = f"{label(results, each)}, from step {change.step:,} on"
+            lines.append(f"- Resumed: {told}: {' '.join(change.said)}")
     commands = [each.command for each in runs if each.command]
     parts = ["\n".join(lines)]
     for command in dict.fromkeys(commands):

@@ -9,8 +9,9 @@ does less of each.
 On two cores that other jobs shared, from a tenth of the steps to the last:
 
 - 100,000 steps in 5 minutes: 577 MB, then 575; 68 descriptors, then 8.
-- 800 checkpoints in 7 minutes: 539 MB, then 562; 67 descriptors, then 47. The growth
-  becomes less: 150 saves added 4.1, 1.4 and 1.4 MB in a process that only saves.
+- 2,000 checkpoints in 6 minutes: 561 MB, then 603; 52 descriptors, then 50; 31
+  threads, then 27. A process that only saves grows less and less: 150 saves added 4.1,
+  1.4 and 1.4 MB.
 - 1,000,000 lines: listed in 1.4 CPU seconds, as with a log of two lines; resumed in 3.3
   (3.3), with 402 MB (402).
 """
@@ -114,7 +115,7 @@ def lines(count: int, place: Path) -> str:
         f"({resumed_2:.1f}) and {memory / 1e6:.0f} MB ({memory_2 / 1e6:.0f})"
     )
     assert listed < listed_2 + 2 and resumed < resumed_2 + 2, said
-    assert memory < 1.05 * memory_2, said
+    assert memory < 1.05 * memory_2 and memory < 500e6, said
     return said
 
 

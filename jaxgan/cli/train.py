@@ -17,7 +17,7 @@ from jaxgan.errors import InputError, check_positive_int
 from jaxgan.metrics.protocol import read_scores
 from jaxgan.reporting.log import last_rows
 from jaxgan.reporting.tables import with_error
-from jaxgan.training.about import Start
+from jaxgan.training.about import Start, read_about
 from jaxgan.training.allocator import tune_malloc
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.compilation_cache import keep_compiled
@@ -38,8 +38,10 @@ from jaxgan.training.run import (
 from jaxgan.training.run_data import RunData
 from jaxgan.training.schedule import Schedule
 from jaxgan.training.snapshots import restored_networks
-from jaxgan.training.start import Networks, started_from
+from jaxgan.training.start import Networks, read_kept_networks, started_from
 from jaxgan.types import count_parameters
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,7 +190,7 @@ class Train:
             return run if count is None else extend_run(run, count)
         directory = self._directory(file)
         fresh = not is_run(directory)
-        run = create_run(directory, file, config, self._start())
+        run = create_run(directory, file, config, self._start(directory))
         if fresh:
             stack.enter_context(delete_on_rejection(run))
         return run
@@ -196,17 +198,38 @@ class Train:
     def _directory(self, file: ExperimentFile) -> Path:
         return self.run or RUNS / file.path.stem
 
-    def _start(self) -> Networks | None:
-        """Read the networks to begin with, if another run's are asked for."""
+    def _start(self, directory: Path | None = None) -> Networks | None:
+        """Read the networks to begin with, if another run's are asked for.
+
+        A run that began with them has kept them.
+        """
         if self.init is None:
             if self.freeze:
                 raise InputError(
                     "--freeze: networks are frozen as --init RUN has them."
                 )
             return None
+        name = str(self.init.resolve())
+        if directory is not None and is_run(directory):
+            begun = read_about(directory).start
+            if begun is not None and begun.run == name:
+                self._say_if_trained_further(begun)
+                asked = begun.model_copy(update={"frozen": self.freeze})
+                return read_kept_networks(directory, asked)
         step, variables = restored_networks(load_run(self.init))
-        about = Start(run=str(self.init.resolve()), step=step, frozen=self.freeze)
-        return Networks(about, variables)
+        return Networks(Start(run=name, step=step, frozen=self.freeze), variables)
+
+    def _say_if_trained_further(self, begun: Start) -> None:
+        assert self.init is not None
+        last = max(steps(self.init / "checkpoints"), default=begun.step)
+        if last != begun.step:
+            logger.warning(
+                "warning: --init: %s has other networks by now, of step %s; this run "
+                "goes on from those of step %s that it began with.",
+                self.init,
+                f"{last:,}",
+                f"{begun.step:,}",
+            )
 
     def _described(
         self,

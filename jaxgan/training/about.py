@@ -1,16 +1,14 @@
 """Read and write run.json: the name, config and provenance of a run."""
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import pydantic
 
 from jaxgan.errors import InputError
 from jaxgan.training.near_runs import find_runs, near_runs
-from jaxgan.training.provenance import Provenance, digest_code, trace_surroundings
+from jaxgan.training.provenance import Provenance, digest_code
 from jaxgan.training.records import read_record, write_record
 from jaxgan.types import NetworkName
 
@@ -23,6 +21,13 @@ class Start(pydantic.BaseModel):
     frozen: tuple[NetworkName, ...] = ()  # that are not trained further
 
 
+class Change(pydantic.BaseModel):
+    """What was not as it was when the run began, where it was resumed."""
+
+    step: int
+    said: list[str]  # a sentence each
+
+
 class About(pydantic.BaseModel):
     """The contents of run.json."""
 
@@ -31,6 +36,7 @@ class About(pydantic.BaseModel):
     provenance: Provenance
     program: str | None = None  # digest, of a run that was made without a file
     start: Start | None = None  # of a run that began with another's networks
+    changes: list[Change] = []  # in the order of the resumptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,12 +67,21 @@ def experiment_identity(directory: Path) -> tuple[ExperimentId, str]:
     return ExperimentId(about.name, code, str(about.config)), seed
 
 
-def note_surroundings(directory: Path, devices: Sequence[jax.Device] | None) -> None:
+def note_provenance(directory: Path, provenance: Provenance) -> None:
     """Write into run.json with what and where the training of a run begins."""
     about = read_about(directory)
-    here = trace_surroundings(directory, devices)
-    about.provenance = about.provenance.model_copy(update=here)
+    about.provenance = provenance
     write_about(directory, about)
+
+
+def note_changes(directory: Path, step: int, said: list[str]) -> None:
+    """Write into run.json what has changed where a run is resumed, if anything has."""
+    about = read_about(directory)
+    changes = [each for each in about.changes if each.step < step]
+    changes += [Change(step=step, said=said)] if said else []
+    if changes != about.changes:
+        about.changes = changes
+        write_about(directory, about)
 
 
 def write_about(directory: Path, about: About) -> None:

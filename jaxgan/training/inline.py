@@ -1,6 +1,7 @@
 """Make runs of experiments that are objects, as notebooks and scripts have them."""
 
 import dataclasses
+import logging
 from pathlib import Path
 
 from jaxgan.errors import InputError
@@ -20,6 +21,8 @@ from jaxgan.training.run import (
     write_run,
 )
 from jaxgan.versions import versions
+
+logger = logging.getLogger(__name__)
 
 
 def create_inline_run(directory: Path, experiment: Experiment) -> Run:
@@ -82,7 +85,20 @@ def _check_same_program(run: Run, then: About, program: str) -> None:
         raise InputError(
             f"{directory} was made with seed {seeds[0]}, not {seeds[1]}; {cure}."
         )
-    if then.provenance.versions == versions() and then.program != program:
+    differing = [
+        f"{name} {then.provenance.versions.get(name, 'none')} instead of {version}"
+        for name, version in versions().items()
+        if then.provenance.versions.get(name) != version
+    ]
+    if differing:  # which write the same program otherwise
+        logger.warning(
+            "warning: it cannot be told whether this experiment is the one that made "
+            "%s, with %s; `jg.train(jg.load_run(%r))` goes on with that one for sure.",
+            directory,
+            " and ".join(differing),
+            str(directory),
+        )
+    elif then.program != program:
         asked = then.config["steps"], run.config.steps
         schedule = (
             f" (or a schedule that depends on the steps, {asked[1]:,} instead of "

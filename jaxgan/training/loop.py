@@ -33,16 +33,16 @@ from jaxgan.errors import (
     check_instance,
     check_positive_int,
 )
-from jaxgan.training.about import note_surroundings
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.experiment import Experiment
 from jaxgan.training.inline import create_inline_run
-from jaxgan.training.processes import are_several, in_turn, lead, leads, lost_if_gone
+from jaxgan.training.processes import are_several, in_turn, lead, lost_if_gone
 from jaxgan.training.recorder import open_recorder
 from jaxgan.training.run import (
     Run,
-    changes_since,
     delete_on_rejection,
+    note_start,
+    tell_changes,
 )
 from jaxgan.training.same_everywhere import check_same_everywhere
 from jaxgan.training.schedule import Schedule
@@ -164,10 +164,9 @@ def _train(run: Run, schedule: Schedule, placing: Placing, tensorboard: bool) ->
     ):
         begun = lead(lambda: max(steps(run.checkpoints), default=0))
         if not begun:
-            lead(lambda: note_surroundings(run.directory, devices))
+            lead(lambda: note_start(run, devices))
         elif begun < experiment.steps:
-            for change in changes_since(run, devices) if leads() else []:
-                logger.warning("warning: %s", change)
+            lead(lambda: tell_changes(run, begun, devices))
         leaves, tree = jax.tree.flatten(run.data.batches[0])
         algorithm, step_many, shardings = _compiled(
             experiment.game, experiment.dynamics, tuple(leaves), tree, placing

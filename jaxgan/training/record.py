@@ -141,6 +141,7 @@ def entry_of(run: Run) -> Entry:
         seed=run.experiment.seed,
         command=_command(run, config, about.start and _start(about.start)),
         start=about.start and _start(about.start),
+        changes=[each for each in about.changes if each.step < steps],
         steps=steps,
         seconds=seconds_until(run.seconds, steps),
         versions=about.provenance.versions,

@@ -199,6 +199,7 @@ class Recorder:
     def _write(self, step: int, row: Row) -> None:
         row = {name: float(x) for name, x in self._mean.take().items()} | row
         write_row(self._run.metrics, step, row)
+        self.check_own()  # which now has seen the log
         self._board(step, row)
 
     def _add_up(self) -> None:

@@ -15,7 +15,7 @@ import pydantic
 
 from jaxgan.errors import InputError
 from jaxgan.metrics.protocol import Protocol
-from jaxgan.training.about import Start
+from jaxgan.training.about import Change, Start
 from jaxgan.training.records import read_record, write_whole
 
 Format = Literal["results of jaxgan, 1"]
@@ -56,6 +56,7 @@ class Entry(Strict):
     seed: int
     command: str | None  # that trains such a run, but for the seed
     start: Start | None = None  # networks of another run that it began with
+    changes: list[Change] = []  # what was not as at first where it was resumed
     steps: int
     seconds: float | None  # of training, compilation and scoring included
     versions: dict[str, str] | None

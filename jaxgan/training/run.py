@@ -18,6 +18,7 @@ samples/        pictures of each output at each milestone, and strip.png, the se
 
 import contextlib
 import dataclasses
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,14 @@ import pydantic
 
 from jaxgan.errors import InputError, RunError, as_path, check_instance, naming
 from jaxgan.reporting.log import last_row_of
-from jaxgan.training.about import About, InlineConfig, read_about, write_about
+from jaxgan.training.about import (
+    About,
+    InlineConfig,
+    note_changes,
+    note_provenance,
+    read_about,
+    write_about,
+)
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.config_values import (
     as_config,
@@ -68,6 +76,8 @@ from jaxgan.training.start import (
     write_networks,
 )
 from jaxgan.training.sweep_report import command_to_go_on
+
+logger = logging.getLogger(__name__)
 
 SCORES, EVALUATIONS = "scores.jsonl", "evaluations.jsonl"
 
@@ -347,6 +357,38 @@ def changes_since(run: Run, devices: Sequence[jax.Device] | None = None) -> list
     """
     now = trace_provenance(run.directory, run.experiment, devices)
     return describe_changes(read_about(run.directory).provenance, now)
+
+
+def note_start(run: Run, devices: Sequence[jax.Device] | None) -> None:
+    """Write down with what a run begins to train, which may not be what made it.
+
+    Args:
+        run: the run.
+        devices: that train it; by default all.
+    """
+    then = read_about(run.directory).provenance
+    now = trace_provenance(run.directory, run.experiment, devices)
+    if now.data != then.data:
+        logger.warning(
+            "warning: the data are not those that this run was made with; it begins "
+            "with the changed ones."
+        )
+        write_run_data(run.kept, open_data(run.directory, run.experiment))
+    note_provenance(run.directory, now)
+
+
+def tell_changes(run: Run, step: int, devices: Sequence[jax.Device] | None) -> None:
+    """Say in one sentence each what has changed since a run began, and keep it.
+
+    Args:
+        run: the run.
+        step: from which it goes on.
+        devices: that train it now; by default all.
+    """
+    changes = changes_since(run, devices)
+    for change in changes:
+        logger.warning("warning: %s", change)
+    note_changes(run.directory, step, changes)
 
 
 def surroundings_since(run: Run) -> list[str]:

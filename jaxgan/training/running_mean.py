@@ -21,11 +21,14 @@ class RunningMean:
 
     Args:
         path: the file of the sums.
+
+    Attributes:
+        sums: of each name, over the steps since the last line.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._sums: Totals = {}
+        self.sums: Totals = {}
         self._count = 0
 
     def __bool__(self) -> bool:
@@ -34,21 +37,21 @@ class RunningMean:
     def add(self, columns: Columns) -> None:
         """Add what some steps report."""
         for name, values in columns.items():
-            total = self._sums.get(name, np.zeros(values.shape[1:]))
+            total = self.sums.get(name, np.zeros(values.shape[1:]))
             # In order: `sum` compensates for rounding, and a resumed run could not.
-            self._sums[name] = np.add.accumulate([total, *values])[-1]
+            self.sums[name] = np.add.accumulate([total, *values])[-1]
         self._count += len(next(iter(columns.values()), ()))
 
     def take(self) -> Totals:
         """Return the mean of each name, and begin anew."""
-        row = {name: total / self._count for name, total in self._sums.items()}
-        self._sums, self._count = {}, 0
+        row = {name: total / self._count for name, total in self.sums.items()}
+        self.sums, self._count = {}, 0
         return row
 
     def save(self, step: int) -> None:
         """Append the sums at a step to the file, if there are any."""
         if self._count:
-            sums = {name: total.tolist() for name, total in self._sums.items()}
+            sums = {name: total.tolist() for name, total in self.sums.items()}
             line = json.dumps({"step": step, "steps": self._count, **sums})
             with naming(self._path), self._path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
@@ -59,4 +62,4 @@ class RunningMean:
         if kept := last_row_of(self._path, step):
             del kept["step"]
             self._count = int(kept.pop("steps"))
-            self._sums = {n: np.asarray(x, np.float64) for n, x in kept.items()}
+            self.sums = {n: np.asarray(x, np.float64) for n, x in kept.items()}

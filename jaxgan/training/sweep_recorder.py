@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from jaxgan.algorithms.population import diverged_members, select_member
 from jaxgan.errors import Interrupted
 from jaxgan.reporting.log import Row, as_columns, charged_names, rewind, write_row
-from jaxgan.training.checkpoint import Checkpoints, restore, states_back
+from jaxgan.training.checkpoint import Checkpoints, restore, states_back, steps
 from jaxgan.training.experiment import error_line
 from jaxgan.training.progress import show_progress
 from jaxgan.training.running_mean import RunningMean
@@ -112,6 +112,7 @@ class SweepRecorder:
         if due.logs or saves:
             self._add_up()
         if saves:
+            self._keep_last_good(self._lost(state))
             self._save(state)
         if due.logs and not last:
             self._report(step, state)
@@ -157,8 +158,9 @@ class SweepRecorder:
         self._check_own()
         if not self._mean:
             return  # all were logged before the sweep was stopped
+        lost = self._lost(state)
         means = self._mean.take()
-        lost = diverged_members(state) | ~np.isfinite(means.pop(CHARGED))
+        means.pop(CHARGED)
         self._note_diverged(step, lost)
         for i, each in enumerate(self._members):
             if each.about.diverged is not None or each.run.is_logged(step):
@@ -173,19 +175,33 @@ class SweepRecorder:
                 self._stop_if_asked(step)
 
     def _note_diverged(self, step: int, lost: NDArray[np.bool_]) -> None:
-        new = {
-            i: each
+        new = [
+            each
             for i, each in enumerate(self._members)
             if lost[i] and each.about.diverged is None
-        }
-        for each in new.values():
+        ]
+        for each in new:
             each.about.diverged = step
         if new:
-            self._keep_last_good(new)
+            self._keep_last_good(lost)
             write_sweep(self._directory, self._sweep)
 
-    def _keep_last_good(self, left: dict[int, Member]) -> None:
-        """Save members at the newest checkpoint that has their networks finite."""
+    def _lost(self, state: State) -> NDArray[np.bool_]:
+        """Find the members that are not finite, or were not since the last line."""
+        return diverged_members(state) | ~np.isfinite(self._mean.sums.get(CHARGED, 0.0))
+
+    def _keep_last_good(self, lost: NDArray[np.bool_]) -> None:
+        """Save members at the newest checkpoint that has their networks finite.
+
+        It is called before each save, so that no sound checkpoint has made way yet.
+        """
+        left = {
+            i: each
+            for i, each in enumerate(self._members)
+            if lost[i] and not steps(each.run.checkpoints)
+        }
+        if not left:
+            return
         self._saved.wait()
         for state in states_back(self._saved.directory, self._like):
             sound = ~diverged_members(state)

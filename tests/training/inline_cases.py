@@ -18,6 +18,7 @@ import jaxgan as jg
 from jaxgan.errors import InputError, Interrupted
 from jaxgan.reporting.log import read_rows
 from jaxgan.training import run_data
+from jaxgan.training.about import read_about, write_about
 from tests.command_line import run as command
 from tests.runs import OFTEN, assert_same_bits
 
@@ -128,6 +129,25 @@ def test_going_on_compiles_nothing_again(tmp_path):
         assert compiled
     finally:
         jax.monitoring.unregister_event_duration_listener(note)
+
+
+def of_other_versions(directory):
+    about = read_about(directory)
+    about.provenance.versions["jax"] = "0.0.1"
+    write_about(directory, about)
+
+
+def test_that_a_program_of_other_versions_cannot_be_compared_is_said(
+    tmp_path, whole, caplog
+):
+    train(experiment(steps=3), tmp_path / "run")
+    assert not caplog.text
+    of_other_versions(tmp_path / "run")
+    assert_same_bits(train(experiment(), tmp_path / "run"), whole[1])
+    assert "with jax 0.0.1 instead of" in caplog.text
+    assert "goes on with that one for sure" in caplog.text
+    [change] = read_about(tmp_path / "run").changes
+    assert change.step == 3 and "was started with jax 0.0.1" in change.said[0]
 
 
 def test_the_command_line_understands_the_run(tmp_path, monkeypatch, capsys):

@@ -176,6 +176,23 @@ def test_a_network_is_frozen_by_name(tmp_path):
     assert same == {"encoder": True, "decoder": False}
 
 
+@pytest.mark.slow
+def test_the_same_command_resumes_where_the_other_run_is_gone_or_went_on(
+    tmp_path, short, capsys, caplog
+):
+    other = tmp_path / "other"
+    shutil.copytree(short.directory, other)
+    words = ("train", PLANE, "--run", tmp_path / "run", "--steps", 2, "--init", other)
+    assert command(*words) == 0
+    assert command("train", other, "--steps", 5) == 0
+    caplog.clear()
+    assert command(*words) == 0
+    assert "has other networks by now, of step 5; this run goes on" in caplog.text
+    shutil.rmtree(other)
+    assert command(*words) == 0
+    assert "already finished" in capsys.readouterr().out
+
+
 def test_a_run_goes_on_with_its_own_networks(short, capsys):
     assert command("train", short.directory, "--init", short.directory) == 2
     assert "a run goes on with its own networks" in capsys.readouterr().err

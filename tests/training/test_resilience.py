@@ -28,11 +28,14 @@ BETWEEN = Schedule(log_every=5, save_every=4)  # checkpoints lie between lines
 
 
 def acting_at(run, step, act):
-    """The run with a source that does something before a step, the first time."""
+    """The run with a source that does something before a step, the first time.
+
+    Not while batches are only looked at, before there is a place for checkpoints.
+    """
     draw, done = run.experiment.source(), []
 
     def source(seed, index):
-        if index == step - 1 and not done:
+        if index == step - 1 and not done and run.checkpoints.exists():
             done.append(index)
             act()
         return draw(seed, index)
@@ -108,6 +111,27 @@ def test_a_run_notices_that_its_directory_is_not_its_own(tmp_path, what):
                 (run.directory / ".lock").unlink()
 
     with pytest.raises(RunError, match=r"run or its \.lock was removed or replaced"):
+        train(acting_at(run, 6, remove), schedule=BETWEEN, devices=ONE_DEVICE)
+
+
+@pytest.mark.parametrize(
+    "name",
+    tiered(
+        ["run.json", "experiment.py", "data", "checkpoints", "metrics.jsonl"],
+        ["run.json"],
+    ),
+)
+def test_a_run_notices_that_something_it_needs_is_gone(tmp_path, name):
+    run = make_run(tmp_path / "run", PLANE, steps=12)
+
+    def remove():
+        path = run.directory / name
+        if path.is_file():
+            path.unlink()
+        while path.exists():  # a save may be under way
+            shutil.rmtree(path, ignore_errors=True)
+
+    with pytest.raises(RunError, match=rf"{name} was removed while it trained"):
         train(acting_at(run, 6, remove), schedule=BETWEEN, devices=ONE_DEVICE)
 
 

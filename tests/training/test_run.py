@@ -2,11 +2,12 @@ import errno
 import os
 from pathlib import Path
 
+import jax
 import pytest
 from PIL import Image
 
 from jaxgan.errors import InputError
-from jaxgan.training.about import read_about, write_about
+from jaxgan.training.about import note_changes, read_about, write_about
 from jaxgan.training.experiment import load_file
 from jaxgan.training.loop import train
 from jaxgan.training.run import (
@@ -254,9 +255,39 @@ def test_replaced_images_are_noticed(tmp_path, of_images):
 @pytest.mark.slow
 def test_replaced_images_are_noticed_at_resume(tmp_path, caplog, of_images):
     train(of_images._replace(experiment=of_images.experiment._replace(steps=2)))
+    assert read_about(tmp_path / "run").changes == []
     Image.new("RGB", (8, 8), "red").save(tmp_path / "images/7.png")
     train(load_run(tmp_path / "run"))
     assert "the data are not those that this run was started with" in caplog.text
+    [change] = read_about(tmp_path / "run").changes
+    assert change.step == 2
+    assert "the data are not those that this run was started with" in change.said[0]
+
+
+@pytest.mark.slow
+def test_a_run_begins_with_the_images_that_are_there_when_it_trains(
+    tmp_path, caplog, of_images
+):
+    """Not with those that were there when it was made."""
+    for number in range(40):
+        Image.new("RGB", (8, 8), "red").save(tmp_path / f"images/{number}.png")
+    train(load_run(tmp_path / "run"))
+    assert "it begins with the changed ones" in caplog.text
+    run = load_run(tmp_path / "run")
+    assert changes_since(run, jax.devices()) == []
+    assert read_about(tmp_path / "run").changes == []
+
+
+def test_changes_are_kept_where_a_run_is_resumed(tmp_path, file):
+    create_run(tmp_path, file, file.config())
+    note_changes(tmp_path, 2, [])
+    note_changes(tmp_path, 2, ["a."])
+    note_changes(tmp_path, 5, ["b.", "c."])
+    note_changes(tmp_path, 4, ["d."])  # from an earlier checkpoint
+    kept = [(each.step, each.said) for each in read_about(tmp_path).changes]
+    assert kept == [(2, ["a."]), (4, ["d."])]
+    note_changes(tmp_path, 2, [])
+    assert read_about(tmp_path).changes == []
 
 
 @pytest.mark.parametrize(

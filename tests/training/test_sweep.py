@@ -89,20 +89,32 @@ def test_diverged_members_are_named_and_never_the_best(swept):
 
 
 @pytest.mark.slow
-def test_members_that_diverge_keep_their_last_sound_networks(tmp_path):
+@pytest.mark.parametrize(
+    ("schedule", "noted", "kept"),
+    [
+        (OFTEN, 5, 4),
+        (Schedule(log_every=12, save_every=1), 12, 4),  # two of them are kept at a time
+        (Schedule(log_every=12, save_every=2), 12, 4),
+        (Schedule(log_every=12, save_every=3), 12, 3),
+    ],
+)
+def test_members_that_diverge_keep_their_last_sound_networks(
+    tmp_path, schedule, noted, kept
+):
+    """As a run does that trains alone: that of before the loss was not a number."""
     out, file = tmp_path / "s", load_file(Path(PLANE))
-    config = file.config(steps=6, nan_at=5)
+    config = file.config(steps=12, nan_at=5)
     with pytest.raises(RunError, match="every member diverged"):
-        sweep(out, file, config, 2, {}, schedule=OFTEN)
+        sweep(out, file, config, 2, {}, schedule=schedule)
     for about in read_sweep(out).members:
-        assert about.diverged == 5
+        assert about.diverged == noted
         own = load_run(out / about.run)
         alone = create_run(tmp_path / about.run, file, own.config)
         with pytest.raises(RunError, match="the last good checkpoint is"):
-            train(alone, schedule=OFTEN, devices=ONE_DEVICE)
+            train(alone, schedule=schedule, devices=ONE_DEVICE)
         step, networks = restore_networks(own.checkpoints, like_state(own))
         _, expected = restore_networks(alone.checkpoints, like_state(alone))
-        assert step == 4
+        assert step == kept
         assert_close(networks, expected)
 
 

@@ -103,7 +103,7 @@ def round_inputs(
     return input_shapes(game, play)
 
 
-def batch_size_of(batch: Batch) -> int:
+def batch_size_of(batch: Batch, name: str = "example") -> int:
     """Check that all leaves have the same number of examples, and return it.
 
     Raises:
@@ -114,13 +114,13 @@ def batch_size_of(batch: Batch) -> int:
         own = {leaf.shape[0] for leaf in jax.tree.leaves(condition)}
         if own != reals:
             raise InputError(
-                f"example.condition[{number}] is of {sorted(own)} examples and "
-                f"example.real of {sorted(reals)}; give a condition to each real."
+                f"{name}.condition[{number}] is of {sorted(own)} examples and "
+                f"{name}.real of {sorted(reals)}; give a condition to each real."
             )
     sizes = {leaf.shape[0] for leaf in jax.tree.leaves(batch)}
     if len(sizes) != 1 or 0 in sizes:
         raise InputError(
-            "example: every leaf of a batch needs the same number of examples, at "
+            f"{name}: every leaf of a batch needs the same number of examples, at "
             f"least 1, in front; got {sorted(sizes)}."
         )
     return sizes.pop()

@@ -9,6 +9,7 @@ import jax
 from jaxgan.dynamics.checks import check_problem, check_step
 from jaxgan.dynamics.field import (
     Optimizers,
+    Problem,
     Step,
     make_algorithm,
     substep,
@@ -72,15 +73,17 @@ def alternating(
     order = tuple(game.players) if order is None else order
     check_order(game, order)
     problem = check_problem(game, optimizers, example, fake_batch_sizes)
-    step = alternating_step(order, partial(substep, problem))
+    step = alternating_step(problem, order, partial(substep, problem))
     return make_algorithm(problem, step)
 
 
-def alternating_step(order: Sequence[PlayerName], substep: Substep) -> Step:
+def alternating_step(
+    problem: Problem, order: Sequence[PlayerName], substep: Substep
+) -> Step:
     """Make a step that calls `substep` for each player of `order`."""
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
-        check_step(len(order), state, batches)
+        check_step(problem, len(order), state, batches)
         infos = []
         for index, (player, batch) in enumerate(zip(order, batches, strict=True)):
             state, info = substep(state, player, batch, substep_key(state, index))

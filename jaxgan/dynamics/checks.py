@@ -5,6 +5,7 @@ A game and an example batch determine all shapes, so everything is checked with
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +40,7 @@ from jaxgan.errors import (
     is_array,
 )
 from jaxgan.games.calls import called_by_outputs
-from jaxgan.types import Batch, Game, PlayerName, State, TermName
+from jaxgan.types import Batch, Game, PlayerName, State, TermName, Tree
 
 
 def check_problem(
@@ -141,8 +142,10 @@ def check_joint_problem(
     return problem
 
 
-def check_step(substeps: int, state: State, batches: Sequence[Batch]) -> None:
-    """Check that a step gets a state and one batch for each substep.
+def check_step(
+    problem: Problem, substeps: int, state: State, batches: Sequence[Batch]
+) -> None:
+    """Check that a step gets a state and, for each substep, a batch like the example.
 
     Raises:
         InputError: if not, or if a known weight is negative or not finite.
@@ -156,11 +159,28 @@ def check_step(substeps: int, state: State, batches: Sequence[Batch]) -> None:
             f"batches: a step of {substeps} substeps takes a tuple of {substeps} "
             f"batches, got {count}."
         )
+    wanted = _shapes_of_one(problem.example)
     for batch in batches:
         check_instance("batches: each", batch, Batch, "Batch(images)")
         _check_leaves("batches", batch)
         if batch.weight is not None:
             check_weights("batches: weight", batch.weight)
+        if (found := _shapes_of_one(batch)) != wanted:
+            raise InputError(
+                f"batches: each must be like the example that the dynamics were built "
+                f"with, an example of real and condition {wanted}, got {found}."
+            )
+        batch_size_of(batch, "batches")
+
+
+def _shapes_of_one(batch: Batch) -> tuple[Tree, Tree]:
+    """Describe one example's real and condition, in any precision."""
+
+    def describe(x: Any) -> str:
+        kind = "float" if jnp.issubdtype(x.dtype, jnp.floating) else str(x.dtype)
+        return f"{kind} {x.shape[1:]}"
+
+    return jax.tree.map(describe, (batch.real, batch.condition))
 
 
 def _check_example(example: Batch) -> None:

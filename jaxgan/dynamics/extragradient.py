@@ -61,7 +61,7 @@ def extragradient(
     everyone = list(game.players)
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
-        check_step(2, state, batches)
+        check_step(problem, 2, state, batches)
         first_field, second_field = (
             make_field(problem, state, everyone, batch, substep_key(state, i))
             for i, batch in enumerate(batches)
@@ -122,7 +122,7 @@ def past_extragradient(
         return state._replace(dynamics_state=jax.tree.map(jnp.zeros_like, params))
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
-        check_step(1, state, batches)
+        check_step(problem, 1, state, batches)
         field = make_field(problem, state, everyone, batches[0], substep_key(state, 0))
         extrapolated = apply_gradient(problem, state, everyone, state.dynamics_state)
         gradient, outcome = field(owned_params(game, extrapolated, everyone))

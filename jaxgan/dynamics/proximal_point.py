@@ -72,7 +72,7 @@ def proximal_point(
     check_differentiable(problem, everyone, jax.linearize)
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
-        check_step(1, state, batches)
+        check_step(problem, 1, state, batches)
         field = make_field(problem, state, everyone, batches[0], substep_key(state, 0))
 
         def residual(params: Params) -> Params:

@@ -71,7 +71,7 @@ def joint_step(problem: Problem, direction: Direction) -> Step:
     everyone = list(problem.game.players)
 
     def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
-        check_step(1, state, batches)
+        check_step(problem, 1, state, batches)
         field = make_field(problem, state, everyone, batches[0], substep_key(state, 0))
         params = owned_params(problem.game, state, everyone)
         gradient, outcome = direction(field, params)

@@ -102,4 +102,5 @@ def unrolled(
         state_at = partial(unroll, state, batch, key) if mover == player else None
         return substep(problem, state, mover, batch, key, state_at=state_at)
 
-    return make_algorithm(problem, alternating_step(order, unrolled_substep))
+    step = alternating_step(problem, order, unrolled_substep)
+    return make_algorithm(problem, step)

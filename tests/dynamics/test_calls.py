@@ -12,6 +12,7 @@ from jaxgan.errors import InputError
 from tests.builders import Normed, algorithm_of, batches, reals, small_game, unchecked
 
 ALGORITHM = algorithm_of(small_game())
+ONES = jnp.ones(8)
 SGD = dict.fromkeys(("generator", "discriminator"), optax.sgd(0.1))
 STATE = ALGORITHM.init(jax.random.key(0))
 NO_KEYS = [
@@ -62,6 +63,10 @@ def test_what_is_no_key_is_refused(init, key):
         (STATE, (reals(0).real,) * 2, "batches: each must be a Batch"),
         (STATE, (Batch([1.0, 2.0]),) * 2, "must be an array .b, …. of NumPy or JAX"),
         (STATE, (Batch(Foreign()),) * 2, "must be an array .* got Foreign"),
+        (STATE, (reals(0)._replace(condition=(ONES,)),) * 2, "like the example that"),
+        (STATE, (Batch(jnp.ones((8, 3))),) * 2, r"got .'float \(3,\)', \(\)"),
+        (STATE, (Batch(jnp.ones((8, 2), int)),) * 2, "got .'int32"),
+        (STATE, (Batch(jnp.ones((0, 2))),) * 2, "batches: every leaf .* at least 1"),
     ],
 )
 def test_what_is_no_state_and_no_batch_is_refused(state, given, message):

@@ -16,7 +16,7 @@ FILES = {
     for path in sorted(ROOT.rglob("*.py"))
 }
 
-BASE = {"types", "errors", "precision", "batch_axis", "progress"}
+BASE = {"types", "errors", "precision", "batch_axis", "progress", "sealed_lines"}
 GAMES = {"losses", "views", "games", "dynamics"}
 MEASURED = {"data", "metrics", "sampling", "evaluation", "reporting"}
 
@@ -26,6 +26,7 @@ ALLOWED = {
     "versions": set(),
     "precision": {"errors"},
     "progress": set(),
+    "sealed_lines": set(),
     "types": {"errors"},
     "batch_axis": {"types"},
     "networks": BASE,

@@ -17,6 +17,7 @@ import pydantic
 
 from jaxgan.errors import InputError, as_path, check_instance, naming
 from jaxgan.metrics.estimate import Estimate
+from jaxgan.sealed_lines import is_sound, seal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,27 +106,37 @@ def difference(one: Measurement, other: Measurement) -> Estimate:
 
 
 def write_scores(path: Path, scores: Sequence[Measurement]) -> None:
-    """Append scores to a JSON Lines file."""
+    """Append scores to a JSON Lines file, each line with a digest of itself."""
     with naming(path), path.open("a+b") as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
             if file.read() != b"\n":
                 file.write(b"\n")  # after a line that was cut off by a killed process
         for score in scores:
-            file.write(_SCORE.dump_json(score) + b"\n")
+            file.write(seal(_SCORE.dump_json(score)) + b"\n")
 
 
 def read_scores(path: Path | str) -> list[Measurement]:
-    """Read the scores of a JSON Lines file; log and skip lines that are not scores."""
+    """Read the scores of a JSON Lines file.
+
+    Lines that are no scores, or that were damaged since, are skipped and logged.
+    """
     path = as_path("path", path)
     if path.is_dir():
         raise InputError(f"path: {path} is a folder; give a .jsonl file.")
     scores, skipped = [], 0
     for line in path.read_bytes().splitlines() if path.exists() else []:
         try:
-            scores.append(_SCORE.validate_json(line))
+            score = _SCORE.validate_json(line)
         except pydantic.ValidationError:
             skipped += 1
+            continue
+        if is_sound(line):
+            scores.append(score)
+        else:
+            skipped += 1
     if skipped:
-        _LOG.warning("%s: skipped lines that are not scores: %d", path, skipped)
+        _LOG.warning(
+            "%s: skipped lines that are no scores, or damaged: %d", path, skipped
+        )
     return scores

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.errors import InputError, as_path, naming
+from jaxgan.sealed_lines import is_sound
 from jaxgan.types import Info
 
 Row = dict[str, float]
@@ -134,7 +135,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     except ValueError:  # of JSON or of UTF-8
         return None
     valid = isinstance(row, dict) and isinstance(row.get("step"), int)
-    return row if valid else None
+    return row if valid and is_sound(line) else None
 
 
 def _lines_backwards(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -21,8 +21,10 @@ def extend_run(run: Run, count: int) -> Run:
 
     The result is that of one run of so many steps, bit for bit where steps are made one
     by one. (Where several are made in a call, the rest of the call in which the run had
-    ended is made one by one, which rounds otherwise.) A run whose steps depend on their
-    number, by a schedule say, is refused.
+    ended is made one by one, which rounds otherwise.) The line of the log, the picture
+    and the scores of the step at which the run had ended stay, and the next line is the
+    mean of the steps since. A run whose steps depend on their number, by a schedule
+    say, is refused.
 
     Args:
         run: the run.

@@ -1,6 +1,7 @@
 """Average what the steps between two lines of a log report, across interruptions."""
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 
 from jaxgan.errors import naming
 from jaxgan.reporting.log import Columns, last_row_of, rewind
+from jaxgan.sealed_lines import is_sound, seal
+
+logger = logging.getLogger(__name__)
 
 Totals = dict[str, np.float64 | NDArray[np.float64]]
 """Numbers by name, or arrays of one number for each member of a population."""
@@ -53,13 +57,22 @@ class RunningMean:
         if self._count:
             sums = {name: total.tolist() for name, total in self.sums.items()}
             line = json.dumps({"step": step, "steps": self._count, **sums})
-            with naming(self._path), self._path.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            with naming(self._path), self._path.open("ab") as file:
+                file.write(seal(line.encode()) + b"\n")
 
     def load(self, step: int) -> None:
         """Read the sums of a step, if it has any, and forget those of later ones."""
+        if self._path.exists():
+            lines = self._path.read_bytes().splitlines()
+            if not all(map(is_sound, lines)):
+                logger.warning(
+                    "warning: %s is damaged; the next line of the log may leave steps "
+                    "out of its means.",
+                    self._path,
+                )
         rewind(self._path, step)
         if kept := last_row_of(self._path, step):
             del kept["step"]
+            kept.pop("digest", None)
             self._count = int(kept.pop("steps"))
             self.sums = {n: np.asarray(x, np.float64) for n, x in kept.items()}

@@ -91,5 +91,15 @@ def test_a_torn_line_is_left_out_and_told(tmp_path, caplog):
     write_scores(path, [SCORE, SCORE])
     path.write_bytes(path.read_bytes()[:-20] + b"\nnot JSON\n[1]\n")
     assert read_scores(path) == [SCORE]
-    assert f"{path}: skipped lines that are not scores: 3" in caplog.text
+    assert f"{path}: skipped lines that are no scores, or damaged: 3" in caplog.text
+
+
+def test_a_score_that_was_damaged_is_skipped(tmp_path, caplog):
+    path = tmp_path / "scores.jsonl"
+    score = Measurement("fd", 8.25, 0.5, PROTOCOL, "samples", 100, 0, {})
+    write_scores(path, [score])
+    assert read_scores(path) == [score]
+    path.write_bytes(path.read_bytes().replace(b"8.25", b"0.25"))
+    assert read_scores(path) == []
+    assert "or damaged: 1" in caplog.text
     assert read_scores(tmp_path / "none.jsonl") == []

@@ -43,7 +43,11 @@ from jaxgan.sampling.outputs import (
     output_name,
     output_shapes,
 )
-from jaxgan.training.first_batch import check_batches, check_reach
+from jaxgan.training.first_batch import (
+    check_batches,
+    check_reach,
+    with_extreme_labels,
+)
 from jaxgan.training.local_modules import make_importable, module_folder
 from jaxgan.training.run_data import RunData
 from jaxgan.training.sizes import check_sizes
@@ -220,7 +224,8 @@ def open_data(name: Path | str, built: Experiment) -> RunData:
         source = _or_refused(name, built.source)
         batches = _or_refused(name, lambda: source(built.seed, 0))
     check_batches(batches)
-    algorithm = _or_refused(name, lambda: built.dynamics(built.game, batches[0]))
+    example = with_extreme_labels(batches[0], source)
+    algorithm = _or_refused(name, lambda: built.dynamics(built.game, example))
     examples = _or_refused(
         name, lambda: draw_examples(built.examples, built.n_plotted, built.seed)
     )

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
+from jaxgan.data.datasets import Dataset
+from jaxgan.data.sources import Source
 from jaxgan.errors import InputError, check_weights
 from jaxgan.sampling.outputs import output_program
 from jaxgan.types import Batch, Game, NetworkName, Tree, Variables
@@ -65,6 +67,33 @@ def check_batches(batches: Sequence[Batch]) -> None:
         logger.warning(
             "real: all %d examples of the first batch are the same.", len(reals[0])
         )
+
+
+def with_extreme_labels(batch: Batch, source: Source) -> Batch:
+    """Put the least and the greatest labels of all data into a batch.
+
+    So what checks the labels of a batch checks those of all batches. Only of a source
+    that draws from arrays as they are; of others the batch is returned unchanged.
+    """
+    reads: tuple[Any, ...] = getattr(source, "reads", ())
+    data = reads[0] if len(reads) == 1 else None
+    arrays = data.arrays if isinstance(data, Dataset) else None
+    if arrays is None:
+        return batch
+    kinds = {jax.tree.structure(each.condition) for each in (arrays, batch)}
+    if len(kinds) > 1:
+        return batch
+
+    def extreme(drawn: Any, known: Any) -> Any:
+        integers = all(np.issubdtype(x.dtype, np.integer) for x in (drawn, known))
+        if not integers or drawn.shape[1:] != known.shape[1:] or len(drawn) < 2:
+            return drawn
+        changed = np.array(drawn)
+        changed[0], changed[1] = known.min(axis=0), known.max(axis=0)
+        return changed
+
+    condition = jax.tree.map(extreme, batch.condition, arrays.condition)
+    return batch._replace(condition=condition)
 
 
 def check_reach(

@@ -13,7 +13,11 @@ from jaxgan import Batch, InputError, Network, Variables
 from jaxgan.reporting.figures import image_grid
 from jaxgan.sampling.outputs import NOTHING
 from jaxgan.training.experiment import Experiment, open_data
-from jaxgan.training.first_batch import check_batches, check_reach
+from jaxgan.training.first_batch import (
+    check_batches,
+    check_reach,
+    with_extreme_labels,
+)
 
 UNIFORM = np.random.default_rng(0).uniform(-1, 1, (8, 4, 4, 1)).astype(np.float32)
 
@@ -162,3 +166,43 @@ def test_images_that_cannot_be_drawn_are_refused_before_training(tmp_path, chann
         "its first three channels."
     )
     opened(tmp_path, real, channels, lambda made, *_: image_grid(made[..., :1]))
+
+
+def labeled(labels):
+    """An experiment of two classes, which has these labels."""
+    networks = (jg.networks.labeled(jg.mlp(shape), 2) for shape in ((2,), ()))
+    game = jg.gan(*networks, jg.non_saturating(), jg.priors.normal(3))
+    data = Batch(np.zeros((len(labels), 2), np.float32), (labels,))
+    data.real[::2] = 1
+    rates = dict.fromkeys(game.players, optax.sgd(0.1))
+    return Experiment(
+        game=game,
+        dynamics=lambda game, example: jg.alternating(game, rates, example),
+        source=lambda: jg.shuffled(data, 8),
+        examples=lambda: jax.tree.map(lambda x: x[:16], data),
+        steps=1,
+        n_plotted=4,
+        plot=lambda made, batch, columns: image_grid(np.zeros((1, 4, 4, 1))),
+    )
+
+
+@pytest.mark.parametrize("wrong", [2, -1])
+def test_a_label_outside_the_classes_is_found_wherever_it_is(wrong):
+    labels = np.arange(4_000) % 2
+    open_data("x.py", labeled(labels))
+    for place in (0, 1234, 3_999):
+        changed = labels.copy()
+        changed[place] = wrong
+        with pytest.raises(InputError, match=rf"label.*{wrong}"):
+            open_data("x.py", labeled(changed))
+
+
+def test_labels_that_a_transform_makes_are_taken_as_they_are():
+    """Since those of the arrays are none of the network's."""
+    plain = jg.shuffled(Batch(UNIFORM, (np.arange(8),)), 4)
+    batch = plain(0, 0)[0]
+    found = with_extreme_labels(batch, plain).condition[0]
+    assert (found[:2] == [0, 7]).all() and (found[2:] == batch.condition[0][2:]).all()
+    mapped = jg.data.random_transform(plain, lambda key, example: example)
+    assert with_extreme_labels(batch, mapped) is batch
+    assert with_extreme_labels(batch, lambda seed, step: (batch,)) is batch

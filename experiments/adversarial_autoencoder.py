@@ -20,9 +20,14 @@ Paper: Makhzani et al. 2015, arXiv:1511.05644
 Command: jaxgan train adversarial_autoencoder
     or, with another prior: jaxgan train adversarial_autoencoder --prior swiss_roll
 
-Cost: not measured yet
+Cost: 19 minutes of one CPU core, beside other jobs
 
-Expect: not measured yet
+Expect: codes at a distance of 0.037 from the normal prior (floor about 0.018), where
+    the classes lie in sectors around the middle; blurry digits, as two numbers allow,
+    with an error of 0.037 and a Fréchet distance of 4.3 in features of a classifier.
+
+    That is of seed 0, the only one that has been run, with a floor of one pair (0.017).
+    The other priors and clothes have not been measured.
 """
 
 import dataclasses

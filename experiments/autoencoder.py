@@ -16,9 +16,12 @@ Paper: Hinton & Salakhutdinov 2006, "Reducing the dimensionality of data with ne
 Command: jaxgan train autoencoder
     or, for clothes: jaxgan train autoencoder --data fashion_mnist
 
-Cost: not measured yet
+Cost: 21 minutes of one CPU core, beside other jobs
 
-Expect: not measured yet
+Expect: an error of 0.0034, where PCA has 0.0168; samples that are no digits, with a
+    Fréchet distance of 13.0 in features of a classifier.
+
+    That is of seed 0, the only one that has been run. Clothes have not been measured.
 """
 
 import dataclasses

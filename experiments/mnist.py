@@ -18,9 +18,26 @@ Paper: Huang et al. 2024, arXiv:2501.05441 (the loss, R1 and R2); Chen et al. 20
 Command: jaxgan train mnist
     or, for clothes: jaxgan train mnist --data fashion_mnist
 
-Cost: not measured yet
+Cost: 21 minutes of one CPU core, beside other jobs
 
-Expect: not measured yet
+Expect: digits of which few are broken, 99.6 % of the class that was asked for; Fréchet
+    distance 0.074 in features of a classifier, where other reals have 0.044.
+
+    Seed 0, the only one that has been run with this configuration, 10,000 samples:
+
+                        digits           other reals
+        Fréchet         0.074 ± 0.004    0.044
+        within a class  0.321 ± 0.005    0.18
+        precision       0.829 ± 0.008    0.81
+        recall          0.729 ± 0.005    0.85
+        density         0.984 ± 0.023    0.92
+        coverage        0.929 ± 0.004    0.95
+
+    and 8.9 to 11.4 % of each digit, as of reals. The weight was chosen on seed 100:
+    after 8,000 steps weights of 1 (seed 0), 0.3 and 0.1 had Fréchet distances of 0.130,
+    0.093 and 0.069, and recalls of .669, .690 and .727; after 12,000 a weight of 0.03
+    had 0.070 and .717. Without labels the same networks had 0.338 and .767 after 30,000
+    steps, and precision .789. Clothes have not been measured.
 """
 
 import dataclasses

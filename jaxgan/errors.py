@@ -263,7 +263,7 @@ def check_names(name: str, value: Any) -> None:
 
 
 def check_weights(name: str, values: Any) -> None:
-    """Check that example weights are finite numbers of at least 0.
+    """Check that example weights are finite numbers of at least 0, in float32 too.
 
     Raises:
         InputError: if `values` are concrete and one of them is not.
@@ -272,7 +272,9 @@ def check_weights(name: str, values: Any) -> None:
         return
     flat = np.ravel(values)
     real = flat.dtype.kind in "fiub" or jax.numpy.issubdtype(flat.dtype, np.floating)
-    wrong = flat[~(np.isfinite(flat) & (flat >= 0))] if real else flat
+    with np.errstate(over="ignore"):  # what is too large becomes infinity
+        finite = np.isfinite(flat.astype(np.float32)) if real else None
+    wrong = flat[~(finite & (flat >= 0))] if real else flat
     if wrong.size:
         raise InputError(
             f"{name} must hold finite numbers of at least 0, got {wrong[0]}."

@@ -83,7 +83,7 @@ def test_arrays_that_are_no_examples_are_refused(batch, message):
         as_dataset(batch)
 
 
-@pytest.mark.parametrize("wrong", [-1.0, np.nan, np.inf])
+@pytest.mark.parametrize("wrong", [-1.0, np.nan, np.inf, 1e39])
 def test_a_weight_that_is_none_is_refused(wrong):
     with pytest.raises(InputError, match=r"data\.weight must hold finite numbers of"):
         as_dataset(Batch(np.zeros(2), (), np.array([1.0, wrong])))

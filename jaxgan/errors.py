@@ -272,9 +272,11 @@ def check_weights(name: str, values: Any) -> None:
         return
     flat = np.ravel(values)
     real = flat.dtype.kind in "fiub" or jax.numpy.issubdtype(flat.dtype, np.floating)
-    with np.errstate(over="ignore"):  # what is too large becomes infinity
-        finite = np.isfinite(flat.astype(np.float32)) if real else None
-    wrong = flat[~(finite & (flat >= 0))] if real else flat
+    wrong = flat
+    if real:
+        with np.errstate(over="ignore"):  # what is too large becomes infinity
+            finite = np.isfinite(flat.astype(np.float32))
+        wrong = flat[~(finite & (flat >= 0))]
     if wrong.size:
         raise InputError(
             f"{name} must hold finite numbers of at least 0, got {wrong[0]}."

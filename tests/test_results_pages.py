@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from jaxgan.metrics import Protocol
+from jaxgan.training.about import Change
 from jaxgan.training.record import LIMIT
 from jaxgan.training.results import (
     Entry,
@@ -87,6 +88,16 @@ def entry(seed, value, **changes):
 def made(pages, *entries, **fields):
     results = Results(experiment="mine", **fields).with_entries(entries)
     return pages["results"].results_page({"mine": results})
+
+
+def test_what_had_changed_where_a_run_was_resumed_is_on_the_page(pages):
+    said = ["the data are others.", "so is jax."]
+    resumed = entry(1, 2.0, changes=[Change(step=4, said=said)])
+    page = made(pages, entry(0, 1.0), resumed)
+    [line] = [line for line in page.splitlines() if line.startswith("- Resumed")]
+    assert line == (
+        "- Resumed: seed 1, from step 4 on: the data are others. so is jax."
+    )
 
 
 def test_means_and_errors_over_seeds_are_those_of_numpy(pages):

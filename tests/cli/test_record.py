@@ -16,7 +16,13 @@ from jaxgan.reporting import read_rows
 from jaxgan.reporting.small_picture import small_png
 from jaxgan.training import load_run, train
 from jaxgan.training import record as recording
-from jaxgan.training.about import Start, read_about, write_about
+from jaxgan.training.about import (
+    Change,
+    Start,
+    note_changes,
+    read_about,
+    write_about,
+)
 from jaxgan.training.results import Results, read_results, results_file
 from jaxgan.versions import versions
 from tests.command_line import run
@@ -275,6 +281,14 @@ def test_the_command_names_the_networks_that_a_run_began_with(place):
     command = recording._command(run, run.config, start)
     assert "--init seed-1 --freeze generator" in command
     assert "--init" not in recording._command(run, run.config, None)
+
+
+def test_what_changed_at_a_resumption_is_recorded_with_the_results(place):
+    run = load_run(place / "runs/seed-1")
+    assert recording.entry_of(run).changes == []
+    said = ["this run was started with jax 0.0.1."]
+    note_changes(run.directory, 1, said)
+    assert recording.entry_of(run).changes == [Change(step=1, said=said)]
 
 
 def test_seconds_are_unknown_where_they_were_not_counted_from_the_start(place):

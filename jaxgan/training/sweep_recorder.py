@@ -68,6 +68,7 @@ class SweepRecorder:
         self._check_own, self._stack = check_own, stack
         self._steps = members[0].run.experiment.steps
         self._pending: list[Info] = []
+        self._sought: set[int] = set()  # lost members whose last good was looked for
         self._mean = RunningMean(directory / "unlogged.jsonl")
 
     def resume(self, init: Callable[[], State]) -> State:
@@ -198,8 +199,9 @@ class SweepRecorder:
         left = {
             i: each
             for i, each in enumerate(self._members)
-            if lost[i] and not steps(each.run.checkpoints)
+            if lost[i] and i not in self._sought and not steps(each.run.checkpoints)
         }
+        self._sought |= left.keys()
         if not left:
             return
         self._saved.wait()

@@ -22,9 +22,13 @@ Paper: Kingma & Welling 2014, arXiv:1312.6114; Burda et al. 2016, arXiv:1509.005
 
 Command: jaxgan train vae
 
-Cost: not measured yet
+Cost: 22 minutes of one CPU core, beside other jobs
 
-Expect: not measured yet
+Expect: a negative ELBO of 91.9 nats and 27 active units of 40; blurry digits, with a
+    Fréchet distance of 2.16 in features of a classifier.
+
+    That is of seed 0, the only one that has been run. Published for binarized digits:
+    86 to 91 by architecture. Neither IWAE, β nor clothes have been measured.
 """
 
 import dataclasses
@@ -77,7 +81,7 @@ class Config:
 
     data: str = "mnist"  # its name in TFDS
     data_dir: Path | None = None  # where TFDS sets are; $TFDS_DATA_DIR by default
-    steps: int = 40_000
+    steps: int = 20_000
     seed: int = 0
     batch_size: int = 64
     latent_size: int = 40  # numbers of a code

@@ -22,9 +22,13 @@ Paper: Larsen et al. 2016, arXiv:1512.09300; Huang et al. 2024, arXiv:2501.05441
 Command: jaxgan train vae_gan
     or, for clothes: jaxgan train vae_gan --data fashion_mnist
 
-Cost: not measured yet
+Cost: 29 minutes of one CPU core, beside other jobs
 
-Expect: not measured yet
+Expect: sharp digits, of which some are broken, and sharp reconstructions; a Fréchet
+    distance of 1.47 in features of a classifier, where `vae.py` has 2.16.
+
+    Of seed 0, the only one that has been run, precision is .688 and recall .815, and
+    the error 0.0138. Clothes have not been measured.
 """
 
 import dataclasses

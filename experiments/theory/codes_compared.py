@@ -17,8 +17,8 @@ Paper: Larsen et al. 2016, arXiv:1512.09300, makes this comparison on faces
 
 Command: python experiments/theory/codes_compared.py --picture docs/codes.png
     runs/autoencoder runs/vae runs/conditional_mnist runs/vae_gan
-    after jaxgan train autoencoder; jaxgan train vae --steps 20000;
-    jaxgan train conditional_mnist --way none; jaxgan train vae_gan --steps 5000
+    after jaxgan train autoencoder; jaxgan train vae;
+    jaxgan train conditional_mnist --way none; jaxgan train vae_gan
 
 Cost: 3 minutes of one CPU core, after the runs
 

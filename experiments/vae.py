@@ -22,13 +22,15 @@ Paper: Kingma & Welling 2014, arXiv:1312.6114; Burda et al. 2016, arXiv:1509.005
 
 Command: jaxgan train vae
 
-Cost: 22 minutes of one CPU core, beside other jobs
+Cost: 22 minutes of one CPU core, beside other jobs; as long for the bound
 
 Expect: a negative ELBO of 91.9 nats and 27 active units of 40; blurry digits, with a
     Fréchet distance of 2.16 in features of a classifier.
 
-    That is of seed 0, the only one that has been run. Published for binarized digits:
-    86 to 91 by architecture. Neither IWAE, β nor clothes have been measured.
+    The bound by 5,000 draws is -86.38 ± 0.69 nats, of the first 1,000 test images. All
+    is of seed 0, the only one that has been run. Published for binarized digits, by
+    architecture: negative ELBOs of 86 to 91, bounds of -81 to -87. Neither IWAE, β nor
+    clothes have been measured.
 """
 
 import dataclasses

@@ -128,10 +128,11 @@ NO_LABELED = [
     Batch(IMAGES, (LABELS / 2,)),
     Batch(LABELS, (LABELS,)),
 ]
+EXAMPLE = Batch(jnp.zeros((1, 1)))
 ALGORITHM = simultaneous(
     theory.bilinear(),
     dict.fromkeys(("generator", "discriminator"), optax.sgd(0.1)),
-    Batch(jnp.zeros((1, 1))),
+    EXAMPLE,
 )
 START = Kind(
     [(1.0, 1.0), [0.0, 2]],
@@ -302,7 +303,8 @@ KINDS = {
     "algorithm": Kind([ALGORITHM], [None, "adam", 1.0, simultaneous, ()]),
     "state": Kind([ALGORITHM.init(jax.random.key(0))], [None, "state", 1.0, ()]),
     "batches": Kind(
-        [batches(1)], [None, "batch", 1.0, (), batches(1)[0], (None,), (1.0,)]
+        [(EXAMPLE,)],
+        [None, "batch", 1.0, (), EXAMPLE, (None,), (1.0,), (EXAMPLE,) * 2, batches(1)],
     ),
     "log_density": Kind([LOGS, [-INF, 0.0]], [*NO_ARRAY, [], [NAN], [INF], [-INF]]),
     "x": Kind([LOGS, 0.0], ["x", None, object(), [NAN], ["a"]]),

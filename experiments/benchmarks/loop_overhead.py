@@ -9,13 +9,15 @@ compilation cache, beside that of `import jax` and one addition.
 
 On two CPU cores, jax 0.10.2, with --turns 9 (median, least and most):
 
-    the bare loop                   378 µs a step (368 to 409)
-    train                           454 µs a step (433 to 511)
-    train, 100 steps a call         239 µs a step (211 to 268)
-    added by train                   67 µs a step (48 to 138)
-    the first start, which compiles  33 CPU s
-    jaxgan train digits --steps 1    11.5 CPU s (11.3 to 11.6)
-    import jax and one addition      1.4 CPU s
+    the bare loop                   196 µs a step (184 to 201)
+    train                           232 µs a step (216 to 241)
+    train, 100 steps a call          90 µs a step (73 to 112)
+    added by train                   37 µs a step (25 to 44)
+    the first start, which compiles  21 CPU s
+    jaxgan train digits --steps 1    7.3 CPU s (7.3 to 8.2)
+    import jax and one addition      1.0 CPU s
+
+On cores half as fast all of these were about twice as much.
 
 Command: python experiments/benchmarks/loop_overhead.py
 """

@@ -83,7 +83,7 @@ class Config(mnist.Config):
 
 
 def experiment(config: Config) -> Experiment:
-    """That of `mnist.py` with other networks and losses."""
+    """The experiment of `mnist.py` with other networks and losses."""
     known = parts(config)
     if config.way == "none":
         networks = unconditional(known.generator), unconditional(known.trunk)

@@ -105,7 +105,7 @@ class Config:
 
 
 class Labels(NamedTuple):
-    """What an experiment with labels has, and another has not."""
+    """Inputs and metrics, which need labels or not."""
 
     inputs: Mapping[str, Input]
     metrics: tuple[Metric, ...]

@@ -137,7 +137,7 @@ def experiment(config: Config) -> Experiment:
 
 
 class Reconstruction(NamedTuple):
-    """What is made of a test image: its image again, and what bounds are made of."""
+    """The image that a code gives again, and what bounds are made of."""
 
     image: Array
     evidence: Evidence
@@ -176,9 +176,13 @@ def coder(config: Config) -> Game:
 
 def framed_mean(logits: Array) -> Array:
     """Probabilities of white as gray images of 32 pixels."""
+    return with_frame(LIKELIHOOD.image(logits))
+
+
+def with_frame(images: Array | NDArray) -> Array:
+    """Images of 28 pixels in a black frame."""
     frame = (MARGIN, MARGIN)
-    image = LIKELIHOOD.image(logits)
-    return jnp.pad(image, ((0, 0), frame, frame, (0, 0)), constant_values=-1.0)
+    return jnp.pad(images, ((0, 0), frame, frame, (0, 0)), constant_values=-1.0)
 
 
 def summarize(made: Reconstruction, batch: Batch) -> dict[str, float]:
@@ -195,8 +199,7 @@ def plot(made: Any, batch: Batch, columns: int | None) -> Image.Image:
     """Draw images, and reconstructions each beside what it is of."""
     if not isinstance(made, Reconstruction):
         return image_grid(made, columns)
-    frame = (MARGIN, MARGIN)
-    real = np.pad(batch.real, ((0, 0), frame, frame, (0, 0)), constant_values=-1)
+    real = with_frame(batch.real)
     pairs = np.stack([real, made.image], axis=1)
     return image_grid(pairs.reshape(-1, *real.shape[1:]), columns)
 

@@ -124,7 +124,7 @@ def experiment(config: Config) -> Experiment:
 
 
 def loss_of(config: Config) -> Loss:
-    """Who pays what; see the top of this file."""
+    """The losses of all players; see the top of this file."""
     penalties = chain(r1(config.gamma), r2(config.gamma))
     adversarial = chain(
         relativistic(non_saturating()), every(penalties, n=config.every)

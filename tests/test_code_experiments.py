@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -94,19 +95,7 @@ def test_the_error_of_components_is_the_variance_that_they_leave():
     assert_close(found, (0.5**2 + 0.1**2) / 4, rtol=0.03)
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
-        "none",
-        "concatenation",
-        "embedding",
-        "conditional_batch_norm",
-        "projection",
-        "auxiliary_classifier",
-        "auxiliary_discriminative_classifier",
-        "multi_hinge",
-    ],
-)
+@pytest.mark.parametrize("way", get_args(module("conditional_mnist").Way))
 def test_every_way_of_conditioning_is_built(way):
     conditional = module("conditional_mnist")
     config = conditional.Config(way=way, channels=2, hidden=3, seen=3, latent_size=4)

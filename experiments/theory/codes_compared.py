@@ -55,7 +55,7 @@ Images = Float[np.ndarray, "n h w c"]
 
 
 class Made(NamedTuple):
-    """What a run makes: samples, and reconstructions of the test images."""
+    """Samples of a run, and its reconstructions of the test images."""
 
     samples: Images
     reconstructions: Images | None

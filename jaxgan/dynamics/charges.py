@@ -1,4 +1,4 @@
-"""What the terms of a loss charge to the players, and who updates their state."""
+"""Checks of what loss terms charge to players, and owners of their states."""
 
 from collections.abc import Mapping
 

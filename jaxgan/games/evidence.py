@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError, check_function, check_positive_int
@@ -14,14 +13,14 @@ from jaxgan.games.vae import (
     repeat_for_draws,
     split_draws,
 )
-from jaxgan.losses.evidence import Posterior, log_normal
+from jaxgan.losses.evidence import Posterior, log_densities
 from jaxgan.losses.likelihoods import Likelihood
 from jaxgan.losses.likeness import measured
 from jaxgan.types import Batch, Output, Tree
 
 
 class Evidence(NamedTuple):
-    """What a variational autoencoder says of examples, for one code each or k.
+    """Log densities of examples and their codes, one each or k.
 
     log_joint:     log p(x, z) = log p(z) + log p(x | z), in nats.
     log_posterior: log q(z | x), in nats.
@@ -79,15 +78,8 @@ def evidence(likelihood: Likelihood, latent_size: int) -> Output:
         given = flatten_draws(draws, code), *repeat_for_draws(draws, batch.condition)
         made = split_draws(draws, call["decoder"](*given))
         nats = measured(likelihood, batch.real, made)
-        mean, log_scale = posterior
-        if draws is not None:
-            mean, log_scale = mean[:, None], log_scale[:, None]
-        zero = jnp.zeros(())
-        return Evidence(
-            log_joint=log_normal(code, zero, zero) - nats,
-            log_posterior=log_normal(code, mean, log_scale),
-            posterior=posterior,
-        )
+        log_prior, log_posterior = log_densities(code, posterior)
+        return Evidence(log_prior - nats, log_posterior, posterior)
 
     return output
 

@@ -117,15 +117,14 @@ def importance_weighted(likelihood: Measure, *, player: PlayerName = "coder") ->
 
     def evaluate(record: Any, key: Array) -> Losses:
         del key
-        (mean, log_scale), code, decoded = read(
+        posterior, code, decoded = read(
             "importance_weighted: posterior, code and decoded",
             lambda record: (record.posterior, record.code, record.decoded),
             record,
         )
+        log_prior, log_posterior = log_densities(code, Posterior(*posterior))
         log_ratio = (
-            -measured(likelihood, record.real, decoded)
-            + log_normal(code, jnp.zeros(()), jnp.zeros(()))
-            - log_normal(code, *_beside(code, mean, log_scale))
+            -measured(likelihood, record.real, decoded) + log_prior - log_posterior
         )
         if log_ratio.ndim == 1:
             log_ratio = log_ratio[:, None]
@@ -151,6 +150,14 @@ def log_normal(
     square = jnp.square((z - mean) * jnp.exp(-log_scale))
     each = square / 2 + log_scale + math.log(2 * math.pi) / 2
     return -jnp.broadcast_to(each, z.shape).sum(axis=-1)
+
+
+def log_densities(
+    code: Float[Array, "b *k d"], posterior: Posterior
+) -> tuple[Float[Array, "b *k"], Float[Array, "b *k"]]:
+    """Compute log p(z) of a standard normal prior and log q(z | x), in nats."""
+    zero = jnp.zeros(())
+    return log_normal(code, zero, zero), log_normal(code, *_beside(code, *posterior))
 
 
 def _beside(code: Array, *parts: Array) -> tuple[Array, ...]:

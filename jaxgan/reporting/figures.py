@@ -133,32 +133,31 @@ def scatter(
     """
     from matplotlib.figure import Figure  # half a second to import
 
-    given = {"points": points} | ({} if marks is None else {"marks": marks})
-    for name, values in given.items():
-        given[name] = values = as_finite(name, values, 2)
-        if values.shape[1] != 2:
-            raise InputError(f"{name} must be of shape (n, 2), got {values.shape}.")
+    points = _as_points("points", points)
     figure = Figure(figsize=(3.2, 3.2), dpi=100, layout="constrained")
     axes = figure.add_subplot(aspect="equal")
-    reach = 1.3 * np.abs(given["marks"]).max() if marks is not None else None
-    if reach is not None:
+    if marks is not None:
+        marks = _as_points("marks", marks)
+        reach = 1.3 * np.abs(marks).max()
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
-        axes.plot(*given["marks"].T, "x", color="tab:red", markersize=8)
-    dots: dict[str, Any] = {
-        "marker": ".",
-        "linestyle": "",
-        "markersize": 2,
-        "alpha": 0.4,
-    }
+        axes.plot(*marks.T, "x", color="tab:red", markersize=8)
+    dots: dict[str, Any] = {"markersize": 2, "alpha": 0.4}
     if labels is None:
-        axes.plot(*given["points"].T, color="black", **dots)
+        axes.plot(*points.T, ".", color="black", **dots)
         return _render(figure)
     labels = _as_labels(labels, len(points))
     for label in np.unique(labels):
-        color = f"C{label % 10}"
-        axes.plot(*given["points"][labels == label].T, color=color, label=label, **dots)
+        own = points[labels == label].T
+        axes.plot(*own, ".", color=f"C{label % 10}", label=label, **dots)
     axes.legend(fontsize=7, markerscale=4, ncols=2)
     return _render(figure)
+
+
+def _as_points(name: str, values: Any) -> NDArray:
+    values = as_finite(name, values, 2)
+    if values.shape[1] != 2:
+        raise InputError(f"{name} must be of shape (n, 2), got {values.shape}.")
+    return values
 
 
 def _as_labels(labels: Any, count: int) -> NDArray[np.integer]:

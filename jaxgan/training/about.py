@@ -22,7 +22,7 @@ class Start(pydantic.BaseModel):
 
 
 class Change(pydantic.BaseModel):
-    """What was not as it was when the run began, where it was resumed."""
+    """Differences from the beginning of a run, where it was resumed."""
 
     step: int
     said: list[str]  # a sentence each

@@ -156,7 +156,7 @@ def log_densities(
     code: Float[Array, "b *k d"], posterior: Posterior
 ) -> tuple[Float[Array, "b *k"], Float[Array, "b *k"]]:
     """Compute log p(z) of a standard normal prior and log q(z | x), in nats."""
-    zero = jnp.zeros(())
+    zero = jnp.zeros((), code.dtype)
     return log_normal(code, zero, zero), log_normal(code, *_beside(code, *posterior))
 
 

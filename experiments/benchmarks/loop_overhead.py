@@ -9,15 +9,19 @@ compilation cache, beside that of `import jax` and one addition.
 
 On two CPU cores, jax 0.10.2, with --turns 9 (median, least and most):
 
-    the bare loop                   196 µs a step (184 to 201)
-    train                           232 µs a step (216 to 241)
-    train, 100 steps a call          90 µs a step (73 to 112)
-    added by train                   37 µs a step (25 to 44)
-    the first start, which compiles  21 CPU s
-    jaxgan train digits --steps 1    7.3 CPU s (7.3 to 8.2)
-    import jax and one addition      1.0 CPU s
+    the bare loop                     160 µs a step (155 to 165)
+    train                             169 µs a step (157 to 174)
+    added by train                      8 µs a step (-5 to 11)
+    the bare loop, 100 steps a call    35 µs a step (33 to 38)
+    train, 100 steps a call            40 µs a step (39 to 42)
+    added by train, 100 steps a call    4 µs a step (2 to 8)
+    the first start, which compiles    16 CPU s
+    jaxgan train digits --steps 1     5.1 CPU s (5.0 to 5.2)
+    import jax and one addition       0.7 CPU s (0.7 to 0.7)
 
-On cores half as fast all of these were about twice as much.
+While a step's report was an array for each loss and norm, seven here, and not one for
+all, `train` added 37 µs; while the batches of the next call were made after the report
+of the one before was read, 28 with 100 steps a call.
 
 Command: python experiments/benchmarks/loop_overhead.py
 """
@@ -39,6 +43,7 @@ import tyro
 from PIL import Image
 
 import jaxgan as jg
+from jaxgan.algorithms import many_steps
 
 BATCH = 8
 POINTS = jg.Batch(np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32))
@@ -60,7 +65,7 @@ def experiment(steps: int) -> jg.Experiment:
     )
 
 
-def bare(count: int) -> float:
+def bare(count: int, per_call: int) -> float:
     """Seconds of a step and of its batches, made in a loop and nothing else."""
     made = experiment(count)
     source = made.source()
@@ -72,11 +77,21 @@ def bare(count: int) -> float:
         donate=True,
     )
     state = algorithm.init(jax.random.key(0))
-    state, _ = algorithm.step(state, batches)
+    call = algorithm.step
+    if per_call > 1:
+        call = jax.jit(many_steps(algorithm, per_call).step, donate_argnums=0)
+
+    def drawn(step: int) -> tuple[jg.Batch, ...]:
+        if per_call == 1:
+            return source(0, step)
+        rows = [source(0, each) for each in range(step, step + per_call)]
+        return jax.tree.map(lambda *each: np.stack(each), *rows)
+
+    state, _ = call(state, drawn(0))
     jax.block_until_ready(state)
     begin = time.perf_counter()
-    for step in range(count):
-        state, info = algorithm.step(state, source(0, step))
+    for step in range(0, count, per_call):
+        state, info = call(state, drawn(step))
     jax.block_until_ready((state, info))
     return (time.perf_counter() - begin) / count
 
@@ -146,8 +161,9 @@ def main(turns: int = 5, steps: int = 4_000, starts: int = 3) -> None:
     """
     print(f"jax {jax.__version__}, {len(os.sched_getaffinity(0))} cores")
     loops: dict[str, Callable[[], float]] = {
-        "the bare loop": lambda: bare(steps),
+        "the bare loop": lambda: bare(steps, 1),
         "train": lambda: trained(steps, 1),
+        "the bare loop, 100 steps a call": lambda: bare(10 * steps, 100),
         "train, 100 steps a call": lambda: trained(10 * steps, 100),
     }
     seconds: dict[str, list[float]] = {name: [] for name in loops}
@@ -156,8 +172,11 @@ def main(turns: int = 5, steps: int = 4_000, starts: int = 3) -> None:
             seconds[name].append(loop())
     for name, each in seconds.items():
         told(name, each, "µs a step", 1e6)
-    pairs = zip(seconds["train"], seconds["the bare loop"], strict=True)
-    told("added by train", [a - b for a, b in pairs], "µs a step", 1e6)
+    for call in ("", ", 100 steps a call"):
+        pairs = zip(
+            seconds[f"train{call}"], seconds[f"the bare loop{call}"], strict=True
+        )
+        told(f"added by train{call}", [a - b for a, b in pairs], "µs a step", 1e6)
     command, *times = itertools.islice(first_step(), starts + 1)
     told("the first start, which compiles", [command], "CPU s", 1)
     told("jaxgan train digits --steps 1", times, "CPU s", 1)

@@ -4,75 +4,20 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
-from numpy.typing import NDArray
-
 from jaxgan.errors import InputError, as_path, naming
 from jaxgan.sealed_lines import is_sound
-from jaxgan.types import Info
 
 Row = dict[str, float]
-
-Columns = dict[str, NDArray[np.float64]]
-"""By name an array over steps (steps, …)."""
 
 BLOCK = 2**16
 """Bytes that are read at once from the end of a log."""
 
 Log = Callable[[int, Row], None]
 """`(step, row)`; a function that writes a row of a log."""
-
-
-def flatten(info: Info) -> dict[str, Any]:
-    """Flatten a step's report to names such as `discriminator/r1`."""
-    row: dict[str, Any] = {}
-    for player, terms in info.losses.items():
-        row |= {f"{player}/{term}": value for term, value in terms.items()}
-        row[f"{player}/gradient"] = info.gradient_norms[player]
-        diagnostics = info.diagnostics[player]
-        row |= {f"{player}/{name}": value for name, value in diagnostics.items()}
-    return row
-
-
-def as_columns(infos: Sequence[Info], members: bool = False) -> Columns:
-    """Fetch the reports of several calls, each name's as one array over the steps.
-
-    Args:
-        infos: of one step each or, stacked, of several.
-        members: whether a report's arrays are over a population's members, not steps.
-    """
-    if not infos:
-        return {}
-    reports = [jax.tree.leaves(info) for info in infos]
-    if jax.default_backend() != "cpu":  # where it takes nine times as long as below
-        reports = jax.device_get(reports)  # all at once
-    leaves, structure = jax.tree.flatten(infos[0])
-    places = flatten(jax.tree.unflatten(structure, range(len(leaves))))
-    join = np.array if members else _in_a_row
-    return {
-        name: join([np.asarray(report[place]) for report in reports]).astype(np.float64)
-        for name, place in places.items()
-    }
-
-
-def _in_a_row(parts: list[NDArray]) -> NDArray:
-    if all(part.ndim == 0 for part in parts):
-        return np.array(parts)  # a tenth of the time of `hstack`
-    return np.hstack(parts)
-
-
-def charged_names(info: Info) -> list[str]:
-    """List the names in a flattened report of all losses and gradients."""
-    return [
-        f"{player}/{name}"
-        for player, terms in info.losses.items()
-        for name in (*terms, "gradient")
-    ]
 
 
 def write_row(path: Path, step: int, row: Mapping[str, float]) -> None:

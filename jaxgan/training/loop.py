@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import PyTreeDef
+from jaxtyping import Array, Key
 
 from jaxgan.algorithms.data_parallel import (
     data_parallel,
@@ -33,6 +34,7 @@ from jaxgan.errors import (
     check_instance,
     check_positive_int,
 )
+from jaxgan.reporting.report import Step, reporting
 from jaxgan.training.checkpoint import steps
 from jaxgan.training.experiment import Experiment
 from jaxgan.training.inline import create_inline_run
@@ -47,11 +49,9 @@ from jaxgan.training.run import (
 from jaxgan.training.same_everywhere import check_same_everywhere
 from jaxgan.training.schedule import Schedule
 from jaxgan.training.sweep_report import check_no_member
-from jaxgan.types import Algorithm, Batch, Game, Info, State
+from jaxgan.types import Algorithm, Batch, Game, State
 
 logger = logging.getLogger(__name__)
-
-Step = Callable[[State, tuple[Batch, ...]], tuple[State, Info]]
 
 
 def train(
@@ -168,20 +168,35 @@ def _train(run: Run, schedule: Schedule, placing: Placing, tensorboard: bool) ->
         elif begun < experiment.steps:
             lead(lambda: tell_changes(run, begun, devices))
         leaves, tree = jax.tree.flatten(run.data.batches[0])
-        algorithm, step_many, shardings = _compiled(
+        compiled = _compiled(
             experiment.game, experiment.dynamics, tuple(leaves), tree, placing
         )
         source = of_process(experiment.source(), run.data.batches)
-        init = partial(algorithm.init, jax.random.key(experiment.seed))
+        init = partial(compiled.init, jax.random.key(experiment.seed))
         return take_steps(
-            algorithm,
-            recorder.resume(init, shardings),
+            compiled.step,
+            recorder.resume(init, compiled.shardings),
             partial(_prefetched(source, devices), experiment.seed),
             experiment.steps,
             recorder.record,
-            calls=Calls(placing.n, step_many, recorder.until_due),
+            calls=Calls(placing.n, compiled.step_many, recorder.until_due),
             unread=recorder.unread,
         )
+
+
+class Compiled(NamedTuple):
+    """Functions of an algorithm, compiled for the devices that share a run.
+
+    init:      `(key) -> state`.
+    step:      `(state, batches) -> (state, report)`.
+    step_many: the same for n steps, of stacked batches.
+    shardings: those of the state.
+    """
+
+    init: Callable[[Key[Array, ""]], State]
+    step: Step
+    step_many: Step
+    shardings: State
 
 
 @lru_cache(maxsize=1)  # so that a notebook's next call compiles nothing again
@@ -191,12 +206,8 @@ def _compiled(
     leaves: tuple[jax.ShapeDtypeStruct, ...],
     tree: PyTreeDef,
     placing: Placing,
-) -> tuple[Algorithm, Step, State]:
-    """Compile a step of a game for examples of these shapes, and a call of n steps.
-
-    Returns:
-        The algorithm, the call, and the shardings of the state.
-    """
+) -> Compiled:
+    """Compile a step of a game for examples of these shapes, and a call of n steps."""
     example = jax.tree.unflatten(tree, leaves)
     devices, shard_state, n = placing
     algorithm = data_parallel(
@@ -208,12 +219,15 @@ def _compiled(
     )
     like = jax.eval_shape(algorithm.init, jax.random.key(0))
     shardings = state_shardings(like, devices, shard_state)
-    step_many = jax.jit(
-        many_steps(algorithm, n).step,
-        donate_argnums=0,
-        out_shardings=(shardings, replicated(devices)),
+    step, step_many = (
+        jax.jit(
+            reporting(each.step),
+            donate_argnums=0,
+            out_shardings=(shardings, replicated(devices)),
+        )
+        for each in (algorithm, many_steps(algorithm, n))
     )
-    return algorithm, step_many, shardings
+    return Compiled(algorithm.init, step, step_many, shardings)
 
 
 class Calls(NamedTuple):
@@ -230,7 +244,7 @@ class Calls(NamedTuple):
 
 
 def take_steps(
-    algorithm: Algorithm,
+    one: Step,
     state: State,
     batches: Callable[[int], tuple[Batch, ...]],
     steps: int,
@@ -238,36 +252,52 @@ def take_steps(
     calls: Calls | None = None,
     unread: Callable[[State, Exception], None] = lambda state, error: None,
 ) -> State:
-    """Step an algorithm from where a state is to its last step.
+    """Make steps from where a state is to the last.
 
     Which steps are made in one call depends on their numbers and on what is due, and
     not on where a run was interrupted.
 
     Args:
-        algorithm: the algorithm.
+        one: makes one step.
         state: the state to begin with.
         batches: `(steps done) -> batches` of the next step.
         steps: how many there are in all.
-        record: `(step, state, info, count)`, called after each step, with count 1, or
-            after several, with what each of them reports.
+        record: `(step, state, report, count)`, called after each step, with count 1, or
+            after several, with their report.
         calls: how several are made at once; by default each is made alone.
         unread: `(state, error)`, called where the next batches cannot be made.
     """
     step = int(state.step)
+    rows = _drawn(batches, calls, step, steps)
     while step < steps:
-        n = calls.n if calls is not None and _fits(calls, step) else 1
-        try:
-            rows = [batches(each) for each in range(step, step + n)]
-        except Exception as error:
-            unread(state, error)
-            raise
+        if isinstance(rows, Exception):
+            unread(state, rows)
+            raise rows
+        n = len(rows)
         if calls is not None and n > 1:
-            state, info = calls.step(state, _stacked(rows))
+            state, report = calls.step(state, _stacked(rows))
         else:
-            state, info = algorithm.step(state, rows[0])
+            state, report = one(state, rows[0])
         step += n
-        record(step, state, info, n)
+        rows = _drawn(batches, calls, step, steps)  # while the device computes
+        record(step, state, report, n)
     return state
+
+
+def _drawn(
+    batches: Callable[[int], tuple[Batch, ...]],
+    calls: Calls | None,
+    step: int,
+    steps: int,
+) -> list[tuple[Batch, ...]] | Exception:
+    """Make the batches of the next call, of none after the last, or fail."""
+    if step >= steps:
+        return []
+    n = calls.n if calls is not None and _fits(calls, step) else 1
+    try:
+        return [batches(each) for each in range(step, step + n)]
+    except Exception as error:
+        return error
 
 
 def _fits(calls: Calls, step: int) -> bool:

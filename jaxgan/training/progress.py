@@ -3,16 +3,14 @@
 import contextlib
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-import jax
 import numpy as np
-from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from jaxgan.progress import progress_bar
-from jaxgan.types import Info, PlayerName, TermName
+from jaxgan.reporting.report import Report, unpack
 
 IN_FLIGHT = 2
 """Calls that the device may be behind the loop, so that it never waits for it."""
@@ -26,29 +24,29 @@ class Progress:
 
     def __init__(self, bar: tqdm) -> None:
         self._bar = bar
-        self._pending: deque[Info] = deque()
+        self._pending: deque[Report] = deque()
         self._shown = 0.0  # when the losses were
 
-    def advance(self, info: Info, count: int = 1) -> None:
+    def advance(self, report: Report, count: int = 1) -> None:
         """Count steps, and wait until all but the last few calls are done.
 
         Args:
-            info: the report of a call.
+            report: of a call.
             count: its number of steps.
         """
         self._bar.update(count)
-        self._pending.append(info)
+        self._pending.append(report)
         if len(self._pending) <= IN_FLIGHT:
             return
         done = self._pending.popleft()
-        # All results of a call are ready together.
-        next(iter(done.gradient_norms.values())).block_until_ready()
+        done.values.block_until_ready()
         if (now := time.monotonic()) > self._shown + REFRESHED:
             self._shown = now
-            self._show(jax.device_get(done.losses))
+            self._show(done)
 
-    def _show(self, losses: Mapping[PlayerName, Mapping[TermName, NDArray]]) -> None:
+    def _show(self, report: Report) -> None:
         """Put each player's last loss behind the bar."""
+        losses = unpack(report).losses
         totals = {p: sum(terms.values()) for p, terms in losses.items()}
         last = {p: np.ravel(total)[-1].item() for p, total in totals.items()}
         self._bar.set_postfix(last, refresh=False)

@@ -12,16 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxgan.errors import InputError, Interrupted, RunError
-from jaxgan.reporting.log import (
-    Columns,
-    Log,
-    Row,
-    as_columns,
-    charged_names,
-    event_file,
-    rewind,
-    write_row,
-)
+from jaxgan.reporting.log import Log, Row, event_file, rewind, write_row
+from jaxgan.reporting.report import Columns, Report, as_columns, charged_names
 from jaxgan.training.checkpoint import Checkpoints, last_good, restore, shapes, steps
 from jaxgan.training.clock import Clock
 from jaxgan.training.experiment import error_line
@@ -42,7 +34,7 @@ from jaxgan.training.snapshots import (
     save_strip,
     scorer,
 )
-from jaxgan.types import Info, State, Tree
+from jaxgan.types import State, Tree
 
 TOLD = (InputError, RunError, OSError)
 """Errors whose own sentences tell what was wrong."""
@@ -73,7 +65,7 @@ class Recorder:
         stack.enter_context(os_errors_as_run_errors(run.checkpoints))
         lead(lambda: self._lock(stack))
         self._inputs = sample_inputs(run.experiment)
-        self._pending: list[Info] = []
+        self._pending: list[Report] = []
         self._added = 0  # the step until which reports are added up
         self._mean = RunningMean(run.unlogged)
         self._clock = Clock(run.seconds)
@@ -117,7 +109,7 @@ class Recorder:
                 disable=not leads(),
             )
         )
-        self._added = begun
+        self._added, self._next = begun, self._next_due(begun)
         if lead(lambda: run.is_logged(begun)):
             self._mean.take()
         elif begun and (due := self._due(begun)).logs:
@@ -132,25 +124,27 @@ class Recorder:
 
     def until_due(self, step: int, most: int) -> int:
         """Count the steps until something is due after one, up to a number."""
-        due = (n for n in range(1, most) if any(self._due(step + n)))
-        return next(due, most)
+        return min(most, self._next_due(step) - step)
 
-    def record(self, step: int, state: State, info: Info, count: int = 1) -> None:
+    def record(self, step: int, state: State, report: Report, count: int = 1) -> None:
         """Log, draw, score and save what is due after a step.
 
         Args:
             step: the last that was made.
             state: after it.
-            info: its report or, stacked, those of several steps.
+            report: of it or of several steps.
             count: how many; only after the last one may something be due.
 
         Raises:
             RunError: if a loss, gradient or network is not finite.
             Interrupted: if a signal asks the run to stop; it is saved first.
         """
-        self._pending.append(info)
-        self._progress.advance(info, count)
-        due, stopped = self._due(step), self._caught()
+        self._pending.append(report)
+        self._progress.advance(report, count)
+        stopped = self._caught()
+        if step < self._next and stopped is None:
+            return
+        due, self._next = self._due(step), self._next_due(step)
         saves = due.saves or stopped is not None
         if due.logs or saves:
             self._add_up()
@@ -204,12 +198,13 @@ class Recorder:
 
     def _add_up(self) -> None:
         """Add the reports of the pending steps up, and check that all are finite."""
+        if not self._pending:
+            return
         columns = as_columns(self._pending)
-        if self._pending:
-            _check_finite(
-                self._added, columns, charged_names(self._pending[0]), self._saved
-            )
-            self._added += len(next(iter(columns.values())))
+        _check_finite(
+            self._added, columns, charged_names(self._pending[0]), self._saved
+        )
+        self._added += len(next(iter(columns.values())))
         self._mean.add(columns)
         self._pending.clear()
 
@@ -265,6 +260,10 @@ class Recorder:
     def _due(self, step: int) -> Due:
         last = step == self._run.experiment.steps
         return self._schedule.due(step, last, self._score is not None)
+
+    def _next_due(self, step: int) -> int:
+        last = self._run.experiment.steps
+        return self._schedule.next_due(step, last, self._score is not None)
 
     def _is_scored(self, begun: int) -> bool:
         """Return True if the run is evaluated and, at its step, not finished."""

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxgan.errors import naming
-from jaxgan.reporting.log import Columns, last_row_of, rewind
+from jaxgan.reporting.log import last_row_of, rewind
+from jaxgan.reporting.report import Columns
 from jaxgan.sealed_lines import is_sound, seal
 
 logger = logging.getLogger(__name__)

@@ -47,9 +47,21 @@ class Schedule:
         logs = plots or scores or step % self.log_every == 0
         return Due(plots, scores, logs, saves=last or step % self.save_every == 0)
 
+    def next_due(self, step: int, last: int, scored: bool) -> int:
+        """The first step after one, or the last, after which something is due."""
+        intervals = {self.log_every, self.save_every}
+        if scored:
+            intervals.add(self.evaluate_every)
+        multiples = (step - step % n + n for n in intervals)
+        return min(last, next_milestone(step), *multiples)
+
 
 def is_milestone(step: int) -> bool:
     """Return True at 100, 200, 500, 1000, 2000, 5000, …"""
-    while step >= 1000 and step % 10 == 0:
-        step //= 10
-    return step in (100, 200, 500)
+    return step > 0 and next_milestone(step - 1) == step
+
+
+def next_milestone(step: int) -> int:
+    """Return the first of 100, 200, 500, 1000, 2000, 5000, … after a step."""
+    scale = 10 ** max(2, len(str(step)) - 1)
+    return next(scale * n for n in (1, 2, 5, 10) if scale * n > step)

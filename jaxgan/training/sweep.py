@@ -39,6 +39,7 @@ from jaxgan.evaluation.evaluator import Reference, evaluate, reference
 from jaxgan.evaluation.evaluator import objective as score_objective
 from jaxgan.metrics.protocol import read_scores, write_scores
 from jaxgan.reporting.log import Row
+from jaxgan.reporting.report import Report, reporting
 from jaxgan.sampling.outputs import best_variables, output_name
 from jaxgan.training.checkpoint import Checkpoints, steps
 from jaxgan.training.config_values import (
@@ -83,7 +84,7 @@ from jaxgan.training.sweep_report import (
     write_report,
     write_sweep,
 )
-from jaxgan.types import Algorithm, Batch, Info, State
+from jaxgan.types import Algorithm, Batch, State
 
 logger = logging.getLogger(__name__)
 
@@ -254,11 +255,12 @@ def _train(
             logger.warning("warning: %s", change)
     last, batches = members[0].run.experiment.steps, partial(_batches, members)
 
-    def record(step: int, state: State, info: Info, count: int) -> None:
+    def record(step: int, state: State, report: Report, count: int) -> None:
         del count  # 1, since members may stop at any step
-        recorder.record(step, state, info)
+        recorder.record(step, state, report)
 
-    state = take_steps(algorithm, state, batches, last, record)
+    step = jax.jit(reporting(algorithm.step), donate_argnums=0)
+    state = take_steps(step, state, batches, last, record)
     recorder.finish(state, score)
     return state
 

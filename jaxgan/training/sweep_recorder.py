@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from jaxgan.algorithms.population import diverged_members, select_member
 from jaxgan.errors import Interrupted
-from jaxgan.reporting.log import Row, as_columns, charged_names, rewind, write_row
+from jaxgan.reporting.log import Row, rewind, write_row
+from jaxgan.reporting.report import Report, as_columns, charged_names
 from jaxgan.training.checkpoint import Checkpoints, restore, states_back, steps
 from jaxgan.training.experiment import error_line
 from jaxgan.training.progress import show_progress
@@ -28,7 +29,7 @@ from jaxgan.training.signals import defer_signals
 from jaxgan.training.snapshots import summarize
 from jaxgan.training.sweep_members import Member
 from jaxgan.training.sweep_report import SweepRecord, write_sweep
-from jaxgan.types import Info, State
+from jaxgan.types import State
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class SweepRecorder:
         self._schedule = schedule
         self._check_own, self._stack = check_own, stack
         self._steps = members[0].run.experiment.steps
-        self._pending: list[Info] = []
+        self._pending: list[Report] = []
         self._sought: set[int] = set()  # lost members whose last good was looked for
         self._mean = RunningMean(directory / "unlogged.jsonl")
 
@@ -100,14 +101,14 @@ class SweepRecorder:
             self._report(begun, state)  # unless it had, before it was stopped
         return state
 
-    def record(self, step: int, state: State, info: Info) -> None:
+    def record(self, step: int, state: State, report: Report) -> None:
         """Save, log and measure what is due after a step, but for the last report.
 
         Raises:
             Interrupted: if a signal asks the sweep to stop; it is saved first.
         """
-        self._pending.append(info)
-        self._progress.advance(info)
+        self._pending.append(report)
+        self._progress.advance(report)
         due, stopped, last = self._due(step), self._caught(), step == self._steps
         saves = due.saves or stopped is not None
         if due.logs or saves:
@@ -214,10 +215,11 @@ class SweepRecorder:
                     saved.save(select_member(state, i))
 
     def _add_up(self) -> None:
+        if not self._pending:
+            return
         columns = as_columns(self._pending, members=True)
-        if self._pending:
-            charged = [columns[name] for name in charged_names(self._pending[0])]
-            columns[CHARGED] = np.sum(charged, axis=0)
+        charged = [columns[name] for name in charged_names(self._pending[0])]
+        columns[CHARGED] = np.sum(charged, axis=0)
         self._mean.add(columns)
         self._pending.clear()
 

@@ -2,66 +2,11 @@ import json
 import math
 import time
 
-import jax
-import jax.numpy as jnp
 import pytest
 
-from jaxgan import Info
 from jaxgan.reporting import log
-from jaxgan.reporting.log import (
-    as_columns,
-    charged_names,
-    flatten,
-    last_rows,
-    read_rows,
-    rewind,
-    write_row,
-)
+from jaxgan.reporting.log import last_rows, read_rows, rewind, write_row
 from tests.command_line import run
-
-
-@pytest.fixture
-def info():
-    one, two = jnp.float32(1.5), jnp.float32(2.5)
-    return Info(
-        losses={
-            "discriminator": {"non_saturating": one, "r1": two},
-            "generator": {"non_saturating": two},
-        },
-        gradient_norms={"discriminator": one, "generator": two},
-        diagnostics={"discriminator": {"accuracy": one}, "generator": {}},
-    )
-
-
-def test_a_report_is_flat(info):
-    expected = {
-        "discriminator/non_saturating": 1.5,
-        "discriminator/r1": 2.5,
-        "discriminator/gradient": 1.5,
-        "discriminator/accuracy": 1.5,
-        "generator/non_saturating": 2.5,
-        "generator/gradient": 2.5,
-    }
-    assert flatten(info) == expected
-    columns = as_columns([info, info])
-    assert {name: values.tolist() for name, values in columns.items()} == {
-        name: [value, value] for name, value in expected.items()
-    }
-    stacked = jax.tree.map(lambda *x: jnp.stack(x), info, info, info)
-    assert as_columns([info, stacked])["generator/gradient"].tolist() == [2.5] * 4
-    members = as_columns([stacked, stacked], members=True)
-    assert members["discriminator/r1"].shape == (2, 3)
-    assert as_columns([]) == {}
-
-
-def test_the_names_of_what_is_charged(info):
-    assert charged_names(info) == [
-        "discriminator/non_saturating",
-        "discriminator/r1",
-        "discriminator/gradient",
-        "generator/non_saturating",
-        "generator/gradient",
-    ]
 
 
 @pytest.fixture

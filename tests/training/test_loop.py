@@ -294,6 +294,16 @@ def test_milestones():
     assert found == [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000]
 
 
+@pytest.mark.parametrize("scored", [True, False])
+@pytest.mark.parametrize("evaluate_every", [0, 250])
+def test_the_next_step_after_which_something_is_due(scored, evaluate_every):
+    schedule = Schedule(log_every=70, save_every=330, evaluate_every=evaluate_every)
+    scored, last = scored and evaluate_every > 0, 2_345
+    busy = [n for n in range(1, last + 1) if any(schedule.due(n, n == last, scored))]
+    after = [schedule.next_due(step, last, scored) for step in range(last)]
+    assert after == [min(n for n in busy if n > step) for step in range(last)]
+
+
 @pytest.mark.parametrize("field", ["log_every", "save_every", "keep"])
 def test_a_schedule_of_zero_is_refused(tmp_path, field):
     with pytest.raises(InputError, match=field):

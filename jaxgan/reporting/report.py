@@ -48,6 +48,7 @@ def reporting(
     return reporting_step
 
 
+@jax.jit
 def pack(info: Info) -> Report:
     """Make one array of an `Info` whose leaves have one shape."""
     leaves, structure = jax.tree.flatten(info)

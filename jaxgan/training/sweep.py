@@ -259,8 +259,7 @@ def _train(
         del count  # 1, since members may stop at any step
         recorder.record(step, state, report)
 
-    step = jax.jit(reporting(algorithm.step), donate_argnums=0)
-    state = take_steps(step, state, batches, last, record)
+    state = take_steps(reporting(algorithm.step), state, batches, last, record)
     recorder.finish(state, score)
     return state
 

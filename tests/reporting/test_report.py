@@ -36,7 +36,7 @@ def info():
 
 
 def test_a_report_is_one_array_of_all_that_a_step_tells(info):
-    report = jax.jit(pack)(info)
+    report = pack(info)
     assert report.values.shape == (6,) and report.values.dtype == jnp.float32
     back = unpack(report)
     assert flatten(back) == flatten(info) == FLAT

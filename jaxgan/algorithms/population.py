@@ -63,7 +63,9 @@ def population(
             number of cores.
         sequential: train one member after the other, in one compiled program, instead
             of using `vmap`. Under `vmap`, convolutions with a kernel for each member
-            are no faster and take longer to compile.
+            are no faster and take longer to compile. The algorithm of a member may then
+            be `data_parallel(…)`, so that devices share each member in turn, and with
+            `shard_state=True` its parameters and optimizer states too.
         donate: let `step` reuse the memory of its input state.
 
     Raises:

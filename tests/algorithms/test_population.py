@@ -1,6 +1,7 @@
 """Populations: members are the runs that they would be alone."""
 
 import functools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from jaxgan import (
     InputError,
     alternating,
     chain,
+    data_parallel,
     ema,
     every,
     extragradient,
@@ -240,6 +242,23 @@ def test_devices_hold_their_members_and_ask_nothing_of_others():
     text = jax.jit(algorithm.step).lower(state, batches_of(0)).compile().as_text()
     for asking in ("all-reduce", "all-gather", "all-to-all", "collective-permute"):
         assert asking not in text
+
+
+def build_sgd(hypers, shared=False):
+    game = small_game(chain(non_saturating(), r1(hypers["gamma"])), width=16)
+    dynamics = partial(algorithm_of, optimizer=optax.sgd(hypers["rate"]))
+    if shared:
+        return data_parallel(dynamics, game, jax.devices()[:4], shard_state=True)
+    return dynamics(game)
+
+
+@pytest.mark.slow
+def test_devices_may_share_each_member_and_its_state():
+    algorithm = population(partial(build_sgd, shared=True), HYPERS, sequential=True)
+    compared(algorithm, build_sgd, HYPERS)
+    variables = algorithm.init(keys()).variables
+    kernel = variables["generator"].params["Dense_0"]["kernel"]
+    assert kernel.sharding.shard_shape(kernel.shape)[-1] == kernel.shape[-1] // 4
 
 
 def test_one_device_may_be_chosen():

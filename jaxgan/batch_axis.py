@@ -51,6 +51,24 @@ def no_batch_axis() -> Iterator[None]:
         _hidden.reset(token)
 
 
+_whole = contextvars.ContextVar("whole", default=False)
+
+
+@contextlib.contextmanager
+def whole_batch() -> Iterator[None]:
+    """Trace a block in which layers see the whole batch, which the compiler splits."""
+    token = _whole.set(True)
+    try:
+        yield
+    finally:
+        _whole.reset(token)
+
+
+def is_whole_batch() -> bool:
+    """Return True in a block of `whole_batch`."""
+    return _whole.get()
+
+
 def _axis() -> str | None:
     try:
         lax.axis_size(BATCH_AXIS)

@@ -66,13 +66,16 @@ def experiment(config: Config) -> Experiment:
         priors.normal(3),
     )
     optimizers = {p: optax.adam(config.learning_rate) for p in game.players}
-    points = synthetic.ring().sample(64, config.seed) + np.float32(config.shift)
+    shift = config.shift + float(os.environ.get("JAXGAN_TEST_SHIFT", 0))
+    points = synthetic.ring().sample(64, config.seed) + np.float32(shift)
     batches = shuffled(Batch(points), 8)
 
     def source(seed, step):
         stop_at = int(os.environ.get("JAXGAN_TEST_STOP_AT", 0))
         if step + 1 == stop_at and config.seed == 0:  # once, whatever is swept
             os.kill(os.getpid(), signal.SIGTERM)
+        if step + 1 == int(os.environ.get("JAXGAN_TEST_LOST_AT", 0)):
+            raise OSError(5, "Input/output error", "data.npy")
         return batches(seed, step)
 
     def summarize(samples, batch):

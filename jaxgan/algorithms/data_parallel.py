@@ -14,7 +14,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
-from jaxgan.batch_axis import BATCH_AXIS
+from jaxgan.batch_axis import BATCH_AXIS, whole_batch
 from jaxgan.errors import (
     InputError,
     check_choice,
@@ -160,7 +160,7 @@ def _gathered(network: Network, mesh: Mesh) -> Network:
 def _on_rows(step: Any, mesh: Mesh, backend: Backend) -> Any:
     """Make a step in which each device has its own rows of the batches."""
     if backend == "jit":
-        return step
+        return step if mesh.size == 1 else _on_whole_batch(step)
     if backend == "shard_map":
         state_and_rows = (PartitionSpec(), PartitionSpec(BATCH_AXIS))
         return jax.shard_map(
@@ -178,6 +178,14 @@ def _on_rows(step: Any, mesh: Mesh, backend: Backend) -> Any:
         return x.reshape(mesh.size, -1, *x.shape[1:])
 
     return lambda state, batches: mapped(state, jax.tree.map(rows_of_each, batches))
+
+
+def _on_whole_batch(step: Any) -> Any:
+    def traced(state: State, batches: tuple[Batch, ...]) -> tuple[State, Info]:
+        with whole_batch():
+            return step(state, batches)
+
+    return traced
 
 
 def on_devices(

@@ -330,14 +330,24 @@ class Normed(nn.Module):
         return nn.Dense(1)(norm(use_running_average=not train)(x))[:, 0]
 
 
+def normed_game(network):
+    return gan(mlp((2,)), network, losses.hinge(), priors.normal(3))
+
+
+def test_rows_of_a_device_are_not_normalized_where_the_compiler_splits_the_batch():
+    game = normed_game(normalized_per_device(from_linen(Normed())))
+    steps(game, points, "jit", 1, number=1)  # all rows are those of the device
+    with pytest.raises(InputError, match="normalizes the whole batch on several dev"):
+        steps(game, points, "jit", 8, number=1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["shard_map", "pmap"])
 def test_each_device_may_normalize_its_own_rows(backend):
     whole = from_linen(Normed())
     stats = {}
     for name, network in {"all": whole, "own": normalized_per_device(whole)}.items():
-        game = gan(mlp((2,)), network, losses.hinge(), priors.normal(3))
-        state, _ = steps(game, points, backend, 8, number=1)
+        state, _ = steps(normed_game(network), points, backend, 8, number=1)
         made = state.variables["discriminator"].stats["batch_stats"]
         stats[name] = made["BatchNorm_0"]
     assert_close(stats["own"]["mean"], stats["all"]["mean"], atol=1e-5)

@@ -12,7 +12,7 @@ from jaxgan.training.checkpoint import restore, steps
 from jaxgan.training.run import load_run
 from jaxgan.training.snapshots import like_state
 from tests.runs import PLANE, wait_until
-from tests.several import end, start
+from tests.several import end, free_port, start
 from tests.soak import EXPERIMENT
 
 pytestmark = pytest.mark.slow
@@ -171,11 +171,18 @@ def test_a_lost_process_ends_all_and_the_same_command_goes_on(
     assert_same(tmp_path, whole)
 
 
+STAGES = [  # processes, devices of each, signal, words
+    (2, 1, signal.SIGTERM, ()),
+    (4, 2, signal.SIGINT, ("--shard-state",)),
+    (2, 2, signal.SIGTERM, ("--shard-state", "--steps-per-call=5")),
+]
+
+
 def test_a_signal_to_one_stops_all_and_others_go_on(tmp_path, whole):
-    """On 2 × 1, 4 × 2 and 1 × 4 processes and devices."""
-    for count, devices, asked in [(2, 1, signal.SIGTERM), (4, 2, signal.SIGINT)]:
+    """On 2, 8, 4 devices of several processes and at last on one of one."""
+    for count, devices, asked, words in STAGES:
         before = max(saved(tmp_path), default=0)
-        processes = start(count, tmp_path, *TRAIN, devices=devices)
+        processes = start(count, tmp_path, *TRAIN, *words, devices=devices)
         wait_until(lambda b=before: reached(tmp_path) > b, processes[0])
         processes[1].send_signal(asked)
         ended = end(processes)
@@ -185,7 +192,7 @@ def test_a_signal_to_one_stops_all_and_others_go_on(tmp_path, whole):
         assert before < last < STEPS
         [line] = [line for each in ended for line in each.said]
         assert f"at step {last:,}, saved in" in line
-    trained(tmp_path, 1, *TRAIN, devices=4)
+    trained(tmp_path, 1, *TRAIN)
     assert_same(tmp_path, whole)
 
 
@@ -196,6 +203,17 @@ def test_an_error_of_the_leader_is_told_to_all(tmp_path):
     [line] = ended[0].said
     assert "is saved, but cannot be drawn, measured or scored" in line
     assert not ended[1].said and max(saved(tmp_path)) == 100
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_source_that_fails_in_one_process_ends_all(tmp_path, whole, failing):
+    lost = {failing: ((), {"JAXGAN_TEST_LOST_AT": "60"})}
+    ended = end(start(2, tmp_path, *TRAIN, own=lost), 60)
+    assert all(each.status > 0 or each.status == -signal.SIGABRT for each in ended)
+    assert "data.npy: Input/output error" in ended[failing].said[0], ended
+    assert saved(tmp_path) == [25, 50]
+    trained(tmp_path, 2, *TRAIN)
+    assert_same(tmp_path, whole)
 
 
 def refused(place, *words, count=2, **options):
@@ -216,6 +234,27 @@ def test_processes_that_would_train_different_runs_are_refused(tmp_path):
 def test_processes_that_would_train_it_otherwise_are_refused(tmp_path):
     said = refused(tmp_path, own={1: (("--save-every=7",), {})})
     assert any("process 1 has another schedule than process 0" in line for line in said)
+
+
+def test_processes_with_other_code_are_refused(tmp_path):
+    port, processes = free_port(), []
+    for number, comment in enumerate(("", "# not as the other\n")):
+        place = tmp_path / f"{number}"
+        place.mkdir()
+        (place / PLANE.name).write_text(PLANE.read_text() + comment)
+        joining = ["--coordinator", f"127.0.0.1:{port}", "--processes=2"]
+        words = ["train", PLANE.name, "--run", tmp_path / "run", *joining]
+        processes += start(1, place, *words, f"--process={number}")
+    ended = end(processes, 60)
+    assert [each.status for each in ended] == [2, 2], ended
+    said = [line for each in ended for line in each.said]
+    assert all(f"process 1: {PLANE.name} has changed since" in line for line in said)
+    assert said and not (tmp_path / "run").exists()
+
+
+def test_processes_with_other_data_are_refused(tmp_path):
+    said = refused(tmp_path, own={1: ((), {"JAXGAN_TEST_SHIFT": "0.5"})})
+    assert any("process 1 has another data than process 0" in line for line in said)
 
 
 def test_batches_that_they_do_not_divide_are_refused(tmp_path):

@@ -80,6 +80,7 @@ class Config(mnist.Config):
     steps: int = 8_000  # one move of each player
     embedding: int = 16  # width, for embedding
     weight: float = 1.0  # of the loss of a classifier
+    spread: float = 1.0  # of the latents of samples, against those of training
 
 
 def experiment(config: Config) -> Experiment:

@@ -41,15 +41,17 @@ Expect: digits of which few are broken, 99.6 % of the class that was asked for; 
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import optax
 from conditional import CLASSES, by_label
+from jaxtyping import Array
 
 from jaxgan import (
+    Batch,
     Experiment,
     Loss,
     Network,
@@ -102,6 +104,7 @@ class Config:
     gamma: float = 1.0  # weight of R1 and of R2
     every: int = 4  # moves of the discriminator from one R1 and R2 to the next
     decay: float = 0.999  # of the generator's average
+    spread: float = 1.1  # of the latents of samples, against those of training
 
 
 class Labels(NamedTuple):
@@ -153,13 +156,17 @@ def experiment_of(
         ),
         prior=priors.normal(config.latent_size),
     )
+
+    def samples(call: Mapping[str, Callable], latent: Array, batch: Batch, /) -> Array:
+        return call["generator"](config.spread * latent, *batch.condition)
+
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
     optimizers = {
         player: optax.adam(rate, config.beta1, config.beta2) for player in game.players
     }
     described = f"{config.data} framed to 32 pixels"
     return Experiment(
-        game=game,
+        game=game._replace(outputs={"samples": samples}),
         dynamics=lambda game, example: ema(
             alternating(game, optimizers, example), config.decay
         ),

@@ -248,7 +248,7 @@ def test_processes_with_other_code_are_refused(tmp_path):
     ended = end(processes, 60)
     assert [each.status for each in ended] == [2, 2], ended
     said = [line for each in ended for line in each.said]
-    assert all(f"process 1: {PLANE.name} has changed since" in line for line in said)
+    assert all(f"{PLANE.name} has changed since" in line for line in said), said
     assert said and not (tmp_path / "run").exists()
 
 

@@ -1,27 +1,28 @@
 """Measure what `train` adds to a step, and what the command line takes to start.
 
 Networks of 8 hidden units, so that hardly anything but the overhead is left. The loop
-of `train` and a bare loop that calls the same compiled step on the source's batches
-take turns, since shared machines drift. `train` counts, shows its progress, logs every
-100 steps and looks at every loss; it draws no picture and saves nothing while it is
-timed. Start is the CPU time of `jaxgan train digits` to its first step, with a warm
-compilation cache, beside that of `import jax` and one addition.
+of `train` takes turns, since shared machines drift, with a bare loop. That calls the
+same step on the source's batches, with all that it reports as one array, as `train` has
+it. `train` counts, shows its progress, logs every 100 steps and looks at every loss; it
+draws no picture and saves nothing while it is timed. Start is the CPU time of
+`jaxgan train digits` to its first step, with a warm compilation cache, beside that of
+`import jax` and one addition.
 
 On two CPU cores, jax 0.10.2, with --turns 9 (median, least and most):
 
-    the bare loop                     160 µs a step (155 to 165)
-    train                             169 µs a step (157 to 174)
-    added by train                      8 µs a step (-5 to 11)
-    the bare loop, 100 steps a call    35 µs a step (33 to 38)
-    train, 100 steps a call            40 µs a step (39 to 42)
-    added by train, 100 steps a call    4 µs a step (2 to 8)
-    the first start, which compiles    16 CPU s
-    jaxgan train digits --steps 1     5.1 CPU s (5.0 to 5.2)
+    the bare loop                     140 µs a step (135 to 142)
+    train                             151 µs a step (146 to 155)
+    added by train                     13 µs a step (7 to 17)
+    the bare loop, 100 steps a call    33 µs a step (31 to 36)
+    train, 100 steps a call            38 µs a step (37 to 42)
+    added by train, 100 steps a call    5 µs a step (3 to 10)
+    the first start, which compiles    15 CPU s
+    jaxgan train digits --steps 1     4.8 CPU s (4.7 to 4.8)
     import jax and one addition       0.7 CPU s (0.7 to 0.7)
 
-While a step's report was an array for each loss and norm, seven here, and not one for
-all, `train` added 37 µs; while the batches of the next call were made after the report
-of the one before was read, 28 with 100 steps a call.
+While a step reported an array for each loss and norm, seven here, `train` took 40 µs a
+step more than a bare loop of that step; while the batches of the next call were made
+after the report of the one before was read, 28 µs a step with 100 steps a call.
 
 Command: python experiments/benchmarks/loop_overhead.py
 """
@@ -34,9 +35,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import tyro
@@ -77,9 +80,12 @@ def bare(count: int, per_call: int) -> float:
         donate=True,
     )
     state = algorithm.init(jax.random.key(0))
-    call = algorithm.step
-    if per_call > 1:
-        call = jax.jit(many_steps(algorithm, per_call).step, donate_argnums=0)
+    several = algorithm if per_call == 1 else many_steps(algorithm, per_call)
+
+    @partial(jax.jit, donate_argnums=0)
+    def call(state: jg.State, batches: tuple[jg.Batch, ...]) -> tuple:
+        state, info = several.step(state, batches)
+        return state, jnp.stack(jax.tree.leaves(info), axis=-1)  # as `train` has it
 
     def drawn(step: int) -> tuple[jg.Batch, ...]:
         if per_call == 1:

@@ -268,8 +268,9 @@ def take_steps(
         unread: `(state, error)`, called where the next batches cannot be made.
     """
     step = int(state.step)
-    rows = _drawn(batches, calls, step, steps)
+    rows: list[tuple[Batch, ...]] | Exception = []
     while step < steps:
+        rows = rows or _drawn(batches, calls, step)
         if isinstance(rows, Exception):
             unread(state, rows)
             raise rows
@@ -279,7 +280,8 @@ def take_steps(
         else:
             state, report = one(state, rows[0])
         step += n
-        rows = _drawn(batches, calls, step, steps)  # while the device computes
+        # While the device computes, which takes some time where it makes several steps.
+        rows = _drawn(batches, calls, step) if n > 1 and step < steps else []
         record(step, state, report, n)
     return state
 
@@ -288,11 +290,8 @@ def _drawn(
     batches: Callable[[int], tuple[Batch, ...]],
     calls: Calls | None,
     step: int,
-    steps: int,
 ) -> list[tuple[Batch, ...]] | Exception:
-    """Make the batches of the next call, of none after the last, or fail."""
-    if step >= steps:
-        return []
+    """Make the batches of the next call, or return why that fails."""
     n = calls.n if calls is not None and _fits(calls, step) else 1
     try:
         return [batches(each) for each in range(step, step + n)]

@@ -86,8 +86,8 @@ def lost_if_gone() -> Iterator[None]:
             raise
         reason = str(error).strip().splitlines()[0]
         raise LostProcess(
-            f"another process is gone, so this one ends ({reason}); start all again to "
-            "go on from the last checkpoint."
+            "another process is gone, or devices have failed, so this one ends "
+            f"({reason}); start all again to go on from the last checkpoint."
         ) from error
 
 

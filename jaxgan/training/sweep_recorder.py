@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import jax
 import numpy as np
@@ -118,12 +119,11 @@ class SweepRecorder:
             self._save(state)
         if due.logs and not last:
             self._report(step, state)
-        if not last:
-            self._stop_if_asked(step)
+        if stopped is not None and not last:
+            self._stop(step, stopped)
 
-    def _stop_if_asked(self, step: int) -> None:
-        if (number := self._caught()) is None:
-            return
+    def _stop(self, step: int, number: int) -> NoReturn:
+        """Stop after a step that is saved."""
         self._saved.wait()
         raise Interrupted(
             f"stopped by {signal.Signals(number).name} at step {step:,}, saved in "
@@ -173,8 +173,9 @@ class SweepRecorder:
                 row |= attempt(each, step, "measured", partial(_measure, each, own))
                 row |= attempt(each, step, "scored", partial(score, each, own))
             write_row(each.run.metrics, step, row)
-            if step == self._steps:  # which is saved, and takes long to score
-                self._stop_if_asked(step)
+            # The last step is saved, and its members take long to score.
+            if step == self._steps and (number := self._caught()) is not None:
+                self._stop(step, number)
 
     def _note_diverged(self, step: int, lost: NDArray[np.bool_]) -> None:
         new = [

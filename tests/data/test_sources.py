@@ -20,7 +20,7 @@ from jaxgan.data import (
     random_transform,
     zip_sources,
 )
-from jaxgan.data.sources import PREFETCH_THREADS, as_float
+from jaxgan.data.sources import PREFETCH_THREADS, as_float, of_process
 from tests.builders import bits
 
 NUMBERS = Batch(np.arange(12.0))
@@ -536,3 +536,18 @@ def test_integers_that_jax_would_cut_are_refused():
         shuffled(data, 2)
     with jax.enable_x64(True):
         assert shuffled(data, 3, substeps=1)(0, 0)[0].condition[0].max() == 2**40
+
+
+def test_a_source_of_whole_batches_is_cut_for_a_process(monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    whole = (Batch(np.zeros((6, 2), np.float32)), Batch(np.zeros((4, 2), np.float32)))
+
+    def source(seed, step):
+        rows = np.arange(12.0, dtype=np.float32).reshape(6, 2) + step
+        return Batch(rows, (rows[:, 0],)), Batch(rows[:2])  # the second is cut already
+
+    first, second = of_process(source, whole)(0, 10)
+    assert first.real.tolist() == [[16, 17], [18, 19], [20, 21]]
+    assert first.condition[0].tolist() == [16, 18, 20]
+    assert second.real.tolist() == [[10, 11], [12, 13]]

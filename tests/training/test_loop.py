@@ -134,6 +134,18 @@ def test_several_steps_a_call_log_and_save_what_one_by_one_do(
     assert read_rows(stopped.metrics) == read_rows(many.metrics)
 
 
+def test_milestones_are_kept_with_several_steps_a_call(tmp_path):
+    run = make_run(tmp_path / "run", PLANE, steps=230)
+    train(run, schedule=Schedule(log_every=70), devices=ONE_DEVICE, steps_per_call=15)
+    rows = read_rows(run.metrics)
+    assert [row["step"] for row in rows] == [70, 100, 140, 200, 210, 230]
+    drawn = [
+        int(path.stem) for path in run.samples.glob("*.png") if path.stem.isdigit()
+    ]
+    assert sorted(drawn) == [100, 200, 230]
+    assert [row["step"] for row in rows if "spread" in row] == sorted(drawn)
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [

@@ -38,7 +38,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import optax
-from autoencoder import decoder_of, encoder_of, error, framed_images
+from autoencoder import decoder_of, encoder_of, error
+from dcgan import framed_images
 from jax import Array
 from numpy.typing import NDArray
 from PIL import Image

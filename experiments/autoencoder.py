@@ -25,7 +25,6 @@ Expect: an error of 0.0034, where PCA has 0.0168; samples that are no digits, wi
 """
 
 import dataclasses
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +32,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from dcgan import framed_images
 from numpy.typing import NDArray
 
 from jaxgan import (
@@ -40,12 +40,10 @@ from jaxgan import (
     Experiment,
     Network,
     alternating,
-    data,
     ema,
     priors,
     shuffled,
 )
-from jaxgan.data import Dataset
 from jaxgan.evaluation import by_classifier
 from jaxgan.games import autoencoder
 from jaxgan.losses import likeness
@@ -110,17 +108,6 @@ def experiment(config: Config) -> Experiment:
         evaluation=dataclasses.replace(evaluation, output="samples"),
         n_summarized=10_000,
     )
-
-
-def framed_images(name: str, data_dir: Path | None) -> Callable[[str], Dataset]:
-    """Make `(split) -> images framed to 32 pixels, with labels`, read once."""
-
-    @cache
-    def padded(split: str) -> Dataset:
-        wanted = {"condition": ("label",), "data_dir": data_dir}
-        return data.in_memory(data.pad_to(data.tfds(name, split, **wanted), 32))
-
-    return padded
 
 
 def encoder_of(size: int, channels: int, hidden: int) -> Network:

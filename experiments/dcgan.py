@@ -27,6 +27,7 @@ Expect: digits, a third of them broken, or clothes; Fréchet distance 2.60 ± 0.
 """
 
 import dataclasses
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -71,11 +72,7 @@ class Config:
 
 def experiment(config: Config) -> Experiment:
     """Networks, game, dynamics and data."""
-
-    @cache
-    def padded(split: str) -> data.Dataset:
-        wanted = {"condition": ("label",), "data_dir": config.data_dir}
-        return data.in_memory(data.pad_to(data.tfds(config.data, split, **wanted), 32))
+    padded = framed_images(config.data, config.data_dir)
 
     def source() -> Source:
         return shuffled(Batch(padded("train").arrays.real), config.batch_size)
@@ -99,3 +96,14 @@ def experiment(config: Config) -> Experiment:
         seed=config.seed,
         evaluation=by_classifier(f"{config.data} framed to 32 pixels", padded),
     )
+
+
+def framed_images(name: str, data_dir: Path | None) -> Callable[[str], data.Dataset]:
+    """Make `(split) -> images framed to 32 pixels, with labels`, read once."""
+
+    @cache
+    def padded(split: str) -> data.Dataset:
+        wanted = {"condition": ("label",), "data_dir": data_dir}
+        return data.in_memory(data.pad_to(data.tfds(name, split, **wanted), 32))
+
+    return padded

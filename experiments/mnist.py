@@ -42,12 +42,12 @@ Expect: digits of which few are broken, 99.6 % of the class that was asked for; 
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import optax
 from conditional import CLASSES, by_label
+from dcgan import framed_images
 from jaxtyping import Array
 
 from jaxgan import (
@@ -57,7 +57,6 @@ from jaxgan import (
     Network,
     alternating,
     chain,
-    data,
     ema,
     every,
     gan,
@@ -139,11 +138,7 @@ def experiment_of(
     labels: Labels = LABELED,
 ) -> Experiment:
     """The experiment of networks of images without a frame, and losses of labels."""
-
-    @cache
-    def padded(split: str) -> data.Dataset:
-        wanted = {"condition": ("label",), "data_dir": config.data_dir}
-        return data.in_memory(data.pad_to(data.tfds(config.data, split, **wanted), 32))
+    padded = framed_images(config.data, config.data_dir)
 
     penalties = chain(r1(config.gamma), r2(config.gamma))
     game = gan(

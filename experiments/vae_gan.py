@@ -35,7 +35,8 @@ import dataclasses
 from pathlib import Path
 
 import optax
-from autoencoder import MARGIN, encoder_of, error, framed_images
+from autoencoder import MARGIN, encoder_of, error
+from dcgan import framed_images
 from numpy.typing import NDArray
 
 from jaxgan import (

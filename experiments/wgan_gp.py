@@ -26,17 +26,16 @@ Expect: of 64 samples some 50 are clear digits, by eye, or clothes; Fréchet dis
 """
 
 import dataclasses
-from functools import cache
 from pathlib import Path
 
 import optax
+from dcgan import framed_images
 
 from jaxgan import (
     Batch,
     Experiment,
     alternating,
     chain,
-    data,
     ema,
     gan,
     gradient_penalty,
@@ -69,11 +68,7 @@ class Config:
 
 def experiment(config: Config) -> Experiment:
     """Networks, game, dynamics and data."""
-
-    @cache
-    def padded(split: str) -> data.Dataset:
-        wanted = {"condition": ("label",), "data_dir": config.data_dir}
-        return data.in_memory(data.pad_to(data.tfds(config.data, split, **wanted), 32))
+    padded = framed_images(config.data, config.data_dir)
 
     order = ("discriminator",) * config.critic_moves + ("generator",)
 

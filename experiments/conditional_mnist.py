@@ -53,6 +53,7 @@ from conditional import CLASSES, Parts, conditioned
 
 from jaxgan import Experiment, Network
 from jaxgan.evaluation import CLASS_METRICS
+from jaxgan.metrics import Estimate, Features, Metric, intra_class_frechet
 from jaxgan.networks import (
     concatenated,
     infogan_discriminator,
@@ -88,11 +89,28 @@ def experiment(config: Config) -> Experiment:
     known = parts(config)
     if config.way == "none":
         networks = unconditional(known.generator), unconditional(known.trunk)
-        unlabeled = mnist.Labels(inputs={}, metrics=CLASS_METRICS)
+        unlabeled = mnist.Labels(inputs={}, metrics=(*CLASS_METRICS, PREDICTED))
         return mnist.experiment_of(config, *networks, (), unlabeled)
     return mnist.experiment_of(
         config, *conditioned(config.way, known, config.weight, config.embedding)
     )
+
+
+def predicted_class_frechet(real: Features, fake: Features) -> dict[str, Estimate]:
+    """The intra-class Fréchet distance, where a classifier tells the classes."""
+    found = intra_class_frechet(
+        real.features, real.classes(), fake.features, fake.classes()
+    )
+    return {"predicted_class_frechet": Estimate(found.value, found.error)}
+
+
+PREDICTED = Metric(
+    "predicted_class_frechet",
+    predicted_class_frechet,
+    best="lowest",
+    needs=("features", "classes"),
+)
+"""Of samples that nobody has asked to be of a class."""
 
 
 def parts(config: Config) -> Parts:

@@ -40,6 +40,7 @@ from PIL import Image
 from jaxgan import (
     Batch,
     Experiment,
+    InputError,
     View,
     alternating,
     chain,
@@ -132,7 +133,7 @@ def experiment(config: Config) -> Experiment:
 
 def images(config: Config) -> data.Dataset:
     """The images of the folder, and their classes if they have some."""
-    return data.folder(
+    found = data.folder(
         config.path,
         data.Resize(
             size=config.size,
@@ -145,6 +146,12 @@ def images(config: Config) -> data.Dataset:
         on_error=config.on_error,
         cache=config.cache,
     )
+    if config.classes and len(found.classes) != config.classes:
+        raise InputError(
+            f"classes must be the number of sub-folders of {config.path} that hold "
+            f"images, {len(found.classes)}, got {config.classes}."
+        )
+    return found
 
 
 def in_pixels(config: Config) -> Evaluation:

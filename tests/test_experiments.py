@@ -2,12 +2,14 @@
 
 import dataclasses
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import jax
 import numpy as np
 import pytest
 from PIL import Image
 
+from jaxgan import InputError
 from jaxgan.metrics.features.extractor import Extractor, Features
 from jaxgan.metrics.modes import stacked_label
 from jaxgan.reporting.log import read_rows
@@ -99,6 +101,47 @@ def test_two_tiny_steps_leave_a_measured_picture(path, tmp_path, settings):
 )
 def test_so_do_those_in_which_the_critic_moves_more(path, tmp_path, settings):
     train_for_two_steps(path, tmp_path, settings, SMALL)
+
+
+WAYS = [
+    (path, way)
+    for path in EXPERIMENTS
+    if path.stem in ("conditional", "conditional_mnist")
+    for way in get_args(get_type_hints(load_file(path).config)["way"])
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("path", "way"), WAYS, ids=lambda of: getattr(of, "stem", of))
+def test_every_way_of_conditioning_makes_a_step(path, way, settings):
+    file = load_file(path)
+    small = {"channels": 4, "hidden": 8, "width": 8, "seen": 8}
+    fields = {field.name for field in dataclasses.fields(file.config)}
+    small = {name: value for name, value in small.items() if name in fields}
+    config = file.config(batch_size=8, way=way, **(small | settings))
+    made = file.experiment(config)
+    batches = made.source()(0, 0)
+    algorithm = made.dynamics(made.game, batches[0])
+    state = algorithm.init(jax.random.key(0))
+    _, info = jax.jit(algorithm.step)(state, batches)
+    assert all(np.isfinite(norm) and norm > 0 for norm in info.gradient_norms.values())
+    told = {name for terms in info.losses.values() for name in terms}
+    assert (way in told) == (way in CLASSIFIERS)
+
+
+CLASSIFIERS = {
+    "auxiliary_classifier",
+    "auxiliary_discriminative_classifier",
+    "multi_hinge",
+}
+
+
+@pytest.mark.parametrize("path", [ROOT / "experiments" / "flowers.py"])
+def test_a_folder_has_as_many_sub_folders_as_classes(path, settings):
+    file = load_file(path)
+    made = file.experiment(file.config(**(settings | {"classes": 4})))
+    with pytest.raises(InputError, match=r"number of sub-folders of .*, 3, got 4"):
+        made.source()
 
 
 def train_for_two_steps(path, tmp_path, settings, small):

@@ -21,7 +21,10 @@ from jaxtyping import Array
 from jaxgan.types import Tree
 
 BATCH_AXIS = "data"
-"""The name of the mapped axis."""
+"""The name of the mapped axis.
+
+One of another name is taken for independent runs, such as a population's members.
+"""
 
 
 def batch_axis() -> str | None:

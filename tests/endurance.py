@@ -53,6 +53,15 @@ leak that there was took 75 kB a checkpoint.
 """
 
 
+OPENING = 25
+"""Descriptors by which a run may grow in all, whatever its number of checkpoints.
+
+Each thread of Orbax opens an event loop, of three, when it first has work: a tenth of
+120 checkpoints may have 35 and the last 47. The leak that there was took one and more
+with each checkpoint.
+"""
+
+
 @dataclasses.dataclass(frozen=True)
 class Counts:
     """Counts of each kind."""
@@ -149,7 +158,7 @@ def _held() -> Held:
 
 def _assert_flat(first: Held, last: Held, growth: float) -> str:
     said = f"in the second tenth: {first}; in the last: {last}"
-    assert last.descriptors <= first.descriptors + 5, said
+    assert last.descriptors <= first.descriptors + OPENING, said
     assert last.threads <= first.threads + 5, said
     assert last.memory < first.memory + growth, said
     return said

@@ -57,7 +57,7 @@ OPENING = 25
 """Descriptors by which a run may grow in all, whatever its number of checkpoints.
 
 Each thread of Orbax opens an event loop, of three, when it first has work: a tenth of
-120 checkpoints may have 35 and the last 47. The leak that there was took one and more
+120 checkpoints may have 35 and the last 47. The leak that there was took three
 with each checkpoint.
 """
 

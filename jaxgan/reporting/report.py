@@ -35,17 +35,15 @@ Step = Callable[[State, tuple[Batch, ...]], tuple[State, Report]]
 
 
 def reporting(
-    step: Callable[[State, tuple[Batch, ...]], tuple[State, Info]],
+    plain: Callable[[State, tuple[Batch, ...]], tuple[State, Info]],
 ) -> Step:
     """Make a step return its report as one array."""
 
-    def reporting_step(
-        state: State, batches: tuple[Batch, ...]
-    ) -> tuple[State, Report]:
-        state, info = step(state, batches)
+    def step(state: State, batches: tuple[Batch, ...]) -> tuple[State, Report]:
+        state, info = plain(state, batches)
         return state, pack(info)
 
-    return reporting_step
+    return step
 
 
 @jax.jit

@@ -42,29 +42,26 @@ def batch_axis() -> str | None:
 
 
 _hidden = contextvars.ContextVar("hidden", default=False)
-
-
-@contextlib.contextmanager
-def no_batch_axis() -> Iterator[None]:
-    """Let the layers that are applied in the block see the rows of one device."""
-    token = _hidden.set(True)
-    try:
-        yield
-    finally:
-        _hidden.reset(token)
-
-
 _whole = contextvars.ContextVar("whole", default=False)
 
 
-@contextlib.contextmanager
-def whole_batch() -> Iterator[None]:
+def no_batch_axis() -> contextlib.AbstractContextManager[None]:
+    """Let the layers that are applied in the block see the rows of one device."""
+    return _set(_hidden)
+
+
+def whole_batch() -> contextlib.AbstractContextManager[None]:
     """Trace a block in which layers see the whole batch, which the compiler splits."""
-    token = _whole.set(True)
+    return _set(_whole)
+
+
+@contextlib.contextmanager
+def _set(flag: contextvars.ContextVar[bool]) -> Iterator[None]:
+    token = flag.set(True)
     try:
         yield
     finally:
-        _whole.reset(token)
+        flag.reset(token)
 
 
 def is_whole_batch() -> bool:

@@ -122,8 +122,8 @@ def lines(count: int, place: Path) -> str:
 def _held_while_training(run, schedule) -> tuple[Held, Held]:
     """Train a run; return what is held in its first half, from a tenth on, and later.
 
-    Descriptors and threads are the least of each half: those of Orbax's ten to twenty event
-    loops, three descriptors each, come and go. Memory is that at either end.
+    Descriptors and threads are the least of each half: those of Orbax's ten to twenty
+    event loops, three descriptors each, come and go. Memory is that at either end.
     """
     source, count = run.experiment.source(), run.experiment.steps
     held: dict[int, Held] = {}  # by step; batches are looked at before training, too

@@ -1,4 +1,4 @@
-"""What the experiments on codes compute, against closed forms."""
+"""Experiments on codes, against closed forms."""
 
 import dataclasses
 import sys

@@ -1,4 +1,4 @@
-"""What several processes compare, with an exchange that changes what one has."""
+"""Comparison of what several processes have, with an exchange that changes one."""
 
 import pytest
 

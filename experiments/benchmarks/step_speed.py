@@ -173,6 +173,10 @@ def main(
         variant.run(2)
         if torch_run:
             torch_run(name, 2)
+            cost = f"{torch_run(name, 'flops') / 1e9:.1f} GFLOP a step"
+            print(
+                f"    PyTorch: {cost}, {torch_run(name, 'parameters'):,.0f} parameters"
+            )
         ours, theirs = [], []
         for _ in range(rounds):
             ours.append(variant.run(steps) / steps)

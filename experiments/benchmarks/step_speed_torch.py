@@ -1,10 +1,11 @@
 """PyTorch's side of `step_speed.py` and `accelerator.py`: the same networks and step.
 
 Not run by hand: a worker that reads lines "VARIANT STEPS" and answers each with the
-seconds that those steps took. Its arguments, if any, are the batch size and the
-channels. Channels-last, all cores, a fused optimizer, the
-discriminator's fakes made without a graph, and the discriminator frozen in the
-generator's move; on a GPU where there is one.
+seconds that those steps took, "VARIANT flops" with the floating-point operations of the
+convolutions and matrix products of a step, and "VARIANT parameters" with their number.
+Its arguments, if any, are the batch size and the channels. Channels-last, all cores, a
+fused optimizer, the discriminator's fakes made without a graph, and the discriminator
+frozen in the generator's move; on a GPU where there is one.
 
 A variant is LOSS, LOSS:SIZE or LOSS:SIZE:fast. The fast one has `torch.compile`,
 bfloat16 by AMP and cuDNN's search for the fastest algorithms. There the critic stays
@@ -17,10 +18,13 @@ import os
 import sys
 import time
 from functools import cache
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 LATENT = 128
 BATCH, CHANNELS = map(int, sys.argv[1:] or (64, 64))
@@ -119,6 +123,27 @@ def residual_pair(size: int) -> tuple[nn.Module, nn.Module]:
     return nn.Sequential(*up), nn.Sequential(*down)
 
 
+class FlopCounter(TorchDispatchMode):
+    """Sums the operations that PyTorch's own formulas give.
+
+    Its `FlopCounterMode` does so too, but cannot enter a gradient of a gradient.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Call an operation and add its cost."""
+        made = func(*args, **(kwargs or {}))
+        cost = flop_registry.get(func.overloadpacket)
+        if cost:
+            self.total += cost(*args, **(kwargs or {}), out_val=made)
+        return made
+
+
 class Variant:
     """The networks, the optimizers and the alternating step of one loss."""
 
@@ -198,6 +223,26 @@ class Variant:
         self.g_optimizer.step()
         self.d.requires_grad_(True)
 
+    def seconds(self, steps: int) -> float:
+        """Seconds of so many steps."""
+        start = time.perf_counter()
+        for _ in range(steps):
+            self.step()
+        if DEVICE == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+    def flops(self) -> int:
+        """Operations of the convolutions and matrix products of a step."""
+        with FlopCounter() as counter:
+            self.step()
+        return counter.total
+
+    def parameters(self) -> int:
+        """The parameters of both networks."""
+        both = [*self.g.parameters(), *self.d.parameters()]
+        return sum(parameter.numel() for parameter in both)
+
 
 def main() -> None:
     """Answer until the input ends."""
@@ -205,14 +250,16 @@ def main() -> None:
     variants = cache(lambda name: Variant(*name.split(":")))
     print(torch.__version__, flush=True)
     for line in sys.stdin:
-        name, steps = line.split()
+        name, what = line.split()
         variant = variants(name)
-        start = time.perf_counter()
-        for _ in range(int(steps)):
-            variant.step()
-        if DEVICE == "cuda":
-            torch.cuda.synchronize()
-        print(time.perf_counter() - start, flush=True)
+        match what:
+            case "flops":
+                answer: float = variant.flops()
+            case "parameters":
+                answer = variant.parameters()
+            case steps:
+                answer = variant.seconds(int(steps))
+        print(answer, flush=True)
 
 
 if __name__ == "__main__":

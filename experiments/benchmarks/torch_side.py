@@ -11,8 +11,8 @@ from jaxgan import InputError
 
 def torch_worker(
     python: Path, script: str, *arguments: Path | str
-) -> Callable[[str, float], float]:
-    """Start a script of this folder; returns `(what, how much) -> its answer`.
+) -> Callable[[str, float | str], float]:
+    """Start a script of this folder; returns `(of what, what) -> its answer`.
 
     The script prints PyTorch's version, then answers each line with a number.
 
@@ -35,11 +35,11 @@ def torch_worker(
         )
     print("PyTorch", version)
 
-    def ask(what: str, how_much: float) -> float:
-        print(what, how_much, file=worker.stdin, flush=True)
+    def ask(of: str, what: float | str) -> float:
+        print(of, what, file=worker.stdin, flush=True)
         answer = worker.stdout.readline()
         if not answer:
-            raise RuntimeError(f"{script} ended at {what!r}; its error is above.")
+            raise RuntimeError(f"{script} ended at {of!r}; its error is above.")
         return float(answer)
 
     return ask

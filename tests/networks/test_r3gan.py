@@ -154,11 +154,9 @@ def algorithm(own, rate=0.02):
     return alternating(own, optimizers, Batch(images()))
 
 
-@pytest.mark.parametrize("dtype", tiered([jnp.float32, jnp.bfloat16], []))
-@pytest.mark.parametrize("loss", LOSSES)
-def test_every_weight_moves_under_penalties(loss, dtype):
+def assert_every_weight_moves(own, dtype=jnp.float32):
     """After two steps: the first gives the blocks' last convolutions a gradient."""
-    made, batch = algorithm(game(loss)), Batch(images(dtype=dtype))
+    made, batch = algorithm(own), Batch(images(dtype=dtype))
     first = jax.jit(made.init)(KEY)
     step, state = jax.jit(made.step), first
     for _ in range(2):
@@ -168,25 +166,69 @@ def test_every_weight_moves_under_penalties(loss, dtype):
     assert all((a != b).any() for a, b in zip(after, before, strict=True))
 
 
+@pytest.mark.parametrize("dtype", tiered([jnp.float32, jnp.bfloat16], []))
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_weight_moves_under_penalties(loss, dtype):
+    assert_every_weight_moves(game(loss), dtype)
+
+
+def in_bfloat16(network):
+    """Let a network compute in bfloat16; variables and outputs stay float32."""
+
+    def cast(tree, dtype):
+        return jax.tree.map(lambda x: x.astype(dtype), tree)
+
+    def apply(variables, *inputs, **mode):
+        made, stats = network.apply(*cast((variables, *inputs), jnp.bfloat16), **mode)
+        return cast(made, jnp.float32), stats
+
+    return network._replace(apply=apply)
+
+
+def test_networks_compute_in_bfloat16_what_they_do_in_float32():
+    for (network, variables), x in zip(pair(), (LATENTS, images()), strict=True):
+        narrow = in_bfloat16(network).apply
+        products = [
+            line
+            for line in jax.jit(narrow).lower(variables, x).as_text().splitlines()
+            if "stablehlo.dot" in line or "stablehlo.convolution" in line
+        ]
+        assert len(products) > 10
+        assert all("bf16" in line and "f32" not in line for line in products)
+        a, b = (jax.jit(f)(variables, x)[0] for f in (narrow, network.apply))
+        a, b = (y if isinstance(y, jax.Array) else y.logits for y in (a, b))
+        assert_close(a, b, atol=0.03 * float(jnp.std(b)) + 0.01)
+
+
 @pytest.mark.slow
-def test_members_of_a_population_are_single_runs():
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_weight_moves_in_bfloat16(loss):
+    own = game(loss)
+    networks = {name: in_bfloat16(x) for name, x in own.networks.items()}
+    assert_every_weight_moves(own._replace(networks=networks))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", LOSSES)
+def test_members_of_a_population_are_single_runs(loss):
     rates, batch = np.array([0.01, 0.02]), Batch(images())
-    build = lambda hypers: algorithm(game("r3gan"), hypers["rate"])  # noqa: E731
+    build = lambda hypers: algorithm(game(loss), hypers["rate"])  # noqa: E731
     many = population(build, {"rate": rates})
     keys = jax.random.split(KEY, 2)
     both = jax.tree.map(lambda x: jnp.stack([x, x]), (batch, batch))
     state, _ = jax.jit(many.step)(jax.jit(many.init)(keys), both)
     for i, rate in enumerate(rates):
-        one = algorithm(game("r3gan"), rate)
+        one = algorithm(game(loss), rate)
         alone, _ = jax.jit(one.step)(jax.jit(one.init)(keys[i]), (batch, batch))
         member = jax.tree.map(lambda x, i=i: x[i], state.variables)
         assert_close(member, alone.variables, atol=1e-5)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("backend", ["jit", "shard_map", "pmap"])
-def test_eight_devices_do_what_one_does(backend):
-    own, batch, found = game("r3gan"), Batch(images()), []
+def test_eight_devices_do_what_one_does(backend, loss):
+    own, batch, found = game(loss), Batch(images()), []
     for count, how in ((1, "jit"), (8, backend)):
         made = data_parallel(algorithm, own, jax.devices()[:count], backend=how)
         state = made.init(KEY)
@@ -197,8 +239,9 @@ def test_eight_devices_do_what_one_does(backend):
 
 
 @pytest.mark.slow
-def test_a_step_exports_for_accelerators():
-    made, batch = algorithm(game("r3gan", 32)), Batch(images())
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_step_exports_for_accelerators(loss):
+    made, batch = algorithm(game(loss, 32)), Batch(images())
     state = jax.eval_shape(made.init, KEY)
     export = jax.export.export(jax.jit(made.step), platforms=("tpu", "cuda"))
     exported = export(state, (batch, batch))

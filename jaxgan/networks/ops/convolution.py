@@ -29,7 +29,7 @@ from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError
-from jaxgan.networks.ops import winograd
+from jaxgan.networks.ops import winograd, winograd_3x3
 from jaxgan.networks.ops.transpose import transpose
 from jaxgan.networks.ops.window import (
     Padding,
@@ -126,8 +126,9 @@ def convolve_transposed(
 # --- The operators ------------------------------------------------------------------
 #
 # On a GPU or TPU they are the native ones; nothing else has been measured there. On the
-# CPU these were also the fastest of the forms tried, except for `winograd` where it
-# applies, `_patches` on tiny images and `_correlate_by_taps` for stride 1. On larger
+# CPU these were also the fastest of the forms tried, except for `winograd` and
+# `winograd_3x3` where they apply, `_patches` on tiny images and `_correlate_by_taps`
+# for stride 1. On larger
 # images, patches and one matrix product are as fast in isolation. But they allocate so
 # much memory that page faults in a training step cancel the gain.
 
@@ -135,6 +136,8 @@ def convolve_transposed(
 def _run_convolve(x: Array, w: Array, window: Window, cpu: bool = False) -> Array:
     if cpu and winograd.suits("convolve", window, w.shape[2:], x.dtype):
         return winograd.convolve(x, w, window)
+    if cpu and winograd_3x3.suits(window, w.shape[2:], x.dtype):
+        return winograd_3x3.convolve(x, w, window)
     if cpu and any(a.image < a.kernel for a in window):
         return jnp.einsum("bhwkli,klio->bhwo", _patches(x, window), w)
     return lax.conv_general_dilated(
@@ -150,6 +153,8 @@ def _run_transposed(y: Array, w: Array, window: Window, cpu: bool = False) -> Ar
     """Convolve y, dilated by the stride, with the reversed kernel."""
     if cpu and winograd.suits("convolve_transposed", window, w.shape[2:], y.dtype):
         return winograd.convolve_transposed(y, w, window)
+    if cpu and winograd_3x3.suits(window, w.shape[2:], y.dtype):
+        return winograd_3x3.convolve_transposed(y, w, window)
     if cpu and any(a.output < a.kernel for a in window):
         shape = (y.shape[0], *(a.image for a in window), w.shape[2])
         back = transpose(partial(_patches, window=window), shape, like=y)
@@ -175,6 +180,8 @@ def _run_correlate(x: Array, y: Array, window: Window, cpu: bool = False) -> Arr
     """
     if cpu and winograd.suits("correlate", window, (x.shape[3], y.shape[3]), x.dtype):
         return winograd.correlate(x, y, window)
+    if cpu and winograd_3x3.suits(window, (x.shape[3], y.shape[3]), x.dtype):
+        return winograd_3x3.correlate(x, y, window)
     taps = math.prod(a.kernel for a in window)
     if cpu and taps <= MOST_TAPS and all(a.stride == 1 for a in window):
         return _correlate_by_taps(x, y, window)

@@ -101,8 +101,6 @@ def _means(g: Array) -> Matrices:
 
 def _combine_products(products: Matrices, size: Sequence[int]) -> Array:
     """Combine the products to images, (b, 2t, 2u, o)."""
-    # Otherwise XLA would fuse sums into each other for minutes.
-    products = lax.optimization_barrier(products)
     t, u = (n // 2 for n in size)
     m = [product.reshape(-1, t, u, product.shape[-1]) for product in products]
     y = _stack_sums([_stack_sums(m[4 * k : 4 * k + 4], 3) for k in range(4)], 2)

@@ -37,6 +37,11 @@ from jaxgan.types import Network, Score
 SLOPE = 0.1  # of the leaky ReLU
 
 
+def leaky_relu(x: Array) -> Array:
+    """Apply the discriminator's activation."""
+    return jax.nn.leaky_relu(x, SLOPE)
+
+
 def infogan_generator(
     image_shape: Sequence[int],
     channels: int = 64,
@@ -44,12 +49,13 @@ def infogan_generator(
     hidden: int = 1024,
     classes: int | None = None,
     batch_norm: bool = True,
+    activation: Callable[[Array], Array] = jax.nn.relu,
     output_activation: Callable[[Array], Array] = jnp.tanh,
 ) -> Network:
     """Make a generator of images (b, height, width, colors) from latents (b, d).
 
-    The images are in [-1, 1], by tanh. Without BatchNorm, or with another output
-    activation, it is an autoencoder's decoder.
+    The images are in [-1, 1], by tanh. Without BatchNorm, or with other activations, it
+    is an autoencoder's decoder.
 
     Args:
         image_shape: (height, width, colors), both sizes multiples of 4.
@@ -59,6 +65,7 @@ def infogan_generator(
             and BatchNorm has a scale and a bias for each class, as
             `ConditionalBatchNorm` has.
         batch_norm: whether there is BatchNorm; labels need it.
+        activation: between layers.
         output_activation: after the last layer.
 
     Raises:
@@ -79,6 +86,7 @@ def infogan_generator(
     if classes is not None:
         check_positive_int("infogan_generator: classes", classes)
     check_flag("infogan_generator: batch_norm", batch_norm)
+    check_function("infogan_generator: activation", activation, "jax.nn.relu")
     check_function(
         "infogan_generator: output_activation", output_activation, "jnp.tanh"
     )
@@ -87,8 +95,9 @@ def infogan_generator(
             "infogan_generator: classes are scales and biases of BatchNorm; give "
             "batch_norm=True with them."
         )
+    activations = activation, output_activation
     return from_linen(
-        _Generator(shape, channels, hidden, classes, batch_norm, output_activation)
+        _Generator(shape, channels, hidden, classes, batch_norm, *activations)
     )
 
 
@@ -126,6 +135,7 @@ def infogan_encoder(
     channels: int = 64,
     *,
     hidden: int = 1024,
+    activation: Callable[[Array], Array] = leaky_relu,
 ) -> Network:
     """Make an encoder of images as codes (b, output_size), like the discriminator.
 
@@ -135,6 +145,7 @@ def infogan_encoder(
             standard deviations of a `vae`.
         channels: of the map of half the image's size; twice as many in the smaller one.
         hidden: features of the dense layer.
+        activation: between layers; the discriminator's by default.
 
     Raises:
         InputError: if an argument is invalid, or, when the game is built, if the images
@@ -149,7 +160,8 @@ def infogan_encoder(
     """
     shape = _check("infogan_encoder", image_shape, channels, hidden)
     check_positive_int("infogan_encoder: output_size", output_size)
-    return from_linen(_Encoder(shape, output_size, channels, hidden))
+    check_function("infogan_encoder: activation", activation, "jax.nn.silu")
+    return from_linen(_Encoder(shape, output_size, channels, hidden, activation))
 
 
 class _Generator(nn.Module):
@@ -158,6 +170,7 @@ class _Generator(nn.Module):
     hidden: int
     classes: int | None
     batch_norm: bool
+    activation: Callable[[Array], Array]
     output_activation: Callable[[Array], Array]
 
     @nn.compact
@@ -172,7 +185,7 @@ class _Generator(nn.Module):
         def activate(x: Array) -> Array:
             if self.batch_norm:
                 x = normalize(x, train, self.classes, label)
-            return jax.nn.relu(x)
+            return self.activation(x)
 
         height, width, colors = self.image_shape
         smallest = (height // 4, width // 4, 2 * self.channels)
@@ -192,7 +205,7 @@ class _Discriminator(nn.Module):
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"]) -> Score:
         check_images("infogan_discriminator", image, self.image_shape)
-        x = _features(image, self.channels, self.hidden)
+        x = _features(image, self.channels, self.hidden, leaky_relu)
         return Score(nn.Dense(1)(x)[:, 0], features=(x,))
 
 
@@ -201,22 +214,26 @@ class _Encoder(nn.Module):
     output_size: int
     channels: int
     hidden: int
+    activation: Callable[[Array], Array]
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"]) -> Float[Array, "b d"]:
         check_images("infogan_encoder", image, self.image_shape)
-        x = _features(image, self.channels, self.hidden)
+        x = _features(image, self.channels, self.hidden, self.activation)
         return nn.Dense(self.output_size)(x)
 
 
 def _features(
-    image: Float[Array, "b h w c"], channels: int, hidden: int
+    image: Float[Array, "b h w c"],
+    channels: int,
+    hidden: int,
+    activation: Callable[[Array], Array],
 ) -> Float[Array, "b n"]:
     """Compute the features of the dense layer, in the module that calls this."""
-    x = jax.nn.leaky_relu(Down(channels)(image), SLOPE)
-    x = jax.nn.leaky_relu(Down(2 * channels)(x), SLOPE)
+    x = activation(Down(channels)(image))
+    x = activation(Down(2 * channels)(x))
     x = nn.Dense(hidden, kernel_init=HE)(x.reshape(len(x), -1))
-    return jax.nn.leaky_relu(x, SLOPE)
+    return activation(x)
 
 
 def _check(

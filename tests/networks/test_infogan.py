@@ -62,6 +62,19 @@ def test_a_decoder_has_no_statistics_and_the_output_activation_asked_for():
     assert_close(jnp.tanh(made["logits"]), made["images"], rtol=1e-6)
 
 
+def test_networks_are_linear_under_a_linear_activation():
+    linear = {"hidden": 6, "activation": lambda x: x}
+    decoder = infogan_generator(
+        (8, 8, 1), 4, **linear, batch_norm=False, output_activation=lambda x: x
+    )
+    encoder = infogan_encoder((8, 8, 1), 5, 4, **linear)
+    images = jax.random.normal(KEY, (64, 8, 8, 1))
+    for network, x in ((decoder, LATENTS), (encoder, images)):
+        variables = network.init(KEY, x)
+        made = lambda x, f=network, v=variables: f.apply(v, x)[0]  # noqa: E731
+        assert_close(made(x - 3 * x[::-1]), made(x) - 3 * made(x)[::-1], atol=1e-4)
+
+
 @pytest.mark.parametrize("layer", [Down, Up])
 def test_a_layer_keeps_the_mean_square_of_what_a_relu_lets_through(layer):
     """By He's rule, which counts no pixels beyond the edge."""

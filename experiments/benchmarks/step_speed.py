@@ -13,8 +13,13 @@ On two CPU cores, jax 0.10.2 and PyTorch 2.13.0, ten turns each of ten steps:
 
 which is 48 % and 52 % of the 432 GFLOP/s at which products of large matrices run. With
 --no-keep-memory: 746 and 693, 1.06 (1.00 to 1.11); 523 and 428, 1.23 (1.18 to 1.33).
-R3GAN's step has 216 GFLOP and 2,096,512 parameters. On a busy machine, in five turns of
-three steps, its ratio was 1.10 (0.77 to 1.39).
+R3GAN's networks have 2,096,512 parameters in both. Its step has 153 GFLOP by XLA's
+count, which Winograd's convolutions of 3×3 lower from 216, and 226 by PyTorch's. The
+target is a ratio of at least 1, which was not reached where it was measured last, on
+two AMD cores where products of large matrices run at 200 GFLOP/s: 0.87 (0.74 to 0.89)
+in eight turns of two steps, and 0.60 (0.55 to 0.69) before Winograd. There XLA's own
+3×3 convolutions of 32 pixels run at 95 GFLOP/s and PyTorch's at 220. On another
+machine the ratio before Winograd was 1.10 (0.77 to 1.39).
 
 Command: python experiments/benchmarks/step_speed.py --torch-python PYTHON
     where PYTHON is the interpreter of an environment that has PyTorch, as made in

@@ -128,9 +128,9 @@ def convolve_transposed(
 # On a GPU or TPU they are the native ones; nothing else has been measured there. On the
 # CPU these were also the fastest of the forms tried, except for `winograd` and
 # `winograd_3x3` where they apply, `_patches` on tiny images and `_correlate_by_taps`
-# for stride 1. On larger
-# images, patches and one matrix product are as fast in isolation. But they allocate so
-# much memory that page faults in a training step cancel the gain.
+# for stride 1. On larger images, patches and one matrix product are as fast in
+# isolation. But they allocate so much memory that page faults in a training step cancel
+# the gain.
 
 
 def _run_convolve(x: Array, w: Array, window: Window, cpu: bool = False) -> Array:

@@ -7,10 +7,10 @@ d₀ … d₃ and need six products, or only four (Lavin and Gray 2015, arXiv:15
     m₂ = (d₂ - d₁) (g₀ - g₁ + g₂) / 2  m₃ = (d₁ - d₃) g₂
     y₀ = m₀ + m₁ + m₂                  y₁ = m₁ - m₂ - m₃
 
-In two dimensions 16 products replace 36. They are matrix products, and the kernel
-adjoint is as many, as in `networks.ops.winograd`. On two CPU cores a step of R3GAN's
-networks took three quarters of the time that it took with `jax.lax`; compiling it took
-twice as long.
+In two dimensions 16 products replace 36; the image adjoint and the kernel adjoint have
+16, too. They are matrix products, as in `networks.ops.winograd`. On two CPU cores a
+step of R3GAN's networks took about 0.7 of the time that it took before, and twice as
+long to compile (`experiments/benchmarks/step_speed.py`).
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,8 @@ from jaxgan.networks.ops.window import Axis, Window, output_size
 
 Matrices = list[Array]
 
-# Smaller operators were not faster than `jax.lax` on the CPU.
+# With 16 channels, or with 4 pixels, other forms were faster on the CPU in two of the
+# three operators; with these and more, none was.
 MIN_CHANNELS = 32
 MIN_PIXELS = 8
 

@@ -29,7 +29,7 @@ def features_shape(
     """Infer the shape of a discriminator's last features, without computing them.
 
     Raises:
-        InputError: if it returns none.
+        InputError: if it returns none, or some that are not (b, …, d).
     """
     output, _ = jax.eval_shape(
         lambda variables: discriminator.apply(
@@ -37,4 +37,10 @@ def features_shape(
         ),
         variables,
     )
-    return last_features(reader, output)
+    features = last_features(reader, output)
+    if len(features.shape) < 2 or not features.shape[-1]:
+        raise InputError(
+            f"{reader} the discriminator's features, which must be (b, …, d), with d "
+            f"of at least 1; got {features.shape}."
+        )
+    return features

@@ -81,7 +81,7 @@ def test_the_three_are_those_of_jax(form, window):
 
 
 @every_form
-def test_float32_loses_no_more_than_a_bit_to_all_products(form):
+def test_float32_loses_no_more_than_two_bits_to_all_products(form):
     window = first_window(form)
     arrays = operands(window, jnp.float32, (64, 64))
     with jax.enable_x64(True):
@@ -187,3 +187,33 @@ def test_shard_map_gives_the_gradients_of_one_device(form):
     for a, b in zip(split(x, w), jax.jit(gradients)(x, w), strict=True):
         scale = float(np.max(np.abs(b)))
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * scale)
+
+
+def penalty(x, w):
+    """R1's: its gradient differentiates the operators twice."""
+    slope = jax.grad(lambda x: jnp.sum(jnp.tanh(convolution.convolve(x, w))))(x)
+    return jnp.sum(slope**2)
+
+
+def test_a_gradient_penalty_and_vmap_agree_with_jax():
+    window = first_window(winograd_3x3)
+    x, w, _ = operands(window, jnp.float32, (32, 32))
+    assert winograd_3x3.suits(window, w.shape[2:], x.dtype)
+    xs, ws = jnp.stack([x, 2 * x]), jnp.stack([w, w[::-1]]) / 10
+    gradients = jax.jit(jax.vmap(jax.grad(penalty, (0, 1))))
+    assert convolutions(gradients, xs, ws) == 0
+
+    def plain(x, w):
+        dims = ("NHWC", "HWIO", "NHWC")
+        made = lambda x: jax.lax.conv_general_dilated(  # noqa: E731
+            x, w, (1, 1), "SAME", dimension_numbers=dims
+        )
+        slope = jax.grad(lambda x: jnp.sum(jnp.tanh(made(x))))(x)
+        return jnp.sum(slope**2)
+
+    expected = [
+        jax.jit(jax.grad(plain, (0, 1)))(*each) for each in zip(xs, ws, strict=True)
+    ]
+    for a, *b in zip(gradients(xs, ws), *expected, strict=True):
+        scale = float(np.max(np.abs(b)))
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * scale)

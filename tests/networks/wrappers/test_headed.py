@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import pytest
 
 from jaxgan import InputError, Score, from_linen, mlp
-from jaxgan.networks import headed
+from jaxgan.networks import headed, projection
 from tests.builders import Normed, assert_close, bits, random
 
 
@@ -58,3 +58,23 @@ def test_a_head_needs_features():
         network.init(jax.random.key(0), X)
     with pytest.raises(InputError, match="headed: give at least one head"):
         headed(from_linen(Trunk()))
+
+
+class Flat(nn.Module):
+    """Features without an axis of their own, or without width."""
+
+    shape: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, image):
+        logits = nn.Dense(1)(image.reshape(len(image), -1))[:, 0]
+        return Score(logits, features=(jnp.zeros((len(image), *self.shape)),))
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (2, 0)])
+def test_features_need_a_width(shape):
+    trunk = from_linen(Flat(shape))
+    with pytest.raises(InputError, match=r"must be \(b, …, d\), .* got \(8"):
+        headed(trunk, digit=mlp((10,))).init(jax.random.key(0), X)
+    with pytest.raises(InputError, match=r"projection: .* must be \(b, …, d\)"):
+        projection(trunk, 3).init(jax.random.key(0), X, jnp.zeros(8, jnp.int32))

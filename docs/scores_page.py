@@ -40,8 +40,8 @@ The commands are in `experiments/benchmarks/README.md`.
 
 ADC-GAN is `experiments/mnist.py` (12,000 steps, 15 to 20 minutes), which is told the
 class. Its runs were scored by further trainings of the classifier, with which other
-reals have Fréchet distances of 0.044 for digits and 0.057 for clothes. [Results](
-results.md) tells which training scored which run.
+reals have Fréchet distances of 0.044 for digits and 0.057 for clothes; the
+[results](results.md) tell which training scored which run.
 
 ## MNIST
 

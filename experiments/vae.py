@@ -152,12 +152,12 @@ class Reconstruction(NamedTuple):
 def coder(config: Config) -> Game:
     """The game, whose first output is summarized."""
     shape, size = (28, 28, 1), config.latent_size
-    wide = {"hidden": config.hidden, "activation": jax.nn.silu}
-    encoder = infogan_encoder(shape, 2 * size, config.channels, **wide)
+    layers = {"hidden": config.hidden, "activation": jax.nn.silu}
+    encoder = infogan_encoder(shape, 2 * size, config.channels, **layers)
     decoder = infogan_generator(
         shape,
         config.channels,
-        **wide,
+        **layers,
         batch_norm=False,
         output_activation=lambda logits: logits,
     )

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, NoReturn, Union
 
@@ -79,6 +80,9 @@ def _run(arguments: Sequence[str]) -> None:
     try:
         _parse(arguments).execute()
     except KeyboardInterrupt:  # before the first step, or a second one
+        # Orbax may have left coroutines, of which Python would complain at its end.
+        never = "coroutine .* was never awaited"
+        warnings.filterwarnings("ignore", never, RuntimeWarning)
         _end(STOPPED, 130)
     except Interrupted as stop:
         _end(stop, 128 + stop.signal_number)

@@ -23,6 +23,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxgan.errors import (
     InputError,
+    check_count_or_0,
     check_flag,
     check_function,
     check_positive_int,
@@ -49,6 +50,7 @@ def infogan_generator(
     hidden: int = 1024,
     classes: int | None = None,
     batch_norm: bool = True,
+    blocks: int = 0,
     activation: Callable[[Array], Array] = jax.nn.relu,
     output_activation: Callable[[Array], Array] = jnp.tanh,
 ) -> Network:
@@ -65,6 +67,8 @@ def infogan_generator(
             and BatchNorm has a scale and a bias for each class, as
             `ConditionalBatchNorm` has.
         batch_norm: whether there is BatchNorm; labels need it.
+        blocks: number of residual blocks of two dense layers, without BatchNorm, after
+            the first dense layer; the paper has none.
         activation: between layers.
         output_activation: after the last layer.
 
@@ -86,6 +90,7 @@ def infogan_generator(
     if classes is not None:
         check_positive_int("infogan_generator: classes", classes)
     check_flag("infogan_generator: batch_norm", batch_norm)
+    check_count_or_0("infogan_generator: blocks", blocks)
     check_function("infogan_generator: activation", activation, "jax.nn.relu")
     check_function(
         "infogan_generator: output_activation", output_activation, "jnp.tanh"
@@ -97,14 +102,17 @@ def infogan_generator(
         )
     activations = activation, output_activation
     return from_linen(
-        _Generator(shape, channels, hidden, classes, batch_norm, *activations)
+        _Generator(shape, channels, hidden, classes, batch_norm, blocks, *activations)
     )
 
 
 def infogan_discriminator(
     image_shape: Sequence[int], channels: int = 64, *, hidden: int = 1024
 ) -> Network:
-    """Make a discriminator with logits (b,) and its dense layer as features.
+    """Make a discriminator with logits (b,) and features of two layers.
+
+    The features are the last maps, (b, height/4, width/4, 2·channels), and the dense
+    layer, (b, hidden).
 
     Args:
         image_shape: (height, width, colors), both sizes multiples of 4.
@@ -135,6 +143,7 @@ def infogan_encoder(
     channels: int = 64,
     *,
     hidden: int = 1024,
+    blocks: int = 0,
     activation: Callable[[Array], Array] = leaky_relu,
 ) -> Network:
     """Make an encoder of images as codes (b, output_size), like the discriminator.
@@ -145,6 +154,7 @@ def infogan_encoder(
             standard deviations of a `vae`.
         channels: of the map of half the image's size; twice as many in the smaller one.
         hidden: features of the dense layer.
+        blocks: number of residual blocks of two dense layers after that layer.
         activation: between layers; the discriminator's by default.
 
     Raises:
@@ -160,8 +170,11 @@ def infogan_encoder(
     """
     shape = _check("infogan_encoder", image_shape, channels, hidden)
     check_positive_int("infogan_encoder: output_size", output_size)
+    check_count_or_0("infogan_encoder: blocks", blocks)
     check_function("infogan_encoder: activation", activation, "jax.nn.silu")
-    return from_linen(_Encoder(shape, output_size, channels, hidden, activation))
+    return from_linen(
+        _Encoder(shape, output_size, channels, hidden, blocks, activation)
+    )
 
 
 class _Generator(nn.Module):
@@ -170,6 +183,7 @@ class _Generator(nn.Module):
     hidden: int
     classes: int | None
     batch_norm: bool
+    blocks: int
     activation: Callable[[Array], Array]
     output_activation: Callable[[Array], Array]
 
@@ -189,7 +203,8 @@ class _Generator(nn.Module):
 
         height, width, colors = self.image_shape
         smallest = (height // 4, width // 4, 2 * self.channels)
-        x = activate(nn.Dense(self.hidden, kernel_init=HE)(latent))
+        x = nn.Dense(self.hidden, kernel_init=HE)(latent)
+        x = activate(_add_blocks(x, self.blocks, self.activation))
         x = nn.Dense(smallest[0] * smallest[1] * smallest[2], kernel_init=HE)(x)
         x = activate(x.reshape(-1, *smallest))
         x = activate(Up(self.channels)(x))
@@ -205,8 +220,9 @@ class _Discriminator(nn.Module):
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"]) -> Score:
         check_images("infogan_discriminator", image, self.image_shape)
-        x = _features(image, self.channels, self.hidden, leaky_relu)
-        return Score(nn.Dense(1)(x)[:, 0], features=(x,))
+        maps, x = _layers(image, self.channels, self.hidden, leaky_relu)
+        x = leaky_relu(x)
+        return Score(nn.Dense(1)(x)[:, 0], features=(maps, x))
 
 
 class _Encoder(nn.Module):
@@ -214,26 +230,38 @@ class _Encoder(nn.Module):
     output_size: int
     channels: int
     hidden: int
+    blocks: int
     activation: Callable[[Array], Array]
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"]) -> Float[Array, "b d"]:
         check_images("infogan_encoder", image, self.image_shape)
-        x = _features(image, self.channels, self.hidden, self.activation)
-        return nn.Dense(self.output_size)(x)
+        _, x = _layers(image, self.channels, self.hidden, self.activation)
+        x = _add_blocks(x, self.blocks, self.activation)
+        return nn.Dense(self.output_size)(self.activation(x))
 
 
-def _features(
+def _layers(
     image: Float[Array, "b h w c"],
     channels: int,
     hidden: int,
     activation: Callable[[Array], Array],
-) -> Float[Array, "b n"]:
-    """Compute the features of the dense layer, in the module that calls this."""
+) -> tuple[Float[Array, "b _ _ k"], Float[Array, "b n"]]:
+    """Compute the last maps, and the dense layer without its activation."""
     x = activation(Down(channels)(image))
-    x = activation(Down(2 * channels)(x))
-    x = nn.Dense(hidden, kernel_init=HE)(x.reshape(len(x), -1))
-    return activation(x)
+    maps = activation(Down(2 * channels)(x))
+    return maps, nn.Dense(hidden, kernel_init=HE)(maps.reshape(len(x), -1))
+
+
+def _add_blocks(
+    x: Float[Array, "b n"], blocks: int, activation: Callable[[Array], Array]
+) -> Float[Array, "b n"]:
+    """Add residual blocks, each 0 at the start, to features without activation."""
+    for _ in range(blocks):
+        y = nn.Dense(x.shape[1], kernel_init=HE)(activation(x))
+        y = nn.Dense(x.shape[1], kernel_init=nn.initializers.zeros)(activation(y))
+        x = x + y
+    return x
 
 
 def _check(

@@ -38,6 +38,7 @@ FRACTION = Kind([0.5, 0.0, 1.0, 1, jnp.float32(0.5)], [*NUMBERS, -0.1, 1.1])
 DECAY = Kind([0.5, 0.0, 0.999], [*NUMBERS, -0.1, 1.0])
 NO_COUNT = ["many", NAN, 0, -1, 1.5, True, (2,), 0.0, 1e30, 10**20, object()]
 COUNT = Kind([2, 1, np.int64(3)], [None, *NO_COUNT])
+COUNT_OR_0 = Kind([0, 2], [None, *(x for x in NO_COUNT if x != 0)])
 OPTIONAL_COUNT = Kind([None, 1, 4], NO_COUNT)
 FLAG = Kind([False, True], [None, "no", 0.5, NAN, (), object()])
 FUNCTION = Kind([lambda *given: given[0]], [None, "name", 1.0, (), object()])

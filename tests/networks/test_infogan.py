@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan import Variables
 from jaxgan.errors import InputError
 from jaxgan.networks import (
     infogan_discriminator,
@@ -28,7 +29,8 @@ def test_images_have_the_shape_that_is_asked_for():
         assert image.shape == (64, *shape)
         score, _ = jax.eval_shape(d.apply, jax.eval_shape(d.init, KEY, image), image)
         assert score.logits.shape == (64,)
-        assert [layer.shape for layer in score.features] == [(64, 6)]
+        maps = (64, shape[0] // 4, shape[1] // 4, 8)
+        assert [layer.shape for layer in score.features] == [maps, (64, 6)]
 
 
 def test_an_encoder_has_the_layers_of_a_discriminator_and_codes():
@@ -75,6 +77,32 @@ def test_networks_are_linear_under_a_linear_activation():
         assert_close(made(x - 3 * x[::-1]), made(x) - 3 * made(x)[::-1], atol=1e-4)
 
 
+def test_residual_blocks_are_no_change_at_the_start_and_one_later():
+    def decoder(blocks):
+        return infogan_generator(
+            (8, 8, 1), 4, hidden=6, batch_norm=False, blocks=blocks
+        )
+
+    images = jax.random.normal(KEY, (64, 8, 8, 1))
+    encoder = lambda n: infogan_encoder((8, 8, 1), 5, 4, hidden=6, blocks=n)  # noqa: E731
+    for make, x in ((decoder, LATENTS), (encoder, images)):
+        plain, deep = make(0).init(KEY, x).params, make(2).init(KEY, x).params
+        assert len(deep) == len(plain) + 4
+        shared = {"Dense_0": plain["Dense_0"], "Dense_5": plain["Dense_1"]}
+        params = (
+            deep | {n: w for n, w in plain.items() if n[:2] in ("Do", "Up")} | shared
+        )
+        assert_close(apply(make(2), params, x), apply(make(0), plain, x), rtol=1e-5)
+        kernel = jnp.ones_like(params["Dense_2"]["kernel"])
+        moved = params | {"Dense_2": params["Dense_2"] | {"kernel": kernel}}
+        assert np.abs(apply(make(2), moved, x) - apply(make(0), plain, x)).max() > 0.01
+
+
+def apply(network, params, x):
+    """Apply a network that has no statistics."""
+    return network.apply(Variables(params, {}), x)[0]
+
+
 @pytest.mark.parametrize("layer", [Down, Up])
 def test_a_layer_keeps_the_mean_square_of_what_a_relu_lets_through(layer):
     """By He's rule, which counts no pixels beyond the edge."""
@@ -113,6 +141,14 @@ def test_labels_move_the_scales_and_biases_of_classes():
         (
             lambda: infogan_generator((28, 28, 1), classes=3, batch_norm=False),
             "give batch_norm=True",
+        ),
+        (
+            lambda: infogan_generator((28, 28, 1), blocks=-1),
+            "infogan_generator: blocks",
+        ),
+        (
+            lambda: infogan_encoder((28, 28, 1), 4, blocks=True),
+            "infogan_encoder: blocks",
         ),
         (lambda: infogan_encoder((28, 28, 1), 0), "output_size"),
         (lambda: infogan_encoder((28, 30, 1), 4), "multiples of 4"),
